@@ -54,12 +54,13 @@ type MethodSemantics struct {
 	MaxBodyBytes int64 `protobuf:"varint,6,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
 	// Overrides the service's and the file's lifecycle, field by field.
 	Lifecycle *Lifecycle `protobuf:"bytes,7,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
-	// The backend itself decides If-Match and If-None-Match on this method, in the
-	// same statement as the write. The gateway hands them over as the request
-	// metadata "if-match" and "if-none-match"; the backend answers a failed one
-	// with ErrorInfo {domain: "statusway.v1", reason: "PRECONDITION_FAILED"}. On a
-	// writing method without it either header is refused with 400, because a
-	// condition must never be ignored.
+	// The backend itself decides If-Match, If-None-Match and If-Unmodified-Since on
+	// this method, in the same statement as the write. The gateway hands them over
+	// as the request metadata "if-match", "if-none-match" and "if-unmodified-since",
+	// in HTTP's own syntax; the backend answers a failed one with ABORTED and
+	// ErrorInfo {domain: "statusway.v1", reason: "PRECONDITION_FAILED"}. On a writing
+	// method without it each of them is refused with 400, because a condition must
+	// never be ignored.
 	Preconditions bool `protobuf:"varint,8,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
 	// The method needs no credentials.
 	Anonymous     bool `protobuf:"varint,9,opt,name=anonymous,proto3" json:"anonymous,omitempty"`

@@ -35,7 +35,8 @@ type MappingServiceClient interface {
 	// ListStatuses returns the catalogue of the effective policy: every status
 	// that a client can receive.
 	ListStatuses(ctx context.Context, in *ListStatusesRequest, opts ...grpc.CallOption) (*ListStatusesResponse, error)
-	// GetStatus returns one row of the catalogue with the rules that lead to it.
+	// GetStatus returns one row of the catalogue with the rules that lead to it. The
+	// type of every problem is its second URL.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*Status, error)
 	// MapStatus says what a google.rpc.Status becomes over HTTP: status, headers,
 	// body, and the rule that decided it.
@@ -103,7 +104,8 @@ type MappingServiceServer interface {
 	// ListStatuses returns the catalogue of the effective policy: every status
 	// that a client can receive.
 	ListStatuses(context.Context, *ListStatusesRequest) (*ListStatusesResponse, error)
-	// GetStatus returns one row of the catalogue with the rules that lead to it.
+	// GetStatus returns one row of the catalogue with the rules that lead to it. The
+	// type of every problem is its second URL.
 	GetStatus(context.Context, *GetStatusRequest) (*Status, error)
 	// MapStatus says what a google.rpc.Status becomes over HTTP: status, headers,
 	// body, and the rule that decided it.
