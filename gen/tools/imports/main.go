@@ -1,6 +1,6 @@
 // Command imports prints the .proto files that ours import but do not own
-// (google/api, google/rpc, google/longrunning, google/protobuf, buf/validate)
-// into the folder named by its argument.
+// (google/api, google/rpc, google/longrunning, buf/validate) into gen/imports
+// below the current folder, where buf.yaml looks for them.
 //
 // They are printed from the descriptors linked into the Go modules that go.sum
 // pins, so that no copy is committed and no registry but the Go module proxy
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "cloud.google.com/go/longrunning/autogen/longrunningpb"
@@ -36,18 +37,17 @@ var roots = []string{ //nolint:gochecknoglobals // a constant list: Go has no co
 	"google/rpc/status.proto",
 }
 
+// folder is where buf.yaml has the module of imported files.
+const folder = "gen/imports"
+
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: imports FOLDER")
-		os.Exit(2)
-	}
-	if err := run(os.Args[1]); err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "imports:", err)
 		os.Exit(1)
 	}
 }
 
-func run(folder string) error {
+func run() error {
 	printer := protoprint.Printer{}
 	printed := map[string]bool{}
 	for _, root := range roots {
@@ -55,7 +55,7 @@ func run(folder string) error {
 		if err != nil {
 			return fmt.Errorf("no linked Go package holds %s: %w", root, err)
 		}
-		if err := printTree(&printer, folder, file, printed); err != nil {
+		if err := printTree(&printer, file, printed); err != nil {
 			return err
 		}
 	}
@@ -63,15 +63,15 @@ func run(folder string) error {
 }
 
 // printTree prints file and all that it imports, once each.
-func printTree(printer *protoprint.Printer, folder string, file protoreflect.FileDescriptor, printed map[string]bool) error {
+func printTree(printer *protoprint.Printer, file protoreflect.FileDescriptor, printed map[string]bool) error {
 	// buf and protoc carry google/protobuf themselves.
-	if printed[file.Path()] || filepath.Dir(file.Path()) == "google/protobuf" {
+	if printed[file.Path()] || strings.HasPrefix(file.Path(), "google/protobuf/") {
 		return nil
 	}
 	printed[file.Path()] = true
 	imports := file.Imports()
 	for i := range imports.Len() {
-		if err := printTree(printer, folder, imports.Get(i).FileDescriptor, printed); err != nil {
+		if err := printTree(printer, imports.Get(i).FileDescriptor, printed); err != nil {
 			return err
 		}
 	}

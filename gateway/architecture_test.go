@@ -1,0 +1,474 @@
+package gateway_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+// The linter holds the same arrows (.golangci.yml, depguard) and shows them in an editor. They stand here once more so
+// that `go test` alone holds them, and so that loosening one takes two edits that a reviewer sees side by side.
+
+// module is the prefix of every import path of this repository.
+const module = "github.com/statusway/statusway/"
+
+// rule says what the packages of one folder may import. Test files may import more.
+//
+// An entry of allow and deny covers an import path and all below it; it covers only what is below when it ends in "/",
+// and only the path itself when it ends in "$". "$gostd" covers the standard library. The longer entry wins.
+type rule struct {
+	name   string   // the same rule's name in .golangci.yml
+	why    string   // printed when the rule is broken
+	folder string   // from the top of the repository, as for path.Match; covers its subfolders
+	except []string // folders below it that the rule does not cover
+	alone  bool     // the subfolders have rules of their own
+	closed bool     // what is not allowed is denied
+	allow  []string
+	deny   []string
+}
+
+func rules() []rule {
+	statusway := module + "gen/go/statusway/"
+	below := func(names ...string) []string {
+		for i, name := range names {
+			names[i] = module + "gateway/" + name
+		}
+		return append(names, statusway)
+	}
+	return []rule{
+		{
+			name: "mapping", folder: "gateway/mapping", why: "the core is a function of its input: no I/O, no clock, no transport",
+			allow: append(below("mapping/"), "google.golang.org/grpc/codes$"),
+			deny: []string{
+				module, "net$", "net/http", "os", "database/sql", "math/rand", "google.golang.org/grpc", "github.com/grpc-ecosystem",
+			},
+		},
+		{
+			name: "rfc9110", folder: "gateway/rfc9110", why: "strings in, values out",
+			closed: true, allow: []string{"$gostd", module + "gateway/rfc9110/"}, deny: []string{"net/http"},
+		},
+		{
+			name: "route", folder: "gateway/route", why: "strings in, values out",
+			closed: true, allow: []string{"$gostd", module + "gateway/route/"},
+		},
+		{
+			name: "jsoncodec", folder: "gateway/jsoncodec", why: "messages in, bytes out",
+			allow: below("jsoncodec/"), deny: []string{module, "net/http", "google.golang.org/grpc", "github.com/grpc-ecosystem"},
+		},
+		{
+			name: "contract", folder: "gateway/contract", why: "a contract is read once from descriptors, before any request",
+			allow: below("contract/", "mapping", "route"), deny: []string{module, "net/http"},
+		},
+		{
+			name: "exchange", folder: "gateway/exchange", why: "an exchange knows neither who fills it nor who answers",
+			allow: below("contract", "exchange/", "mapping", "rfc9110", "route"),
+			deny:  []string{module, "google.golang.org/grpc", "github.com/grpc-ecosystem"},
+		},
+		{
+			name: "respond", folder: "gateway/respond", why: "one encoder serves every backend and depends on none",
+			allow: below("contract", "exchange", "jsoncodec", "mapping", "respond/", "rfc9110", "route"),
+			deny:  []string{module, "github.com/grpc-ecosystem"},
+		},
+		{
+			name: "middleware", folder: "gateway/middleware", why: "one HTTP rule knows no backend, no service and no other rule",
+			allow: below("contract", "exchange", "mapping", "respond", "rfc9110", "route"),
+			deny:  []string{module, "github.com/grpc-ecosystem"},
+		},
+		{
+			name: "transcode", folder: "gateway/transcode", why: "a backend calls and reports; services are handed to it",
+			allow: below("contract", "exchange", "jsoncodec", "mapping", "respond", "rfc9110", "route", "transcode/"),
+			deny:  []string{module},
+		},
+		{
+			name: "dynamic", folder: "gateway/dynamic", why: "the two backends give the same answers without knowing each other",
+			allow: below("contract", "dynamic/", "exchange", "jsoncodec", "mapping", "respond", "rfc9110", "route"),
+			deny:  []string{module},
+		},
+		{
+			name: "inprocess", folder: "gateway/inprocess", why: "useful without the gateway",
+			allow: []string{module + "gateway/inprocess/"}, deny: []string{module},
+		},
+		{
+			name: "gateway", folder: "gateway", alone: true, why: "the caller chooses the backend and hands in the configuration",
+			allow: below("contract", "exchange", "jsoncodec", "mapping", "middleware", "respond", "rfc9110", "route"),
+			deny:  []string{module, "os", "flag"},
+		},
+		{
+			name: "entity", folder: "server/internal/entity", why: "the domain is the same under any transport and any store",
+			allow: []string{module + "server/internal/entity/"},
+			deny:  []string{module, "net/http", "database/sql", "modernc.org", "github.com/jackc", "google.golang.org/grpc"},
+		},
+		{
+			name: "services", folder: "server/internal/*svc", why: "a service speaks gRPC; HTTP is declared in proto",
+			deny: []string{"net/http"},
+		},
+		{
+			name: "interceptor", folder: "server/internal/interceptor", why: "a gRPC client gets the same status with no gateway before it",
+			deny: []string{"net/http", module + "gateway"},
+		},
+		{
+			name: "store", folder: "server/internal/store", why: "a store knows the domain and SQL, and no other store",
+			deny: []string{"net/http", "google.golang.org/grpc", module + "gateway", module + "gen/", module + "server/internal/store/"},
+		},
+		{
+			name: "stores-behind-app", folder: "server/internal", why: "only app chooses a store",
+			except: []string{"server/internal/app", "server/internal/store"}, deny: []string{module + "server/internal/store"},
+		},
+		{
+			name: "app", folder: "server/internal/app", why: "app takes a validated configuration, so that tests need no command line",
+			deny: []string{"flag", "github.com/spf13"},
+		},
+	}
+}
+
+func TestPackagesKeepTheirArrows(t *testing.T) {
+	t.Parallel()
+	root := repository(t)
+	for _, broken := range violations(t, root) {
+		t.Error(broken)
+	}
+	// A generated package is always there, so finding none means that this test looks in the wrong place.
+	folders := sourceFolders(t, root)
+	if !slices.Contains(folders, "gen/go/statusway/v1") {
+		t.Errorf("no generated package among the folders with Go code: %v", folders)
+	}
+	// Without this a new package would be free of rules until somebody noticed.
+	for _, folder := range folders {
+		covered := slices.ContainsFunc(rules(), func(r rule) bool { return r.covers(folder) })
+		if strings.HasPrefix(folder, "gateway") && !covered {
+			t.Errorf("%s has no rule here and in .golangci.yml: say what it must not import", folder)
+		}
+	}
+}
+
+// TestRulesBite puts one file at a time into an empty repository, so that a rule that matches nothing is noticed.
+func TestRulesBite(t *testing.T) {
+	t.Parallel()
+	bitten := map[string]bool{}
+	for _, test := range []struct{ file, imports, broken string }{
+		{"gateway/mapping/x.go", "net/http", "mapping"},
+		{"gateway/mapping/sub/x.go", "os/exec", "mapping"},
+		{"gateway/mapping/x_test.go", "net/http", ""},
+		{"gateway/mapping/x.go", "google.golang.org/grpc/codes", ""},
+		{"gateway/mapping/x.go", "google.golang.org/grpc/codes/x", "mapping"},
+		{"gateway/mapping/x.go", "google.golang.org/grpc", "mapping"},
+		{"gateway/mapping/x.go", module + "gen/go/statusway/v1", ""},
+		{"gateway/mapping/x.go", module + "gen/go/entity/v1", "mapping"},
+		{"gateway/rfc9110/x.go", "net/netip", ""},
+		{"gateway/rfc9110/x.go", "net/http/httptest", "rfc9110"},
+		{"gateway/rfc9110/x.go", "github.com/google/go-cmp/cmp", "rfc9110"},
+		{"gateway/rfc9110/x.go", module + "gateway/mapping", "rfc9110"},
+		{"gateway/route/x.go", "golang.org/x/text", "route"},
+		{"gateway/jsoncodec/x.go", module + "gateway/respond", "jsoncodec"},
+		{"gateway/contract/x.go", module + "gateway/mapping", ""},
+		{"gateway/contract/x.go", module + "gateway/exchange", "contract"},
+		{"gateway/exchange/x.go", module + "gateway/respond", "exchange"},
+		{"gateway/exchange/x.go", "google.golang.org/grpc/metadata", "exchange"},
+		{"gateway/respond/x.go", module + "gateway/middleware", "respond"},
+		{"gateway/respond/x.go", "github.com/grpc-ecosystem/grpc-gateway/v2/runtime", "respond"},
+		{"gateway/middleware/x.go", module + "gateway/transcode", "middleware"},
+		{"gateway/middleware/body/x.go", module + "gateway/middleware/rate", "middleware"},
+		{"gateway/middleware/x.go", "os", ""},
+		{"gateway/transcode/x.go", "github.com/grpc-ecosystem/grpc-gateway/v2/runtime", ""},
+		{"gateway/transcode/x.go", module + "gateway/dynamic", "transcode"},
+		{"gateway/dynamic/x.go", module + "gateway/transcode", "dynamic"},
+		{"gateway/inprocess/x.go", module + "gateway/exchange", "inprocess"},
+		{"gateway/x.go", module + "gateway/middleware", ""},
+		{"gateway/x.go", module + "gateway/transcode", "gateway"},
+		{"gateway/x.go", "os/signal", "gateway"},
+		{"server/internal/entity/x.go", module + "server/internal/entity/sub", ""},
+		{"server/internal/entity/x.go", module + "server/internal/entitysvc", "entity"},
+		{"server/internal/entitysvc/x.go", module + "gateway/mapping", ""},
+		{"server/internal/entitysvc/x.go", "net/http", "services"},
+		{"server/internal/entitysvc/x.go", module + "server/internal/store/sqlite", "stores-behind-app"},
+		{"server/internal/interceptor/x.go", module + "gateway/mapping", "interceptor"},
+		{"server/internal/store/sqlite/x.go", "database/sql", ""},
+		{"server/internal/store/sqlite/x.go", module + "server/internal/entity", ""},
+		{"server/internal/store/sqlite/x.go", module + "server/internal/store/postgres", "store"},
+		{"server/internal/app/x.go", module + "server/internal/store/sqlite", ""},
+		{"server/internal/app/x.go", "github.com/spf13/cobra", "app"},
+		{"server/main.go", "os", ""},
+	} {
+		root := t.TempDir()
+		file := filepath.Join(root, filepath.FromSlash(test.file))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, fmt.Appendf(nil, "package x\n\nimport _ %q\n", test.imports), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		broken := []string{}
+		for _, v := range violations(t, root) {
+			broken = append(broken, v.rule.name)
+			bitten[v.rule.name] = true
+		}
+		if got := strings.Join(broken, ", "); got != test.broken {
+			t.Errorf("%s imports %s: broken rules %q, want %q", test.file, test.imports, got, test.broken)
+		}
+	}
+	for _, r := range rules() {
+		if !bitten[r.name] {
+			t.Errorf("no case above breaks the rule %s", r.name)
+		}
+	}
+}
+
+func TestLinterHoldsTheSameArrows(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(repository(t), ".golangci.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type linterRule struct {
+		Files    []string
+		ListMode string `yaml:"list-mode"`
+		Allow    []string
+		Deny     []struct{ Pkg, Desc string }
+	}
+	var config struct {
+		Linters struct {
+			Settings struct {
+				Depguard struct{ Rules map[string]linterRule }
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	linter := config.Linters.Settings.Depguard.Rules
+	delete(linter, "main") // modules that nobody here uses: no arrow between our packages
+	for _, r := range rules() {
+		got := linter[r.name]
+		delete(linter, r.name)
+		var deny []string
+		for _, entry := range got.Deny {
+			deny = append(deny, entry.Pkg)
+			if entry.Desc == "" {
+				t.Errorf("%s denies %s without a reason", r.name, entry.Pkg)
+			}
+		}
+		mode := "lax"
+		if r.closed {
+			mode = "original"
+		}
+		for what, pair := range map[string][2][]string{
+			"files":     {got.Files, r.linterFiles()},
+			"list-mode": {{got.ListMode}, {mode}},
+			"allow":     {got.Allow, r.allow},
+			"deny":      {deny, r.deny},
+		} {
+			slices.Sort(pair[0])
+			slices.Sort(pair[1])
+			if diff := cmp.Diff(pair[1], pair[0]); diff != "" {
+				t.Errorf("rule %s, %s (-here +.golangci.yml):\n%s", r.name, what, diff)
+			}
+		}
+	}
+	for name := range linter {
+		t.Errorf("the rule %s is in .golangci.yml and not here", name)
+	}
+}
+
+func TestRepositoryLayout(t *testing.T) {
+	t.Parallel()
+	root := repository(t)
+	card := []string{
+		"proto", "gen", "gateway", "server", "go.mod", "go.sum", "buf.yaml", "buf.gen.yaml", "Makefile", "README.md", "LICENSE",
+	}
+	for _, file := range committed(t, root) {
+		top, _, _ := strings.Cut(file, "/")
+		if !slices.Contains(card, top) && !strings.HasPrefix(top, ".") {
+			t.Errorf("%s: the top level holds nothing but %v and dotfiles", file, card)
+		}
+		if strings.HasSuffix(file, ".proto") && top != "proto" {
+			t.Errorf("%s: what buf lint and buf breaking must see lives in proto/", file)
+		}
+	}
+	for _, file := range files(t, root) {
+		if !strings.HasSuffix(file, ".go") || strings.HasPrefix(file, "gen/go/") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines := bytes.Count(text, []byte("\n")); lines > 500 {
+			t.Errorf("%s has %d lines: more than 500 are two rooms", file, lines)
+		}
+	}
+}
+
+// violation is one import that one rule denies.
+type violation struct {
+	file, imports string
+	rule          rule
+}
+
+func (v violation) String() string {
+	return fmt.Sprintf("%s imports %s: %s (rule %s)", v.file, v.imports, v.rule.why, v.rule.name)
+}
+
+// violations reads the imports of every Go file below root that is not a test.
+func violations(t *testing.T, root string) []violation {
+	t.Helper()
+	var found []violation
+	for _, file := range sources(t, root) {
+		syntax, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rules() {
+			if !r.covers(path.Dir(file)) {
+				continue
+			}
+			for _, spec := range syntax.Imports {
+				imports, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !r.permits(imports) {
+					found = append(found, violation{file: file, imports: imports, rule: r})
+				}
+			}
+		}
+	}
+	return found
+}
+
+// covers tells if the rule is about the package in folder.
+func (r rule) covers(folder string) bool {
+	if r.alone {
+		return folder == r.folder
+	}
+	for ; folder != "."; folder = path.Dir(folder) {
+		if slices.Contains(r.except, folder) {
+			return false
+		}
+		if matched, err := path.Match(r.folder, folder); err == nil && matched {
+			return true
+		}
+	}
+	return false
+}
+
+func (r rule) permits(imports string) bool {
+	allowed, denied := longest(r.allow, imports), longest(r.deny, imports)
+	if r.closed {
+		return allowed > 0 && denied == 0
+	}
+	return denied == 0 || allowed > denied
+}
+
+// longest is the length of the longest entry that covers the import path, or 0.
+func longest(entries []string, imports string) int {
+	length := 0
+	for _, entry := range entries {
+		first, _, _ := strings.Cut(imports, "/")
+		exact, isExact := strings.CutSuffix(entry, "$")
+		covered := imports == entry || strings.HasPrefix(imports, strings.TrimSuffix(entry, "/")+"/")
+		switch {
+		case entry == "$gostd":
+			covered = !strings.Contains(first, ".")
+		case isExact:
+			covered = imports == exact
+		}
+		if covered {
+			length = max(length, len(entry))
+		}
+	}
+	return length
+}
+
+// linterFiles is the rule's folder as .golangci.yml writes it.
+func (r rule) linterFiles() []string {
+	below := "/**"
+	if r.alone {
+		below = "/*.go"
+	}
+	globs := []string{"${base-path}/" + r.folder + below, "!$test"}
+	for _, folder := range r.except {
+		globs = append(globs, "!${base-path}/"+folder+"/**")
+	}
+	return globs
+}
+
+// repository is the folder of go.mod.
+func repository(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil || !strings.HasPrefix(string(text), "module "+strings.TrimSuffix(module, "/")+"\n") {
+		t.Fatalf("%s is not the top of the repository (%v)", root, err)
+	}
+	return root
+}
+
+// files are all files below root but those of hidden folders and the printed imports, which git ignores too.
+func files(t *testing.T, root string) []string {
+	t.Helper()
+	var found []string
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (name == "gen/imports" || name != "." && strings.HasPrefix(entry.Name(), ".")):
+			return fs.SkipDir
+		case !entry.IsDir():
+			found = append(found, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// sources are the Go files below root that are not tests.
+func sources(t *testing.T, root string) []string {
+	t.Helper()
+	return slices.DeleteFunc(files(t, root), func(file string) bool {
+		return !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go")
+	})
+}
+
+// sourceFolders are the folders of sources, each once.
+func sourceFolders(t *testing.T, root string) []string {
+	t.Helper()
+	var folders []string
+	for _, file := range sources(t, root) {
+		folders = append(folders, path.Dir(file))
+	}
+	slices.Sort(folders)
+	return slices.Compact(folders)
+}
+
+// committed are the files that git knows, so that a developer's own notes in the folder are nobody's business.
+// Without git, as in an unpacked archive, every file counts.
+func committed(t *testing.T, root string) []string {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "git", "ls-files", "-z")
+	list.Dir = root
+	output, err := list.Output()
+	if err != nil {
+		t.Logf("git ls-files: %v: looking at every file instead", err)
+		return files(t, root)
+	}
+	return strings.Split(strings.TrimSuffix(string(output), "\x00"), "\x00")
+}
