@@ -1,0 +1,182 @@
+package route
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// PathError says why a request's path cannot be read. It is the client's fault.
+type PathError struct {
+	// Path is the path as it was given, still escaped.
+	Path string
+	// Field is the field path of the value at fault; "" if the fault is no value's.
+	Field string
+	// Reason says what is wrong, in words for the client.
+	Reason string
+}
+
+func (e *PathError) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("path %q: %s", e.Path, e.Reason)
+	}
+	return fmt.Sprintf("path %q: the value of %s %s", e.Path, e.Field, e.Reason)
+}
+
+// checkPath refuses what is no absolute path in RFC 3986's spelling.
+func checkPath(path string) error {
+	if !strings.HasPrefix(path, "/") {
+		return &PathError{Path: path, Reason: "it does not start with '/'"}
+	}
+	if badEscape(path) >= 0 {
+		return &PathError{Path: path, Reason: "'%' is not followed by two hexadecimal digits"}
+	}
+	return nil
+}
+
+// routable says whether a template may match the path: no segment is empty, "." or
+// "..". They are refused here, for all templates at once, and not at each wildcard,
+// because no literal can be one either. "/" has no segment at all.
+func routable(path string) bool {
+	if path == "/" {
+		return true
+	}
+	for left, more := path[1:], true; more; {
+		var seg string
+		seg, left, more = strings.Cut(left, "/")
+		if seg == "" || isDots(seg) {
+			return false
+		}
+	}
+	return true
+}
+
+// lastSegment returns what follows the last slash.
+func lastSegment(path string) string {
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+// isDots says whether a client that normalises would take the segment for "." or
+// "..". It takes %2E for a dot, as the URL standard of browsers does.
+func isDots(seg string) bool {
+	const escaped = len("%2e")
+	for range len("..") {
+		switch {
+		case strings.HasPrefix(seg, "."):
+			seg = seg[1:]
+		case len(seg) >= escaped && strings.EqualFold(seg[:escaped], "%2e"):
+			seg = seg[escaped:]
+		default:
+			return false
+		}
+		if seg == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// flawOf says why a value can be neither captured nor expanded; "" if it can.
+func flawOf(value string) string {
+	for i := range len(value) {
+		if value[i] < ' ' || value[i] == 0x7f {
+			return "holds a control character"
+		}
+	}
+	if !utf8.ValidString(value) {
+		return "is not UTF-8"
+	}
+	return ""
+}
+
+// badEscape returns the offset of the first '%' that two hexadecimal digits do not
+// follow, or -1.
+func badEscape(s string) int {
+	i := strings.IndexByte(s, '%')
+	if i < 0 {
+		return -1
+	}
+	for ; i < len(s); i++ {
+		if s[i] != '%' {
+			continue
+		}
+		if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
+			return i
+		}
+		i += 2
+	}
+	return -1
+}
+
+// unescape decodes the escapes of s, which must be well-formed. With keepReserved
+// it leaves those of reserved characters as they are.
+func unescape(s string, keepReserved bool) string {
+	i := strings.IndexByte(s, '%')
+	if i < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	b.WriteString(s[:i])
+	for ; i < len(s); i++ {
+		if s[i] != '%' {
+			b.WriteByte(s[i])
+			continue
+		}
+		c := unhex(s[i+1])<<4 | unhex(s[i+2])
+		if keepReserved && isReserved(c) {
+			b.WriteString(s[i : i+3])
+		} else {
+			b.WriteByte(c)
+		}
+		i += 2
+	}
+	return b.String()
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c&^0x20 - 'A' + 10
+}
+
+func isLetter(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+func isDigit(c byte) bool {
+	return '0' <= c && c <= '9'
+}
+
+// isIdent: the identifiers of .proto files.
+func isIdent(c byte, first bool) bool {
+	return c == '_' || isLetter(c) || isDigit(c) && !first
+}
+
+// isUnreserved: RFC 3986 §2.3.
+func isUnreserved(c byte) bool {
+	return isLetter(c) || isDigit(c) || strings.IndexByte("-._~", c) >= 0
+}
+
+// reservedBeyondPchar are the reserved characters that a segment cannot hold.
+const reservedBeyondPchar = "/?#[]"
+
+// isReserved: RFC 6570 §1.5, the gen-delims and sub-delims of RFC 3986 §2.2.
+func isReserved(c byte) bool {
+	return isReservedPchar(c) || strings.IndexByte(reservedBeyondPchar, c) >= 0
+}
+
+// isReservedPchar: the reserved characters that may stand in a segment unescaped.
+func isReservedPchar(c byte) bool {
+	return strings.IndexByte("!$&'()*+,;=:@", c) >= 0
+}
+
+// isPchar: RFC 3986 §3.3, but for the escapes.
+func isPchar(c byte) bool {
+	return isUnreserved(c) || isReservedPchar(c)
+}

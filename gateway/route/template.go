@@ -1,0 +1,140 @@
+package route
+
+import "strings"
+
+// kind is what a segment of a template matches.
+type kind uint8
+
+const (
+	literal  kind = iota // one segment, equal to it
+	wildcard             // `*`: one segment
+	rest                 // `**`: all segments that are left
+)
+
+// segment is one part of a template between slashes. The segments of a variable
+// are not nested: a variable is a range over them.
+type segment struct {
+	kind kind
+	text string // as the template writes it
+	key  string // of a literal: text, unescaped
+}
+
+// variable binds the segments [first, end) of its template to a field.
+type variable struct {
+	field      string
+	first, end int
+	// escaped: a literal in the range is written with escapes, so that the
+	// value cannot be cut out of the request's path.
+	escaped bool
+}
+
+// Template is one parsed path template. It never changes, so it may be shared.
+// The zero Template is that of "/".
+type Template struct {
+	text      string
+	segments  []segment
+	variables []variable
+	verb      string // as the template writes it; "" if it has none
+	verbKey   string // verb, unescaped
+}
+
+// String returns the template as it was written.
+func (t *Template) String() string {
+	if t.text == "" {
+		return "/"
+	}
+	return t.text
+}
+
+// Fields returns the field paths of the variables, in the order of the path. The
+// slice is the caller's own.
+func (t *Template) Fields() []string {
+	fields := make([]string, 0, len(t.variables))
+	for _, v := range t.variables {
+		fields = append(fields, v.field)
+	}
+	return fields
+}
+
+// segmentsOf returns the part of the template that v binds.
+func (t *Template) segmentsOf(v variable) []segment {
+	return t.segments[v.first:v.end]
+}
+
+// endsOpen says whether the segments end in `**`.
+func endsOpen(segments []segment) bool {
+	return len(segments) > 0 && segments[len(segments)-1].kind == rest
+}
+
+// Param is the value that a path gives to one variable.
+type Param struct {
+	// Field is the variable's field path, such as "entity.id".
+	Field string
+	// Value is unescaped: fully where `*` took it; all but the escapes of reserved
+	// characters (RFC 6570 §1.5) where `**` did. A literal inside the variable
+	// stands as the template writes it. It is valid UTF-8 without control
+	// characters, and empty only for a "/**" that took nothing.
+	Value string
+}
+
+// capture cuts the values out of a path that the template is known to match. The
+// path comes without its first slash and without the verb, so the error lacks the
+// whole path. nil if the template has no variables.
+func (t *Template) capture(path string) ([]Param, *PathError) {
+	if len(t.variables) == 0 {
+		return nil, nil
+	}
+	params := make([]Param, 0, len(t.variables))
+	next := 0
+	for _, v := range t.variables {
+		_, path = cutSegments(path, v.first-next)
+		var raw string
+		raw, path = path, ""
+		if segments := t.segmentsOf(v); !endsOpen(segments) {
+			raw, path = cutSegments(raw, len(segments))
+		}
+		next = v.end
+		value := t.valueOf(v, raw)
+		if flaw := flawOf(value); flaw != "" {
+			return nil, &PathError{Field: v.field, Reason: flaw}
+		}
+		params = append(params, Param{Field: v.field, Value: value})
+	}
+	return params, nil
+}
+
+// valueOf unescapes what a variable took. It allocates only if there is an escape.
+func (t *Template) valueOf(v variable, raw string) string {
+	if !v.escaped && strings.IndexByte(raw, '%') < 0 {
+		return raw
+	}
+	parts := make([]string, 0, v.end-v.first)
+	for _, s := range t.segmentsOf(v) {
+		var part string
+		switch s.kind {
+		case literal:
+			part = s.text
+			_, raw = cutSegments(raw, 1)
+		case wildcard:
+			part, raw = cutSegments(raw, 1)
+			part = unescape(part, false)
+		case rest:
+			part = unescape(raw, true)
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, "/")
+}
+
+// cutSegments cuts n segments off the front of path, with the slash after them.
+func cutSegments(path string, n int) (front, back string) {
+	end := -1
+	for range n {
+		slash := strings.IndexByte(path[end+1:], '/')
+		if slash < 0 {
+			return path, ""
+		}
+		end += slash + 1
+	}
+	return path[:max(end, 0)], path[end+1:]
+}
