@@ -1,0 +1,156 @@
+package jsoncodec
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// MarshalAny returns the JSON of an error detail with nothing lost: {"@type": …, fields…} where the type is linked in
+// and all of it can be said in JSON, else {"@type": …, "value": base64 of the bytes}. What cannot be said is an unknown
+// field at any depth, bytes that are not of the type, a value without a JSON form, and depth beyond [MaxDepth].
+//
+// It never fails. An invalid type URL is written as it is, with U+FFFD for what is not UTF-8.
+//
+// [Unmarshal] reads both forms back: the first to an equal message, the second to the same bytes. Two things do not
+// come back: an invalid type URL, and the second form of a type that has a value of its own, such as Duration or
+// StringValue, because there it looks like the first.
+func MarshalAny(a *anypb.Any) []byte {
+	if !faithful(a.GetTypeUrl(), a.GetValue()) {
+		return appendOpaque(a)
+	}
+	text, err := Append(nil, a)
+	if err != nil || validate(text) != nil {
+		return appendOpaque(a)
+	}
+	return text
+}
+
+func appendOpaque(a *anypb.Any) []byte {
+	out := append([]byte(`{"@type":`), quote(a.GetTypeUrl())...)
+	out = append(out, `,"value":"`...)
+	out = base64.StdEncoding.AppendEncode(out, a.GetValue())
+	return append(out, `"}`...)
+}
+
+// quote returns s as a JSON string, with & and < as protojson writes them: as they are.
+func quote(s string) []byte {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(s); err != nil {
+		return []byte(`""`) // cannot be: a string always encodes, and a Buffer takes all
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+}
+
+// faithful reports whether JSON would show all that the bytes of an Any hold.
+func faithful(url string, value []byte) bool {
+	mt, err := protoregistry.GlobalTypes.FindMessageByURL(url)
+	if err != nil {
+		return true // the bytes themselves are written
+	}
+	m := mt.New()
+	// protojson does not ask for required fields inside an Any, neither way.
+	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(value, m.Interface()); err != nil {
+		return false
+	}
+	return lossless(m)
+}
+
+// lossless reports whether m and all below it consists of what JSON can say.
+func lossless(m protoreflect.Message) bool {
+	if len(m.GetUnknown()) > 0 {
+		return false
+	}
+	if m.Descriptor().FullName() == "google.protobuf.Any" {
+		fields := m.Descriptor().Fields()
+		url := m.Get(fields.ByNumber(1)).String()
+		return url == "" || validTypeURL(url) && faithful(url, m.Get(fields.ByNumber(2)).Bytes())
+	}
+	ok := true
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.IsMap():
+			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
+				ok = losslessValue(fd.MapValue(), v)
+				return ok
+			})
+		case fd.IsList():
+			for i := 0; ok && i < v.List().Len(); i++ {
+				ok = losslessValue(fd, v.List().Get(i))
+			}
+		default:
+			ok = losslessValue(fd, v)
+		}
+		return ok
+	})
+	return ok
+}
+
+func losslessValue(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+	switch {
+	case fd.Message() != nil:
+		return lossless(v.Message())
+	case isNullValue(fd):
+		return v.Enum() == 0 // JSON has one null, proto3 has 2^32
+	default:
+		return true
+	}
+}
+
+func isNullValue(fd protoreflect.FieldDescriptor) bool {
+	return fd.Enum() != nil && fd.Enum().FullName() == "google.protobuf.NullValue"
+}
+
+// hasOwnValue reports whether the JSON of an Any of this type has a member "value" that is not the bytes: the types
+// with a JSON form of their own, and those with such a field.
+func hasOwnValue(md protoreflect.MessageDescriptor) bool {
+	return hasOwnJSON(md) || fieldOf(md, "value") != nil
+}
+
+// hasOwnJSON reports whether an Any of this type has its JSON form in the member "value", because that form is not an
+// object with the message's fields.
+func hasOwnJSON(md protoreflect.MessageDescriptor) bool {
+	if md.FullName().Parent() != "google.protobuf" {
+		return false
+	}
+	switch md.Name() {
+	case "Any", "Timestamp", "Duration", "FieldMask", "Struct", "Value", "ListValue", "Empty":
+		return true
+	default:
+		return isWrapper(md)
+	}
+}
+
+func isWrapper(md protoreflect.MessageDescriptor) bool {
+	switch md.FullName() {
+	case "google.protobuf.BoolValue", "google.protobuf.StringValue", "google.protobuf.BytesValue",
+		"google.protobuf.Int32Value", "google.protobuf.Int64Value",
+		"google.protobuf.UInt32Value", "google.protobuf.UInt64Value",
+		"google.protobuf.FloatValue", "google.protobuf.DoubleValue":
+		return true
+	default:
+		return false
+	}
+}
+
+// validTypeURL reports whether url can name a type: a URI reference whose last segment is a full name
+// (google/protobuf/any.proto). The slash is part of it: without one other languages refuse it.
+func validTypeURL(url string) bool {
+	slash := strings.LastIndexByte(url, '/')
+	if slash < 0 || !protoreflect.FullName(url[slash+1:]).IsValid() {
+		return false
+	}
+	// RFC 3986 §2: the characters of a URI.
+	return !strings.ContainsFunc(url, func(r rune) bool {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		return !letter && !strings.ContainsRune("-._~:/?#[]@!$&'()*+,;=%", r)
+	})
+}

@@ -1,0 +1,86 @@
+package jsoncodec
+
+import (
+	"errors"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// Unmarshal reads exactly one JSON value into m, which it clears first. After an error m may be partly filled; the
+// error is always an [*Error].
+//
+// It takes what protojson takes, except for depth beyond [MaxDepth], a number without the digits of its exponent and a
+// type URL that is not valid; and besides that an Any as "@type" and "value" with base64, where the type is not linked
+// in or has no member "value" of its own.
+func Unmarshal(data []byte, m proto.Message) error {
+	return read(data, reading{
+		decode: func(types inbound) error {
+			return protojson.UnmarshalOptions{Resolver: types}.Unmarshal(data, m)
+		},
+		diagnose: func(w *walker) *Error { return w.message(m.ProtoReflect().Descriptor()) },
+	})
+}
+
+// UnmarshalField reads exactly one JSON value into the field fd of m, as google.api.http's body asks, and leaves the
+// rest of m alone. The value is what {"field": value} would hold, so null clears the field. After an error m is as it
+// was; the error is always an [*Error], with a pointer relative to the value. fd has to be a field of m.
+func UnmarshalField(data []byte, m protoreflect.Message, fd protoreflect.FieldDescriptor) error {
+	// protojson reads nothing smaller than a message.
+	holder := m.New()
+	walk := func(w *walker) *Error { return w.field(fd) }
+	err := read(data, reading{
+		decode: func(types inbound) error {
+			object := slices.Concat([]byte("{"), quote(fd.JSONName()), []byte(":"), data, []byte("}"))
+			// Required fields beside fd are not there, and must not be missed.
+			partial := m.Descriptor().RequiredNumbers().Len() > 0
+			err := protojson.UnmarshalOptions{Resolver: types, AllowPartial: partial}.Unmarshal(object, holder.Interface())
+			if err == nil && partial && walk(newWalker(data)) != nil {
+				return errPartial // below fd they are missed all the same
+			}
+			return err //nolint:wrapcheck // it is only compared with nil
+		},
+		diagnose: walk,
+	})
+	if err != nil {
+		return err
+	}
+	if !holder.Has(fd) {
+		m.Clear(fd)
+		return nil
+	}
+	m.Set(fd, holder.Get(fd))
+	return nil
+}
+
+var errPartial = errors.New("a required field is missing")
+
+// reading is one way to read a text: by protojson, and by a walk that knows what is wrong.
+type reading struct {
+	decode   func(types inbound) error
+	diagnose func(w *walker) *Error
+}
+
+func read(data []byte, r reading) error {
+	if fault := validate(data); fault != nil {
+		return fault
+	}
+	if r.decode(inbound{Types: protoregistry.GlobalTypes}) == nil {
+		return nil
+	}
+	w := newWalker(data)
+	if fault := r.diagnose(w); fault != nil {
+		return fault
+	}
+	// Nothing is wrong, so protojson has met an Any in a form that it does not know.
+	if w.opaque && r.decode(inbound{Types: protoregistry.GlobalTypes, forms: w.forms, next: new(int)}) == nil {
+		return nil
+	}
+	return errUnexplained()
+}
+
+// errUnexplained is for what protojson refuses and the walk lets pass. No such text is known; the fuzz test looks for one.
+func errUnexplained() *Error { return invalid("cannot be read as the message that is expected") }

@@ -1,0 +1,257 @@
+package jsoncodec
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// walker goes through a valid text beside the descriptor of the message that it should be, and stops at the first
+// member that is not. Each of its methods steps over one value.
+type walker struct {
+	cursor
+
+	partial bool      // inside an Any, where required fields are not asked for
+	forms   []anyForm // of the Anys met so far
+	opaque  bool      // one of them is of a linked type and yet in the form of an unknown one
+}
+
+func newWalker(data []byte) *walker { return &walker{cursor: cursor{data: data}} }
+
+func (w *walker) message(md protoreflect.MessageDescriptor) *Error {
+	switch md.FullName() {
+	case "google.protobuf.Any":
+		return w.any()
+	case "google.protobuf.Struct":
+		return w.freeObject()
+	case "google.protobuf.ListValue":
+		return w.freeArray()
+	case "google.protobuf.Value":
+		return w.freeValue()
+	case "google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask":
+		return checkKnown(md, w.value())
+	}
+	if isWrapper(md) {
+		return checkScalar(md.Fields().ByNumber(1), w.value())
+	}
+	return w.fields(md, false)
+}
+
+// fields walks a message that is an object with its fields as members. In an Any there is "@type" too.
+func (w *walker) fields(md protoreflect.MessageDescriptor, inAny bool) *Error {
+	if w.peek() != '{' {
+		return mismatch(w.peek(), "an object")
+	}
+	met := membersMet{names: map[protoreflect.FieldNumber]string{}, set: map[protoreflect.FieldNumber]bool{}, oneofs: map[string]string{}}
+	if err := w.object(func(name string) *Error {
+		if inAny && name == "@type" {
+			w.value()
+			return nil
+		}
+		fd := fieldOf(md, name)
+		if fd == nil {
+			return unknown(md, name)
+		}
+		null := w.peek() == 'n' && !takesNull(fd)
+		if err := met.add(fd, name, null); err != nil {
+			return err
+		}
+		return w.field(fd)
+	}); err != nil || w.partial {
+		return err
+	}
+	for i := range md.RequiredNumbers().Len() {
+		if number := md.RequiredNumbers().Get(i); !met.set[number] {
+			return invalid("lacks the required member %q", md.Fields().ByNumber(number).JSONName())
+		}
+	}
+	return nil
+}
+
+// membersMet remembers the members of one object, to see when two of them are the same or exclude each other.
+type membersMet struct {
+	names  map[protoreflect.FieldNumber]string
+	set    map[protoreflect.FieldNumber]bool // those with a value, not null
+	oneofs map[string]string                 // the member by which a oneof is set
+}
+
+func (m membersMet) add(fd protoreflect.FieldDescriptor, name string, null bool) *Error {
+	if before, ok := m.names[fd.Number()]; ok {
+		return duplicate(before, name)
+	}
+	m.names[fd.Number()] = name
+	if null {
+		return nil
+	}
+	m.set[fd.Number()] = true
+	oneof := fd.ContainingOneof()
+	if oneof == nil {
+		return nil
+	}
+	if before, ok := m.oneofs[string(oneof.Name())]; ok {
+		return invalid("excludes %q, which is given too: only one of %s may be", before, oneofNames(oneof))
+	}
+	m.oneofs[string(oneof.Name())] = name
+	return nil
+}
+
+// fieldOf finds the field that answers to a member's name, as protojson does, or nil.
+func fieldOf(md protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
+		xt, err := protoregistry.GlobalTypes.FindExtensionByName(protoreflect.FullName(name[1 : len(name)-1]))
+		if err != nil || xt.TypeDescriptor().ContainingMessage().FullName() != md.FullName() {
+			return nil
+		}
+		return xt.TypeDescriptor()
+	}
+	if fd := md.Fields().ByJSONName(name); fd != nil {
+		return fd
+	}
+	return md.Fields().ByTextName(name)
+}
+
+// takesNull reports whether null is a value of the field rather than its absence.
+func takesNull(fd protoreflect.FieldDescriptor) bool {
+	return isNullValue(fd) || fd.Message() != nil && fd.Message().FullName() == "google.protobuf.Value"
+}
+
+// field walks the value of a field, or null.
+func (w *walker) field(fd protoreflect.FieldDescriptor) *Error {
+	switch {
+	case w.peek() == 'n' && !takesNull(fd):
+		w.value()
+		return nil
+	case fd.IsMap():
+		return w.mapEntries(fd)
+	case fd.IsList():
+		if w.peek() != '[' {
+			return mismatch(w.peek(), "an array")
+		}
+		return w.array(func() *Error { return w.single(fd) })
+	default:
+		return w.single(fd)
+	}
+}
+
+// single walks one value of the field's kind.
+func (w *walker) single(fd protoreflect.FieldDescriptor) *Error {
+	if fd.Message() != nil {
+		return w.message(fd.Message())
+	}
+	return checkScalar(fd, w.value())
+}
+
+func (w *walker) mapEntries(fd protoreflect.FieldDescriptor) *Error {
+	if w.peek() != '{' {
+		return mismatch(w.peek(), "an object")
+	}
+	seen := map[any]string{}
+	return w.object(func(name string) *Error {
+		key, ok := mapKey(fd.MapKey(), name)
+		if !ok {
+			return invalid("has a name that is no key here: a key must be %s", expectation(fd.MapKey()))
+		}
+		if before, ok := seen[key]; ok {
+			return duplicate(before, name)
+		}
+		seen[key] = name
+		return w.single(fd.MapValue())
+	})
+}
+
+// mapKey reads a member's name as a key. It is protojson's reading, so "01" is the same key as "1".
+func mapKey(fd protoreflect.FieldDescriptor, name string) (any, bool) {
+	bits := 64
+	switch fd.Kind() {
+	case protoreflect.StringKind:
+		return name, true
+	case protoreflect.BoolKind:
+		return name, name == "true" || name == "false"
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		key, err := strconv.ParseInt(name, 10, 32)
+		return key, err == nil
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		bits = 32
+		fallthrough
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		key, err := strconv.ParseUint(name, 10, bits)
+		return key, err == nil
+	default:
+		key, err := strconv.ParseInt(name, 10, 64)
+		return key, err == nil
+	}
+}
+
+func (w *walker) freeObject() *Error {
+	if w.peek() != '{' {
+		return mismatch(w.peek(), "an object")
+	}
+	seen := map[string]bool{}
+	return w.object(func(name string) *Error {
+		if seen[name] {
+			return duplicate(name, name)
+		}
+		seen[name] = true
+		return w.freeValue()
+	})
+}
+
+func (w *walker) freeArray() *Error {
+	if w.peek() != '[' {
+		return mismatch(w.peek(), "an array")
+	}
+	return w.array(w.freeValue)
+}
+
+// freeValue walks a google.protobuf.Value, which may be anything but a number that float64 cannot hold.
+func (w *walker) freeValue() *Error {
+	switch w.peek() {
+	case '{':
+		return w.freeObject()
+	case '[':
+		return w.freeArray()
+	case '"', 't', 'f', 'n':
+		w.value()
+		return nil
+	default:
+		if _, err := strconv.ParseFloat(string(w.value()), 64); errors.Is(err, strconv.ErrRange) {
+			return invalid("must be a number from -1.7976931348623157e308 to 1.7976931348623157e308")
+		}
+		return nil
+	}
+}
+
+func mismatch(got byte, want string) *Error {
+	return invalid("is %s, but %s is expected", kindOf(got), want)
+}
+
+func duplicate(before, name string) *Error {
+	if before == name {
+		return &Error{Reason: ReasonDuplicateField, Detail: "is given twice"}
+	}
+	return &Error{Reason: ReasonDuplicateField, Detail: fmt.Sprintf("is the same as %q, which is given too", shorten(before))}
+}
+
+// unknown is the error of a member that the message does not have. A name in another style is the usual mistake.
+func unknown(md protoreflect.MessageDescriptor, name string) *Error {
+	fold := func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "_", ""), "-", "") }
+	folded := fold(name)
+	for i := range md.Fields().Len() {
+		if fd := md.Fields().Get(i); strings.EqualFold(fold(fd.JSONName()), folded) {
+			return &Error{Reason: ReasonUnknownField, Detail: fmt.Sprintf("is unknown here: did you mean %q?", fd.JSONName())}
+		}
+	}
+	return &Error{Reason: ReasonUnknownField, Detail: "is unknown here"}
+}
+
+func oneofNames(oneof protoreflect.OneofDescriptor) string {
+	var names []string
+	for i := range oneof.Fields().Len() {
+		names = append(names, oneof.Fields().Get(i).JSONName())
+	}
+	return enumerate(names)
+}
