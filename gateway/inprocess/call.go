@@ -1,0 +1,57 @@
+package inprocess
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// call is the server's end of one call: its handler's context and transport.
+type call struct {
+	base      serverContext
+	transport transport
+	// ctx is what the handler gets: base with incoming metadata and transport.
+	ctx context.Context //nolint:containedctx // a call is what the context belongs to
+}
+
+// newCall crosses the boundary: it fails if the caller's context is done, or has
+// metadata that cannot be sent. The caller must end the call.
+func (c *Conn) newCall(ctx context.Context, name string) (*call, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, status.FromContextError(err).Err()
+	}
+	incoming, err := incomingMetadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	call := &call{base: serverContext{Context: ctx, boundary: c.boundary}, transport: transport{method: name}}
+	call.ctx = &call.base
+	if len(incoming) > 0 {
+		call.ctx = metadata.NewIncomingContext(call.ctx, incoming)
+	}
+	call.ctx = grpc.NewContextWithServerTransportStream(call.ctx, &call.transport)
+
+	return call, nil
+}
+
+func (call *call) end() {
+	call.transport.end()
+	call.base.end()
+}
+
+// incomingMetadata is the caller's outgoing metadata, as it arrives. It may be nil.
+func incomingMetadata(ctx context.Context) (metadata.MD, error) {
+	md, _ := metadata.FromOutgoingContext(ctx) // a copy
+	if err := checkMetadata(md, printable); err != nil {
+		return nil, err
+	}
+	for key := range md {
+		if reserved(key) {
+			delete(md, key)
+		}
+	}
+
+	return md, nil
+}
