@@ -72,6 +72,7 @@ func TestCatalogues(t *testing.T) {
 			{413, "Payload Too Large", "RFC 9110 §15.5.14"},
 			{415, "Unsupported Media Type", "RFC 9110 §15.5.16"},
 			{417, "Expectation Failed", "RFC 9110 §15.5.18"},
+			{422, "Unprocessable Content", "RFC 9110 §15.5.21"},
 			{429, "Too Many Requests", "RFC 6585 §4"},
 			{431, "Request Header Fields Too Large", "RFC 6585 §5"},
 			{500, "Internal Server Error", "RFC 9110 §15.6.1"},

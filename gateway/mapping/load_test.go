@@ -90,7 +90,7 @@ func TestMinimalLoads(t *testing.T) {
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	const (
-		policyKeys = "Policy has name, description, catalogue, rules, redaction, errorFormat"
+		policyKeys = "Policy has name, description, catalogue, rules, redaction, errorFormat, retirements"
 		rowKeys    = "Row has status, title, description, source, cacheControl"
 		ruleKeys   = "Rule has name, domain, reason, detail, code, conditional, status, why, spec, retryAfter"
 	)

@@ -33,8 +33,20 @@ const (
 	ReasonPreconditionFailed = "PRECONDITION_FAILED"
 	// ReasonPreconditionUnsupported: the method cannot evaluate the condition that was sent. INVALID_ARGUMENT.
 	ReasonPreconditionUnsupported = "PRECONDITION_UNSUPPORTED"
+	// ReasonKeyUnsupported: the method does not honour the Idempotency-Key that was sent. INVALID_ARGUMENT.
+	ReasonKeyUnsupported = "IDEMPOTENCY_KEY_UNSUPPORTED"
+	// ReasonKeyMissing: the method needs an Idempotency-Key. INVALID_ARGUMENT.
+	ReasonKeyMissing = "IDEMPOTENCY_KEY_MISSING"
+	// ReasonKeyReused: another request came under the same Idempotency-Key before. INVALID_ARGUMENT.
+	ReasonKeyReused = "IDEMPOTENCY_KEY_REUSED"
+	// ReasonKeyInUse: the request that came first under the Idempotency-Key is still being answered. ABORTED.
+	ReasonKeyInUse = "IDEMPOTENCY_KEY_IN_USE"
 	// ReasonRateLimited: the caller's allowance for the period is used up. RESOURCE_EXHAUSTED.
 	ReasonRateLimited = "RATE_LIMITED"
+	// ReasonConcurrencyLimited: the caller has too many requests running at once. RESOURCE_EXHAUSTED.
+	ReasonConcurrencyLimited = "CONCURRENCY_LIMITED"
+	// ReasonOverloaded: the server has more requests than it can serve. UNAVAILABLE.
+	ReasonOverloaded = "SERVICE_OVERLOADED"
 	// ReasonDraining: the server is stopping. UNAVAILABLE.
 	ReasonDraining = "SERVICE_DRAINING"
 	// ReasonMaintenance: the API is closed for maintenance. UNAVAILABLE.

@@ -65,7 +65,7 @@ func TestRulesTo(t *testing.T) {
 		want   []string
 	}{
 		{412, []string{"precondition-failed"}},
-		{409, []string{"precondition-failed-unasked", "already-exists", "failed-precondition", "aborted"}},
+		{409, []string{"precondition-failed-unasked", "idempotency-key-in-use", "already-exists", "failed-precondition", "aborted"}},
 		{415, []string{"unsupported-media-type", "unsupported-content-coding", "not-acceptable"}},
 		{200, []string{"ok"}},
 		{204, nil}, // methods declare it

@@ -56,7 +56,9 @@ type EntityServiceClient interface {
 	// DeleteEntity removes an entity.
 	DeleteEntity(ctx context.Context, in *DeleteEntityRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
 	// ImportEntities stores many entities in the background. Its operation holds
-	// ImportEntitiesMetadata and ends in ImportEntitiesResponse.
+	// ImportEntitiesMetadata and ends in ImportEntitiesResponse. With the request
+	// metadata "prefer-wait" it waits so many seconds, at most 30, for the end, and
+	// where it comes returns the operation as it then is.
 	ImportEntities(ctx context.Context, in *ImportEntitiesRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 	// ExportEntities streams every entity of the caller's groups, by id.
 	ExportEntities(ctx context.Context, in *ExportEntitiesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Entity], error)
@@ -181,7 +183,9 @@ type EntityServiceServer interface {
 	// DeleteEntity removes an entity.
 	DeleteEntity(context.Context, *DeleteEntityRequest) (*emptypb.Empty, error)
 	// ImportEntities stores many entities in the background. Its operation holds
-	// ImportEntitiesMetadata and ends in ImportEntitiesResponse.
+	// ImportEntitiesMetadata and ends in ImportEntitiesResponse. With the request
+	// metadata "prefer-wait" it waits so many seconds, at most 30, for the end, and
+	// where it comes returns the operation as it then is.
 	ImportEntities(context.Context, *ImportEntitiesRequest) (*longrunningpb.Operation, error)
 	// ExportEntities streams every entity of the caller's groups, by id.
 	ExportEntities(*ExportEntitiesRequest, grpc.ServerStreamingServer[Entity]) error

@@ -26,6 +26,141 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Preference is what a client may prefer and a method honour.
+type Preference int32
+
+const (
+	Preference_PREFERENCE_UNSPECIFIED Preference = 0
+	// "return=minimal" leaves out the body: a 201 then has none, and a 200 becomes
+	// 204 where the policy has that row. Location, ETag and Last-Modified stay.
+	// "return=representation" confirms what is done without it; a 201 then has
+	// Content-Location, so its body has to be what GET there returns. Not for reads,
+	// streams and methods without a body.
+	Preference_PREFERENCE_RETURN Preference = 1
+	// "wait=N" has the method wait up to N seconds, at most 30, for what it has
+	// begun, and "respond-async" not at all. Both 200 and 202 must be statuses of
+	// success. The gateway hands the seconds over as the request metadata
+	// "prefer-wait", which is 0 for "respond-async" alone and missing without either
+	// preference; the backend waits so long and chooses the status by
+	// "statusway-status". No header field of a client becomes this metadata.
+	Preference_PREFERENCE_WAIT Preference = 2
+)
+
+// Enum value maps for Preference.
+var (
+	Preference_name = map[int32]string{
+		0: "PREFERENCE_UNSPECIFIED",
+		1: "PREFERENCE_RETURN",
+		2: "PREFERENCE_WAIT",
+	}
+	Preference_value = map[string]int32{
+		"PREFERENCE_UNSPECIFIED": 0,
+		"PREFERENCE_RETURN":      1,
+		"PREFERENCE_WAIT":        2,
+	}
+)
+
+func (x Preference) Enum() *Preference {
+	p := new(Preference)
+	*p = x
+	return p
+}
+
+func (x Preference) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Preference) Descriptor() protoreflect.EnumDescriptor {
+	return file_statusway_v1_annotations_proto_enumTypes[0].Descriptor()
+}
+
+func (Preference) Type() protoreflect.EnumType {
+	return &file_statusway_v1_annotations_proto_enumTypes[0]
+}
+
+func (x Preference) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Preference.Descriptor instead.
+func (Preference) EnumDescriptor() ([]byte, []int) {
+	return file_statusway_v1_annotations_proto_rawDescGZIP(), []int{0}
+}
+
+// IdempotencyKey is what a method does with the header field of that name: a String
+// in quotes (RFC 9651 §3.3.3) of 1 to 255 characters that the client makes up, once
+// for each thing that it wants done.
+//
+// The gateway keeps what came of the first request, by caller, HTTP method, path and
+// key, for 24 hours after it arrived. The same request again (path, query,
+// Content-Type and body are compared, octet by octet) gets that answer, success or
+// error, with "Idempotency-Replayed: true"; the backend is not called, so no
+// condition is evaluated and nothing is counted there. Another request under the key
+// is INVALID_ARGUMENT with the reason IDEMPOTENCY_KEY_REUSED. While the first is
+// still being answered it is ABORTED with IDEMPOTENCY_KEY_IN_USE and Retry-After.
+// 401, 429, 5xx and whatever says Retry-After are not kept: those pass, and the key
+// is free again. A request that its server did not survive frees its key after a
+// minute; one that is served is given a little less than that.
+//
+// All of this is the gateway's and needs nothing of the backend, and so is not there
+// for whoever calls the backend over gRPC: there a request_id field is the way
+// (AIP-155).
+type IdempotencyKey int32
+
+const (
+	// A writing request (any but GET and HEAD) that has the field is refused with
+	// INVALID_ARGUMENT and the reason IDEMPOTENCY_KEY_UNSUPPORTED, because whoever
+	// sends one relies on it.
+	IdempotencyKey_IDEMPOTENCY_KEY_UNSPECIFIED IdempotencyKey = 0
+	// The field is honoured where it is sent. Not for reads, streams and anonymous
+	// methods: a kept answer belongs to a caller who is known.
+	IdempotencyKey_IDEMPOTENCY_KEY_OPTIONAL IdempotencyKey = 1
+	// As IDEMPOTENCY_KEY_OPTIONAL; a request without the field is refused with
+	// INVALID_ARGUMENT and the reason IDEMPOTENCY_KEY_MISSING.
+	IdempotencyKey_IDEMPOTENCY_KEY_REQUIRED IdempotencyKey = 2
+)
+
+// Enum value maps for IdempotencyKey.
+var (
+	IdempotencyKey_name = map[int32]string{
+		0: "IDEMPOTENCY_KEY_UNSPECIFIED",
+		1: "IDEMPOTENCY_KEY_OPTIONAL",
+		2: "IDEMPOTENCY_KEY_REQUIRED",
+	}
+	IdempotencyKey_value = map[string]int32{
+		"IDEMPOTENCY_KEY_UNSPECIFIED": 0,
+		"IDEMPOTENCY_KEY_OPTIONAL":    1,
+		"IDEMPOTENCY_KEY_REQUIRED":    2,
+	}
+)
+
+func (x IdempotencyKey) Enum() *IdempotencyKey {
+	p := new(IdempotencyKey)
+	*p = x
+	return p
+}
+
+func (x IdempotencyKey) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (IdempotencyKey) Descriptor() protoreflect.EnumDescriptor {
+	return file_statusway_v1_annotations_proto_enumTypes[1].Descriptor()
+}
+
+func (IdempotencyKey) Type() protoreflect.EnumType {
+	return &file_statusway_v1_annotations_proto_enumTypes[1]
+}
+
+func (x IdempotencyKey) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use IdempotencyKey.Descriptor instead.
+func (IdempotencyKey) EnumDescriptor() ([]byte, []int) {
+	return file_statusway_v1_annotations_proto_rawDescGZIP(), []int{1}
+}
+
 // MethodSemantics declares the success semantics of a method. Nothing of it is
 // written in code: the gateway reads it from the descriptor.
 type MethodSemantics struct {
@@ -33,7 +168,8 @@ type MethodSemantics struct {
 	// The HTTP statuses of success, each 200, 201, 202 or 204. The first is the
 	// default. Where more than one stands here the backend chooses by sending the
 	// response metadata key "statusway-status" with one of them; a status that
-	// does not stand here is never sent. Empty means 200.
+	// does not stand here is never sent, but for the 204 of PREFERENCE_RETURN.
+	// Empty means 200.
 	Success []int32 `protobuf:"varint,1,rep,packed,name=success,proto3" json:"success,omitempty"`
 	// A template over the response's fields, such as "/v1/entities/{id}", sent
 	// with 201 and 202 as Location (RFC 9110 §10.2.2). Each value is
@@ -63,9 +199,16 @@ type MethodSemantics struct {
 	// never be ignored.
 	Preconditions bool `protobuf:"varint,8,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
 	// The method needs no credentials.
-	Anonymous     bool `protobuf:"varint,9,opt,name=anonymous,proto3" json:"anonymous,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Anonymous bool `protobuf:"varint,9,opt,name=anonymous,proto3" json:"anonymous,omitempty"`
+	// The preferences of a request that the method honours (RFC 7240). Where any
+	// stands here, every answer of the method says "Vary: Prefer", and
+	// Preference-Applied says what was done. Any other preference is ignored.
+	Prefer []Preference `protobuf:"varint,10,rep,packed,name=prefer,proto3,enum=statusway.v1.Preference" json:"prefer,omitempty"`
+	// Whether a request may name itself by Idempotency-Key, so that it can be sent
+	// again without harm (draft-ietf-httpapi-idempotency-key-header-06).
+	IdempotencyKey IdempotencyKey `protobuf:"varint,11,opt,name=idempotency_key,json=idempotencyKey,proto3,enum=statusway.v1.IdempotencyKey" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *MethodSemantics) Reset() {
@@ -159,6 +302,20 @@ func (x *MethodSemantics) GetAnonymous() bool {
 		return x.Anonymous
 	}
 	return false
+}
+
+func (x *MethodSemantics) GetPrefer() []Preference {
+	if x != nil {
+		return x.Prefer
+	}
+	return nil
+}
+
+func (x *MethodSemantics) GetIdempotencyKey() IdempotencyKey {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return IdempotencyKey_IDEMPOTENCY_KEY_UNSPECIFIED
 }
 
 // ServiceSemantics holds for every method of a service.
@@ -394,7 +551,7 @@ var File_statusway_v1_annotations_proto protoreflect.FileDescriptor
 
 const file_statusway_v1_annotations_proto_rawDesc = "" +
 	"\n" +
-	"\x1estatusway/v1/annotations.proto\x12\fstatusway.v1\x1a google/protobuf/descriptor.proto\"\xdc\x02\n" +
+	"\x1estatusway/v1/annotations.proto\x12\fstatusway.v1\x1a google/protobuf/descriptor.proto\"\xd5\x03\n" +
 	"\x0fMethodSemantics\x12\x18\n" +
 	"\asuccess\x18\x01 \x03(\x05R\asuccess\x12\x1a\n" +
 	"\blocation\x18\x02 \x01(\tR\blocation\x12\x1d\n" +
@@ -405,7 +562,10 @@ const file_statusway_v1_annotations_proto_rawDesc = "" +
 	"\x0emax_body_bytes\x18\x06 \x01(\x03R\fmaxBodyBytes\x125\n" +
 	"\tlifecycle\x18\a \x01(\v2\x17.statusway.v1.LifecycleR\tlifecycle\x12$\n" +
 	"\rpreconditions\x18\b \x01(\bR\rpreconditions\x12\x1c\n" +
-	"\tanonymous\x18\t \x01(\bR\tanonymous\"\x80\x01\n" +
+	"\tanonymous\x18\t \x01(\bR\tanonymous\x120\n" +
+	"\x06prefer\x18\n" +
+	" \x03(\x0e2\x18.statusway.v1.PreferenceR\x06prefer\x12E\n" +
+	"\x0fidempotency_key\x18\v \x01(\x0e2\x1c.statusway.v1.IdempotencyKeyR\x0eidempotencyKey\"\x80\x01\n" +
 	"\x10ServiceSemantics\x125\n" +
 	"\tlifecycle\x18\x01 \x01(\v2\x17.statusway.v1.LifecycleR\tlifecycle\x125\n" +
 	"\aretired\x18\x02 \x03(\v2\x1b.statusway.v1.RetiredPrefixR\aretired\"a\n" +
@@ -417,7 +577,16 @@ const file_statusway_v1_annotations_proto_rawDesc = "" +
 	"\tsuccessor\x18\x03 \x01(\tR\tsuccessor\"E\n" +
 	"\rRetiredPrefix\x12\x16\n" +
 	"\x06prefix\x18\x01 \x01(\tR\x06prefix\x12\x1c\n" +
-	"\tsuccessor\x18\x02 \x01(\tR\tsuccessor:W\n" +
+	"\tsuccessor\x18\x02 \x01(\tR\tsuccessor*T\n" +
+	"\n" +
+	"Preference\x12\x1a\n" +
+	"\x16PREFERENCE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11PREFERENCE_RETURN\x10\x01\x12\x13\n" +
+	"\x0fPREFERENCE_WAIT\x10\x02*m\n" +
+	"\x0eIdempotencyKey\x12\x1f\n" +
+	"\x1bIDEMPOTENCY_KEY_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18IDEMPOTENCY_KEY_OPTIONAL\x10\x01\x12\x1c\n" +
+	"\x18IDEMPOTENCY_KEY_REQUIRED\x10\x02:W\n" +
 	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\x9f\x95\x03 \x01(\v2\x1d.statusway.v1.MethodSemanticsR\x06method:[\n" +
 	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18\x9f\x95\x03 \x01(\v2\x1e.statusway.v1.ServiceSemanticsR\aservice:U\n" +
 	"\tlifecycle\x12\x1c.google.protobuf.FileOptions\x18\x9f\x95\x03 \x01(\v2\x17.statusway.v1.LifecycleR\tlifecycleB@Z>github.com/statusway/statusway/gen/go/statusway/v1;statuswayv1b\x06proto3"
@@ -434,31 +603,36 @@ func file_statusway_v1_annotations_proto_rawDescGZIP() []byte {
 	return file_statusway_v1_annotations_proto_rawDescData
 }
 
+var file_statusway_v1_annotations_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_statusway_v1_annotations_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_statusway_v1_annotations_proto_goTypes = []any{
-	(*MethodSemantics)(nil),             // 0: statusway.v1.MethodSemantics
-	(*ServiceSemantics)(nil),            // 1: statusway.v1.ServiceSemantics
-	(*Lifecycle)(nil),                   // 2: statusway.v1.Lifecycle
-	(*RetiredPrefix)(nil),               // 3: statusway.v1.RetiredPrefix
-	(*descriptorpb.MethodOptions)(nil),  // 4: google.protobuf.MethodOptions
-	(*descriptorpb.ServiceOptions)(nil), // 5: google.protobuf.ServiceOptions
-	(*descriptorpb.FileOptions)(nil),    // 6: google.protobuf.FileOptions
+	(Preference)(0),                     // 0: statusway.v1.Preference
+	(IdempotencyKey)(0),                 // 1: statusway.v1.IdempotencyKey
+	(*MethodSemantics)(nil),             // 2: statusway.v1.MethodSemantics
+	(*ServiceSemantics)(nil),            // 3: statusway.v1.ServiceSemantics
+	(*Lifecycle)(nil),                   // 4: statusway.v1.Lifecycle
+	(*RetiredPrefix)(nil),               // 5: statusway.v1.RetiredPrefix
+	(*descriptorpb.MethodOptions)(nil),  // 6: google.protobuf.MethodOptions
+	(*descriptorpb.ServiceOptions)(nil), // 7: google.protobuf.ServiceOptions
+	(*descriptorpb.FileOptions)(nil),    // 8: google.protobuf.FileOptions
 }
 var file_statusway_v1_annotations_proto_depIdxs = []int32{
-	2, // 0: statusway.v1.MethodSemantics.lifecycle:type_name -> statusway.v1.Lifecycle
-	2, // 1: statusway.v1.ServiceSemantics.lifecycle:type_name -> statusway.v1.Lifecycle
-	3, // 2: statusway.v1.ServiceSemantics.retired:type_name -> statusway.v1.RetiredPrefix
-	4, // 3: statusway.v1.method:extendee -> google.protobuf.MethodOptions
-	5, // 4: statusway.v1.service:extendee -> google.protobuf.ServiceOptions
-	6, // 5: statusway.v1.lifecycle:extendee -> google.protobuf.FileOptions
-	0, // 6: statusway.v1.method:type_name -> statusway.v1.MethodSemantics
-	1, // 7: statusway.v1.service:type_name -> statusway.v1.ServiceSemantics
-	2, // 8: statusway.v1.lifecycle:type_name -> statusway.v1.Lifecycle
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	6, // [6:9] is the sub-list for extension type_name
-	3, // [3:6] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	4,  // 0: statusway.v1.MethodSemantics.lifecycle:type_name -> statusway.v1.Lifecycle
+	0,  // 1: statusway.v1.MethodSemantics.prefer:type_name -> statusway.v1.Preference
+	1,  // 2: statusway.v1.MethodSemantics.idempotency_key:type_name -> statusway.v1.IdempotencyKey
+	4,  // 3: statusway.v1.ServiceSemantics.lifecycle:type_name -> statusway.v1.Lifecycle
+	5,  // 4: statusway.v1.ServiceSemantics.retired:type_name -> statusway.v1.RetiredPrefix
+	6,  // 5: statusway.v1.method:extendee -> google.protobuf.MethodOptions
+	7,  // 6: statusway.v1.service:extendee -> google.protobuf.ServiceOptions
+	8,  // 7: statusway.v1.lifecycle:extendee -> google.protobuf.FileOptions
+	2,  // 8: statusway.v1.method:type_name -> statusway.v1.MethodSemantics
+	3,  // 9: statusway.v1.service:type_name -> statusway.v1.ServiceSemantics
+	4,  // 10: statusway.v1.lifecycle:type_name -> statusway.v1.Lifecycle
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	8,  // [8:11] is the sub-list for extension type_name
+	5,  // [5:8] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_statusway_v1_annotations_proto_init() }
@@ -471,13 +645,14 @@ func file_statusway_v1_annotations_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_statusway_v1_annotations_proto_rawDesc), len(file_statusway_v1_annotations_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      2,
 			NumMessages:   4,
 			NumExtensions: 3,
 			NumServices:   0,
 		},
 		GoTypes:           file_statusway_v1_annotations_proto_goTypes,
 		DependencyIndexes: file_statusway_v1_annotations_proto_depIdxs,
+		EnumInfos:         file_statusway_v1_annotations_proto_enumTypes,
 		MessageInfos:      file_statusway_v1_annotations_proto_msgTypes,
 		ExtensionInfos:    file_statusway_v1_annotations_proto_extTypes,
 	}.Build()

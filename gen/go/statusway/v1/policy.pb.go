@@ -100,7 +100,10 @@ type Policy struct {
 	// What of a server-side failure a client may read.
 	Redaction *Redaction `protobuf:"bytes,5,opt,name=redaction,proto3" json:"redaction,omitempty"`
 	// The shape of an error's body where the request does not ask for another.
-	ErrorFormat   ErrorFormat `protobuf:"varint,6,opt,name=error_format,json=errorFormat,proto3,enum=statusway.v1.ErrorFormat" json:"error_format,omitempty"`
+	ErrorFormat ErrorFormat `protobuf:"varint,6,opt,name=error_format,json=errorFormat,proto3,enum=statusway.v1.ErrorFormat" json:"error_format,omitempty"`
+	// Lifecycles of methods, over what their protos declare: whoever runs a service
+	// may retire it without a new release.
+	Retirements   []*Retirement `protobuf:"bytes,7,rep,name=retirements,proto3" json:"retirements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -177,6 +180,88 @@ func (x *Policy) GetErrorFormat() ErrorFormat {
 	return ErrorFormat_ERROR_FORMAT_UNSPECIFIED
 }
 
+func (x *Policy) GetRetirements() []*Retirement {
+	if x != nil {
+		return x.Retirements
+	}
+	return nil
+}
+
+// Retirement is the lifecycle of one or more methods, as Lifecycle in
+// annotations.proto has it.
+type Retirement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The full name of a method, a service or a proto package, such as
+	// "entity.v1.EntityService.ListEntities", "entity.v1.EntityService", "entity.v1".
+	Selector string `protobuf:"bytes,1,opt,name=selector,proto3" json:"selector,omitempty"`
+	// When they were, or will be, deprecated: an RFC 3339 date or date-time.
+	Deprecated string `protobuf:"bytes,2,opt,name=deprecated,proto3" json:"deprecated,omitempty"`
+	// When they end: an RFC 3339 date or date-time. Not before deprecated.
+	Sunset string `protobuf:"bytes,3,opt,name=sunset,proto3" json:"sunset,omitempty"`
+	// A URI-reference of what replaces them.
+	Successor     string `protobuf:"bytes,4,opt,name=successor,proto3" json:"successor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retirement) Reset() {
+	*x = Retirement{}
+	mi := &file_statusway_v1_policy_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retirement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retirement) ProtoMessage() {}
+
+func (x *Retirement) ProtoReflect() protoreflect.Message {
+	mi := &file_statusway_v1_policy_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retirement.ProtoReflect.Descriptor instead.
+func (*Retirement) Descriptor() ([]byte, []int) {
+	return file_statusway_v1_policy_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Retirement) GetSelector() string {
+	if x != nil {
+		return x.Selector
+	}
+	return ""
+}
+
+func (x *Retirement) GetDeprecated() string {
+	if x != nil {
+		return x.Deprecated
+	}
+	return ""
+}
+
+func (x *Retirement) GetSunset() string {
+	if x != nil {
+		return x.Sunset
+	}
+	return ""
+}
+
+func (x *Retirement) GetSuccessor() string {
+	if x != nil {
+		return x.Successor
+	}
+	return ""
+}
+
 // Row is one HTTP status of the catalogue.
 type Row struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -196,7 +281,7 @@ type Row struct {
 
 func (x *Row) Reset() {
 	*x = Row{}
-	mi := &file_statusway_v1_policy_proto_msgTypes[1]
+	mi := &file_statusway_v1_policy_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -208,7 +293,7 @@ func (x *Row) String() string {
 func (*Row) ProtoMessage() {}
 
 func (x *Row) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_policy_proto_msgTypes[1]
+	mi := &file_statusway_v1_policy_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -221,7 +306,7 @@ func (x *Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Row.ProtoReflect.Descriptor instead.
 func (*Row) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_policy_proto_rawDescGZIP(), []int{1}
+	return file_statusway_v1_policy_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Row) GetStatus() int32 {
@@ -293,7 +378,7 @@ type Rule struct {
 
 func (x *Rule) Reset() {
 	*x = Rule{}
-	mi := &file_statusway_v1_policy_proto_msgTypes[2]
+	mi := &file_statusway_v1_policy_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -305,7 +390,7 @@ func (x *Rule) String() string {
 func (*Rule) ProtoMessage() {}
 
 func (x *Rule) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_policy_proto_msgTypes[2]
+	mi := &file_statusway_v1_policy_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -318,7 +403,7 @@ func (x *Rule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rule.ProtoReflect.Descriptor instead.
 func (*Rule) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_policy_proto_rawDescGZIP(), []int{2}
+	return file_statusway_v1_policy_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Rule) GetName() string {
@@ -405,7 +490,7 @@ type Redaction struct {
 
 func (x *Redaction) Reset() {
 	*x = Redaction{}
-	mi := &file_statusway_v1_policy_proto_msgTypes[3]
+	mi := &file_statusway_v1_policy_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +502,7 @@ func (x *Redaction) String() string {
 func (*Redaction) ProtoMessage() {}
 
 func (x *Redaction) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_policy_proto_msgTypes[3]
+	mi := &file_statusway_v1_policy_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,7 +515,7 @@ func (x *Redaction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redaction.ProtoReflect.Descriptor instead.
 func (*Redaction) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_policy_proto_rawDescGZIP(), []int{3}
+	return file_statusway_v1_policy_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Redaction) GetKeepMessage() bool {
@@ -451,14 +536,23 @@ var File_statusway_v1_policy_proto protoreflect.FileDescriptor
 
 const file_statusway_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x19statusway/v1/policy.proto\x12\fstatusway.v1\x1a\x1egoogle/protobuf/duration.proto\"\x8e\x02\n" +
+	"\x19statusway/v1/policy.proto\x12\fstatusway.v1\x1a\x1egoogle/protobuf/duration.proto\"\xca\x02\n" +
 	"\x06Policy\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12/\n" +
 	"\tcatalogue\x18\x03 \x03(\v2\x11.statusway.v1.RowR\tcatalogue\x12(\n" +
 	"\x05rules\x18\x04 \x03(\v2\x12.statusway.v1.RuleR\x05rules\x125\n" +
 	"\tredaction\x18\x05 \x01(\v2\x17.statusway.v1.RedactionR\tredaction\x12<\n" +
-	"\ferror_format\x18\x06 \x01(\x0e2\x19.statusway.v1.ErrorFormatR\verrorFormat\"\x92\x01\n" +
+	"\ferror_format\x18\x06 \x01(\x0e2\x19.statusway.v1.ErrorFormatR\verrorFormat\x12:\n" +
+	"\vretirements\x18\a \x03(\v2\x18.statusway.v1.RetirementR\vretirements\"~\n" +
+	"\n" +
+	"Retirement\x12\x1a\n" +
+	"\bselector\x18\x01 \x01(\tR\bselector\x12\x1e\n" +
+	"\n" +
+	"deprecated\x18\x02 \x01(\tR\n" +
+	"deprecated\x12\x16\n" +
+	"\x06sunset\x18\x03 \x01(\tR\x06sunset\x12\x1c\n" +
+	"\tsuccessor\x18\x04 \x01(\tR\tsuccessor\"\x92\x01\n" +
 	"\x03Row\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12 \n" +
@@ -500,26 +594,28 @@ func file_statusway_v1_policy_proto_rawDescGZIP() []byte {
 }
 
 var file_statusway_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_statusway_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_statusway_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_statusway_v1_policy_proto_goTypes = []any{
 	(ErrorFormat)(0),            // 0: statusway.v1.ErrorFormat
 	(*Policy)(nil),              // 1: statusway.v1.Policy
-	(*Row)(nil),                 // 2: statusway.v1.Row
-	(*Rule)(nil),                // 3: statusway.v1.Rule
-	(*Redaction)(nil),           // 4: statusway.v1.Redaction
-	(*durationpb.Duration)(nil), // 5: google.protobuf.Duration
+	(*Retirement)(nil),          // 2: statusway.v1.Retirement
+	(*Row)(nil),                 // 3: statusway.v1.Row
+	(*Rule)(nil),                // 4: statusway.v1.Rule
+	(*Redaction)(nil),           // 5: statusway.v1.Redaction
+	(*durationpb.Duration)(nil), // 6: google.protobuf.Duration
 }
 var file_statusway_v1_policy_proto_depIdxs = []int32{
-	2, // 0: statusway.v1.Policy.catalogue:type_name -> statusway.v1.Row
-	3, // 1: statusway.v1.Policy.rules:type_name -> statusway.v1.Rule
-	4, // 2: statusway.v1.Policy.redaction:type_name -> statusway.v1.Redaction
+	3, // 0: statusway.v1.Policy.catalogue:type_name -> statusway.v1.Row
+	4, // 1: statusway.v1.Policy.rules:type_name -> statusway.v1.Rule
+	5, // 2: statusway.v1.Policy.redaction:type_name -> statusway.v1.Redaction
 	0, // 3: statusway.v1.Policy.error_format:type_name -> statusway.v1.ErrorFormat
-	5, // 4: statusway.v1.Rule.retry_after:type_name -> google.protobuf.Duration
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	2, // 4: statusway.v1.Policy.retirements:type_name -> statusway.v1.Retirement
+	6, // 5: statusway.v1.Rule.retry_after:type_name -> google.protobuf.Duration
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_statusway_v1_policy_proto_init() }
@@ -533,7 +629,7 @@ func file_statusway_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_statusway_v1_policy_proto_rawDesc), len(file_statusway_v1_policy_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

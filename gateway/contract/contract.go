@@ -1,0 +1,181 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/route"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+// Contract is all that the backends behind one gateway declare. It does not change.
+type Contract struct {
+	// Methods are the gRPC methods that have at least one HTTP route, in the order
+	// of their files.
+	Methods []*Method
+	// Retired are the path prefixes that are gone.
+	Retired []Retired
+}
+
+// Method is one gRPC method and what it means over HTTP.
+type Method struct {
+	// FullName is as gRPC has it on the wire: "/entity.v1.EntityService/GetEntity".
+	FullName string
+	// Descriptor is of the method.
+	Descriptor protoreflect.MethodDescriptor
+	// Bindings are its HTTP routes, the first one first.
+	Bindings []*Binding
+
+	// Success are the statuses that it may answer with, the default first.
+	Success []int32
+	// Location is the template of Location over the response's fields; nil if none.
+	Location *route.Template
+	// ETag and LastModified are the response's fields that hold the validators;
+	// nil if none.
+	ETag, LastModified FieldPath
+	// CacheControl is that of a success; never empty.
+	CacheControl string
+	// MaxBody is the longest request body in bytes; 0 means the server's limit.
+	MaxBody int64
+	// Preconditions says that the backend decides If-Match and If-None-Match.
+	Preconditions bool
+	// Anonymous says that the method needs no credentials.
+	Anonymous bool
+	// HonoursReturn and HonoursWait say which preferences of a request the method
+	// honours: return, and wait with respond-async (RFC 7240).
+	HonoursReturn, HonoursWait bool
+	// IdempotencyKey says what the method does with one.
+	IdempotencyKey IdempotencyKey
+	// Lifecycle is the method's own, with what its service and file say besides.
+	Lifecycle Lifecycle
+}
+
+// Binding is one HTTP route of a method.
+type Binding struct {
+	// Method is what the route calls.
+	Method *Method
+	// Verb is the HTTP method, such as "GET".
+	Verb string
+	// Template is of the path.
+	Template *route.Template
+	// Body is the request's field that the body fills; "*" means the whole request,
+	// empty means that there is no body.
+	Body string
+	// ResponseBody is the response's field that is the answer; nil means all of it.
+	ResponseBody protoreflect.FieldDescriptor
+}
+
+// Retired is a path prefix that is gone, and what replaces it.
+type Retired struct{ Prefix, Successor string }
+
+// AnnotationError is one thing that a proto file declares wrongly.
+type AnnotationError struct {
+	// File is the proto file; Line counts from 1, and is 0 where the descriptor
+	// carries no source.
+	File string
+	Line int
+	// Name is the full name of what is annotated.
+	Name string
+	// Reason says what is wrong.
+	Reason string
+}
+
+func (e *AnnotationError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s: %s", e.File, e.Name, e.Reason)
+	}
+	return fmt.Sprintf("%s:%d: %s: %s", e.File, e.Line, e.Name, e.Reason)
+}
+
+// Read reads the contract of every service in files. Its error joins one
+// [*AnnotationError] for each fault.
+func Read(files ...protoreflect.FileDescriptor) (*Contract, error) {
+	var services []protoreflect.ServiceDescriptor
+	for _, file := range files {
+		for i := range file.Services().Len() {
+			services = append(services, file.Services().Get(i))
+		}
+	}
+	return ReadServices(services...)
+}
+
+// ReadServices reads the contract of these services alone, as [Read] does.
+func ReadServices(services ...protoreflect.ServiceDescriptor) (*Contract, error) {
+	r := reader{contract: &Contract{}}
+	for _, service := range services {
+		r.service(service.ParentFile(), service)
+	}
+	return r.contract, errors.Join(r.errs...)
+}
+
+// Index returns the index of all routes. Two routes that no path can tell apart
+// are an error that names both.
+func (c *Contract) Index() (*route.Index[*Binding], error) {
+	index := &route.Index[*Binding]{}
+	var errs []error
+	for _, method := range c.Methods {
+		for _, binding := range method.Bindings {
+			if err := index.Add(binding.Verb, binding.Template, binding); err != nil {
+				errs = append(errs, failure(method.Descriptor, "%v", err))
+			}
+		}
+	}
+	return index, errors.Join(errs...)
+}
+
+// Check refuses a method that declares a status which the policy's catalogue lacks.
+func (c *Contract) Check(table *mapping.Table) error {
+	var errs []error
+	for _, method := range c.Methods {
+		for _, status := range method.Success {
+			if table.Row(int(status)) == nil {
+				errs = append(errs, failure(method.Descriptor, "declares %d, which the policy %s has no row for", status, table.Name()))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// RetiredBy returns the retired prefix that path lies below, if any.
+func (c *Contract) RetiredBy(path string) (Retired, bool) {
+	for _, retired := range c.Retired {
+		if strings.HasPrefix(path, retired.Prefix) || path == strings.TrimSuffix(retired.Prefix, "/") {
+			return retired, true
+		}
+	}
+	return Retired{}, false
+}
+
+// options reads a message of options whatever it was made of. Options that came
+// over the network hold extensions as unknown bytes, and those of another resolver
+// hold another type, on which proto.GetExtension panics; their bytes are the same.
+func options(of, into proto.Message) error {
+	wire, err := proto.Marshal(of)
+	if err != nil {
+		return fmt.Errorf("marshalling options: %w", err)
+	}
+	if err := proto.Unmarshal(wire, into); err != nil {
+		return fmt.Errorf("reading options: %w", err)
+	}
+	return nil
+}
+
+func failure(at protoreflect.Descriptor, format string, args ...any) *AnnotationError {
+	file := at.ParentFile()
+	line := 0
+	if location := file.SourceLocations().ByDescriptor(at); location.EndLine > 0 || location.EndColumn > 0 {
+		line = location.StartLine + 1
+	}
+	return &AnnotationError{File: file.Path(), Line: line, Name: string(at.FullName()), Reason: fmt.Sprintf(format, args...)}
+}
+
+// semantics are a method's annotations as its author wrote them.
+func semantics(of proto.Message) *statuswayv1.MethodSemantics {
+	value, _ := proto.GetExtension(of, statuswayv1.E_Method).(*statuswayv1.MethodSemantics)
+	return value
+}

@@ -1,0 +1,112 @@
+package contract
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// FieldPath leads from a message to one of its fields, through singular messages.
+type FieldPath []protoreflect.FieldDescriptor
+
+// ParseFieldPath finds a dotted path of proto field names, such as "entity.id", in
+// a message.
+func ParseFieldPath(message protoreflect.MessageDescriptor, path string) (FieldPath, error) {
+	var found FieldPath
+	for name := range strings.SplitSeq(path, ".") {
+		if message == nil {
+			return nil, fmt.Errorf("%q: %s is no message", path, found.leaf().Name())
+		}
+		field := message.Fields().ByName(protoreflect.Name(name))
+		if field == nil {
+			return nil, fmt.Errorf("%s has no field %q", message.FullName(), name)
+		}
+		if len(found) > 0 && found.leaf().IsList() {
+			return nil, fmt.Errorf("%q: %s has many values", path, found.leaf().Name())
+		}
+		found = append(found, field)
+		message = field.Message()
+		if field.IsMap() {
+			message = nil
+		}
+	}
+	return found, nil
+}
+
+// hasText says whether [FieldPath.Text] can have a result.
+func (p FieldPath) hasText() bool {
+	leaf := p.leaf()
+	return !leaf.IsList() && leaf.Message() == nil && leaf.Kind() != protoreflect.BytesKind
+}
+
+// isTimestamp says whether [FieldPath.Time] can have a result.
+func (p FieldPath) isTimestamp() bool {
+	leaf := p.leaf()
+	return !leaf.IsList() && leaf.Message() != nil && leaf.Message().FullName() == "google.protobuf.Timestamp"
+}
+
+func (p FieldPath) leaf() protoreflect.FieldDescriptor { return p[len(p)-1] }
+
+// String is the path in proto names.
+func (p FieldPath) String() string {
+	names := make([]string, len(p))
+	for i, field := range p {
+		names[i] = string(field.Name())
+	}
+	return strings.Join(names, ".")
+}
+
+// Get returns the field's value in message. It is false where a message on the way
+// is not set.
+func (p FieldPath) Get(message protoreflect.Message) (protoreflect.Value, bool) {
+	for _, field := range p[:len(p)-1] {
+		if !message.Has(field) {
+			return protoreflect.Value{}, false
+		}
+		message = message.Get(field).Message()
+	}
+	return message.Get(p.leaf()), true
+}
+
+// Text returns the field's value as text, as a path or a header holds it. It is
+// false where there is none, or none that has a text.
+func (p FieldPath) Text(message protoreflect.Message) (string, bool) {
+	value, ok := p.Get(message)
+	if !ok || !p.hasText() {
+		return "", false
+	}
+	switch p.leaf().Kind() {
+	case protoreflect.StringKind:
+		return value.String(), true
+	case protoreflect.EnumKind:
+		if name := p.leaf().Enum().Values().ByNumber(value.Enum()); name != nil {
+			return string(name.Name()), true
+		}
+		return strconv.Itoa(int(value.Enum())), true
+	default:
+		return fmt.Sprint(value.Interface()), true
+	}
+}
+
+// Time returns the value of a google.protobuf.Timestamp field. It is false where
+// it is not set, or is outside the years 1 to 9999. It reads by number and not by Go type, so it serves dynamic
+// messages as well.
+func (p FieldPath) Time(message protoreflect.Message) (time.Time, bool) {
+	for _, field := range p {
+		if !message.Has(field) {
+			return time.Time{}, false
+		}
+		message = message.Get(field).Message()
+	}
+	fields := message.Descriptor().Fields()
+	seconds, nanos := message.Get(fields.ByNumber(1)).Int(), message.Get(fields.ByNumber(2)).Int()
+	// The range that google/protobuf/timestamp.proto allows, and that an HTTP-date can say.
+	const first, last = -62135596800, 253402300799
+	if seconds < first || seconds > last {
+		return time.Time{}, false
+	}
+	return time.Unix(seconds, nanos).UTC(), true
+}

@@ -1,0 +1,171 @@
+package contract
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// ValueError is a query parameter or a path variable that cannot be used.
+type ValueError struct {
+	// Parameter is its name, as the client wrote it.
+	Parameter string
+	// Reason is UPPER_SNAKE: MALFORMED_QUERY, INVALID_UTF8, CONTROL_CHARACTER,
+	// UNKNOWN_PARAMETER, DUPLICATE_PARAMETER, INVALID_VALUE.
+	Reason string
+	// Detail is a sentence for the client.
+	Detail string
+}
+
+func (e *ValueError) Error() string { return e.Parameter + ": " + e.Detail }
+
+// CheckQuery refuses a query that the transcoder would otherwise read leniently:
+// an unknown parameter, one that the path or the body sets already, two values for
+// a field that holds one. It returns nil if all is well.
+func (b *Binding) CheckQuery(raw string) *ValueError {
+	if raw == "" {
+		return nil
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return &ValueError{Reason: "MALFORMED_QUERY", Detail: "the query is not percent-encoded as it should be"}
+	}
+	// By name, so that the same query always gets the same answer.
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if err := b.checkParameter(name, values[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Binding) checkParameter(name string, values []string) *ValueError {
+	for _, text := range append([]string{name}, values...) {
+		if err := checkText(name, text); err != nil {
+			return err
+		}
+	}
+	field, ok := b.queryField(name)
+	if !ok {
+		return &ValueError{Parameter: name, Reason: "UNKNOWN_PARAMETER", Detail: "no such query parameter"}
+	}
+	if len(values) > 1 && !field.IsList() {
+		return &ValueError{Parameter: name, Reason: "DUPLICATE_PARAMETER", Detail: "it holds one value and stands more than once"}
+	}
+	for _, value := range values {
+		if detail := misfit(field, value); detail != "" {
+			return &ValueError{Parameter: name, Reason: "INVALID_VALUE", Detail: detail}
+		}
+	}
+	return nil
+}
+
+// CheckVariable refuses the value of a path variable that its field cannot hold.
+func (b *Binding) CheckVariable(field, value string) *ValueError {
+	if err := checkText(field, value); err != nil {
+		return err
+	}
+	path, err := ParseFieldPath(b.Method.Descriptor.Input(), field)
+	if err != nil {
+		return nil //nolint:nilerr // The template was checked at start.
+	}
+	if detail := misfit(path.leaf(), value); detail != "" {
+		return &ValueError{Parameter: field, Reason: "INVALID_VALUE", Detail: detail}
+	}
+	return nil
+}
+
+func checkText(name, text string) *ValueError {
+	if !utf8.ValidString(text) {
+		return &ValueError{Parameter: strings.ToValidUTF8(name, "\uFFFD"), Reason: "INVALID_UTF8", Detail: "it is not UTF-8"}
+	}
+	if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return &ValueError{Parameter: name, Reason: "CONTROL_CHARACTER", Detail: "it holds a control character"}
+	}
+	return nil
+}
+
+// queryField finds the field that a parameter sets, by proto or JSON names. A map's
+// entry is written name[key].
+func (b *Binding) queryField(name string) (protoreflect.FieldDescriptor, bool) {
+	if b.Body == "*" {
+		return nil, false // The body is the whole request.
+	}
+	plain, key, isEntry := strings.Cut(name, "[")
+	if isEntry && !strings.HasSuffix(key, "]") {
+		return nil, false
+	}
+	message := b.Method.Descriptor.Input()
+	var path []string
+	var field protoreflect.FieldDescriptor
+	for part := range strings.SplitSeq(plain, ".") {
+		if message == nil || (field != nil && (field.IsList() || field.IsMap())) {
+			return nil, false
+		}
+		if field = message.Fields().ByName(protoreflect.Name(part)); field == nil {
+			field = message.Fields().ByJSONName(part)
+		}
+		if field == nil {
+			return nil, false
+		}
+		path = append(path, string(field.Name()))
+		message = field.Message()
+	}
+	if isEntry != field.IsMap() || b.sets(strings.Join(path, ".")) {
+		return nil, false
+	}
+	return field, true
+}
+
+// sets says whether the path's variables or the body set a field, or a part of it.
+func (b *Binding) sets(field string) bool {
+	for _, bound := range append(b.Template.Fields(), b.Body) {
+		if bound != "" && (field == bound || strings.HasPrefix(field, bound+".") || strings.HasPrefix(bound, field+".")) {
+			return true
+		}
+	}
+	return false
+}
+
+// misfit says why a text is no value of field's kind, or nothing. What it does not
+// know, such as the well-known types, is left to the transcoder.
+func misfit(field protoreflect.FieldDescriptor, value string) string {
+	var err error
+	var what string
+	switch field.Kind() {
+	case protoreflect.BoolKind:
+		_, err = strconv.ParseBool(value)
+		what = "true or false"
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		_, err = strconv.ParseInt(value, 10, 32)
+		what = "a whole number of 32 bits"
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		_, err = strconv.ParseInt(value, 10, 64)
+		what = "a whole number of 64 bits"
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		_, err = strconv.ParseUint(value, 10, 32)
+		what = "a whole number of 32 bits that is not negative"
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		_, err = strconv.ParseUint(value, 10, 64)
+		what = "a whole number of 64 bits that is not negative"
+	case protoreflect.FloatKind, protoreflect.DoubleKind:
+		_, err = strconv.ParseFloat(value, 64)
+		what = "a number"
+	case protoreflect.EnumKind:
+		if field.Enum().Values().ByName(protoreflect.Name(value)) == nil {
+			_, err = strconv.ParseInt(value, 10, 32)
+		}
+		what = "a value of " + string(field.Enum().Name())
+	default:
+		return ""
+	}
+	if err == nil {
+		return ""
+	}
+	return "it is not " + what
+}

@@ -1,0 +1,230 @@
+package contract
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/statusway/statusway/gateway/route"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+// reader gathers all that is wrong, so that an author mends a file in one go.
+type reader struct {
+	contract *Contract
+	errs     []error
+}
+
+func (r *reader) failf(at protoreflect.Descriptor, format string, args ...any) {
+	r.errs = append(r.errs, failure(at, format, args...))
+}
+
+func (r *reader) service(file protoreflect.FileDescriptor, service protoreflect.ServiceDescriptor) {
+	fileOptions, serviceOptions := &descriptorpb.FileOptions{}, &descriptorpb.ServiceOptions{}
+	if err := cmp.Or(options(file.Options(), fileOptions), options(service.Options(), serviceOptions)); err != nil {
+		r.failf(service, "%v", err)
+		return
+	}
+	ofFile, _ := proto.GetExtension(fileOptions, statuswayv1.E_Lifecycle).(*statuswayv1.Lifecycle)
+	ofService, _ := proto.GetExtension(serviceOptions, statuswayv1.E_Service).(*statuswayv1.ServiceSemantics)
+	for _, retired := range ofService.GetRetired() {
+		r.retired(service, retired)
+	}
+	for i := range service.Methods().Len() {
+		r.method(service.Methods().Get(i), []*statuswayv1.Lifecycle{ofFile, ofService.GetLifecycle()})
+	}
+}
+
+func (r *reader) retired(service protoreflect.ServiceDescriptor, retired *statuswayv1.RetiredPrefix) {
+	prefix := retired.GetPrefix()
+	if len(prefix) < 3 || !strings.HasPrefix(prefix, "/") || !strings.HasSuffix(prefix, "/") {
+		r.failf(service, "the retired prefix %q is not of the form /v0/", prefix)
+		return
+	}
+	if !isReference(retired.GetSuccessor()) {
+		r.failf(service, "the successor %q of %s is no URI-reference", retired.GetSuccessor(), prefix)
+		return
+	}
+	r.contract.Retired = append(r.contract.Retired, Retired{Prefix: prefix, Successor: retired.GetSuccessor()})
+}
+
+func (r *reader) method(descriptor protoreflect.MethodDescriptor, outer []*statuswayv1.Lifecycle) {
+	methodOptions := &descriptorpb.MethodOptions{}
+	if err := options(descriptor.Options(), methodOptions); err != nil {
+		r.failf(descriptor, "%v", err)
+		return
+	}
+	rule, _ := proto.GetExtension(methodOptions, annotations.E_Http).(*annotations.HttpRule)
+	if rule == nil {
+		return // A method without a route is reached over gRPC only.
+	}
+	declared := semantics(methodOptions)
+	method := &Method{
+		FullName:      "/" + string(descriptor.Parent().FullName()) + "/" + string(descriptor.Name()),
+		Descriptor:    descriptor,
+		MaxBody:       declared.GetMaxBodyBytes(),
+		Preconditions: declared.GetPreconditions(),
+		Anonymous:     declared.GetAnonymous(),
+	}
+	r.bindings(method, rule)
+	r.success(method, declared)
+	r.validators(method, declared)
+	r.preferences(method, declared)
+	r.idempotencyKey(method, declared)
+	r.lifecycle(method, append(slices.Clone(outer), declared.GetLifecycle()))
+	if method.MaxBody < 0 {
+		r.failf(descriptor, "max_body_bytes is %d, and cannot be negative", method.MaxBody)
+	}
+	r.contract.Methods = append(r.contract.Methods, method)
+}
+
+func (r *reader) bindings(method *Method, rule *annotations.HttpRule) {
+	for i, one := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
+		if i > 0 && len(one.GetAdditionalBindings()) > 0 {
+			r.failf(method.Descriptor, "additional_bindings cannot nest (google/api/http.proto)")
+		}
+		if binding := r.binding(method, one); binding != nil {
+			method.Bindings = append(method.Bindings, binding)
+		}
+	}
+}
+
+func (r *reader) binding(method *Method, rule *annotations.HttpRule) *Binding {
+	verb, path := pattern(rule)
+	if verb == "" || path == "" {
+		r.failf(method.Descriptor, "google.api.http names no HTTP method or no path")
+		return nil
+	}
+	template, err := route.Parse(path)
+	if err != nil {
+		r.failf(method.Descriptor, "%v", err)
+		return nil
+	}
+	binding := &Binding{Method: method, Verb: verb, Template: template, Body: rule.GetBody()}
+	input, output := method.Descriptor.Input(), method.Descriptor.Output()
+	for _, name := range template.Fields() {
+		if field, err := ParseFieldPath(input, name); err != nil {
+			r.failf(method.Descriptor, "%s: %v", path, err)
+		} else if field.leaf().IsList() || field.leaf().IsMap() {
+			r.failf(method.Descriptor, "%s: %s has many values, and a path holds one", path, name)
+		}
+	}
+	if binding.Body != "" && binding.Body != "*" && input.Fields().ByName(protoreflect.Name(binding.Body)) == nil {
+		r.failf(method.Descriptor, "body: %s has no field %q", input.FullName(), binding.Body)
+	}
+	if name := rule.GetResponseBody(); name != "" {
+		if binding.ResponseBody = output.Fields().ByName(protoreflect.Name(name)); binding.ResponseBody == nil {
+			r.failf(method.Descriptor, "response_body: %s has no field %q", output.FullName(), name)
+		}
+	}
+	return binding
+}
+
+func pattern(rule *annotations.HttpRule) (string, string) {
+	switch p := rule.GetPattern().(type) {
+	case *annotations.HttpRule_Get:
+		return "GET", p.Get
+	case *annotations.HttpRule_Put:
+		return "PUT", p.Put
+	case *annotations.HttpRule_Post:
+		return "POST", p.Post
+	case *annotations.HttpRule_Delete:
+		return "DELETE", p.Delete
+	case *annotations.HttpRule_Patch:
+		return "PATCH", p.Patch
+	case *annotations.HttpRule_Custom:
+		return p.Custom.GetKind(), p.Custom.GetPath()
+	default:
+		return "", ""
+	}
+}
+
+func (r *reader) success(method *Method, declared *statuswayv1.MethodSemantics) {
+	method.Success = declared.GetSuccess()
+	if len(method.Success) == 0 {
+		method.Success = []int32{200}
+	}
+	r.statuses(method, declared)
+	if declared.GetLocation() != "" {
+		r.location(method, declared.GetLocation())
+	}
+}
+
+func (r *reader) statuses(method *Method, declared *statuswayv1.MethodSemantics) {
+	if method.Descriptor.IsStreamingServer() && !slices.Equal(method.Success, []int32{200}) {
+		r.failf(method.Descriptor, "a stream is answered 200: its body is many messages, and none of them is the resource")
+	}
+	for i, status := range method.Success {
+		switch {
+		case !slices.Contains([]int32{200, 201, 202, 204}, status):
+			r.failf(method.Descriptor, "%d is no status of success: there are 200, 201, 202 and 204", status)
+		case slices.Contains(method.Success[:i], status):
+			r.failf(method.Descriptor, "%d stands twice among the statuses of success", status)
+		case status == 201 && method.hasVerb("GET"):
+			r.failf(method.Descriptor, "a GET creates nothing, so it cannot answer 201 (RFC 9110 §9.2.1)")
+		case (status == 201 || status == 202) && declared.GetLocation() == "":
+			r.failf(method.Descriptor, "%d needs a location: it is what the client goes to next (RFC 9110 §15.3.2, §15.3.3)", status)
+		}
+	}
+}
+
+func (r *reader) location(method *Method, text string) {
+	if !slices.Contains(method.Success, 201) && !slices.Contains(method.Success, 202) {
+		r.failf(method.Descriptor, "location goes with 201 or 202 (RFC 9110 §10.2.2)")
+	}
+	template, err := route.Parse(text)
+	if err != nil {
+		r.failf(method.Descriptor, "location: %v", err)
+		return
+	}
+	for _, name := range template.Fields() {
+		if field, err := ParseFieldPath(method.Descriptor.Output(), name); err != nil {
+			r.failf(method.Descriptor, "location: %v", err)
+		} else if !field.hasText() {
+			r.failf(method.Descriptor, "location: %s has no text that could stand in a URL", name)
+		}
+	}
+	method.Location = template
+}
+
+func (m *Method) hasVerb(verb string) bool {
+	return slices.ContainsFunc(m.Bindings, func(b *Binding) bool { return b.Verb == verb })
+}
+
+func (r *reader) validators(method *Method, declared *statuswayv1.MethodSemantics) {
+	output := method.Descriptor.Output()
+	if name := declared.GetEtagField(); name != "" {
+		field, err := ParseFieldPath(output, name)
+		if err != nil {
+			r.failf(method.Descriptor, "etag_field: %v", err)
+		} else if field.leaf().Kind() != protoreflect.StringKind || field.leaf().IsList() {
+			r.failf(method.Descriptor, "etag_field: %s is no string", name)
+		}
+		method.ETag = field
+	}
+	if name := declared.GetLastModifiedField(); name != "" {
+		field, err := ParseFieldPath(output, name)
+		if err != nil {
+			r.failf(method.Descriptor, "last_modified_field: %v", err)
+		} else if !field.isTimestamp() {
+			r.failf(method.Descriptor, "last_modified_field: %s is no google.protobuf.Timestamp", name)
+		}
+		method.LastModified = field
+	}
+	method.CacheControl = declared.GetCacheControl()
+	switch {
+	case method.CacheControl != "":
+		if strings.ContainsFunc(method.CacheControl, func(c rune) bool { return c < ' ' || c > '~' }) {
+			r.failf(method.Descriptor, "cache_control: %q is no field value (RFC 9110 §5.5)", method.CacheControl)
+		}
+	case method.ETag != nil || method.LastModified != nil:
+		method.CacheControl = "no-cache" // Kept, and asked again with If-None-Match each time.
+	default:
+		method.CacheControl = "no-store" // Without a validator a stored answer can only go stale.
+	}
+}
