@@ -1,0 +1,101 @@
+// Package exchange holds what is known of one request while it is answered: the
+// middleware fill it in, the backend and the responder read it. It is the one value
+// that travels in the request's context.
+package exchange
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/rfc9110"
+	"github.com/statusway/statusway/gateway/route"
+)
+
+// Handler answers a request, or returns why it could not without having written
+// anything. Whoever called the outermost one turns that error into an answer, so
+// there is one place that does.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+// Exchange is one request and what has been found out about it. It belongs to the
+// request's goroutine, but for [Exchange.MarkTooLarge].
+type Exchange struct {
+	// RequestID names the exchange in answers and logs.
+	RequestID string
+	// Start is when the request's header section had been read.
+	Start time.Time
+	// Client is the address that the request came from, without its port.
+	Client string
+	// Caller is whom the rate limit counts: a user, else the client's address.
+	Caller string
+	// Groups are the user's, for limits that hold for all of a group.
+	Groups []string
+	// Unidentified is why the caller is nobody known, if so: an error for the methods
+	// that need credentials, and nothing for the others.
+	Unidentified error
+
+	// Binding is the route that the request matched; nil before, and for the
+	// gateway's own pages.
+	Binding *contract.Binding
+	// Unrouted is why the request has no route, if so: an error once it has been
+	// counted.
+	Unrouted error
+	// Params are the values of the route's variables.
+	Params []route.Param
+	// Accept is the request's Accept field; nil if it has none.
+	Accept []rfc9110.MediaRange
+	// Unreadable is why the Accept field cannot be read, if so: an error once the
+	// request is known to be one that could be served.
+	Unreadable error
+	// Conditions are the request's preconditions.
+	Conditions rfc9110.Preconditions
+	// Prefer are the request's preferences, without those that its method does not
+	// honour.
+	Prefer rfc9110.Preferences
+
+	// Fields are sent with every answer, whatever it becomes.
+	Fields http.Header
+
+	// Keep is called with a success just before it is sent; nil if nobody keeps it.
+	Keep func(Sent)
+
+	// Status and Rule are what was answered, for the log. Status is 0 before.
+	Status int
+	Rule   string
+	// Failure is why the answer is an error, with what the client is not told.
+	Failure error
+
+	tooLarge atomic.Bool
+}
+
+// Sent is an answer, but for [Exchange].Fields, which belong to a request.
+type Sent struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// MarkTooLarge notes that the request's body went over its limit. The reader that
+// notices does this itself, because decoders flatten its error into text.
+func (e *Exchange) MarkTooLarge() { e.tooLarge.Store(true) }
+
+// TooLarge says whether the request's body went over its limit.
+func (e *Exchange) TooLarge() bool { return e.tooLarge.Load() }
+
+type contextKey struct{}
+
+// With returns a context that carries e.
+func With(ctx context.Context, e *Exchange) context.Context {
+	return context.WithValue(ctx, contextKey{}, e)
+}
+
+// From returns the exchange that ctx carries. Outside the gateway's chain it is an
+// empty one, so that a handler also works alone.
+func From(ctx context.Context) *Exchange {
+	if e, ok := ctx.Value(contextKey{}).(*Exchange); ok {
+		return e
+	}
+	return &Exchange{Fields: http.Header{}}
+}

@@ -1,0 +1,102 @@
+package respond
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/statusway/statusway/gateway/mapping"
+)
+
+// Failure is an error as data: what a backend answered, or what the gateway found
+// wrong itself. It is not yet an answer; the policy decides what it becomes.
+type Failure struct { //nolint:errname // it is an outcome as data, which can also be returned as an error.
+	// Status is the gRPC code, message and details.
+	Status *spb.Status
+	// Header are fields that go with this failure only, such as Allow.
+	Header http.Header
+	// Cause is for the log and for errors.Is; no client reads it. May be nil.
+	Cause error
+}
+
+// Fail makes a failure of the gateway's own: reason is one of the mapping package's
+// Reason constants, and message is for the client.
+func Fail(code codes.Code, reason, message string) *Failure {
+	failure := &Failure{Status: &spb.Status{Code: int32(code), Message: message}} //nolint:gosec // no code is near 2^31.
+	return failure.With(&errdetails.ErrorInfo{Domain: mapping.Domain, Reason: reason})
+}
+
+// Invalid makes a failure for a part of the request that cannot be read, which the
+// violation names.
+func Invalid(message string, violation *errdetails.BadRequest_FieldViolation) *Failure {
+	return Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, message).
+		With(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{violation}})
+}
+
+// With adds a detail and returns f.
+func (f *Failure) With(detail proto.Message) *Failure {
+	packed, err := anypb.New(detail)
+	if err != nil {
+		// Only a message with invalid UTF-8 gets here. The error itself matters more
+		// than what goes with it.
+		f.Cause = errors.Join(f.Cause, err)
+		return f
+	}
+	f.Status.Details = append(f.Status.Details, packed)
+	return f
+}
+
+// WithHeader adds a header field and returns f.
+func (f *Failure) WithHeader(name, value string) *Failure {
+	if f.Header == nil {
+		f.Header = http.Header{}
+	}
+	f.Header.Add(name, value)
+	return f
+}
+
+// Because notes the cause, for the log, and returns f.
+func (f *Failure) Because(cause error) *Failure {
+	f.Cause = cause
+	return f
+}
+
+func (f *Failure) Error() string {
+	text := mapping.CodeName(f.Status.GetCode()) + ": " + f.Status.GetMessage()
+	if f.Cause != nil {
+		text += ": " + f.Cause.Error()
+	}
+	return text
+}
+
+func (f *Failure) Unwrap() error { return f.Cause }
+
+// GRPCStatus makes a failure an error that grpc-go sends as it is.
+func (f *Failure) GRPCStatus() *status.Status { return status.FromProto(f.Status) }
+
+// AsFailure makes a failure of any error. A gRPC status is found however deep it is
+// wrapped, and is taken as the backend sent it: the text of the wrapping would
+// otherwise reach the client. An error of any other kind is the server's own fault.
+func AsFailure(err error) *Failure {
+	var failure *Failure
+	var withStatus interface{ GRPCStatus() *status.Status }
+	switch {
+	case errors.As(err, &failure):
+		return failure
+	case errors.As(err, &withStatus) && withStatus.GRPCStatus().Code() != codes.OK:
+		return &Failure{Status: withStatus.GRPCStatus().Proto(), Cause: err}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Failure{Status: &spb.Status{Code: int32(codes.DeadlineExceeded), Message: "the deadline has passed"}, Cause: err}
+	case errors.Is(err, context.Canceled):
+		return &Failure{Status: &spb.Status{Code: int32(codes.Canceled), Message: "the call was cancelled"}, Cause: err}
+	default:
+		return Fail(codes.Internal, mapping.ReasonInternal, "internal error").Because(err)
+	}
+}

@@ -1,0 +1,275 @@
+package respond
+
+import (
+	"cmp"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/rfc9110"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+// Answer is a whole answer before it is written.
+type Answer struct {
+	Decision mapping.Decision
+	Header   http.Header
+	// Body is empty where the answer has none.
+	Body []byte
+}
+
+// decided is a failure whose row is known and whose redaction is done: what stands
+// here may be read by the client.
+type decided struct {
+	decision   mapping.Decision
+	code       int32
+	message    string
+	parts      details
+	shown      []*anypb.Any
+	typeURI    string
+	retryAfter int64
+	language   string
+	request    Request
+}
+
+// Render builds the answer to a failure. It writes nothing and never fails.
+func (r *Responder) Render(failure *Failure, request Request) Answer {
+	d := r.decide(failure, request)
+	format := r.choose(request.Accept)
+	body, err := d.body(format.shape)
+	if err != nil {
+		// Nothing in the body can fail to encode; were it to, the status still stands.
+		r.logger.Error("an error's body could not be encoded", slog.String("requestId", request.RequestID), slog.Any("error", err))
+		body = []byte("{}")
+	}
+	header := r.errorHeader(d, failure)
+	header.Set("Content-Type", format.contentType)
+	return Answer{Decision: d.decision, Header: header, Body: body}
+}
+
+func (r *Responder) decide(failure *Failure, request Request) *decided {
+	status := failure.Status
+	parts := takeApart(status.GetDetails())
+	d := &decided{code: errorCode(status.GetCode()), message: status.GetMessage(), parts: parts, shown: parts.public(), request: request}
+	d.decision = r.table.Decide(mapping.Input{
+		Code:        d.code,
+		Domain:      parts.info.GetDomain(),
+		Reason:      parts.info.GetReason(),
+		Details:     parts.names,
+		Conditional: request.Conditional,
+	})
+	d.retryAfter = d.retrySeconds()
+	d.typeURI = r.typeURI(d.decision.Status())
+	r.redact(d)
+	d.localize()
+	return d
+}
+
+// errorCode keeps a failure a failure: a status error with code OK is a bug of
+// whoever sent it, and must not read as a success, in the body neither.
+func errorCode(code int32) int32 {
+	if code == int32(codes.OK) {
+		return int32(codes.Unknown)
+	}
+	return code
+}
+
+// redact replaces what a server-side failure says by the row's own text. A rule
+// keyed on a reason lets it through: whoever raised that reason speaks to the
+// client on purpose, while a bare INTERNAL may say anything.
+func (r *Responder) redact(d *decided) {
+	if d.decision.Status() < http.StatusInternalServerError || d.decision.Rule.GetReason() != "" {
+		return
+	}
+	if !r.redaction.GetKeepMessage() {
+		d.message = d.decision.Row.GetDescription()
+		d.parts.localized, d.parts.problem = nil, nil
+	}
+	if !r.redaction.GetKeepDetails() {
+		d.shown = nil
+		d.parts = details{}
+	}
+}
+
+// localize puts the message in a language that the request asks for, if there is one.
+func (d *decided) localize() {
+	if len(d.parts.localized) == 0 || len(d.request.Languages) == 0 {
+		return
+	}
+	offers := make([]string, len(d.parts.localized))
+	for i, one := range d.parts.localized {
+		offers[i] = one.GetLocale()
+	}
+	if tag, ok := rfc9110.NegotiateLanguage(d.request.Languages, offers); ok {
+		d.language = tag
+		d.message = d.parts.localized[slices.Index(offers, tag)].GetMessage()
+	}
+}
+
+// retrySeconds is Retry-After, or 0 where coming back would not help.
+func (d *decided) retrySeconds() int64 {
+	switch d.decision.Status() {
+	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	default:
+		return 0
+	}
+	wait := d.decision.Rule.GetRetryAfter().AsDuration()
+	if d.parts.retry.GetRetryDelay() != nil {
+		wait = d.parts.retry.GetRetryDelay().AsDuration()
+	} else if d.decision.Rule.GetRetryAfter() == nil {
+		return 0
+	}
+	return max(1, rfc9110.DelaySeconds(wait))
+}
+
+// errorHeader are the fields that follow from the failure itself.
+func (r *Responder) errorHeader(d *decided, failure *Failure) http.Header {
+	// Cloned, because a failure may be one value that answers many requests.
+	header := failure.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	cacheControl := d.decision.Row.GetCacheControl()
+	if cacheControl == "" {
+		cacheControl = noStore
+	}
+	header.Set("Cache-Control", cacheControl)
+	if d.retryAfter > 0 {
+		header.Set("Retry-After", strconv.FormatInt(d.retryAfter, 10))
+	}
+	if d.decision.Status() == http.StatusUnauthorized {
+		header.Set("WWW-Authenticate", r.challenge(d.request.Credentials))
+	}
+	if d.language != "" {
+		header.Set("Content-Language", d.language)
+	}
+	if len(d.parts.localized) > 0 {
+		header.Add("Vary", "Accept-Language")
+	}
+	if links := helpLinks(d); links != "" {
+		header.Add("Link", links)
+	}
+	return header
+}
+
+// challenge is configured, never a message (RFC 6750 §3). Without credentials it
+// carries no error: the client did nothing wrong yet (§3.1).
+func (r *Responder) challenge(credentials bool) string {
+	if credentials {
+		return rfc9110.Challenge("Bearer", rfc9110.Param{Name: "realm", Value: r.realm}, rfc9110.Param{Name: "error", Value: "invalid_token"})
+	}
+	return rfc9110.Challenge("Bearer", rfc9110.Param{Name: "realm", Value: r.realm})
+}
+
+func helpLinks(d *decided) string {
+	var targets []rfc9110.LinkTarget
+	for _, link := range d.parts.help.GetLinks() {
+		if target, err := url.Parse(link.GetUrl()); err == nil && (target.Scheme == "https" || target.Scheme == "http") {
+			targets = append(targets, rfc9110.LinkTarget{URI: target.String(), Rel: "help"})
+		}
+	}
+	if len(targets) == 0 {
+		return ""
+	}
+	return rfc9110.Link(targets...)
+}
+
+// typeURI is the page of a row on this service.
+func (r *Responder) typeURI(status int) string {
+	return r.publicURL + "/statuses/" + strconv.Itoa(status)
+}
+
+// detail is what the backend stated, unless there is a text in a language that the
+// request asks for: Content-Language then has to be true.
+func (d *decided) detail() string {
+	if d.language != "" {
+		return d.message
+	}
+	return cmp.Or(d.parts.problem.GetDetail(), d.message)
+}
+
+func (d *decided) problemJSON() ([]byte, error) {
+	stated := d.parts.problem
+	body := problem{
+		Type:       cmp.Or(stated.GetType(), d.typeURI),
+		Title:      cmp.Or(stated.GetTitle(), d.decision.Row.GetTitle()),
+		Status:     d.decision.Status(),
+		Detail:     d.detail(),
+		Instance:   cmp.Or(stated.GetInstance(), d.request.Path),
+		Code:       mapping.CodeName(d.code),
+		Reason:     d.parts.info.GetReason(),
+		Domain:     d.parts.info.GetDomain(),
+		Metadata:   d.parts.info.GetMetadata(),
+		RetryAfter: d.retryAfter,
+		Violated:   violated(d.parts.quota),
+		RequestID:  d.request.RequestID,
+		TraceID:    d.request.TraceID,
+		Details:    d.detailsJSON(),
+	}
+	for _, one := range d.parts.request.GetFieldViolations() {
+		body.Errors = append(body.Errors, violation{
+			Pointer: pointer(one.GetField(), d.request.BodyField),
+			Detail:  one.GetDescription(),
+			Reason:  one.GetReason(),
+		})
+	}
+	text, err := marshal(body)
+	if err != nil || stated.GetExtensions() == nil {
+		return text, err
+	}
+	return extend(text, stated), nil
+}
+
+// violated are the names of the quotas that are exhausted.
+func violated(quota *errdetails.QuotaFailure) []string {
+	var names []string
+	for _, one := range quota.GetViolations() {
+		if one.GetQuotaId() != "" {
+			names = append(names, one.GetQuotaId())
+		}
+	}
+	return names
+}
+
+// extend adds the members that the backend stated, but for those that the problem
+// has already: what a member of this project means must not depend on the backend.
+// A value without a JSON form, such as NaN, is left out; it must not cost the rest.
+func extend(text []byte, stated *statuswayv1.Problem) []byte {
+	for _, name := range slices.Sorted(maps.Keys(stated.GetExtensions().GetFields())) {
+		if !isExtensionName(name) || slices.Contains(members(), name) {
+			continue
+		}
+		value, err := jsoncodec.Marshal(stated.GetExtensions().GetFields()[name])
+		if err != nil {
+			continue
+		}
+		text = append(text[:len(text)-1], `,"`+name+`":`...)
+		text = append(append(text, value...), '}')
+	}
+	return text
+}
+
+// members are those of [problem]. Each means something where it stands, also in a
+// problem that leaves it out.
+func members() []string {
+	return []string{
+		"type", "title", "status", "detail", "instance", "code", "reason", "domain",
+		"metadata", "errors", "retryAfter", "requestId", "traceId", "details",
+	}
+}
+
+// isExtensionName follows RFC 9457 §3.2, so that a name works in any format.
+func isExtensionName(name string) bool {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return len(name) >= 3 && strings.ContainsRune(letters, rune(name[0])) && strings.Trim(name, letters+"0123456789_") == ""
+}

@@ -1,0 +1,47 @@
+package respond
+
+import (
+	"net/http"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/rfc9110"
+)
+
+// Request is as much of a request as the answer to it depends on.
+type Request struct {
+	// Method is the HTTP method. To HEAD no body is sent.
+	Method string
+	// Path is the target's path as it was sent; the problem's instance.
+	Path string
+	// BodyField is the field of the gRPC request that the body fills; a violation of
+	// a field below it is pointed at without it. Empty or "*": the whole request.
+	BodyField string
+	// Accept is the Accept field; nil if there is none.
+	Accept []rfc9110.MediaRange
+	// Languages are the lines of Accept-Language.
+	Languages []string
+	// Conditional says that it carries a precondition.
+	Conditional bool
+	// Credentials says that it carries credentials.
+	Credentials bool
+	// RequestID and TraceID name the exchange; empty if they do not.
+	RequestID, TraceID string
+}
+
+// RequestOf is what an answer to r depends on.
+func RequestOf(r *http.Request) Request {
+	ex := exchange.From(r.Context())
+	request := Request{
+		Method:      r.Method,
+		Path:        r.URL.EscapedPath(),
+		Accept:      ex.Accept,
+		Languages:   r.Header["Accept-Language"],
+		Conditional: ex.Conditions.Present(),
+		Credentials: r.Header.Get("Authorization") != "",
+		RequestID:   ex.RequestID,
+	}
+	if ex.Binding != nil {
+		request.BodyField = ex.Binding.Body
+	}
+	return request
+}

@@ -1,0 +1,156 @@
+package respond
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/rfc9110"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+const noStore = "no-store"
+
+// Params configure a [Responder].
+type Params struct {
+	// Table is the policy that decides.
+	Table *mapping.Table
+	// PublicURL is the scheme and authority under which clients reach this service,
+	// such as "https://api.example.com"; problem types begin with it. It is
+	// configured and never taken from the Host field, which a client chooses.
+	PublicURL string
+	// Realm is the realm of the Bearer challenge on 401.
+	Realm string
+	// Gzip compresses successes for the clients that accept it.
+	Gzip bool
+	// Logger receives what a client is not told. Never nil.
+	Logger *slog.Logger
+}
+
+// Responder writes answers. It is safe for concurrent use.
+type Responder struct {
+	table     *mapping.Table
+	redaction *statuswayv1.Redaction
+	format    statuswayv1.ErrorFormat
+	publicURL string
+	realm     string
+	gzip      bool
+	logger    *slog.Logger
+}
+
+// New returns a responder, or an error if PublicURL is not an http or https URL
+// with an authority and without a path.
+func New(p Params) (*Responder, error) {
+	public, err := url.Parse(p.PublicURL)
+	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") || strings.Trim(public.Path, "/") != "" {
+		return nil, fmt.Errorf("the public URL %q is not of the form https://api.example.com", p.PublicURL)
+	}
+	if p.Logger == nil || p.Table == nil {
+		return nil, errors.New("a responder needs a table and a logger")
+	}
+	return &Responder{
+		table:     p.Table,
+		redaction: p.Table.Policy().GetRedaction(),
+		format:    p.Table.Policy().GetErrorFormat(),
+		publicURL: public.Scheme + "://" + public.Host,
+		realm:     p.Realm,
+		gzip:      p.Gzip,
+		logger:    p.Logger,
+	}, nil
+}
+
+// With returns a responder that is configured like r but decides by another policy.
+func (r *Responder) With(table *mapping.Table) *Responder {
+	other := *r
+	other.table = table
+	other.redaction = table.Policy().GetRedaction()
+	other.format = table.Policy().GetErrorFormat()
+	return &other
+}
+
+// Table is the policy that decides.
+func (r *Responder) Table() *mapping.Table { return r.table }
+
+// TypeURI is the problem type of an HTTP status: a page of this service.
+func (r *Responder) TypeURI(status int) string { return r.typeURI(status) }
+
+// Error answers with what err becomes. It is called once an exchange, by the
+// outermost handler, and only if nothing has been written.
+func (r *Responder) Error(w http.ResponseWriter, req *http.Request, err error) {
+	ex := exchange.From(req.Context())
+	failure := AsFailure(err)
+	answer := r.Render(failure, RequestOf(req))
+	ex.Failure = err
+	r.logHidden(req, failure, answer)
+	r.send(w, req, answer)
+}
+
+// logHidden writes what the client is not told of a server-side failure.
+func (r *Responder) logHidden(req *http.Request, failure *Failure, answer Answer) {
+	if answer.Decision.Status() < http.StatusInternalServerError {
+		return
+	}
+	r.logger.ErrorContext(
+		req.Context(), "server-side failure",
+		slog.String("requestId", exchange.From(req.Context()).RequestID),
+		slog.String("code", mapping.CodeName(failure.Status.GetCode())),
+		slog.String("error", failure.Error()),
+	)
+}
+
+// Page answers with a body that is no gRPC method's, such as a health check's.
+func (r *Responder) Page(w http.ResponseWriter, req *http.Request, contentType string, body []byte) {
+	header := http.Header{"Content-Type": {contentType}, "Cache-Control": {noStore}}
+	r.send(w, req, Answer{Decision: r.table.Decide(mapping.Input{}), Header: header, Body: body})
+}
+
+// Empty answers with a success that has no body, such as that to OPTIONS.
+func (r *Responder) Empty(w http.ResponseWriter, req *http.Request) error {
+	r.send(w, req, Answer{Decision: r.table.Decide(mapping.Input{Declared: []int32{http.StatusNoContent}}), Header: http.Header{"Cache-Control": {noStore}}})
+	return nil
+}
+
+// send is where every answer but a stream's goes onto the wire.
+func (r *Responder) send(w http.ResponseWriter, req *http.Request, answer Answer) {
+	ex := exchange.From(req.Context())
+	status := answer.Decision.Status()
+	ex.Status, ex.Rule = status, answer.Decision.Rule.GetName()
+	header := w.Header()
+	merge(header, ex.Fields)
+	merge(header, answer.Header)
+	if !hasContent(status) {
+		header.Del("Content-Type")
+		w.WriteHeader(status)
+		return
+	}
+	header.Set("Content-Length", strconv.Itoa(len(answer.Body)))
+	w.WriteHeader(status)
+	if req.Method != http.MethodHead {
+		// An error here means that the client has gone; there is nobody to tell.
+		_, _ = w.Write(answer.Body)
+	}
+}
+
+// hasContent is false for the statuses that end with their header section
+// (RFC 9110 §15.3.5, §15.4.5).
+func hasContent(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// merge adds fields to header, but for values that are not allowed on the wire: a
+// backend may put anything into its metadata.
+func merge(header, fields http.Header) {
+	for name, values := range fields {
+		for _, value := range values {
+			if clean, ok := rfc9110.FieldValue(value); ok {
+				header[name] = append(header[name], clean)
+			}
+		}
+	}
+}
