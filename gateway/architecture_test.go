@@ -88,13 +88,18 @@ func rules() []rule {
 			deny:  []string{module, "github.com/grpc-ecosystem"},
 		},
 		{
+			name: "forward", folder: "gateway/forward", why: "what both backends do alike knows neither",
+			allow: below("contract", "exchange", "forward/", "jsoncodec", "mapping", "respond", "rfc9110"),
+			deny:  []string{module, "github.com/grpc-ecosystem"},
+		},
+		{
 			name: "transcode", folder: "gateway/transcode", why: "a backend calls and reports; services are handed to it",
-			allow: below("contract", "exchange", "jsoncodec", "mapping", "respond", "rfc9110", "route", "transcode/"),
+			allow: below("contract", "exchange", "forward", "jsoncodec", "mapping", "respond", "rfc9110", "route", "transcode/"),
 			deny:  []string{module},
 		},
 		{
 			name: "dynamic", folder: "gateway/dynamic", why: "the two backends give the same answers without knowing each other",
-			allow: below("contract", "dynamic/", "exchange", "jsoncodec", "mapping", "respond", "rfc9110", "route"),
+			allow: below("contract", "dynamic/", "exchange", "forward", "jsoncodec", "mapping", "respond", "rfc9110", "route"),
 			deny:  []string{module},
 		},
 		{
@@ -185,6 +190,7 @@ func TestRulesBite(t *testing.T) {
 		{"gateway/transcode/x.go", "github.com/grpc-ecosystem/grpc-gateway/v2/runtime", ""},
 		{"gateway/transcode/x.go", module + "gateway/dynamic", "transcode"},
 		{"gateway/dynamic/x.go", module + "gateway/transcode", "dynamic"},
+		{"gateway/forward/x.go", module + "gateway/transcode", "forward"},
 		{"gateway/inprocess/x.go", module + "gateway/exchange", "inprocess"},
 		{"gateway/x.go", module + "gateway/middleware", ""},
 		{"gateway/x.go", module + "gateway/transcode", "gateway"},

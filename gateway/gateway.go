@@ -1,0 +1,158 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/respond"
+)
+
+// Params configure a [Gateway].
+type Params struct {
+	// Contract is what the backends declare.
+	Contract *contract.Contract
+	// Responder writes every answer.
+	Responder *respond.Responder
+	// Backend answers a request that has matched a route of the contract.
+	Backend exchange.Handler
+	// Logger gets a line for each request. Never nil.
+	Logger *slog.Logger
+	// Now is the clock for lifecycles.
+	Now func() time.Time
+	// Body bounds what a request may send.
+	Body middleware.BodyLimits
+
+	// Pages are served by their exact path, before any limit. May be nil.
+	Pages map[string]exchange.Handler
+	// Identify says who asks. Nil means that only the backend knows.
+	Identify middleware.Identify
+	// Limiter counts each caller's requests. Nil means that there is no limit.
+	Limiter middleware.Limiter
+	// Proxies may name the client's address, by Forwarded or X-Forwarded-For. None
+	// means that nobody may.
+	Proxies []netip.Prefix
+	// CrossOrigin says which web pages may call. The zero value means none.
+	CrossOrigin middleware.CrossOrigin
+	// Concurrency is how many requests a caller may have at once. 0 means any number.
+	Concurrency int
+	// Shedder decides how many requests are served at once. Nil means any number.
+	// Spare names the routes that it does not hold for.
+	Shedder middleware.Shedder
+	Spare   func(*contract.Binding) bool
+	// Closed says which routes are not served for the moment. Nil means none.
+	Closed middleware.Closed
+	// Pending is what a request gets that has no route while Contract is not yet
+	// complete. Nil means that it is.
+	Pending error
+	// Idempotency keeps answers under the Idempotency-Key of their requests. Nil means
+	// that every such key is refused, whatever the methods declare.
+	Idempotency middleware.IdempotencyStore
+}
+
+// Gateway is the http.Handler in front of a gRPC backend.
+type Gateway struct {
+	responder *respond.Responder
+	limiter   middleware.Limiter
+	logger    *slog.Logger
+	handler   exchange.Handler
+}
+
+var _ http.Handler = (*Gateway)(nil)
+
+// New returns the gateway, or an error that names every route that clashes with
+// another, every declared status that the policy has no row for, and every method
+// that needs an Idempotency-Key where nothing keeps one.
+func New(p Params) (*Gateway, error) {
+	index, clashes := p.Contract.Index()
+	if err := errors.Join(clashes, p.Contract.Check(p.Responder.Table()), p.Contract.Retire(p.Responder.Table()), p.checkKeys()); err != nil {
+		return nil, fmt.Errorf("reading the contract: %w", err)
+	}
+	// From the outside in. Package doc says why each stands where it does.
+	chain := []middleware.Middleware{
+		middleware.Recover(p.Logger),
+		middleware.Deadline(p.Body.Time),
+		middleware.Pages(p.Pages, p.options),
+		middleware.Accept(),
+		middleware.CORS(p.CrossOrigin),
+		middleware.Caller(p.Identify, p.Proxies),
+		middleware.Match(index),
+		middleware.Prefer(),
+		middleware.Limit(p.Limiter, p.Logger),
+		middleware.Concurrency(p.Concurrency),
+		middleware.Expect(),
+		middleware.Pending(p.Pending),
+		middleware.Retire(p.Contract),
+		middleware.Routed(index, p.options),
+		middleware.Lifecycle(p.Now),
+		middleware.Available(p.Closed),
+		middleware.Overload(p.Shedder, p.Spare),
+		middleware.Credentials(),
+		middleware.Reserved(),
+		middleware.Body(p.Body),
+		middleware.Negotiate(),
+		middleware.Preconditions(),
+		middleware.Idempotency(middleware.IdempotencyParams{Store: p.Idempotency, Responder: p.Responder, Logger: p.Logger}),
+	}
+	handler := p.Backend
+	for _, wrap := range slices.Backward(chain) {
+		handler = wrap(handler)
+	}
+	return &Gateway{responder: p.Responder, limiter: p.Limiter, logger: p.Logger, handler: handler}, nil
+}
+
+// checkKeys refuses a method that no request could satisfy.
+func (p Params) checkKeys() error {
+	if p.Idempotency != nil {
+		return nil
+	}
+	var errs []error
+	for _, method := range p.Contract.Methods {
+		if method.IdempotencyKey == contract.KeyRequired {
+			errs = append(errs, fmt.Errorf("%s needs an Idempotency-Key, and there is no store for it", method.FullName))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// options answers OPTIONS once Allow is known.
+func (p Params) options(w http.ResponseWriter, r *http.Request) error {
+	return p.Responder.Empty(w, r)
+}
+
+// ServeHTTP answers a request. Whatever fails on the way is answered here.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	own(r.Context())
+	r, ex := exchange.Begin(r)
+	defer g.log(r, ex) // also where a panic goes on to net/http
+	if err := g.handler(w, r); err != nil {
+		g.responder.Error(w, r, err)
+	}
+}
+
+// log writes the request's one line. It names the route and not the path, which may
+// hold what is nobody's business.
+func (g *Gateway) log(r *http.Request, ex *exchange.Exchange) {
+	route, method := "", ""
+	if ex.Binding != nil {
+		route, method = ex.Binding.Template.String(), ex.Binding.Method.FullName
+	}
+	g.logger.LogAttrs(
+		r.Context(), slog.LevelInfo, "request",
+		slog.String("requestId", ex.RequestID),
+		slog.String("method", r.Method),
+		slog.String("route", route),
+		slog.String("rpc", method),
+		slog.Int("status", ex.Status),
+		slog.String("rule", ex.Rule),
+		slog.Bool("clientClosed", r.Context().Err() != nil),
+		slog.Duration("duration", time.Since(ex.Start)),
+	)
+}

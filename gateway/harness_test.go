@@ -1,0 +1,327 @@
+package gateway_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"go.uber.org/goleak"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/grpclog"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/inprocess"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/transcode"
+	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+)
+
+func TestMain(m *testing.M) {
+	// grpc-gateway logs every odd field that a client sends.
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
+	goleak.VerifyTestMain(m)
+}
+
+// script is what the backend does with a call.
+type script struct {
+	header, trailer metadata.MD
+	status          *spb.Status // nil is a success
+	entity          *entityv1.Entity
+	messages        int // of a stream, before its end
+	panics          bool
+}
+
+func (s *script) err() error {
+	if s.panics {
+		panic("scripted: secret.go:7")
+	}
+	if s.status == nil {
+		return nil
+	}
+	return status.FromProto(s.status).Err() // nil for the code OK
+}
+
+// backend is an entity service that follows the script of the moment.
+type backend struct {
+	entityv1.UnimplementedEntityServiceServer
+
+	script atomic.Pointer[script]
+	calls  atomic.Int64
+}
+
+func (b *backend) answer(ctx context.Context) (*entityv1.Entity, error) {
+	b.calls.Add(1)
+	s := b.script.Load()
+	// What cannot be sent is refused there, and so not sent.
+	_ = grpc.SetHeader(ctx, s.header)
+	_ = grpc.SetTrailer(ctx, s.trailer)
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	return s.entity, nil
+}
+
+func (b *backend) GetEntity(ctx context.Context, _ *entityv1.GetEntityRequest) (*entityv1.Entity, error) {
+	return b.answer(ctx)
+}
+
+func (b *backend) CreateEntity(ctx context.Context, _ *entityv1.CreateEntityRequest) (*entityv1.Entity, error) {
+	return b.answer(ctx)
+}
+
+func (b *backend) PutEntity(ctx context.Context, _ *entityv1.PutEntityRequest) (*entityv1.Entity, error) {
+	return b.answer(ctx)
+}
+
+func (b *backend) UpdateEntity(ctx context.Context, _ *entityv1.UpdateEntityRequest) (*entityv1.Entity, error) {
+	return b.answer(ctx)
+}
+
+func (b *backend) DeleteEntity(ctx context.Context, _ *entityv1.DeleteEntityRequest) (*emptypb.Empty, error) {
+	_, err := b.answer(ctx)
+	return &emptypb.Empty{}, err
+}
+
+func (b *backend) ImportEntities(ctx context.Context, _ *entityv1.ImportEntitiesRequest) (*longrunningpb.Operation, error) {
+	_, err := b.answer(ctx)
+	return &longrunningpb.Operation{Name: "operations/1"}, err
+}
+
+func (b *backend) ExportEntities(_ *entityv1.ExportEntitiesRequest, stream grpc.ServerStreamingServer[entityv1.Entity]) error {
+	s := b.script.Load()
+	_ = stream.SetHeader(s.header)
+	stream.SetTrailer(s.trailer)
+	for range s.messages {
+		if err := stream.Send(s.entity); err != nil {
+			return err
+		}
+	}
+	return s.err()
+}
+
+// front is a gateway on a real socket, with its backend.
+type front struct {
+	*backend
+
+	address string
+	table   *mapping.Table
+	gateway *gateway.Gateway
+	log     *lockedBuffer
+}
+
+// lockedBuffer is a log that many goroutines write.
+type lockedBuffer struct {
+	lock chan struct{}
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.lock <- struct{}{}
+	defer func() { <-b.lock }()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.lock <- struct{}{}
+	defer func() { <-b.lock }()
+	return b.text.String()
+}
+
+func simple() *script {
+	return &script{entity: &entityv1.Entity{Id: "e1", Etag: "7", UpdateTime: timestamppb.New(time.Unix(1700000000, 0))}, messages: 2}
+}
+
+// params are those of a gateway with that policy; the caller changes what it needs.
+func params(tb testing.TB, policy string) (gateway.Params, *front) {
+	tb.Helper()
+	table, err := mapping.Builtin(policy)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f := &front{backend: &backend{}, table: table, log: &lockedBuffer{lock: make(chan struct{}, 1)}}
+	f.script.Store(simple())
+	logger := slog.New(slog.NewTextHandler(f.log, nil))
+	declared, err := contract.Read(entityv1.File_entity_v1_entity_service_proto)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: "test", Logger: logger})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	conn := inprocess.New(inprocess.Params{})
+	entityv1.RegisterEntityServiceServer(conn, f.backend)
+	back := transcode.New(transcode.Params{
+		Responder: responder, Forward: forward.New(forward.Params{ResponseHeaders: map[string]string{"x-info": "X-Info"}}),
+	})
+	mux := runtime.NewServeMux(back.Options()...)
+	if err := entityv1.RegisterEntityServiceHandlerClient(tb.Context(), mux, entityv1.NewEntityServiceClient(back.Conn(conn))); err != nil {
+		tb.Fatal(err)
+	}
+	return gateway.Params{
+		Contract: declared, Responder: responder, Backend: back.Handler(mux), Logger: logger, Now: time.Now,
+		Body: middleware.BodyLimits{Bytes: 1 << 10, Time: time.Minute},
+	}, f
+}
+
+// serve starts a gateway on a socket of its own.
+func serve(tb testing.TB, p gateway.Params, f *front) *front {
+	tb.Helper()
+	built, err := gateway.New(p)
+	if err != nil {
+		tb.Fatalf("New() failed: %v", err)
+	}
+	f.gateway = built
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{ReadHeaderTimeout: time.Minute, MaxHeaderBytes: 8 << 10, Protocols: protocols, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	built.Attach(server)
+	inner, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f.address = inner.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(built.Listener(inner)) }()
+	tb.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			tb.Errorf("Close() failed: %v", err)
+		}
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			tb.Errorf("Serve() = %v", err)
+		}
+	})
+	return f
+}
+
+func start(tb testing.TB, policy string) *front {
+	tb.Helper()
+	p, f := params(tb, policy)
+	return serve(tb, p, f)
+}
+
+// wire is a connection that is written to by hand.
+type wire struct {
+	net.Conn
+
+	reader *bufio.Reader
+}
+
+func dial(tb testing.TB, f *front) *wire {
+	tb.Helper()
+	conn, err := (&net.Dialer{}).DialContext(tb.Context(), "tcp", f.address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = conn.Close() })
+	// Far longer than any answer takes: a test that hangs shall say where.
+	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		tb.Fatal(err)
+	}
+	return &wire{Conn: conn, reader: bufio.NewReader(conn)}
+}
+
+func (w *wire) send(tb testing.TB, text string) {
+	tb.Helper()
+	if _, err := io.WriteString(w, text); err != nil {
+		tb.Fatalf("sending: %v", err)
+	}
+}
+
+// received is one answer, read whole.
+type received struct {
+	*http.Response
+
+	body []byte
+}
+
+// receive reads the next final answer to a request with that method.
+func (w *wire) receive(tb testing.TB, method string) received {
+	tb.Helper()
+	for {
+		response, err := http.ReadResponse(w.reader, &http.Request{Method: method})
+		if err != nil {
+			tb.Fatalf("no HTTP answer: %v", err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			tb.Fatalf("the body ends early: %v", err)
+		}
+		if err := response.Body.Close(); err != nil {
+			tb.Fatal(err)
+		}
+		if response.StatusCode >= 200 {
+			return received{response, body}
+		}
+	}
+}
+
+// closed says whether the server has closed the connection, without a byte more.
+func (w *wire) closed(tb testing.TB) bool {
+	tb.Helper()
+	rest, err := io.ReadAll(w.reader)
+	if len(rest) > 0 {
+		tb.Errorf("%d bytes behind the answer: %q", len(rest), rest)
+	}
+	return err == nil
+}
+
+// exchangeOnce sends one request on a connection of its own.
+func exchangeOnce(tb testing.TB, f *front, method, text string) received {
+	tb.Helper()
+	w := dial(tb, f)
+	w.send(tb, text)
+	return w.receive(tb, method)
+}
+
+func get(path string, fields ...string) string {
+	return "GET " + path + " HTTP/1.1\r\nHost: x\r\n" + lines(fields) + "\r\n"
+}
+
+func post(path, body string, fields ...string) string {
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%s\r\n%s", path, len(body), lines(fields), body)
+}
+
+func lines(fields []string) string {
+	var out strings.Builder
+	for _, field := range fields {
+		out.WriteString(field + "\r\n")
+	}
+	return out.String()
+}
+
+// problemOf is the body of an error, whose own status must be the answer's.
+func problemOf(tb testing.TB, got received) map[string]any {
+	tb.Helper()
+	var members map[string]any
+	if err := json.Unmarshal(got.body, &members); err != nil {
+		tb.Fatalf("%d: the body is no JSON: %v\n%s", got.StatusCode, err, got.body)
+	}
+	if got.Header.Get("Content-Type") != respond.ProblemType || members["status"] != float64(got.StatusCode) {
+		tb.Errorf("%d as %s: %s", got.StatusCode, got.Header.Get("Content-Type"), got.body)
+	}
+	return members
+}

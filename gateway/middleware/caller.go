@@ -1,0 +1,67 @@
+package middleware
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/respond"
+)
+
+// userPrefix begins the name of a caller that is a known user.
+const userPrefix = "user:"
+
+// Identity is a caller that is known.
+type Identity struct {
+	// Name is unique among the callers.
+	Name string
+	// Groups are those that the caller belongs to.
+	Groups []string
+}
+
+// Identify says who a request comes from, and returns the context for the rest of
+// it. An error means that the credentials are missing or wrong, which counts only
+// where the method needs them.
+type Identify func(r *http.Request) (context.Context, Identity, error)
+
+// Caller finds out who asks: a known user, else the client's address, which proxies
+// may name if they are trusted.
+func Caller(identify Identify, proxies []netip.Prefix) Middleware {
+	return func(next exchange.Handler) exchange.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			ex := exchange.From(r.Context())
+			ex.Client = clientAddress(r.RemoteAddr, r.Header.Values, proxies)
+			ex.Caller = "address:" + ex.Client
+			if identify == nil {
+				return next(w, r)
+			}
+			ctx, identity, err := identify(r)
+			if err != nil {
+				ex.Unidentified = err
+				return next(w, r)
+			}
+			ex.Caller, ex.Groups = userPrefix+identity.Name, identity.Groups
+			return next(w, r.WithContext(ctx))
+		}
+	}
+}
+
+// Credentials stops a caller that is nobody known, before anything of the resource
+// shows (RFC 9110 §15.5.2).
+func Credentials() Middleware {
+	return func(next exchange.Handler) exchange.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			ex := exchange.From(r.Context())
+			if len(r.Header.Values("Authorization")) > 1 {
+				return respond.Fail(codes.Unauthenticated, "AUTHORIZATION_REPEATED", "the request carries credentials more than once")
+			}
+			if ex.Unidentified != nil && !ex.Binding.Method.Anonymous {
+				return ex.Unidentified
+			}
+			return next(w, r)
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package middleware
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/statusway/statusway/gateway/rfc9110"
+)
+
+// clientAddress is where a request comes from: the peer, or, where the peer is a
+// trusted proxy, whom that proxy names. From the nearest hop backwards each address
+// counts only if all after it are trusted, because a client may send the same fields
+// with anything in them. Forwarded (RFC 7239) goes before X-Forwarded-For.
+func clientAddress(remote string, header func(string) []string, trusted []netip.Prefix) string {
+	peer := remote
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		peer = host
+	}
+	if len(trusted) == 0 {
+		return peer
+	}
+	hops := forwardedFor(header("Forwarded"))
+	if len(hops) == 0 {
+		hops = rfc9110.List(header("X-Forwarded-For"))
+	}
+	for _, hop := range slices.Backward(hops) {
+		if !isTrusted(peer, trusted) {
+			return peer
+		}
+		address, ok := parseAddress(hop)
+		if !ok {
+			return peer // An obfuscated or unknown hop hides all before it (RFC 7239 §6.3).
+		}
+		peer = address
+	}
+	return peer
+}
+
+func isTrusted(address string, trusted []netip.Prefix) bool {
+	parsed, err := netip.ParseAddr(address)
+	return err == nil && slices.ContainsFunc(trusted, func(prefix netip.Prefix) bool { return prefix.Contains(parsed.Unmap()) })
+}
+
+// forwardedFor is the for parameter of each hop, the nearest last. A hop without one
+// is an empty string, which no address is.
+func forwardedFor(lines []string) []string {
+	var hops []string
+	for _, element := range rfc9110.List(lines) {
+		hop := ""
+		for pair := range strings.SplitSeq(element, ";") {
+			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			if strings.EqualFold(name, "for") {
+				hop = strings.Trim(value, `"`)
+			}
+		}
+		hops = append(hops, hop)
+	}
+	return hops
+}
+
+// parseAddress reads an address, with or without a port, an IPv6 one in brackets or not.
+func parseAddress(text string) (string, bool) {
+	if host, _, err := net.SplitHostPort(text); err == nil {
+		text = host
+	}
+	parsed, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	if err != nil {
+		return "", false
+	}
+	return parsed.Unmap().String(), true
+}

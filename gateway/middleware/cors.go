@@ -1,0 +1,65 @@
+package middleware
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/statusway/statusway/gateway/exchange"
+)
+
+// CrossOrigin says which web pages of other origins may call this API
+// (the Fetch standard, §3.3).
+type CrossOrigin struct {
+	// Origins are allowed, such as "https://app.example.com"; "*" alone allows all.
+	// None means that no page of another origin may read an answer.
+	Origins []string
+	// MaxAge is how long a browser may remember a preflight's answer.
+	MaxAge time.Duration
+}
+
+const (
+	// corsMethods are all that a route can have. Which of them it has, Allow says.
+	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
+	// corsRequest are the fields that mean something here and need permission.
+	corsRequest = "Accept, Accept-Language, Authorization, Content-Type, Idempotency-Key, If-Match, If-Modified-Since, If-None-Match, If-Unmodified-Since, Prefer, Traceparent, Tracestate, X-Request-Id"
+	// corsResponse are the fields that a browser hides from a page unless told.
+	corsResponse = "Allow, Content-Language, Content-Location, Deprecation, ETag, Idempotency-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, Sunset, WWW-Authenticate, " +
+		"X-Concurrency-Limit-Limit, X-Concurrency-Limit-Remaining, X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Request-Id"
+)
+
+// CORS lets pages of the allowed origins read every answer, errors included. It never
+// allows credentials that a browser sends by itself: tokens travel in Authorization,
+// which a page has to know and to send on purpose.
+func CORS(settings CrossOrigin) Middleware {
+	anyone := slices.Equal(settings.Origins, []string{"*"})
+	maxAge := strconv.FormatInt(int64(settings.MaxAge/time.Second), 10)
+	return func(next exchange.Handler) exchange.Handler {
+		if len(settings.Origins) == 0 {
+			return next
+		}
+		return func(w http.ResponseWriter, r *http.Request) error {
+			fields := exchange.From(r.Context()).Fields
+			if !anyone {
+				fields.Add("Vary", "Origin")
+			}
+			origin := r.Header.Get("Origin")
+			if origin == "" || !anyone && !slices.Contains(settings.Origins, origin) {
+				return next(w, r)
+			}
+			if anyone {
+				origin = "*"
+			}
+			fields.Set("Access-Control-Allow-Origin", origin)
+			fields.Set("Access-Control-Expose-Headers", corsResponse)
+			// A preflight is an OPTIONS like any other, and is answered as one.
+			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+				fields.Set("Access-Control-Allow-Methods", corsMethods)
+				fields.Set("Access-Control-Allow-Headers", corsRequest)
+				fields.Set("Access-Control-Max-Age", maxAge)
+			}
+			return next(w, r)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package middleware_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/middleware"
+)
+
+func TestConcurrency(t *testing.T) {
+	t.Parallel()
+	rule := middleware.Concurrency(2)
+	// send asks as a caller, and does what is inside while it is served.
+	send := func(caller string, inside func()) (string, error) {
+		request, ex := ask(t, "GET", "/", "")
+		ex.Caller = caller
+		err := rule(func(http.ResponseWriter, *http.Request) error {
+			inside()
+			return nil
+		})(httptest.NewRecorder(), request)
+		return ex.Fields.Get("X-Concurrency-Limit-Limit") + "/" + ex.Fields.Get("X-Concurrency-Limit-Remaining"), err
+	}
+	nothing := func() {}
+	for range 2 { // What was served is not counted any more.
+		state, err := send("a", func() {
+			state, err := send("a", func() {
+				if state, err := send("a", nothing); reasonOf(t, err) != mapping.ReasonConcurrencyLimited ||
+					state != "2/0" || statusOf(t, mapping.Documented, err) != 429 {
+					t.Errorf("the third: %v, %s", err, state)
+				}
+				if state, err := send("b", nothing); err != nil || state != "2/1" {
+					t.Errorf("of another caller: %v, %s", err, state)
+				}
+			})
+			if err != nil || state != "2/0" {
+				t.Errorf("the second: %v, %s", err, state)
+			}
+		})
+		if err != nil || state != "2/1" {
+			t.Errorf("the first: %v, %s", err, state)
+		}
+	}
+	if value := caught(func() { _, _ = send("a", func() { panic("x") }) }); value != "x" {
+		t.Errorf("panicked with %v", value)
+	}
+	if state, err := send("a", nothing); err != nil || state != "2/1" {
+		t.Errorf("after a panic: %v, %s", err, state)
+	}
+	request, ex := ask(t, "GET", "/", "")
+	if passed, err := run(middleware.Concurrency(0), request); !passed || err != nil || ex.Fields.Get("X-Concurrency-Limit-Limit") != "" {
+		t.Errorf("without a limit: %v", err)
+	}
+}
+
+// shedder admits or not, and counts.
+type shedder struct {
+	admits         bool
+	done, measured int
+}
+
+func (s *shedder) Admit() (func(bool), bool) {
+	if !s.admits {
+		return nil, false
+	}
+	return func(measured bool) {
+		s.done++
+		if measured {
+			s.measured++
+		}
+	}, true
+}
+
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	spare := func(b *contract.Binding) bool { return b.Method.Anonymous }
+	for name, test := range map[string]struct {
+		method         string
+		admits         bool
+		reason         string
+		done, measured int
+	}{
+		"room":              {"GetEntity", true, "", 1, 1},
+		"full":              {"GetEntity", false, mapping.ReasonOverloaded, 0, 0},
+		"a stream":          {"ExportEntities", true, "", 1, 0},
+		"spared, full":      {"CreateSession", false, "", 0, 0},
+		"spared, with room": {"CreateSession", true, "", 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &shedder{admits: test.admits}
+			request, ex := ask(t, "GET", "/", "")
+			ex.Binding = bindingOf(t, test.method)
+			passed, err := run(middleware.Overload(s, spare), request)
+			check(t, passed, err, test.reason)
+			if s.done != test.done || s.measured != test.measured {
+				t.Errorf("done %d, measured %d", s.done, s.measured)
+			}
+			if err != nil && statusOf(t, mapping.Documented, err) != 503 {
+				t.Errorf("%v is not 503", err)
+			}
+		})
+	}
+	request, _ := ask(t, "GET", "/", "")
+	if passed, err := run(middleware.Overload(nil, nil), request); !passed || err != nil {
+		t.Errorf("without a shedder: %v", err)
+	}
+}
+
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	one := middleware.CrossOrigin{Origins: []string{"https://app.example.com"}, MaxAge: time.Hour}
+	all := middleware.CrossOrigin{Origins: []string{"*"}}
+	preflight := []string{"Origin", "https://app.example.com", "Access-Control-Request-Method", "PUT"}
+	for name, test := range map[string]struct {
+		settings     middleware.CrossOrigin
+		method       string
+		fields       []string
+		origin, vary string
+		preflight    bool
+	}{
+		"off":                  {middleware.CrossOrigin{}, "GET", []string{"Origin", "https://app.example.com"}, "", "", false},
+		"no origin":            {one, "GET", nil, "", "Origin", false},
+		"allowed":              {one, "GET", []string{"Origin", "https://app.example.com"}, "https://app.example.com", "Origin", false},
+		"another":              {one, "GET", []string{"Origin", "https://evil.example"}, "", "Origin", false},
+		"only longer":          {one, "GET", []string{"Origin", "https://app.example.com.evil.example"}, "", "Origin", false},
+		"null":                 {one, "GET", []string{"Origin", "null"}, "", "Origin", false},
+		"anyone":               {all, "GET", []string{"Origin", "null"}, "*", "", false},
+		"preflight":            {one, "OPTIONS", preflight, "https://app.example.com", "Origin", true},
+		"preflight of another": {one, "OPTIONS", []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "PUT"}, "", "Origin", false},
+		"plain OPTIONS":        {one, "OPTIONS", preflight[:2], "https://app.example.com", "Origin", false},
+		"no OPTIONS":           {one, "GET", preflight, "https://app.example.com", "Origin", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request, ex := ask(t, test.method, "/", "", test.fields...)
+			passed, err := run(middleware.CORS(test.settings), request)
+			check(t, passed, err, "")
+			if got := ex.Fields.Get("Access-Control-Allow-Origin"); got != test.origin || ex.Fields.Get("Vary") != test.vary {
+				t.Errorf("origin %q, Vary %q", got, ex.Fields.Get("Vary"))
+			}
+			got := ex.Fields.Get("Access-Control-Allow-Methods") != ""
+			if got != test.preflight || (ex.Fields.Get("Access-Control-Max-Age") == "3600") != test.preflight {
+				t.Errorf("%v", ex.Fields)
+			}
+			if (ex.Fields.Get("Access-Control-Expose-Headers") != "") != (test.origin != "") || ex.Fields.Get("Access-Control-Allow-Credentials") != "" {
+				t.Errorf("%v", ex.Fields)
+			}
+		})
+	}
+}

@@ -1,0 +1,147 @@
+package middleware
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/rfc9110"
+)
+
+const (
+	mergePatchType = "application/merge-patch+json"
+	httpBody       = "google.api.HttpBody"
+)
+
+// Accept reads the Accept field, so that errors can follow it too. It turns nobody
+// away: see [Negotiate].
+func Accept() Middleware {
+	return func(next exchange.Handler) exchange.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			ex := exchange.From(r.Context())
+			ex.Fields.Add("Vary", "Accept")
+			ranges, err := rfc9110.ParseAccept(r.Header["Accept"])
+			if err != nil {
+				ex.Unreadable = respond.Invalid("the Accept header cannot be read", &errdetails.BadRequest_FieldViolation{
+					Field: "Accept", Description: "the Accept header cannot be read", Reason: "MALFORMED_ACCEPT",
+				}).Because(err)
+			}
+			ex.Accept = ranges
+			return next(w, r)
+		}
+	}
+}
+
+// Negotiate refuses a body of a type or coding that the resource does not read, and
+// a request that accepts nothing which it can send.
+func Negotiate() Middleware {
+	return func(next exchange.Handler) exchange.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			ex := exchange.From(r.Context())
+			if err := readable(ex.Binding, r); err != nil {
+				return err
+			}
+			if ex.Unreadable != nil {
+				return ex.Unreadable
+			}
+			if err := acceptable(ex); err != nil {
+				return err
+			}
+			return next(w, r)
+		}
+	}
+}
+
+func readable(binding *contract.Binding, r *http.Request) error {
+	// A route without a body reads none, so its type does not matter (RFC 9110 §9.3.1).
+	if binding.Body == "" || r.ContentLength == 0 {
+		return nil
+	}
+	if coding := strings.Join(r.Header["Content-Encoding"], ","); coding != "" && !strings.EqualFold(coding, "identity") {
+		return respond.Fail(codes.InvalidArgument, mapping.ReasonUnsupportedCoding, "the body's content coding is not one that the server reads").
+			WithHeader("Accept-Encoding", "identity")
+	}
+	if takesAnything(binding) {
+		return nil
+	}
+	lines := r.Header["Content-Type"]
+	if len(lines) != 1 {
+		return unsupported(binding, "the request names no media type, or several, for its body")
+	}
+	mediaType, err := rfc9110.ParseMediaType(lines[0])
+	if err != nil || !slices.Contains(mediaTypes(binding), mediaType.Essence()) {
+		return unsupported(binding, "the body's media type is not one that the resource reads")
+	}
+	if charset, ok := mediaType.Param("charset"); ok && !strings.EqualFold(charset, "utf-8") {
+		return unsupported(binding, "JSON is UTF-8 (RFC 8259 §8.1)")
+	}
+	return nil
+}
+
+func takesAnything(binding *contract.Binding) bool {
+	input := binding.Method.Descriptor.Input()
+	if binding.Body == "*" {
+		return input.FullName() == httpBody
+	}
+	for i := range input.Fields().Len() {
+		field := input.Fields().Get(i)
+		if string(field.Name()) == binding.Body {
+			return field.Message() != nil && field.Message().FullName() == httpBody
+		}
+	}
+	return false
+}
+
+func mediaTypes(binding *contract.Binding) []string {
+	switch {
+	case binding.Method.Descriptor.IsStreamingClient():
+		return []string{respond.NDJSONType, respond.JSONType}
+	case binding.Verb == http.MethodPatch:
+		return []string{mergePatchType, respond.JSONType}
+	default:
+		return []string{respond.JSONType}
+	}
+}
+
+// unsupported says what would do: Accept-Patch on PATCH (RFC 5789 §2.2), else Accept
+// (RFC 9110 §15.5.16).
+func unsupported(binding *contract.Binding, message string) error {
+	name := "Accept"
+	if binding.Verb == http.MethodPatch {
+		name = "Accept-Patch"
+	}
+	return respond.Fail(codes.InvalidArgument, mapping.ReasonUnsupportedMediaType, message).
+		WithHeader(name, strings.Join(mediaTypes(binding), ", "))
+}
+
+func acceptable(ex *exchange.Exchange) error {
+	offers := offers(ex.Binding.Method)
+	if len(offers) == 0 || ex.Accept == nil {
+		return nil
+	}
+	if _, ok := rfc9110.Negotiate(ex.Accept, offers); ok {
+		return nil
+	}
+	return respond.Fail(codes.InvalidArgument, mapping.ReasonNotAcceptable, "the request accepts none of "+strings.Join(offers, ", "))
+}
+
+// offers are the media types that a method can be asked for; none if it does not
+// matter. The types of errors count for a method that answers JSON: a client that
+// names one wants its errors so, and reads JSON.
+func offers(method *contract.Method) []string {
+	switch {
+	case slices.Equal(method.Success, []int32{http.StatusNoContent}), method.Descriptor.Output().FullName() == httpBody:
+		return nil
+	case method.Descriptor.IsStreamingServer():
+		return []string{respond.NDJSONType, respond.EventType}
+	default:
+		return []string{respond.JSONType, respond.ProblemType, respond.StatusType, respond.ErrorType}
+	}
+}

@@ -1,0 +1,44 @@
+package middleware
+
+import (
+	"net/http"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/rfc9110"
+)
+
+// Preconditions reads the conditional fields (RFC 9110 §13.1). It decides none of
+// them: a read is compared with the representation that the backend returns, and a
+// write is decided by the store, in the statement that writes; a check here would
+// race with both. What the method cannot decide is refused, because a condition
+// that is ignored loses somebody's work.
+func Preconditions() Middleware {
+	return func(next exchange.Handler) exchange.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			ex := exchange.From(r.Context())
+			conditions, err := rfc9110.ParsePreconditions(r.Header.Values)
+			if err != nil {
+				return respond.Invalid("a conditional header cannot be read", &errdetails.BadRequest_FieldViolation{
+					Description: "a conditional header cannot be read", Reason: "MALFORMED_PRECONDITION",
+				}).Because(err)
+			}
+			read := r.Method == http.MethodGet || r.Method == http.MethodHead
+			if !read && !ex.Binding.Method.Preconditions && guardsWrite(conditions) {
+				return respond.Fail(codes.InvalidArgument, mapping.ReasonPreconditionUnsupported, "this method cannot evaluate the condition that the request carries")
+			}
+			ex.Conditions = conditions
+			return next(w, r)
+		}
+	}
+}
+
+// guardsWrite says whether a write depends on a condition. If-Modified-Since is
+// ignored there (RFC 9110 §13.1.3).
+func guardsWrite(c rfc9110.Preconditions) bool {
+	return c.IfMatch.Present || c.IfNoneMatch.Present || !c.IfUnmodifiedSince.IsZero()
+}

@@ -1,0 +1,43 @@
+package middleware
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/respond"
+)
+
+// Recover turns a panic into an error. Where the status line has gone out already
+// it breaks the connection instead, so that the client does not take a part of an
+// answer for the whole (RFC 9112 §8).
+func Recover(logger *slog.Logger) Middleware {
+	return func(next exchange.Handler) exchange.Handler {
+		return func(w http.ResponseWriter, r *http.Request) (err error) { //nolint:nonamedreturns // a deferred call can set the result in no other way.
+			defer func() {
+				value := recover()
+				if value == nil {
+					return
+				}
+				if value == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so.
+					panic(value) //nolint:forbidigo // it is how a handler tells net/http to break the connection.
+				}
+				cause := fmt.Errorf("panic: %v\n%s", value, debug.Stack())
+				ex := exchange.From(r.Context())
+				if ex.Status != 0 {
+					// Nobody answers any more who could log it.
+					ex.Failure = cause
+					logger.ErrorContext(r.Context(), "panic after the answer had begun", slog.String("requestId", ex.RequestID), slog.Any("error", cause))
+					panic(http.ErrAbortHandler) //nolint:forbidigo // as above.
+				}
+				err = respond.Fail(codes.Internal, mapping.ReasonInternal, "internal error").Because(cause)
+			}()
+			return next(w, r)
+		}
+	}
+}
