@@ -1,0 +1,97 @@
+package forward
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/statusway/statusway/gateway/exchange"
+)
+
+// Metadata is what goes on to the backend: the fields that may pass, and what the
+// gateway itself vouches for. Whatever a client sent under the gateway's own keys is
+// not among it.
+func (r *Rules) Metadata(req *http.Request) metadata.MD {
+	ex := exchange.From(req.Context())
+	md := make(metadata.MD, len(r.inbound)+3)
+	for name, key := range r.inbound {
+		add(md, key, req.Header[name])
+	}
+	// Set, not added: the keys are the gateway's.
+	delete(md, "x-forwarded-for")
+	delete(md, "x-forwarded-host")
+	md["x-request-id"] = []string{ex.RequestID}
+	add(md, "x-forwarded-for", []string{ex.Client})
+	add(md, "x-forwarded-host", []string{req.Host})
+	delete(md, "prefer-wait")
+	if ex.Prefer.Waits || ex.Prefer.RespondAsync {
+		md["prefer-wait"] = []string{strconv.FormatInt(int64(ex.Prefer.Wait/time.Second), 10)}
+	}
+	delete(md, "prefer-wait")
+	if ex.Prefer.Waits || ex.Prefer.RespondAsync {
+		md["prefer-wait"] = []string{strconv.FormatInt(int64(ex.Prefer.Wait/time.Second), 10)}
+	}
+	if ex.Binding != nil && ex.Binding.Method.Preconditions {
+		for _, name := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
+			add(md, strings.ToLower(name), req.Header[name])
+		}
+	}
+	return md
+}
+
+// add adds the values that metadata can hold: printable ASCII (gRPC's
+// PROTOCOL-HTTP2, ASCII-Value). One that is not would fail the whole call.
+func add(md metadata.MD, key string, values []string) {
+	for _, value := range values {
+		if value != "" && isPrintable(value) {
+			md[key] = append(md[key], value)
+		}
+	}
+}
+
+func isPrintable(value string) bool {
+	for i := range len(value) {
+		if value[i] < ' ' || value[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// Deadline bounds a call by what the client asks for in Grpc-Timeout and by longest,
+// whichever is shorter; 0 is no bound. The caller calls cancel when it is through.
+func Deadline(req *http.Request, longest time.Duration) (context.Context, context.CancelFunc) {
+	limit := longest
+	if asked, ok := Timeout(req.Header.Get("Grpc-Timeout")); ok && (limit == 0 || asked < limit) {
+		limit = asked
+	} else if limit == 0 {
+		return context.WithCancel(req.Context())
+	}
+	return context.WithTimeout(req.Context(), limit)
+}
+
+// Timeout reads a Grpc-Timeout (TimeoutValue and TimeoutUnit of gRPC's
+// PROTOCOL-HTTP2). What it cannot read is none; the middleware has refused it before.
+func Timeout(text string) (time.Duration, bool) {
+	const mostDigits = 8
+	if len(text) < 2 || len(text) > mostDigits+1 {
+		return 0, false
+	}
+	units := map[byte]time.Duration{
+		'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
+	}
+	unit, ok := units[text[len(text)-1]]
+	value, err := strconv.ParseUint(text[:len(text)-1], 10, 32)
+	if !ok || err != nil {
+		return 0, false
+	}
+	const longest = 1<<63 - 1
+	if value > uint64(longest/unit) { //nolint:gosec // both are positive.
+		return longest, true
+	}
+	return time.Duration(value) * unit, true //nolint:gosec // checked just above.
+}

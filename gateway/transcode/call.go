@@ -1,0 +1,146 @@
+package transcode
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/respond"
+)
+
+type callKey struct{}
+
+// call is one request on its way through the generated handler. It stands in for
+// the ResponseWriter, and what runtime writes to it goes nowhere: by then the
+// answer has been written to w, or the error noted.
+type call struct {
+	backend  *Backend
+	exchange *exchange.Exchange
+	w        http.ResponseWriter
+	r        *http.Request
+	body     []byte
+
+	called   bool // the backend has been reached
+	answered bool
+	stream   *respond.Stream
+	err      error
+	scratch  http.Header
+}
+
+var (
+	_ http.ResponseWriter = (*call)(nil)
+	_ http.Flusher        = (*call)(nil)
+)
+
+func callFrom(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
+	}
+	return &call{} // A hook outside Handler has nowhere to report to.
+}
+
+// Header is where runtime puts its fields, which are not sent.
+func (c *call) Header() http.Header {
+	if c.scratch == nil {
+		c.scratch = http.Header{}
+	}
+	return c.scratch
+}
+
+func (*call) Write(p []byte) (int, error) { return len(p), nil }
+func (*call) WriteHeader(int)             {}
+func (*call) Flush()                      {}
+
+// outcome is what the handler has to report once runtime is through.
+func (c *call) outcome() error {
+	switch {
+	case c.err != nil && !c.called:
+		c.err = forward.Unreadable(c.exchange.Binding, c.body, c.err)
+		return c.err
+	case c.stream != nil:
+		return c.stream.End(c.err)
+	case c.err != nil:
+		return c.err
+	case !c.answered:
+		return noAnswer()
+	default:
+		return nil
+	}
+}
+
+func (c *call) reply(ctx context.Context, message proto.Message) error {
+	md, _ := runtime.ServerMetadataFromContext(ctx)
+	return c.backend.responder.Reply(c.w, c.r, respond.Reply{
+		Message: message,
+		Chosen:  forward.Chosen(md.HeaderMD, md.TrailerMD),
+		Header:  c.backend.rules.Header(md.HeaderMD, md.TrailerMD),
+	})
+}
+
+// failed notes why the call failed, with the fields that the backend may send along.
+func (c *call) failed(ctx context.Context, err error) {
+	// It does not unwrap, so the status inside would not be found.
+	if stated, ok := errors.AsType[*runtime.HTTPStatusError](err); ok {
+		err = stated.Err
+	}
+	c.err = err
+	md, ok := runtime.ServerMetadataFromContext(ctx)
+	if !ok || c.backend == nil {
+		return
+	}
+	c.err = c.backend.rules.Failed(err, md.HeaderMD, md.TrailerMD)
+}
+
+func streamError(ctx context.Context, err error) *status.Status {
+	callFrom(ctx).failed(ctx, err)
+	return status.New(codes.Internal, "")
+}
+
+// conn notes that a call has left the gateway, so that an error from before can be
+// told from the backend's, and refuses a call that is not the one that was matched.
+type conn struct{ grpc.ClientConnInterface }
+
+// Conn wraps the connection that generated clients are to be made with.
+func (*Backend) Conn(to grpc.ClientConnInterface) grpc.ClientConnInterface { return conn{to} }
+
+//nolint:revive // the interface is grpc's.
+func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	ctx, err := leave(ctx, method)
+	if err != nil {
+		return err
+	}
+	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+}
+
+func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	ctx, err := leave(ctx, method)
+	if err != nil {
+		return nil, err
+	}
+	return c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
+}
+
+// leave returns the context of a call with the metadata that goes on, in place of all
+// that runtime has made of the request. It guards the one thing that two route tables
+// can get wrong: that the route whose rules were applied is not the one that is called.
+func leave(ctx context.Context, method string) (context.Context, error) {
+	c := callFrom(ctx)
+	c.called = true
+	if c.exchange == nil || c.exchange.Binding == nil {
+		return ctx, nil
+	}
+	if called := c.exchange.Binding.Method.FullName; called != method {
+		return nil, respond.Fail(codes.Internal, mapping.ReasonInternal, "the request was routed to "+method+" and not to "+called)
+	}
+	return metadata.NewOutgoingContext(ctx, c.backend.rules.Metadata(c.r)), nil
+}
