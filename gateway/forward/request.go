@@ -31,10 +31,6 @@ func (r *Rules) Metadata(req *http.Request) metadata.MD {
 	if ex.Prefer.Waits || ex.Prefer.RespondAsync {
 		md["prefer-wait"] = []string{strconv.FormatInt(int64(ex.Prefer.Wait/time.Second), 10)}
 	}
-	delete(md, "prefer-wait")
-	if ex.Prefer.Waits || ex.Prefer.RespondAsync {
-		md["prefer-wait"] = []string{strconv.FormatInt(int64(ex.Prefer.Wait/time.Second), 10)}
-	}
 	if ex.Binding != nil && ex.Binding.Method.Preconditions {
 		for _, name := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
 			add(md, strings.ToLower(name), req.Header[name])

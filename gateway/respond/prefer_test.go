@@ -48,6 +48,8 @@ func TestReplyPreferred(t *testing.T) {
 	representation := rfc9110.Preferences{Return: rfc9110.ReturnRepresentation}
 	documentedTable, bare := builtin(t, mapping.Documented), withoutNoContent(t)
 	operation := &longrunningpb.Operation{Name: "operations/7"}
+	async, wait := rfc9110.Preferences{RespondAsync: true}, rfc9110.Preferences{Waits: true, Wait: 5 * time.Second}
+	both := rfc9110.Preferences{RespondAsync: true, Waits: true, Wait: 5 * time.Second}
 	type want struct {
 		status int
 		body   bool
@@ -93,19 +95,19 @@ func TestReplyPreferred(t *testing.T) {
 		"create, minimal, without the row": {bare, "POST", createEntity, minimal, entity("e", "1"), 0, want{201, false, map[string]string{
 			"Location": "/v1/entities/e", "Etag": `"1"`, "Content-Length": "0", "Preference-Applied": "return=minimal",
 		}}},
-		"respond-async": {documentedTable, "POST", importMany, rfc9110.Preferences{RespondAsync: true}, operation, 0, want{202, true, map[string]string{
+		"respond-async": {documentedTable, "POST", importMany, async, operation, 0, want{202, true, map[string]string{
 			"Location": "/v1/operations/7", "Content-Type": "application/json", "Preference-Applied": "respond-async",
 		}}},
-		"wait, ended": {documentedTable, "POST", importMany, rfc9110.Preferences{Waits: true, Wait: 5 * time.Second}, operation, 200, want{200, true, map[string]string{
+		"wait, ended": {documentedTable, "POST", importMany, wait, operation, 200, want{200, true, map[string]string{
 			"Content-Type": "application/json", "Preference-Applied": "wait=5",
 		}}},
 		"wait, not ended": {documentedTable, "POST", importMany, rfc9110.Preferences{Waits: true}, operation, 0, want{202, true, map[string]string{
 			"Location": "/v1/operations/7", "Content-Type": "application/json", "Preference-Applied": "wait=0",
 		}}},
-		"both, ended": {documentedTable, "POST", importMany, rfc9110.Preferences{RespondAsync: true, Waits: true, Wait: 5 * time.Second}, operation, 200, want{200, true, map[string]string{
+		"both, ended": {documentedTable, "POST", importMany, both, operation, 200, want{200, true, map[string]string{
 			"Content-Type": "application/json", "Preference-Applied": "wait=5",
 		}}},
-		"both, not ended": {documentedTable, "POST", importMany, rfc9110.Preferences{RespondAsync: true, Waits: true, Wait: 5 * time.Second}, operation, 0, want{202, true, map[string]string{
+		"both, not ended": {documentedTable, "POST", importMany, both, operation, 0, want{202, true, map[string]string{
 			"Location": "/v1/operations/7", "Content-Type": "application/json", "Preference-Applied": "respond-async, wait=5",
 		}}},
 		"minimal of what has no such form": {documentedTable, "POST", importMany, minimal, operation, 0, want{202, true, map[string]string{
@@ -183,7 +185,7 @@ func TestReplay(t *testing.T) {
 				responder = responder.With(test.table)
 			}
 			repeated := ask(t, test.verb, bindingOf(t, declared, test.method))
-			exchange.From(repeated.Context()).Fields.Set("X-Request-Id", "r-2")
+			exchange.From(repeated.Context()).Fields.Set("X-Request-ID", "r-2")
 			again := httptest.NewRecorder()
 			if err := responder.Replay(again, repeated, kept); err != nil {
 				t.Fatal(err)
@@ -192,7 +194,7 @@ func TestReplay(t *testing.T) {
 				t.Errorf("again %d %q, want %d %q", again.Code, again.Body, test.again, first.Body)
 			}
 			want := first.Header().Clone()
-			want.Set("X-Request-Id", "r-2")
+			want.Set("X-Request-ID", "r-2")
 			if test.again != test.first {
 				want.Set("Content-Length", "0")
 			}
@@ -242,7 +244,7 @@ func TestReplayIsCodedAnew(t *testing.T) {
 	if diff := cmp.Diff(kept[0], kept[1]); diff != "" {
 		t.Errorf("what is kept depends on the coding:\n%s", diff)
 	}
-	if got := ways["gzip"].Header(); got.Get("Content-Encoding") != "gzip" || got.Get("Etag") == ways["plain"].Header().Get("Etag") {
+	if got := ways["gzip"].Header(); got.Get("Content-Encoding") != "gzip" || got.Get("ETag") == ways["plain"].Header().Get("ETag") {
 		t.Fatalf("it was not compressed: %v", got)
 	}
 	for name, fields := range codings {

@@ -33,8 +33,8 @@ func (r *Responder) Replay(w http.ResponseWriter, req *http.Request, sent exchan
 		Body:     sent.Body,
 	}
 	coding := r.coding(req)
-	if tag := answer.Header.Get("Etag"); coding != "" && tag != "" {
-		answer.Header.Set("Etag", strings.TrimSuffix(tag, `"`)+gzipTag+`"`)
+	if tag := answer.Header.Get("ETag"); coding != "" && tag != "" {
+		answer.Header.Set("ETag", strings.TrimSuffix(tag, `"`)+gzipTag+`"`)
 	}
 	if err := recode(&answer, coding); err != nil {
 		return err

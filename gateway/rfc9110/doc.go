@@ -1,6 +1,6 @@
 // Package rfc9110 reads and writes the HTTP fields that a gateway decides by:
-// entity-tags and preconditions, Accept and its relatives, dates, Expect,
-// challenges and links. Section numbers are of RFC 9110 unless another RFC is named.
+// entity-tags and preconditions, Accept and its relatives, preferences, dates,
+// Expect, challenges and links. Section numbers are of RFC 9110 unless another RFC is named.
 //
 // Everything is pure: strings in, values out. The package knows no request and
 // no response, so it does not import net/http, and the same code serves REST,

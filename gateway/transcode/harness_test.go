@@ -136,7 +136,7 @@ func newSideOver(tb testing.TB, s *service, over grpc.ClientConnInterface) *side
 		tb.Fatal(err)
 	}
 	backend := transcode.New(transcode.Params{
-		Responder:       responder,
+		Responder: responder,
 		Forward: forward.New(forward.Params{
 			RequestHeaders:  []string{"x-tenant"},
 			ResponseHeaders: map[string]string{"x-info": "X-Info", "etag": "ETag", "location": "Location", "cache-control": "Cache-Control"},
