@@ -4,6 +4,7 @@
 //
 //	exchange/begin.go           a name and a place for what will be found out
 //	middleware/recover.go       a panic becomes an error
+//	middleware/framing.go       no request smuggled behind another
 //	middleware/deadline.go      how long the body may take to arrive
 //	middleware/pages.go         health checks and other pages, before any limit
 //	middleware/negotiate.go     Accept is read, so that errors follow it too

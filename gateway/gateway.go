@@ -78,6 +78,7 @@ func New(p Params) (*Gateway, error) {
 	// From the outside in. Package doc says why each stands where it does.
 	chain := []middleware.Middleware{
 		middleware.Recover(p.Logger),
+		middleware.Framing(),
 		middleware.Deadline(p.Body.Time),
 		middleware.Pages(p.Pages, p.options),
 		middleware.Accept(),

@@ -71,14 +71,14 @@ func BadRead(ex *exchange.Exchange, err error) error {
 }
 
 // Unreadable is what is said of a request that never reached the backend because of
-// cause. A decoder may have printed its typed error into text, so the body is looked
-// at once more; that costs only the request that failed.
+// cause. Where a decoder has printed its typed error into text, as generated code does,
+// the body is looked at once more; that costs only the request that failed.
 func Unreadable(binding *contract.Binding, body []byte, cause error) error {
 	if failure, ok := errors.AsType[*respond.Failure](cause); ok {
 		return failure
 	}
 	var bad *jsoncodec.Error
-	if len(body) > 0 && errors.As(redecode(binding, body), &bad) {
+	if errors.As(cause, &bad) || len(body) > 0 && errors.As(redecode(binding, body), &bad) {
 		return BadJSON(bad)
 	}
 	return respond.Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, "the request cannot be read").Because(cause)
@@ -94,12 +94,12 @@ func BadJSON(bad *jsoncodec.Error) error {
 func redecode(binding *contract.Binding, data []byte) error {
 	into := dynamicpb.NewMessage(binding.Method.Descriptor.Input())
 	if binding.Body == "*" {
-		return jsoncodec.Unmarshal(data, into) //nolint:wrapcheck // the caller says what it means.
+		return jsoncodec.Unmarshal(data, into)
 	}
 	field := into.Descriptor().Fields().ByName(protoreflect.Name(binding.Body))
 	if field.Message() != nil && !field.IsList() && !field.IsMap() {
 		// As it is read: a message, so that null is none.
-		return jsoncodec.Unmarshal(data, dynamicpb.NewMessage(field.Message())) //nolint:wrapcheck // as above.
+		return jsoncodec.Unmarshal(data, dynamicpb.NewMessage(field.Message()))
 	}
-	return jsoncodec.UnmarshalField(data, into, field) //nolint:wrapcheck // as above.
+	return jsoncodec.UnmarshalField(data, into, field)
 }

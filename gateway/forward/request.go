@@ -89,5 +89,5 @@ func Timeout(text string) (time.Duration, bool) {
 	if value > uint64(longest/unit) { //nolint:gosec // both are positive.
 		return longest, true
 	}
-	return time.Duration(value) * unit, true //nolint:gosec // checked just above.
+	return time.Duration(value) * unit, true
 }

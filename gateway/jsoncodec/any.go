@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
@@ -21,11 +20,14 @@ import (
 // [Unmarshal] reads both forms back: the first to an equal message, the second to the same bytes. Two things do not
 // come back: an invalid type URL, and the second form of a type that has a value of its own, such as Duration or
 // StringValue, because there it looks like the first.
-func MarshalAny(a *anypb.Any) []byte {
-	if !faithful(a.GetTypeUrl(), a.GetValue()) {
+func MarshalAny(a *anypb.Any) []byte { return linked.MarshalAny(a) }
+
+// MarshalAny is the function of that name.
+func (c Codec) MarshalAny(a *anypb.Any) []byte {
+	if !c.faithful(a.GetTypeUrl(), a.GetValue()) {
 		return appendOpaque(a)
 	}
-	text, err := Append(nil, a)
+	text, err := c.Append(nil, a)
 	if err != nil || validate(text) != nil {
 		return appendOpaque(a)
 	}
@@ -51,8 +53,8 @@ func quote(s string) []byte {
 }
 
 // faithful reports whether JSON would show all that the bytes of an Any hold.
-func faithful(url string, value []byte) bool {
-	mt, err := protoregistry.GlobalTypes.FindMessageByURL(url)
+func (c Codec) faithful(url string, value []byte) bool {
+	mt, err := c.types.FindMessageByURL(url)
 	if err != nil {
 		return true // the bytes themselves are written
 	}
@@ -61,43 +63,43 @@ func faithful(url string, value []byte) bool {
 	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(value, m.Interface()); err != nil {
 		return false
 	}
-	return lossless(m)
+	return c.lossless(m)
 }
 
 // lossless reports whether m and all below it consists of what JSON can say.
-func lossless(m protoreflect.Message) bool {
+func (c Codec) lossless(m protoreflect.Message) bool {
 	if len(m.GetUnknown()) > 0 {
 		return false
 	}
 	if m.Descriptor().FullName() == "google.protobuf.Any" {
 		fields := m.Descriptor().Fields()
 		url := m.Get(fields.ByNumber(1)).String()
-		return url == "" || validTypeURL(url) && faithful(url, m.Get(fields.ByNumber(2)).Bytes())
+		return url == "" || validTypeURL(url) && c.faithful(url, m.Get(fields.ByNumber(2)).Bytes())
 	}
 	ok := true
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case fd.IsMap():
 			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
-				ok = losslessValue(fd.MapValue(), v)
+				ok = c.losslessValue(fd.MapValue(), v)
 				return ok
 			})
 		case fd.IsList():
 			for i := 0; ok && i < v.List().Len(); i++ {
-				ok = losslessValue(fd, v.List().Get(i))
+				ok = c.losslessValue(fd, v.List().Get(i))
 			}
 		default:
-			ok = losslessValue(fd, v)
+			ok = c.losslessValue(fd, v)
 		}
 		return ok
 	})
 	return ok
 }
 
-func losslessValue(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+func (c Codec) losslessValue(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 	switch {
 	case fd.Message() != nil:
-		return lossless(v.Message())
+		return c.lossless(v.Message())
 	case isNullValue(fd):
 		return v.Enum() == 0 // JSON has one null, proto3 has 2^32
 	default:
@@ -111,8 +113,8 @@ func isNullValue(fd protoreflect.FieldDescriptor) bool {
 
 // hasOwnValue reports whether the JSON of an Any of this type has a member "value" that is not the bytes: the types
 // with a JSON form of their own, and those with such a field.
-func hasOwnValue(md protoreflect.MessageDescriptor) bool {
-	return hasOwnJSON(md) || fieldOf(md, "value") != nil
+func hasOwnValue(types Types, md protoreflect.MessageDescriptor) bool {
+	return hasOwnJSON(md) || fieldOf(types, md, "value") != nil
 }
 
 // hasOwnJSON reports whether an Any of this type has its JSON form in the member "value", because that form is not an

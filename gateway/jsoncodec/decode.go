@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // Unmarshal reads exactly one JSON value into m, which it clears first. After an error m may be partly filled; the
@@ -16,8 +15,11 @@ import (
 // It takes what protojson takes, except for depth beyond [MaxDepth], a number without the digits of its exponent and a
 // type URL that is not valid; and besides that an Any as "@type" and "value" with base64, where the type is not linked
 // in or has no member "value" of its own.
-func Unmarshal(data []byte, m proto.Message) error {
-	return read(data, reading{
+func Unmarshal(data []byte, m proto.Message) error { return linked.Unmarshal(data, m) }
+
+// Unmarshal is the function of that name.
+func (c Codec) Unmarshal(data []byte, m proto.Message) error {
+	return c.read(data, reading{
 		decode: func(types inbound) error {
 			return protojson.UnmarshalOptions{Resolver: types}.Unmarshal(data, m)
 		},
@@ -29,16 +31,21 @@ func Unmarshal(data []byte, m proto.Message) error {
 // rest of m alone. The value is what {"field": value} would hold, so null clears the field. After an error m is as it
 // was; the error is always an [*Error], with a pointer relative to the value. fd has to be a field of m.
 func UnmarshalField(data []byte, m protoreflect.Message, fd protoreflect.FieldDescriptor) error {
+	return linked.UnmarshalField(data, m, fd)
+}
+
+// UnmarshalField is the function of that name.
+func (c Codec) UnmarshalField(data []byte, m protoreflect.Message, fd protoreflect.FieldDescriptor) error {
 	// protojson reads nothing smaller than a message.
 	holder := m.New()
 	walk := func(w *walker) *Error { return w.field(fd) }
-	err := read(data, reading{
+	err := c.read(data, reading{
 		decode: func(types inbound) error {
 			object := slices.Concat([]byte("{"), quote(fd.JSONName()), []byte(":"), data, []byte("}"))
 			// Required fields beside fd are not there, and must not be missed.
 			partial := m.Descriptor().RequiredNumbers().Len() > 0
 			err := protojson.UnmarshalOptions{Resolver: types, AllowPartial: partial}.Unmarshal(object, holder.Interface())
-			if err == nil && partial && walk(newWalker(data)) != nil {
+			if err == nil && partial && walk(c.newWalker(data)) != nil {
 				return errPartial // below fd they are missed all the same
 			}
 			return err //nolint:wrapcheck // it is only compared with nil
@@ -64,19 +71,19 @@ type reading struct {
 	diagnose func(w *walker) *Error
 }
 
-func read(data []byte, r reading) error {
+func (c Codec) read(data []byte, r reading) error {
 	if fault := validate(data); fault != nil {
 		return fault
 	}
-	if r.decode(inbound{Types: protoregistry.GlobalTypes}) == nil {
+	if r.decode(inbound{Types: c.types}) == nil {
 		return nil
 	}
-	w := newWalker(data)
+	w := c.newWalker(data)
 	if fault := r.diagnose(w); fault != nil {
 		return fault
 	}
 	// Nothing is wrong, so protojson has met an Any in a form that it does not know.
-	if w.opaque && r.decode(inbound{Types: protoregistry.GlobalTypes, forms: w.forms, next: new(int)}) == nil {
+	if w.opaque && r.decode(inbound{Types: c.types, forms: w.forms, next: new(int)}) == nil {
 		return nil
 	}
 	return errUnexplained()

@@ -10,5 +10,5 @@
 //
 //	{"@type": "type.googleapis.com/some.Type", "value": "<base64 of the serialized message>"}
 //
-// Types are looked up in protoregistry.GlobalTypes.
+// Types are looked up in protoregistry.GlobalTypes, and by a [Codec] where its maker says.
 package jsoncodec

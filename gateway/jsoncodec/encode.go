@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // Marshal returns m as ProtoJSON: lowerCamelCase names, no white space, members in the order of their declaration,
@@ -45,9 +44,12 @@ var scratch sync.Pool
 const maxScratch = 1 << 20
 
 // Append is Marshal to the end of dst. On an error it returns dst as it was.
-func Append(dst []byte, m proto.Message) ([]byte, error) {
+func Append(dst []byte, m proto.Message) ([]byte, error) { return linked.Append(dst, m) }
+
+// Append is the function of that name.
+func (c Codec) Append(dst []byte, m proto.Message) ([]byte, error) {
 	// This is the only call of protojson's encoder.
-	out, err := protojson.MarshalOptions{EmitDefaultValues: true, Resolver: outbound{protoregistry.GlobalTypes}}.MarshalAppend(dst, m)
+	out, err := protojson.MarshalOptions{EmitDefaultValues: true, Resolver: c.encoding}.MarshalAppend(dst, m)
 	if err != nil {
 		return dst, fmt.Errorf("protobuf to JSON: %w", err)
 	}
@@ -57,11 +59,16 @@ func Append(dst []byte, m proto.Message) ([]byte, error) {
 // AppendField appends the value of one field alone, as google.api.http's response_body asks: an object, a list, a map
 // or a scalar. A field with presence that is not set is null. fd has to be a field of m.
 func AppendField(dst []byte, m protoreflect.Message, fd protoreflect.FieldDescriptor) ([]byte, error) {
+	return linked.AppendField(dst, m, fd)
+}
+
+// AppendField is the function of that name.
+func (c Codec) AppendField(dst []byte, m protoreflect.Message, fd protoreflect.FieldDescriptor) ([]byte, error) {
 	switch {
 	case fd.HasPresence() && !m.Has(fd):
 		return append(dst, "null"...), nil
 	case fd.Message() != nil && !fd.IsList() && !fd.IsMap():
-		return Append(dst, m.Get(fd).Message().Interface())
+		return c.Append(dst, m.Get(fd).Message().Interface())
 	case fd.IsList() && !m.Has(fd):
 		return append(dst, "[]"...), nil
 	case fd.IsMap() && !m.Has(fd):
@@ -74,7 +81,7 @@ func AppendField(dst []byte, m protoreflect.Message, fd protoreflect.FieldDescri
 		holder.Set(fd, m.Get(fd))
 	}
 	start := len(dst)
-	out, err := Append(dst, holder.Interface())
+	out, err := c.Append(dst, holder.Interface())
 	if err != nil {
 		return dst, err
 	}

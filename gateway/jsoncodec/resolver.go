@@ -6,13 +6,12 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/runtime/protoiface"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // outbound finds a type for every URL, so that no Any can destroy the message around it.
-type outbound struct{ *protoregistry.Types }
+type outbound struct{ Types }
 
 func (o outbound) FindMessageByURL(url string) (protoreflect.MessageType, error) {
 	mt, err := o.Types.FindMessageByURL(url)
@@ -24,7 +23,8 @@ func (o outbound) FindMessageByURL(url string) (protoreflect.MessageType, error)
 
 // inbound does the same for every URL that is valid.
 type inbound struct {
-	*protoregistry.Types
+	Types
+
 	// The forms in which the Anys of this text stand, in the order of their beginnings. It is nil where the URL alone
 	// tells the form, which is nearly always.
 	forms []anyForm

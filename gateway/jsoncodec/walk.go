@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // walker goes through a valid text beside the descriptor of the message that it should be, and stops at the first
@@ -15,12 +14,16 @@ import (
 type walker struct {
 	cursor
 
+	types Types
+
 	partial bool      // inside an Any, where required fields are not asked for
 	forms   []anyForm // of the Anys met so far
 	opaque  bool      // one of them is of a linked type and yet in the form of an unknown one
 }
 
-func newWalker(data []byte) *walker { return &walker{cursor: cursor{data: data}} }
+func (c Codec) newWalker(data []byte) *walker {
+	return &walker{cursor: cursor{data: data}, types: c.types}
+}
 
 func (w *walker) message(md protoreflect.MessageDescriptor) *Error {
 	switch md.FullName() {
@@ -52,7 +55,7 @@ func (w *walker) fields(md protoreflect.MessageDescriptor, inAny bool) *Error {
 			w.value()
 			return nil
 		}
-		fd := fieldOf(md, name)
+		fd := fieldOf(w.types, md, name)
 		if fd == nil {
 			return unknown(md, name)
 		}
@@ -100,9 +103,9 @@ func (m membersMet) add(fd protoreflect.FieldDescriptor, name string, null bool)
 }
 
 // fieldOf finds the field that answers to a member's name, as protojson does, or nil.
-func fieldOf(md protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+func fieldOf(types Types, md protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
 	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
-		xt, err := protoregistry.GlobalTypes.FindExtensionByName(protoreflect.FullName(name[1 : len(name)-1]))
+		xt, err := types.FindExtensionByName(protoreflect.FullName(name[1 : len(name)-1]))
 		if err != nil || xt.TypeDescriptor().ContainingMessage().FullName() != md.FullName() {
 			return nil
 		}

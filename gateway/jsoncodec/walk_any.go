@@ -2,7 +2,6 @@ package jsoncodec
 
 import (
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // any walks an Any. Its type may stand behind the members that it explains, so they are read twice.
@@ -26,9 +25,9 @@ func (w *walker) any() *Error {
 	if !validTypeURL(url) {
 		return invalid(`must be a type URL, such as "type.googleapis.com/google.protobuf.Duration"`).within("@type")
 	}
-	mt, notFound := protoregistry.GlobalTypes.FindMessageByURL(url)
+	mt, notFound := w.types.FindMessageByURL(url)
 	linked := notFound == nil
-	opaque := !linked || ahead.bytes && !hasOwnValue(mt.Descriptor())
+	opaque := !linked || ahead.bytes && !hasOwnValue(w.types, mt.Descriptor())
 	w.forms = append(w.forms, anyForm{url: url, opaque: opaque})
 	w.opaque = w.opaque || linked && opaque
 

@@ -50,7 +50,8 @@ func Body(limits BodyLimits) Middleware {
 }
 
 func tooLarge(limit int64) *respond.Failure {
-	return respond.Fail(codes.ResourceExhausted, mapping.ReasonRequestTooLarge, "the body is larger than "+strconv.FormatInt(limit, 10)+" bytes")
+	most := strconv.FormatInt(limit, 10)
+	return respond.Fail(codes.ResourceExhausted, mapping.ReasonRequestTooLarge, "the body is larger than "+most+" bytes").About("limitBytes", most)
 }
 
 // errTooLarge ends the reading of a body that goes over its limit.

@@ -38,6 +38,7 @@ func Concurrency(limit int) Middleware {
 func tooManyAtOnce(caller string, limit int) error {
 	description := "at most " + strconv.Itoa(limit) + " requests at once"
 	return respond.Fail(codes.ResourceExhausted, mapping.ReasonConcurrencyLimited, "too many requests at once: "+description).
+		About("limit", strconv.Itoa(limit)).
 		With(&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{{
 			Subject: caller, Description: description, QuotaId: "concurrency", QuotaValue: int64(limit),
 		}}})

@@ -23,9 +23,11 @@ const (
 	// corsMethods are all that a route can have. Which of them it has, Allow says.
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	// corsRequest are the fields that mean something here and need permission.
-	corsRequest = "Accept, Accept-Language, Authorization, Content-Type, Idempotency-Key, If-Match, If-Modified-Since, If-None-Match, If-Unmodified-Since, Prefer, Traceparent, Tracestate, X-Request-Id"
+	corsRequest = "Accept, Accept-Language, Authorization, Content-Type, Idempotency-Key, If-Match, If-Modified-Since, " +
+		"If-None-Match, If-Unmodified-Since, Prefer, Traceparent, Tracestate, X-Request-Id"
 	// corsResponse are the fields that a browser hides from a page unless told.
-	corsResponse = "Allow, Content-Language, Content-Location, Deprecation, ETag, Idempotency-Replayed, Link, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, Sunset, WWW-Authenticate, " +
+	corsResponse = "Allow, Content-Language, Content-Location, Deprecation, ETag, Idempotency-Replayed, Link, Location, " +
+		"Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, Sunset, WWW-Authenticate, " +
 		"X-Concurrency-Limit-Limit, X-Concurrency-Limit-Remaining, X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Request-Id"
 )
 

@@ -152,7 +152,9 @@ func (a Allowance) Failure() *respond.Failure {
 	if len(quota.GetViolations()) == 0 {
 		return nil
 	}
-	return respond.Fail(codes.ResourceExhausted, mapping.ReasonRateLimited, "the allowance for the period is used up: "+quota.GetViolations()[0].GetDescription()).
+	first := quota.GetViolations()[0]
+	return respond.Fail(codes.ResourceExhausted, mapping.ReasonRateLimited, "the allowance for the period is used up: "+first.GetDescription()).
+		About("limit", first.GetDescription()).
 		With(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)}).
 		With(quota)
 }

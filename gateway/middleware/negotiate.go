@@ -129,7 +129,8 @@ func acceptable(ex *exchange.Exchange) error {
 	if _, ok := rfc9110.Negotiate(ex.Accept, offers); ok {
 		return nil
 	}
-	return respond.Fail(codes.InvalidArgument, mapping.ReasonNotAcceptable, "the request accepts none of "+strings.Join(offers, ", "))
+	all := strings.Join(offers, ", ")
+	return respond.Fail(codes.InvalidArgument, mapping.ReasonNotAcceptable, "the request accepts none of "+all).About("offers", all)
 }
 
 // offers are the media types that a method can be asked for; none if it does not

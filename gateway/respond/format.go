@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/rfc9110"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
@@ -129,7 +128,7 @@ func marshal(body any) ([]byte, error) {
 func (d *decided) detailsJSON() []json.RawMessage {
 	all := make([]json.RawMessage, 0, len(d.shown))
 	for _, one := range d.shown {
-		all = append(all, jsoncodec.MarshalAny(one))
+		all = append(all, d.codec.MarshalAny(one))
 	}
 	return all
 }

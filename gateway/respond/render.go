@@ -40,6 +40,7 @@ type decided struct {
 	retryAfter int64
 	language   string
 	request    Request
+	codec      jsoncodec.Codec
 }
 
 // Render builds the answer to a failure. It writes nothing and never fails.
@@ -60,7 +61,7 @@ func (r *Responder) Render(failure *Failure, request Request) Answer {
 func (r *Responder) decide(failure *Failure, request Request) *decided {
 	status := failure.Status
 	parts := takeApart(status.GetDetails())
-	d := &decided{code: errorCode(status.GetCode()), message: status.GetMessage(), parts: parts, shown: parts.public(), request: request}
+	d := &decided{code: errorCode(status.GetCode()), message: status.GetMessage(), parts: parts, shown: parts.public(), request: request, codec: r.codec}
 	d.decision = r.table.Decide(mapping.Input{
 		Code:        d.code,
 		Domain:      parts.info.GetDomain(),

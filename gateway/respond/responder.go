@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/rfc9110"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
@@ -40,6 +41,7 @@ type Responder struct {
 	format    statuswayv1.ErrorFormat
 	publicURL string
 	realm     string
+	codec     jsoncodec.Codec
 	gzip      bool
 	logger    *slog.Logger
 }
@@ -60,6 +62,7 @@ func New(p Params) (*Responder, error) {
 		format:    p.Table.Policy().GetErrorFormat(),
 		publicURL: public.Scheme + "://" + public.Host,
 		realm:     p.Realm,
+		codec:     jsoncodec.New(nil),
 		gzip:      p.Gzip,
 		logger:    p.Logger,
 	}, nil
@@ -71,6 +74,14 @@ func (r *Responder) With(table *mapping.Table) *Responder {
 	other.table = table
 	other.redaction = table.Policy().GetRedaction()
 	other.format = table.Policy().GetErrorFormat()
+	return &other
+}
+
+// WithTypes returns a responder that is configured like r but looks up in types what
+// an Any holds, in a response as in an error's details.
+func (r *Responder) WithTypes(types jsoncodec.Types) *Responder {
+	other := *r
+	other.codec = jsoncodec.New(types)
 	return &other
 }
 

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/rfc9110"
 )
@@ -56,7 +55,7 @@ func (s *Stream) Send(message proto.Message) error {
 	if data, kind, ok := rawBody(message.ProtoReflect()); ok {
 		return s.sendRaw(data, kind)
 	}
-	text, err := jsoncodec.Append(s.buffer[:0], message)
+	text, err := s.responder.codec.Append(s.buffer[:0], message)
 	if err != nil {
 		return Fail(codes.Internal, mapping.ReasonInternal, "a message could not be encoded").Because(err)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/rfc9110"
 )
@@ -64,7 +63,7 @@ func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply)
 	bare := r.prefer(&answer, ex.Prefer)
 	if hasContent(answer.Decision.Status()) && !bare {
 		var err error
-		if answer.Body, err = encode(answer.Header, ex.Binding, reply.Message); err != nil {
+		if answer.Body, err = r.encode(answer.Header, ex.Binding, reply.Message); err != nil {
 			return err
 		}
 	}
@@ -137,7 +136,7 @@ func locate(answer Answer, method *contract.Method, message proto.Message) error
 }
 
 // encode returns the body of a success and sets its Content-Type.
-func encode(header http.Header, binding *contract.Binding, message proto.Message) ([]byte, error) {
+func (r *Responder) encode(header http.Header, binding *contract.Binding, message proto.Message) ([]byte, error) {
 	if data, kind, ok := rawBody(content(binding, message.ProtoReflect())); ok {
 		header.Set("Content-Type", kind)
 		return data, nil
@@ -146,9 +145,9 @@ func encode(header http.Header, binding *contract.Binding, message proto.Message
 	var body []byte
 	var err error
 	if binding.ResponseBody != nil {
-		body, err = jsoncodec.AppendField(nil, message.ProtoReflect(), binding.ResponseBody)
+		body, err = r.codec.AppendField(nil, message.ProtoReflect(), binding.ResponseBody)
 	} else {
-		body, err = jsoncodec.Append(nil, message)
+		body, err = r.codec.Append(nil, message)
 	}
 	if err != nil {
 		return nil, Fail(codes.Internal, mapping.ReasonInternal, "the response could not be encoded").Because(err)

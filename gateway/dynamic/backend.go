@@ -1,0 +1,150 @@
+package dynamic
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/respond"
+)
+
+// DefaultMaxMessage is 4 MiB, what gRPC servers take unless they are told otherwise.
+const DefaultMaxMessage = 4 << 20
+
+// Params configure a [Backend].
+type Params struct {
+	// Responder writes the answers. See [Backend.Responder].
+	Responder *respond.Responder
+	// Forward says what passes in either direction. Nil means no more than always does.
+	Forward *forward.Rules
+	// Deadline is how long a call may take that is no stream; 0 means for ever. A
+	// client's Grpc-Timeout can only shorten it.
+	Deadline time.Duration
+	// Silence is how long the client of a stream may take for its next message; 0
+	// means for ever.
+	Silence time.Duration
+	// MaxMessage is the largest message in either direction, in bytes of its wire
+	// form; 0 means [DefaultMaxMessage]. A larger request is refused before it is sent.
+	MaxMessage int
+}
+
+// Target is a server and what it declares.
+type Target struct {
+	Schema *Schema
+	// Conn leads to the server. A [*Conn] tells a response that is too large from a
+	// quota; over any other connection both are RESOURCE_EXHAUSTED.
+	Conn grpc.ClientConnInterface
+}
+
+// Backend answers requests by calling gRPC servers of which only descriptors are
+// known. It is safe for concurrent use.
+type Backend struct {
+	params   Params
+	codec    jsoncodec.Codec
+	contract *contract.Contract
+	methods  map[*contract.Binding]*method
+}
+
+// method is all that a binding needs at a request.
+type method struct {
+	conn  grpc.ClientConnInterface
+	coder coder
+	desc  *grpc.StreamDesc
+	// body is the field that the body fills; nil if it fills the whole request, or if
+	// there is no body.
+	body protoreflect.FieldDescriptor
+	// raw says that the body is the data of a google.api.HttpBody.
+	raw bool
+	// mask is the field for the update mask; nil if there is none to fill.
+	mask protoreflect.FieldDescriptor
+}
+
+// New returns the backend for all targets. Its error joins all that is wrong with
+// their annotations, and a service that two targets have.
+func New(p Params, targets ...Target) (*Backend, error) {
+	if p.MaxMessage == 0 {
+		p.MaxMessage = DefaultMaxMessage
+	}
+	if p.Forward == nil {
+		p.Forward = forward.New(forward.Params{})
+	}
+	var services []protoreflect.ServiceDescriptor
+	var errs []error
+	conns := map[protoreflect.FullName]grpc.ClientConnInterface{}
+	schemas := make([]*Schema, 0, len(targets))
+	for _, target := range targets {
+		schemas = append(schemas, target.Schema)
+		for _, service := range target.Schema.services {
+			if _, twice := conns[service.FullName()]; twice {
+				errs = append(errs, &DescriptorError{File: service.ParentFile().Path(), Name: string(service.FullName()), Reason: "two backends serve it"})
+				continue
+			}
+			conns[service.FullName()] = target.Conn
+			services = append(services, service)
+		}
+	}
+	declared, err := contract.ReadServices(services...)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return nil, fmt.Errorf("reading the contract: %w", err)
+	}
+	known := typesOf(schemas...)
+	if p.Responder != nil {
+		p.Responder = p.Responder.WithTypes(known)
+	}
+	b := &Backend{params: p, codec: jsoncodec.New(known), contract: declared, methods: map[*contract.Binding]*method{}}
+	for _, one := range declared.Methods {
+		coder := newReflective(one.Descriptor)
+		for _, binding := range one.Bindings {
+			b.methods[binding] = newMethod(binding, conns[one.Descriptor.Parent().FullName()], coder)
+		}
+	}
+	return b, nil
+}
+
+func newMethod(binding *contract.Binding, conn grpc.ClientConnInterface, coder coder) *method {
+	descriptor := binding.Method.Descriptor
+	m := &method{
+		conn: conn, coder: coder, mask: maskOf(binding),
+		desc: &grpc.StreamDesc{
+			StreamName:    string(descriptor.Name()),
+			ServerStreams: descriptor.IsStreamingServer(),
+			ClientStreams: descriptor.IsStreamingClient(),
+		},
+	}
+	content := descriptor.Input()
+	if binding.Body != "" && binding.Body != "*" {
+		m.body = content.Fields().ByName(protoreflect.Name(binding.Body))
+		content = m.body.Message()
+	}
+	m.raw = binding.Body != "" && content != nil && content.FullName() == "google.api.HttpBody" && (m.body == nil || !m.body.IsList())
+	return m
+}
+
+// Responder is the one that this backend was made with, and knows the targets' types
+// as well. The gateway is made with it, so that errors show them too.
+func (b *Backend) Responder() *respond.Responder { return b.params.Responder }
+
+// Contract is what the targets declare.
+func (b *Backend) Contract() *contract.Contract { return b.contract }
+
+// Handle answers a request that has matched a route of the contract.
+func (b *Backend) Handle(w http.ResponseWriter, r *http.Request) error {
+	c := &call{backend: b, method: b.methods[exchange.From(r.Context()).Binding], w: w, r: r}
+	if err := forward.CheckTarget(r); err != nil {
+		return err
+	}
+	if c.method.desc.ServerStreams || c.method.desc.ClientStreams {
+		return c.stream()
+	}
+	return c.unary()
+}
+
+var _ exchange.Handler = (*Backend)(nil).Handle

@@ -1,0 +1,245 @@
+package dynamic_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/dynamic"
+)
+
+// service is a file with one service of one method without a route.
+func service(path, pkg, name string, imports ...string) *descriptorpb.FileDescriptorProto {
+	return &descriptorpb.FileDescriptorProto{
+		Name: new(path), Package: new(pkg), Syntax: new("proto3"), Dependency: imports,
+		MessageType: []*descriptorpb.DescriptorProto{{Name: new(name + "Message")}},
+		Service: []*descriptorpb.ServiceDescriptorProto{{
+			Name: new(name),
+			Method: []*descriptorpb.MethodDescriptorProto{{
+				Name: new("Do"), InputType: new("." + pkg + "." + name + "Message"), OutputType: new("." + pkg + "." + name + "Message"),
+			}},
+		}},
+	}
+}
+
+// imported marks a file as buf does.
+func imported(file *descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorProto {
+	mark := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1)
+	wire := protowire.AppendTag(nil, 5000, protowire.VarintType)
+	wire = protowire.AppendVarint(wire, 7)
+	wire = protowire.AppendBytes(protowire.AppendTag(wire, 8042, protowire.BytesType), mark)
+	file.ProtoReflect().SetUnknown(wire)
+	return file
+}
+
+func set(files ...*descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorSet {
+	return &descriptorpb.FileDescriptorSet{File: files}
+}
+
+func TestServices(t *testing.T) {
+	t.Parallel()
+	apis, err := dynamic.ParseServiceConfig("service.yaml", []byte("apis: [{name: google.x.Mixin}, {name: a.v1.A}, {name: elsewhere.E}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := func() *descriptorpb.FileDescriptorSet {
+		return set(
+			service("b.proto", "b.v1", "B", "a.proto"), service("a.proto", "a.v1", "A"),
+			service("m.proto", "google.x", "Mixin"), imported(service("i.proto", "i.v1", "I")), service("n.proto", "googles", "N"),
+		)
+	}
+	for _, test := range []struct {
+		name   string
+		params dynamic.SchemaParams
+		want   []string
+	}{
+		{"all but imports", dynamic.SchemaParams{}, []string{"b.v1.B", "a.v1.A", "googles.N"}},
+		{"those named", dynamic.SchemaParams{Services: []string{"i.v1.I", "google.x.Mixin"}}, []string{"i.v1.I", "google.x.Mixin"}},
+		{"none", dynamic.SchemaParams{Services: []string{}}, []string{}},
+		{"all but those that another has", dynamic.SchemaParams{Except: []string{"a.v1.A", "x.X"}}, []string{"b.v1.B", "googles.N"}},
+		{"the configuration's", dynamic.SchemaParams{Config: apis}, []string{"google.x.Mixin", "a.v1.A"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.params.Set = files()
+			schema, err := dynamic.NewSchema(test.params)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := schema.Services(); !slices.Equal(got, test.want) {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+			again, err := dynamic.NewSchema(test.params)
+			if err != nil || !schema.Equal(again) || schema.Equal(nil) {
+				t.Errorf("the same descriptors are not equal: %v", err)
+			}
+		})
+	}
+}
+
+// TestNewSchemaRefuses is what is wrong with a set, by file and reason.
+func TestNewSchemaRefuses(t *testing.T) {
+	t.Parallel()
+	lost := service("a.proto", "a.v1", "A")
+	lost.Service[0].Method[0].InputType = new(".a.v1.Gone")
+	for _, test := range []struct {
+		name     string
+		params   dynamic.SchemaParams
+		file     string
+		reason   string
+		fullName string
+	}{
+		{
+			name: "a missing import", params: dynamic.SchemaParams{Set: set(service("a.proto", "a.v1", "A", "b/c.proto"))}, file: "a.proto",
+			reason: `"b/c.proto", which is missing`,
+		},
+		{
+			name: "a circle", params: dynamic.SchemaParams{Set: set(service("a.proto", "a.v1", "A", "b.proto"), service("b.proto", "b.v1", "B", "a.proto"))},
+			file: "a.proto", reason: "imports itself",
+		},
+		{name: "a missing message", params: dynamic.SchemaParams{Set: set(lost)}, file: "a.proto", reason: "a.v1.Gone"},
+		{
+			name: "two of a name", params: dynamic.SchemaParams{Set: set(service("a.proto", "a.v1", "A"), service("b.proto", "a.v1", "A"))}, file: "b.proto",
+			reason: "name conflict",
+		},
+		{
+			name: "no such service", params: dynamic.SchemaParams{Set: set(service("a.proto", "a.v1", "A")), Services: []string{"a.v1.AMessage"}},
+			file: "the descriptors", fullName: "a.v1.AMessage", reason: "no such service",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := dynamic.NewSchema(test.params)
+			var wrong *dynamic.DescriptorError
+			if !errors.As(err, &wrong) {
+				t.Fatalf("%v", err)
+			}
+			if wrong.File != test.file || wrong.Name != test.fullName || !strings.Contains(wrong.Reason, test.reason) ||
+				!strings.HasPrefix(wrong.Error(), test.file+": ") {
+				t.Errorf("%+v", wrong)
+			}
+		})
+	}
+}
+
+// TestNewRefuses is what is wrong with annotations, each with its method and reason,
+// and all at once.
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	rules := `
+type: google.api.Service
+http:
+  rules:
+  - {selector: zoo.v1.Zoo.GetAnimal, get: "/v1/{colour}"}
+  - {selector: zoo.v1.Zoo.CreateAnimal, post: "/v1/animals", body: nowhere}
+  - {selector: zoo.v1.Zoo.PutAnimal, put: "v1/animals"}
+  - {selector: zoo.v1.Zoo.Hidden, get: "/v1/x", response_body: gone}
+`
+	config, err := dynamic.ParseServiceConfig("service.yaml", []byte(rules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := dynamic.NewSchema(dynamic.SchemaParams{Set: withImports(t, zooFile(t)), Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = dynamic.New(dynamic.Params{}, dynamic.Target{Schema: schema}, dynamic.Target{Schema: zooSchema(t)})
+	var wrong *contract.AnnotationError
+	if !errors.As(err, &wrong) || wrong.File != "zoo.proto" {
+		t.Errorf("%v", err)
+	}
+	for _, part := range []string{
+		`zoo.proto: zoo.v1.Zoo: two backends serve it`,
+		`zoo.proto: zoo.v1.Zoo.GetAnimal: `, `"colour"`,
+		`zoo.v1.Zoo.CreateAnimal: body: zoo.v1.Query has no field "nowhere"`,
+		`zoo.v1.Zoo.PutAnimal: path template "v1/animals"`,
+		`zoo.v1.Zoo.Hidden: response_body: zoo.v1.Query has no field "gone"`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in\n%v", part, err)
+		}
+	}
+}
+
+// TestServiceConfig serves a method that has no rule of its own, and one by another.
+func TestServiceConfig(t *testing.T) {
+	t.Parallel()
+	config, err := dynamic.ParseServiceConfig("service.yaml", []byte(`
+type: google.api.Service
+config_version: 3
+name: zoo.example.com
+apis:
+- name: zoo.v1.Zoo
+http:
+  fully_decode_reserved_expansion: true
+  rules:
+  - selector: zoo.v1.Zoo.Hidden
+    get: /v2/hidden/{name}
+    additional_bindings:
+    - {post: "/v2/hidden", body: "*"}
+  - selector: zoo.v1.Zoo.GetAnimal
+    get: /v2/animals/{name}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := dynamic.NewSchema(dynamic.SchemaParams{Set: withImports(t, zooFile(t)), Config: config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := config.Check(schema); err != nil {
+		t.Error(err)
+	}
+	if schema.Equal(zooSchema(t)) {
+		t.Error("other rules, and yet equal")
+	}
+	f := serve(t, dynamic.Params{}, dynamic.Target{Schema: schema, Conn: dial(t, serveGRPC(t, echo))})
+	for target, want := range map[string]int{"/v2/hidden/x": 200, "/v2/animals/x": 200, "/v1/animals/x": 405, "/v1/files/x": 404} {
+		if got := f.send("GET", target, ""); got.status != want {
+			t.Errorf("%s: %d, want %d", target, got.status, want)
+		}
+	}
+	if got := f.send("POST", "/v2/hidden", `{"name":"x"}`); got.status != 200 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestServiceConfigRefuses(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ text, reason string }{
+		"no YAML":            {"\t", "no YAML"},
+		"another type":       {"type: google.api.Quota", "its type is"},
+		"an unknown member":  {`http: {rules: [{selector: a.B, gett: /}]}`, "http/rules/0/gett is unknown here"},
+		"a wrong value":      {`http: {rules: 1}`, "http/rules"},
+		"no selector":        {`http: {rules: [{get: /v1}]}`, "a rule has a selector"},
+		"one selector twice": {`http: {rules: [{selector: a, get: /v1}, {selector: a, get: /v2}]}`, "a rule has a selector"},
+		"apis of no list":    {"apis: 7", "no YAML"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := dynamic.ParseServiceConfig("service.yaml", []byte(test.text))
+			if err == nil || !strings.HasPrefix(err.Error(), "service.yaml: ") || !strings.Contains(err.Error(), test.reason) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	config, err := dynamic.ParseServiceConfig("service.yaml", []byte(`{"apis": [{"name": "x.Y"}], "http": {"rules": [
+		{"selector": "zoo.v1.Zoo.Gone", "get": "/"}, {"selector": "zoo.v1.Query", "get": "/"}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = config.Check(zooSchema(t))
+	for _, part := range []string{
+		"service.yaml: zoo.v1.Zoo.Gone: there is no such method", "service.yaml: zoo.v1.Query: there is no such method",
+		"service.yaml: x.Y: there is no such service",
+	} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in %v", part, err)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package dynamic
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/statusway/statusway/gateway/jsoncodec"
+)
+
+// ServiceConfig is the part of a google.api.Service that a gateway reads: the rules of
+// http and the names of apis. It is for protos that one cannot edit.
+type ServiceConfig struct {
+	file  string
+	names []string
+	rules map[string]*annotations.HttpRule
+	order []string // the selectors, as they stand
+}
+
+// ParseServiceConfig reads a google.api.Service written in YAML or JSON. file names it
+// in errors, which are [*DescriptorError]. Sections other than http and apis are
+// ignored; in those two what is unknown is refused.
+func ParseServiceConfig(file string, source []byte) (*ServiceConfig, error) {
+	fail := func(format string, args ...any) error {
+		return &DescriptorError{File: file, Reason: fmt.Sprintf(format, args...)}
+	}
+	var content struct {
+		Type string `yaml:"type"`
+		HTTP any    `yaml:"http"`
+		APIs []struct {
+			Name string `yaml:"name"`
+		} `yaml:"apis"`
+	}
+	if err := yaml.Unmarshal(source, &content); err != nil {
+		return nil, fail("it is no YAML of a google.api.Service: %v", err)
+	}
+	if content.Type != "" && content.Type != "google.api.Service" {
+		return nil, fail("its type is %q and not google.api.Service", content.Type)
+	}
+	config := &ServiceConfig{file: file, rules: map[string]*annotations.HttpRule{}}
+	for _, api := range content.APIs {
+		config.names = append(config.names, api.Name)
+	}
+	rules := &annotations.Http{}
+	if content.HTTP != nil {
+		text, err := json.Marshal(content.HTTP)
+		if err != nil {
+			return nil, fail("http: %v", err)
+		}
+		var bad *jsoncodec.Error
+		if err := jsoncodec.Unmarshal(text, rules); errors.As(err, &bad) {
+			return nil, fail("http%s %s", bad.Pointer, bad.Detail)
+		}
+	}
+	for _, rule := range rules.GetRules() {
+		selector := rule.GetSelector()
+		if _, twice := config.rules[selector]; twice || selector == "" {
+			return nil, &DescriptorError{
+				File: file, Name: selector,
+				Reason: "a rule has a selector, and each selector one rule; further routes are its additional_bindings",
+			}
+		}
+		config.rules[selector] = rule
+		config.order = append(config.order, selector)
+	}
+	return config, nil
+}
+
+// apis are the names of the services; nil if the configuration names none.
+func (c *ServiceConfig) apis() []string {
+	if c == nil {
+		return nil
+	}
+	return c.names
+}
+
+// apply returns the set with the rules in place of those of its files. The set that it
+// is given stays as it is.
+func (c *ServiceConfig) apply(set *descriptorpb.FileDescriptorSet) (*descriptorpb.FileDescriptorSet, error) {
+	if c == nil || len(c.rules) == 0 {
+		return set, nil
+	}
+	set = proto.CloneOf(set)
+	for _, file := range set.GetFile() {
+		for _, service := range file.GetService() {
+			prefix := service.GetName() + "."
+			if file.GetPackage() != "" {
+				prefix = file.GetPackage() + "." + prefix
+			}
+			for _, method := range service.GetMethod() {
+				name := prefix + method.GetName()
+				rule, ok := c.rules[name]
+				if !ok {
+					continue
+				}
+				if err := setRule(method, rule); err != nil {
+					return nil, &DescriptorError{File: file.GetName(), Name: name, Reason: err.Error()}
+				}
+			}
+		}
+	}
+	return set, nil
+}
+
+// Check refuses a rule for a method, and an API, that none of the schemas has. They are
+// all that there are.
+func (c *ServiceConfig) Check(schemas ...*Schema) error {
+	if c == nil {
+		return nil
+	}
+	var errs []error
+	for _, selector := range c.order {
+		if !declares[protoreflect.MethodDescriptor](schemas, selector) {
+			errs = append(errs, &DescriptorError{File: c.file, Name: selector, Reason: "there is no such method"})
+		}
+	}
+	for _, name := range c.names {
+		if !declares[protoreflect.ServiceDescriptor](schemas, name) {
+			errs = append(errs, &DescriptorError{File: c.file, Name: name, Reason: "there is no such service"})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// declares says whether one of the schemas has a descriptor of this kind and name.
+func declares[D protoreflect.Descriptor](schemas []*Schema, name string) bool {
+	return slices.ContainsFunc(schemas, func(s *Schema) bool {
+		found, err := s.files.FindDescriptorByName(protoreflect.FullName(name))
+		_, ok := found.(D)
+		return err == nil && ok
+	})
+}

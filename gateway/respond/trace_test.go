@@ -1,0 +1,37 @@
+package respond_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/statusway/statusway/gateway/respond"
+)
+
+func TestTraceID(t *testing.T) {
+	t.Parallel()
+	const id, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+	for name, test := range map[string]struct{ field, want string }{
+		"none":                 {"", ""},
+		"version 00":           {"00-" + id + "-" + parent + "-01", id},
+		"a later version":      {"cc-" + id + "-" + parent + "-01-more", id},
+		"the forbidden one":    {"ff-" + id + "-" + parent + "-01", ""},
+		"all zeros":            {"00-00000000000000000000000000000000-" + parent + "-01", ""},
+		"upper case":           {"00-4BF92F3577B34DA6A3CE929D0E0E4736-" + parent + "-01", ""},
+		"too short":            {"00-4bf9-" + parent + "-01", ""},
+		"without a parent":     {"00-" + id, ""},
+		"something else":       {"the trace\u2028of tears", ""},
+		"a quote in the trace": {`00-` + id[:31] + `"-` + parent + "-01", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/entities", http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Traceparent", test.field)
+			if got := respond.RequestOf(r).TraceID; got != test.want {
+				t.Errorf("the trace id of %q is %q, want %q", test.field, got, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,211 @@
+// Package app is where all parts meet: store, services, gateway and the two servers.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/importer"
+	"github.com/statusway/statusway/server/internal/interceptor"
+	"github.com/statusway/statusway/server/internal/store/sqlite"
+)
+
+const purgeInterval = 10 * time.Minute
+
+// Params are what the program around the app decides.
+type Params struct {
+	Config config.Serve
+	Table  *mapping.Table
+	Logger *slog.Logger
+	// Now is the clock of sessions, entities and lifecycles.
+	Now func() time.Time
+	// HashCost is bcrypt's; 0 means its default.
+	HashCost int
+	// Build names the program's version.
+	Build string
+}
+
+// App is the program, complete but not yet serving.
+type App struct {
+	params   Params
+	store    *sqlite.Store
+	services *services
+	worker   *importer.Worker
+
+	rest   *rest
+	grpc   *grpc.Server
+	health *health.Server
+	rpc    net.Listener
+
+	// Start is what was set up at this start.
+	Start Start
+	// closers undo New, the last first.
+	closers []func() error
+}
+
+// New opens the store and both listeners and puts everything together. What it has
+// opened when it fails it closes again.
+func New(ctx context.Context, p Params) (*App, error) {
+	a := &App{params: p}
+	if err := a.build(ctx); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) build(ctx context.Context) error {
+	if err := a.openStore(ctx); err != nil {
+		return err
+	}
+	if err := a.listen(ctx); err != nil {
+		return err
+	}
+	var err error
+	if a.services, err = newServices(ctx, a.params, a.store, a.rest.responder); err != nil {
+		return err
+	}
+	if err := a.firstStart(ctx); err != nil {
+		return err
+	}
+	authenticator := interceptor.NewAuthenticator(a.store)
+	a.grpc, a.health = a.newGRPC(authenticator)
+	front, err := a.newGateway(ctx, authenticator)
+	if err != nil {
+		return err
+	}
+	a.rest.attach(front, front)
+	a.worker = importer.New(importer.Params{Queue: a.store, Log: a.params.Logger})
+	return nil
+}
+
+func (a *App) listen(ctx context.Context) error {
+	p := a.params
+	var err error
+	if a.rest, err = newREST(ctx, restParams{config: p.Config.Front, table: p.Table, logger: p.Logger, now: p.Now}); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, a.rest.close)
+	if a.rpc, err = listen(ctx, p.Config.GRPCAddr); err != nil {
+		return err
+	}
+	a.closers = append(a.closers, func() error { return ignoreClosed(a.rpc.Close()) })
+	return nil
+}
+
+// HTTPAddr and GRPCAddr are where the servers listen.
+func (a *App) HTTPAddr() string { return a.rest.listener.Addr().String() }
+
+// GRPCAddr is where gRPC is served.
+func (a *App) GRPCAddr() string { return a.rpc.Addr().String() }
+
+// PublicURL is where clients are told that REST is.
+func (a *App) PublicURL() string { return a.rest.publicURL() }
+
+// Run serves until ctx is done, and then stops: new requests get 503, running ones
+// have the grace period to finish.
+func (a *App) Run(ctx context.Context) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopBackground()
+	group.Go(a.rest.serve)
+	group.Go(func() error { return serveError(a.grpc.Serve(a.rpc)) })
+	group.Go(func() error {
+		if err := a.worker.Run(background); err != nil {
+			return fmt.Errorf("the import worker: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		a.purge(background)
+		return nil
+	})
+	group.Go(func() error {
+		<-groupCtx.Done()
+		defer stopBackground()
+		return a.stop(context.WithoutCancel(ctx))
+	})
+	return group.Wait() //nolint:wrapcheck // each part names itself.
+}
+
+func serveError(err error) error {
+	if err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) {
+		return nil
+	}
+	return fmt.Errorf("serving: %w", err)
+}
+
+// stop drains the servers. While a request is running, new ones are still accepted,
+// to be told 503 and not to run into a closed port.
+func (a *App) stop(ctx context.Context) error {
+	a.rest.draining.Store(true)
+	a.services.entities.EndWaits()
+	a.health.Shutdown()
+	ctx, cancel := context.WithTimeout(ctx, a.params.Config.Grace)
+	defer cancel()
+	a.rest.drain(ctx)
+	stopped := make(chan struct{})
+	go func() {
+		a.grpc.GracefulStop()
+		close(stopped)
+	}()
+	err := a.rest.shutdown(ctx)
+	select {
+	case <-stopped:
+	case <-ctx.Done():
+		a.grpc.Stop()
+		<-stopped
+	}
+	return err
+}
+
+// purge removes sessions and idempotency keys that have expired, now and then.
+func (a *App) purge(ctx context.Context) {
+	tick := time.NewTicker(purgeInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if _, err := a.store.PurgeSessions(ctx); err != nil {
+				a.params.Logger.ErrorContext(ctx, "expired sessions could not be removed", slog.Any("error", err))
+			}
+			if _, err := a.store.PurgeKeys(ctx); err != nil {
+				a.params.Logger.ErrorContext(ctx, "expired idempotency keys could not be removed", slog.Any("error", err))
+			}
+		}
+	}
+}
+
+// Close releases what New has opened. Run must have returned.
+func (a *App) Close() error {
+	var errs []error
+	for _, undo := range slices.Backward(a.closers) {
+		errs = append(errs, undo())
+	}
+	a.closers = nil
+	return errors.Join(errs...)
+}
+
+// temporary makes a folder that goes when the app does.
+func (a *App) temporary() (string, error) {
+	folder, err := os.MkdirTemp("", "statusway-demo-")
+	if err != nil {
+		return "", fmt.Errorf("making a temporary folder: %w", err)
+	}
+	a.closers = append(a.closers, func() error { return os.RemoveAll(folder) })
+	return folder, nil
+}

@@ -1,0 +1,171 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/inprocess"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/transcode"
+	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	"github.com/statusway/statusway/server/internal/interceptor"
+)
+
+// newGRPC is the server for gRPC clients. Its interceptors and those of the gateway's
+// own connection differ in what the gateway has done before.
+func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *health.Server) {
+	log := a.params.Logger
+	available := interceptor.Availability(a.closedMethod)
+	quota := interceptor.Quota(a.takeCall, authenticator)
+	authenticate := authenticator.Authenticate(a.services.isAnonymous)
+	server := grpc.NewServer(
+		grpc.ChainUnaryInterceptor(interceptor.FitUnary, interceptor.RecoverUnary(log), interceptor.ErrorsUnary(log),
+			available.Unary(), quota.Unary(), authenticate.Unary(), a.services.validator.Unary()),
+		grpc.ChainStreamInterceptor(interceptor.FitStream, interceptor.RecoverStream(log), interceptor.ErrorsStream(log),
+			available.Stream(), quota.Stream(), authenticate.Stream(), a.services.validator.Stream()),
+		grpc.WaitForHandlers(true),
+	)
+	a.services.register(server)
+	checks := health.NewServer()
+	healthpb.RegisterHealthServer(server, checks)
+	reflection.Register(server)
+	return server, checks
+}
+
+// newGateway puts the HTTP side before the services, in the same process.
+func (a *App) newGateway(ctx context.Context, authenticator *interceptor.Authenticator) (*gateway.Gateway, error) {
+	backend := transcode.New(transcode.Params{Responder: a.rest.responder})
+	mux := runtime.NewServeMux(backend.Options()...)
+	if err := registerHandlers(ctx, mux, backend.Conn(a.inProcess(authenticator))); err != nil {
+		return nil, err
+	}
+	p, err := a.rest.params(a.ready)
+	if err != nil {
+		return nil, err
+	}
+	p.Contract = a.services.contract
+	p.Backend = backend.Handler(mux)
+	p.Identify = identify(authenticator)
+	p.Spare = func(binding *contract.Binding) bool { return stayOpen(binding.Method.FullName) }
+	p.Closed = a.closedRoute
+	p.Idempotency = keys{a.store}
+	front, err := gateway.New(p)
+	if err != nil {
+		return nil, fmt.Errorf("making the gateway: %w", err)
+	}
+	return front, nil
+}
+
+func (a *App) inProcess(authenticator *interceptor.Authenticator) *inprocess.Conn {
+	log := a.params.Logger
+	authenticate := authenticator.Authenticate(a.services.isAnonymous)
+	conn := inprocess.New(inprocess.Params{
+		UnaryInterceptors:  []grpc.UnaryServerInterceptor{interceptor.ErrorsUnary(log), authenticate.Unary(), a.services.validator.Unary()},
+		StreamInterceptors: []grpc.StreamServerInterceptor{interceptor.ErrorsStream(log), authenticate.Stream(), a.services.validator.Stream()},
+	})
+	a.services.register(conn)
+	return conn
+}
+
+func registerHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+	err := errors.Join(
+		statuswayv1.RegisterMappingServiceHandlerClient(ctx, mux, statuswayv1.NewMappingServiceClient(conn)),
+		entityv1.RegisterEntityServiceHandlerClient(ctx, mux, entityv1.NewEntityServiceClient(conn)),
+		entityv1.RegisterOperationServiceHandlerClient(ctx, mux, entityv1.NewOperationServiceClient(conn)),
+		entityv1.RegisterSessionServiceHandlerClient(ctx, mux, entityv1.NewSessionServiceClient(conn)),
+		entityv1.RegisterMaintenanceServiceHandlerClient(ctx, mux, entityv1.NewMaintenanceServiceClient(conn)),
+	)
+	if err != nil {
+		return fmt.Errorf("registering the handlers: %w", err)
+	}
+	return nil
+}
+
+// identify finds out who a request comes from, once for the rate limit and the
+// services alike.
+func identify(authenticator *interceptor.Authenticator) middleware.Identify {
+	return func(r *http.Request) (context.Context, middleware.Identity, error) {
+		principal, err := authenticator.Principal(r.Context(), r.Header.Values("Authorization"))
+		if err != nil {
+			return nil, middleware.Identity{}, interceptor.Status(err).Err()
+		}
+		return interceptor.WithPrincipal(r.Context(), principal), middleware.Identity{Name: principal.Username, Groups: principal.Groups}, nil
+	}
+}
+
+// closedMethod says why a gRPC method is not served for the moment.
+func (a *App) closedMethod(fullMethod string) error {
+	if a.rest.draining.Load() {
+		return draining()
+	}
+	if stayOpen(fullMethod) {
+		return nil
+	}
+	return a.services.maintenance.Closed()
+}
+
+// closedRoute says the same of a route. What lies outside /v1, such as the pages of
+// the problem types, is there to explain and stays.
+func (a *App) closedRoute(binding *contract.Binding) error {
+	if a.rest.draining.Load() {
+		return draining()
+	}
+	if stayOpen(binding.Method.FullName) || !strings.HasPrefix(binding.Template.String(), "/v1/") {
+		return nil
+	}
+	if err := a.services.maintenance.Closed(); err != nil {
+		return interceptor.Status(err).Err()
+	}
+	return nil
+}
+
+// draining closes the connection as well, so that the client's next one may reach
+// another server.
+func draining() *respond.Failure {
+	return respond.Fail(codes.Unavailable, mapping.ReasonDraining, "the server is stopping").WithHeader("Connection", "close")
+}
+
+// takeCall counts a call that came over gRPC, from the allowance that REST counts too.
+func (a *App) takeCall(ctx context.Context, fullMethod, caller string) (metadata.MD, error) {
+	if a.rest.limiter == nil || isPlumbing(fullMethod) {
+		return metadata.MD{}, nil
+	}
+	allowance, err := a.rest.limiter.Take(ctx, middleware.Use{Caller: caller, Groups: interceptor.PrincipalFrom(ctx).Groups, Method: fullMethod})
+	if err != nil {
+		return metadata.MD{}, nil //nolint:nilerr // as over REST: a limiter that fails must not take the service along.
+	}
+	header := http.Header{}
+	allowance.Fields(header)
+	md := metadata.MD{}
+	for name, values := range header {
+		md.Append(name, values...)
+	}
+	if failure := allowance.Failure(); failure != nil {
+		return md, failure
+	}
+	return md, nil
+}
+
+// ready says why the server cannot serve: readiness is the store's.
+func (a *App) ready(ctx context.Context) error {
+	if err := a.store.Ping(ctx); err != nil {
+		return interceptor.Status(err).Err()
+	}
+	return nil
+}

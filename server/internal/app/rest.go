@@ -1,0 +1,214 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/limiter"
+)
+
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	headerBytes   = 64 << 10
+	preflightAge  = 10 * time.Minute
+)
+
+// restParams are what a [rest] is made of.
+type restParams struct {
+	config config.Front
+	table  *mapping.Table
+	logger *slog.Logger
+	now    func() time.Time
+}
+
+// rest is the REST server and what all of its gateways share, whatever they stand
+// before.
+type rest struct {
+	restParams
+
+	limiter   *limiter.Limiter
+	shedder   middleware.Shedder
+	responder *respond.Responder
+	listener  net.Listener
+	server    *http.Server
+	draining  atomic.Bool
+	running   atomic.Int64
+}
+
+// newREST opens the listener; [rest.attach] completes the server.
+func newREST(ctx context.Context, p restParams) (*rest, error) {
+	limits, err := p.config.Limits()
+	if err != nil {
+		return nil, fmt.Errorf("reading the rate limit: %w", err)
+	}
+	r := &rest{restParams: p, limiter: limiter.New(limits), shedder: newShedder(p.config.MaxInFlight)}
+	if r.listener, err = listen(ctx, p.config.HTTPAddr); err != nil {
+		return nil, err
+	}
+	r.responder, err = respond.New(respond.Params{
+		Table: p.table, PublicURL: r.publicURL(), Realm: "statusway", Gzip: p.config.Gzip, Logger: p.logger,
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("making the responder: %w", err), r.close())
+	}
+	return r, nil
+}
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listening: %w", err)
+	}
+	return listener, nil
+}
+
+func (r *rest) close() error { return ignoreClosed(r.listener.Close()) }
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// publicURL is where clients are told that REST is.
+func (r *rest) publicURL() string {
+	if r.config.PublicURL != "" {
+		return r.config.PublicURL
+	}
+	scheme := "http://"
+	if r.config.TLSCert != "" {
+		scheme = "https://"
+	}
+	return scheme + r.listener.Addr().String()
+}
+
+// params are what every gateway of the server is made with. ready says why the server
+// cannot serve; see [rest.pages].
+func (r *rest) params(ready func(context.Context) error) (gateway.Params, error) {
+	bytes, err := r.config.BodyBytes()
+	if err != nil {
+		return gateway.Params{}, fmt.Errorf("reading the body limit: %w", err)
+	}
+	proxies, err := r.config.Proxies()
+	if err != nil {
+		return gateway.Params{}, fmt.Errorf("reading the trusted proxies: %w", err)
+	}
+	return gateway.Params{
+		Responder:   r.responder,
+		Logger:      r.logger,
+		Now:         r.now,
+		Body:        middleware.BodyLimits{Bytes: bytes, Time: r.config.BodyTimeout},
+		Pages:       r.pages(ready),
+		Limiter:     r.gatewayLimiter(),
+		Concurrency: r.config.Concurrency,
+		Proxies:     proxies,
+		CrossOrigin: middleware.CrossOrigin{Origins: r.config.CORSOrigins, MaxAge: preflightAge},
+		Shedder:     r.shedder,
+	}, nil
+}
+
+// gatewayLimiter is nil where there is no limit, and not a nil *Limiter in an
+// interface.
+func (r *rest) gatewayLimiter() middleware.Limiter {
+	if r.limiter == nil {
+		return nil
+	}
+	return r.limiter
+}
+
+// pages are served without limit: whoever watches the server must reach them.
+func (r *rest) pages(ready func(context.Context) error) map[string]exchange.Handler {
+	healthy := func(w http.ResponseWriter, req *http.Request) {
+		r.responder.Page(w, req, respond.JSONType, []byte(`{"status":"ok"}`))
+	}
+	return map[string]exchange.Handler{
+		"/healthz": func(w http.ResponseWriter, req *http.Request) error {
+			healthy(w, req)
+			return nil
+		},
+		"/readyz": func(w http.ResponseWriter, req *http.Request) error {
+			if r.draining.Load() {
+				return draining()
+			}
+			if err := ready(req.Context()); err != nil {
+				return err
+			}
+			healthy(w, req)
+			return nil
+		},
+	}
+}
+
+// attach makes the server, over HTTP/1.1 and over HTTP/2 without TLS. handler is
+// front, or what chooses between front and its successors.
+func (r *rest) attach(front *gateway.Gateway, handler http.Handler) {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	r.server = &http.Server{
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headerBytes,
+		Protocols:         protocols,
+		ErrorLog:          slog.NewLogLogger(r.logger.Handler(), slog.LevelDebug),
+	}
+	front.Attach(r.server)
+	r.server.Handler = r.count(handler)
+	if r.config.TLSCert == "" {
+		r.listener = front.Listener(r.listener)
+	}
+}
+
+// count keeps the number of running requests, which a stop waits for.
+func (r *rest) count(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.running.Add(1)
+		defer r.running.Add(-1)
+		next.ServeHTTP(w, req)
+	})
+}
+
+// serve serves until [rest.shutdown].
+func (r *rest) serve() error {
+	if r.config.TLSCert != "" {
+		return serveError(r.server.ServeTLS(r.listener, r.config.TLSCert, r.config.TLSKey))
+	}
+	return serveError(r.server.Serve(r.listener))
+}
+
+// drain waits for the running requests. Meanwhile new ones are still accepted, to be
+// told 503 and not to run into a closed port.
+func (r *rest) drain(ctx context.Context) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for r.running.Load() > 0 && ctx.Err() == nil {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// shutdown ends the server, and after ctx is done whatever still runs.
+func (r *rest) shutdown(ctx context.Context) error {
+	if err := r.server.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("some requests did not finish within %s: %w", r.config.Grace, err), r.server.Close())
+	}
+	return nil
+}

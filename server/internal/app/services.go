@@ -1,0 +1,126 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/route"
+	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	"github.com/statusway/statusway/server/internal/entitysvc"
+	"github.com/statusway/statusway/server/internal/interceptor"
+	"github.com/statusway/statusway/server/internal/maintenancesvc"
+	"github.com/statusway/statusway/server/internal/mappingsvc"
+	"github.com/statusway/statusway/server/internal/sessionsvc"
+	"github.com/statusway/statusway/server/internal/store/sqlite"
+)
+
+// services are the gRPC services and what their protos declare.
+type services struct {
+	entities    *entitysvc.Service
+	operations  *entitysvc.Operations
+	sessions    *sessionsvc.Service
+	maintenance *maintenancesvc.Service
+	mapping     *mappingsvc.Service
+
+	contract  *contract.Contract
+	anonymous map[string]bool
+	validator *interceptor.Validator
+}
+
+func newServices(ctx context.Context, p Params, store *sqlite.Store, responder *respond.Responder) (*services, error) {
+	declared, err := contract.Read(
+		statuswayv1.File_statusway_v1_mapping_service_proto,
+		entityv1.File_entity_v1_entity_service_proto,
+		entityv1.File_entity_v1_session_service_proto,
+		entityv1.File_entity_v1_maintenance_service_proto,
+	)
+	if err != nil {
+		return nil, fmt.Errorf("reading the contract: %w", err)
+	}
+	s := &services{
+		entities:   entitysvc.New(store),
+		operations: entitysvc.NewOperations(store),
+		sessions:   sessionsvc.New(sessionsvc.Params{Store: store, Now: p.Now, TTL: p.Config.SessionTTL, HashCost: p.HashCost}),
+		contract:   declared,
+		anonymous:  map[string]bool{},
+	}
+	for _, method := range declared.Methods {
+		s.anonymous[method.FullName] = method.Anonymous
+	}
+	if s.maintenance, err = maintenancesvc.New(ctx, store); err != nil {
+		return nil, err
+	}
+	if s.mapping, err = mappingsvc.New(responder, p.Build); err != nil {
+		return nil, err
+	}
+	fields, err := bodyFields(declared)
+	if err != nil {
+		return nil, err
+	}
+	s.mapping.Beside(fields)
+	s.validator, err = interceptor.NewValidator(requests()...)
+	return s, err
+}
+
+// bodyFields knows which field of a request the body of each route fills.
+func bodyFields(declared *contract.Contract) (mappingsvc.BodyField, error) {
+	index, err := declared.Index()
+	if err != nil {
+		return nil, fmt.Errorf("reading the routes: %w", err)
+	}
+	return func(method, path string) string {
+		found, outcome, err := index.Lookup(method, path)
+		if err != nil || outcome != route.Found {
+			return ""
+		}
+		return found.Value.Body
+	}, nil
+}
+
+// requests are the messages whose rules are compiled at start.
+func requests() []proto.Message {
+	return []proto.Message{
+		&entityv1.ListEntitiesRequest{}, &entityv1.GetEntityRequest{}, &entityv1.CreateEntityRequest{}, &entityv1.PutEntityRequest{},
+		&entityv1.UpdateEntityRequest{}, &entityv1.DeleteEntityRequest{}, &entityv1.ImportEntitiesRequest{}, &entityv1.ExportEntitiesRequest{},
+		&entityv1.GetOperationRequest{}, &entityv1.CancelOperationRequest{},
+		&entityv1.CreateSessionRequest{}, &entityv1.GetSessionRequest{}, &entityv1.DeleteSessionRequest{},
+		&entityv1.GetMaintenanceRequest{}, &entityv1.SetMaintenanceRequest{},
+		&statuswayv1.ListStatusesRequest{}, &statuswayv1.GetStatusRequest{}, &statuswayv1.MapStatusRequest{}, &statuswayv1.GetPolicyRequest{},
+	}
+}
+
+func (s *services) register(on grpc.ServiceRegistrar) {
+	statuswayv1.RegisterMappingServiceServer(on, s.mapping)
+	entityv1.RegisterEntityServiceServer(on, s.entities)
+	entityv1.RegisterOperationServiceServer(on, s.operations)
+	entityv1.RegisterSessionServiceServer(on, s.sessions)
+	entityv1.RegisterMaintenanceServiceServer(on, s.maintenance)
+}
+
+// isAnonymous says which gRPC methods need no credentials: those that declare it, and
+// gRPC's own health and reflection.
+func (s *services) isAnonymous(fullMethod string) bool {
+	return s.anonymous[fullMethod] || isPlumbing(fullMethod)
+}
+
+func isPlumbing(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/grpc.") }
+
+// stayOpen are the methods that maintenance does not close: without them nobody
+// could end it.
+func stayOpen(fullMethod string) bool {
+	switch fullMethod {
+	case entityv1.SessionService_CreateSession_FullMethodName,
+		entityv1.MaintenanceService_GetMaintenance_FullMethodName,
+		entityv1.MaintenanceService_SetMaintenance_FullMethodName:
+		return true
+	default:
+		return isPlumbing(fullMethod)
+	}
+}

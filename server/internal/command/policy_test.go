@@ -1,0 +1,158 @@
+package command_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/statusway/statusway/gateway/mapping"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+// policyFile writes the documented policy after an edit, and returns its path.
+func policyFile(t *testing.T, from, to string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../../gateway/mapping/documented.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), from) {
+		t.Fatalf("the documented policy has no %q", from)
+	}
+	path := filepath.Join(t.TempDir(), "mine.yaml")
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), from, to, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// lineOf is the line of a file on which text stands first.
+func lineOf(t *testing.T, path, text string) int {
+	t.Helper()
+	source, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, found := strings.Cut(string(source), text)
+	if !found {
+		t.Fatalf("%s has no %q", path, text)
+	}
+	return strings.Count(before, "\n") + 1
+}
+
+func TestPolicyCheck(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{mapping.Documented, mapping.Canonical} {
+		got := run(t, "", "policy", "check", name)
+		if got.code != 0 || got.err != "" || !strings.HasPrefix(got.out, name+": the policy "+name+" is closed and total: ") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	table, err := mapping.Builtin(mapping.Documented)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := policyFile(t, "name: documented", "name: mine")
+	want := fmt.Sprintf("%s: the policy mine is closed and total: %d rows, %d rules\n", path, len(table.Rows()), len(table.Policy().GetRules()))
+	if diff := cmp.Diff(ran{out: want}, run(t, "", "policy", "check", path), cmp.AllowUnexported(ran{})); diff != "" {
+		t.Errorf("a policy of one's own (-want +got):\n%s", diff)
+	}
+}
+
+// What is wrong with a policy is said with its file and line, for an editor to jump to.
+func TestPolicyCheckRefuses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name     string
+		from, to string
+		// at stands on the line that is named, and the error names what says.
+		at, says string
+	}{
+		{"an unknown key", "errorFormat: problem", "errorFormat: problem\ncolour: red", "colour: red", `"colour"`},
+		{"an unknown format", "errorFormat: problem", "errorFormat: teapot", "errorFormat: teapot", "teapot"},
+		{"a rule to no row", "code: DATA_LOSS\n    status: 500", "code: DATA_LOSS\n    status: 599", "- name: data-loss", "599"},
+		{"a code twice", "code: DATA_LOSS", "code: INTERNAL", "- name: data-loss", "internal"},
+		{"a row twice", "- status: 410\n    title: Gone", "- status: 409\n    title: Gone", "- status: 409\n    title: Gone", "409"},
+		{"a number that is text", "status: 410", "status: gone", "status: gone", "gone"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path := policyFile(t, test.from, test.to)
+			got := run(t, "", "policy", "check", path)
+			want := fmt.Sprintf("%s:%d: ", path, lineOf(t, path, test.at))
+			if got.code != 1 || got.out != "" || !strings.Contains(got.err, want) || !strings.Contains(got.err, test.says) {
+				t.Errorf("%+v\nwant %q and %q in the errors", got, want, test.says)
+			}
+		})
+	}
+	// A code without a rule has no line of its own; the file is named all the same.
+	path := policyFile(t, "  - name: data-loss\n    code: DATA_LOSS\n    status: 500\n    why: Data is lost or corrupted.\n    spec: google/rpc/code.proto\n", "")
+	if got := run(t, "", "policy", "check", path); got.code != 1 || !strings.Contains(got.err, path) || !strings.Contains(got.err, "DATA_LOSS") {
+		t.Errorf("a policy that is not total: %+v", got)
+	}
+}
+
+// Shown as JSON a policy is the whole of it, as the schema has it.
+func TestPolicyShowJSON(t *testing.T) {
+	t.Parallel()
+	mine := policyFile(t, "name: documented", "name: mine")
+	for _, name := range []string{mapping.Documented, mapping.Canonical, mine} {
+		got := run(t, "", "policy", "show", "--json", "--policy="+name)
+		if got.code != 0 || got.err != "" || !json.Valid([]byte(got.out)) {
+			t.Errorf("%s: %+v", name, got)
+		}
+		shown := &statuswayv1.Policy{}
+		if err := protojson.Unmarshal([]byte(got.out), shown); err != nil {
+			t.Fatal(err)
+		}
+		want, err := mapping.Builtin(mapping.Documented)
+		if name == mapping.Canonical {
+			want, err = mapping.Builtin(name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == mine {
+			want.Policy().Name = "mine"
+		}
+		if diff := cmp.Diff(want.Policy(), shown, protocmp.Transform()); diff != "" {
+			t.Errorf("%s (-want +shown):\n%s", name, diff)
+		}
+	}
+}
+
+// Shown to a person every row stands with every rule that leads to it.
+func TestPolicyShow(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{mapping.Documented, mapping.Canonical} {
+		table, err := mapping.Builtin(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want strings.Builder
+		rules := 0
+		for _, row := range table.Rows() {
+			fmt.Fprintf(&want, "%d %s\n    %s (%s)\n", row.GetStatus(), row.GetTitle(), row.GetDescription(), row.GetSource())
+			for _, rule := range table.RulesTo(int(row.GetStatus())) {
+				fmt.Fprintf(&want, "    - %s: %s\n", rule.GetName(), rule.GetWhy())
+				rules++
+			}
+		}
+		if diff := cmp.Diff(ran{out: want.String()}, run(t, "", "policy", "show", "--policy="+name), cmp.AllowUnexported(ran{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if rules != len(table.Policy().GetRules()) {
+			t.Errorf("%s: %d rules are shown, of %d", name, rules, len(table.Policy().GetRules()))
+		}
+	}
+	if got, want := run(t, "", "policy", "show"), run(t, "", "policy", "show", "--policy=documented"); got != want {
+		t.Error("the default is not the documented policy")
+	}
+}

@@ -1,0 +1,60 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/statusway/statusway/server/internal/app"
+	"github.com/statusway/statusway/server/internal/config"
+)
+
+func newProxy(streams Streams) *cobra.Command {
+	settings := config.ProxyDefaults()
+	cmd := &cobra.Command{
+		Use:   "proxy --backend HOST:PORT",
+		Short: "Serve any gRPC server over REST",
+		Long: "proxy serves gRPC servers over REST, by their google.api.http rules and statusway.v1 annotations.\n" +
+			"It learns them from a descriptor set or, by default, from the servers' own reflection,\n" +
+			"which it asks again now and then: a new method is served without a restart.",
+		Example: `  statusway proxy --backend 127.0.0.1:9090
+  buf build -o api.binpb && statusway proxy --backend api.internal:443 --backend-tls --descriptors api.binpb
+  statusway proxy --backend shop.v1.Orders=orders:9090 --backend shop.v1.Carts=carts:9090`,
+		Args:    noArguments,
+		PreRunE: fromEnvironment,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := settings.Complete(); err != nil {
+				return fmt.Errorf("%w: %w", err, errUsage)
+			}
+			return proxy(cmd, streams, settings)
+		},
+	}
+	settings.Flags(cmd.Flags())
+	return cmd
+}
+
+func proxy(cmd *cobra.Command, streams Streams, settings config.Proxy) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
+		return fmt.Errorf("--log-level: %w: %w", err, errUsage)
+	}
+	table, err := loadPolicy(settings.Policy)
+	if err != nil {
+		return err
+	}
+	program, err := app.NewProxy(cmd.Context(), app.ProxyParams{
+		Config: settings,
+		Table:  table,
+		Logger: slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: level})),
+		Now:    time.Now,
+	})
+	if err != nil {
+		return fmt.Errorf("starting: %w", err)
+	}
+	fmt.Fprintf(streams.Out, "REST  %s\nfor   %s\n", address(settings.Front, program.HTTPAddr()), strings.Join(settings.Backend, ", "))
+	return errors.Join(program.Run(cmd.Context()), program.Close())
+}

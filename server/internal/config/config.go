@@ -1,0 +1,113 @@
+// Package config is how the program is told what to do: one struct, complete and
+// checked before anything is opened.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// EnvPrefix begins the environment variable of every flag: --http-addr is also
+// STATUSWAY_HTTP_ADDR. A flag that is given counts before its variable.
+const EnvPrefix = "STATUSWAY_"
+
+// Serve is the configuration of the command serve. The text form of each field is
+// that of its flag.
+type Serve struct {
+	Front
+
+	GRPCAddr    string
+	DataDir     string
+	Demo        bool
+	Maintenance bool
+	SessionTTL  time.Duration
+}
+
+// Defaults are what holds where neither a flag nor a variable says otherwise.
+func Defaults() Serve {
+	return Serve{Front: frontDefaults(), GRPCAddr: "127.0.0.1:9090", SessionTTL: 12 * time.Hour}
+}
+
+// Flags declares the flags of serve on set, with what c holds as their defaults.
+func (c *Serve) Flags(set *pflag.FlagSet) {
+	c.Front.Flags(set)
+	set.StringVar(&c.GRPCAddr, "grpc-addr", c.GRPCAddr, "`address` on which gRPC is served")
+	set.StringVar(&c.DataDir, "data-dir", c.DataDir, "`folder` of the database (default statusway in the user's configuration folder)")
+	set.BoolVar(&c.Demo, "demo", c.Demo, "sample entities and the users viewer, editor and admin with the password demo, in a temporary folder; loopback only")
+	set.BoolVar(&c.Maintenance, "maintenance", c.Maintenance, "start with the API closed for maintenance")
+	set.DurationVar(&c.SessionTTL, "session-ttl", c.SessionTTL, "how long an access token works")
+}
+
+// FromEnvironment fills in the flags that were not given from their variables. help
+// and version are no settings: a container may well have a STATUSWAY_VERSION that
+// means something else.
+func FromEnvironment(set *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	var errs []error
+	set.VisitAll(func(flag *pflag.Flag) {
+		name := EnvName(flag.Name)
+		value, ok := lookup(name)
+		if !ok || flag.Changed || flag.Name == "help" || flag.Name == "version" {
+			return
+		}
+		if err := set.Set(flag.Name, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// EnvName is the environment variable of a flag.
+func EnvName(flag string) string {
+	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// Complete checks c and fills in what depends on the machine. The error names every
+// flag that is wrong.
+func (c *Serve) Complete() error {
+	return errors.Join(c.check(), atLeast(duration{"--session-ttl", c.SessionTTL}), c.checkAddresses(), c.completeDataDir())
+}
+
+func (c *Serve) checkAddresses() error {
+	var errs []error
+	for _, one := range []struct{ flag, value string }{{"--http-addr", c.HTTPAddr}, {"--grpc-addr", c.GRPCAddr}} {
+		host, _, err := net.SplitHostPort(one.value)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s: %w", one.flag, err))
+		case c.Demo && !isLoopback(host):
+			errs = append(errs, fmt.Errorf("%s %s: the demo has known passwords, so it is served on a loopback address only", one.flag, one.value))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// completeDataDir puts the database of all but a demo into the user's own folder.
+func (c *Serve) completeDataDir() error {
+	switch {
+	case c.Demo && c.DataDir != "":
+		return errors.New("--demo keeps its data in a temporary folder, so it goes without --data-dir")
+	case c.Demo || c.DataDir != "":
+		return nil
+	}
+	base, err := os.UserConfigDir()
+	if err != nil {
+		return fmt.Errorf("--data-dir is needed: %w", err)
+	}
+	c.DataDir = filepath.Join(base, "statusway")
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

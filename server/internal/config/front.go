@@ -1,0 +1,190 @@
+package config
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/pflag"
+
+	"github.com/statusway/statusway/server/internal/limiter"
+)
+
+// largestBody keeps the body limit within what is held in memory for each request.
+const largestBody = 256 << 20
+
+// Front is the configuration of the HTTP side, whatever stands behind it. The text
+// form of each field is that of its flag.
+type Front struct {
+	HTTPAddr        string
+	PublicURL       string
+	Policy          string
+	RateLimit       string
+	MaxBody         string
+	Concurrency     int
+	MaxInFlight     int
+	TrustedProxies  []string
+	CORSOrigins     []string
+	TLSCert, TLSKey string
+	Gzip            bool
+	BodyTimeout     time.Duration
+	Grace           time.Duration
+	LogLevel        string
+}
+
+func frontDefaults() Front {
+	return Front{
+		HTTPAddr:    "127.0.0.1:8080",
+		Policy:      "documented",
+		RateLimit:   "600/1m",
+		MaxBody:     "4MiB",
+		MaxInFlight: 1000,
+		BodyTimeout: 30 * time.Second,
+		Grace:       15 * time.Second,
+		LogLevel:    "info",
+	}
+}
+
+// Flags declares the flags on set, with what c holds as their defaults.
+func (c *Front) Flags(set *pflag.FlagSet) {
+	set.StringVar(&c.HTTPAddr, "http-addr", c.HTTPAddr, "`address` on which REST is served")
+	set.StringVar(&c.PublicURL, "public-url", c.PublicURL, "`URL` under which clients reach REST; problem types begin with it (default http:// and the address)")
+	set.StringVar(&c.Policy, "policy", c.Policy, "documented, canonical, or the `file` of a policy")
+	set.StringVar(&c.RateLimit, "rate-limit", c.RateLimit, "`requests/period` that each user, else each address, may send, or a list of such limits, or off")
+	set.StringVar(&c.MaxBody, "max-body", c.MaxBody, "largest request body, such as `4MiB`")
+	set.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "`requests` that each user, else each address, may have running at once; 0 for any number")
+	set.IntVar(&c.MaxInFlight, "max-in-flight", c.MaxInFlight, "`requests` that are served at once at the most; the limit adapts below it, and 0 is no limit")
+	set.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies, "`networks`, such as 10.0.0.0/8, whose Forwarded and X-Forwarded-For are believed")
+	set.StringSliceVar(&c.CORSOrigins, "cors-origins", c.CORSOrigins, "`origins`, such as https://app.example.com, whose pages may call; * for all")
+	set.BoolVar(&c.Gzip, "gzip", c.Gzip, "compress answers for clients that accept it; their entity-tags are others")
+	set.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "`file` of the certificate chain; with it REST is served over TLS")
+	set.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "`file` of the certificate's key")
+	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "how long a request body may take to arrive")
+	set.DurationVar(&c.Grace, "grace", c.Grace, "how long running requests may take to finish at a stop")
+	set.StringVar(&c.LogLevel, "log-level", c.LogLevel, "`level` from which on is logged: debug, info, warn or error")
+}
+
+// check checks all but the address, which the commands differ in.
+func (c *Front) check() error {
+	return errors.Join(
+		c.checkLimits(), atLeast(duration{"--body-timeout", c.BodyTimeout}, duration{"--grace", c.Grace}),
+		c.checkPublicURL(), c.checkTLS(), c.checkOrigins(),
+	)
+}
+
+type duration struct {
+	flag  string
+	value time.Duration
+}
+
+// atLeast refuses durations that are not more than 0.
+func atLeast(all ...duration) error {
+	var errs []error
+	for _, one := range all {
+		if one.value <= 0 {
+			errs = append(errs, fmt.Errorf("%s is %s and has to be more than 0", one.flag, one.value))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Front) checkLimits() error {
+	var errs []error
+	if _, err := c.Limits(); err != nil {
+		errs = append(errs, fmt.Errorf("--rate-limit: %w", err))
+	}
+	if _, err := c.BodyBytes(); err != nil {
+		errs = append(errs, fmt.Errorf("--max-body: %w", err))
+	}
+	if _, err := c.Proxies(); err != nil {
+		errs = append(errs, fmt.Errorf("--trusted-proxies: %w", err))
+	}
+	if c.Concurrency < 0 || c.MaxInFlight < 0 {
+		errs = append(errs, errors.New("--concurrency and --max-in-flight cannot be negative"))
+	}
+	return errors.Join(errs...)
+}
+
+// checkPublicURL asks what gateway/respond asks, before anything is opened.
+func (c *Front) checkPublicURL() error {
+	if c.PublicURL == "" {
+		return nil
+	}
+	public, err := url.Parse(c.PublicURL)
+	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") || strings.Trim(public.Path, "/") != "" {
+		return fmt.Errorf("--public-url: %q is not of the form https://api.example.com", c.PublicURL)
+	}
+	return nil
+}
+
+// checkTLS reads the files once: net/http would only do so when it already serves.
+func (c *Front) checkTLS() error {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("--tls-cert and --tls-key go together")
+	}
+	if c.TLSCert == "" {
+		return nil
+	}
+	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
+		return fmt.Errorf("--tls-cert and --tls-key: %w", err)
+	}
+	return nil
+}
+
+// Limits is RateLimit as policies.
+func (c *Front) Limits() ([]limiter.Policy, error) {
+	return limiter.Parse(c.RateLimit)
+}
+
+// BodyBytes is MaxBody as a number.
+func (c *Front) BodyBytes() (int64, error) {
+	bytes, err := humanize.ParseBytes(c.MaxBody)
+	if err != nil || bytes == 0 || bytes > largestBody {
+		return 0, fmt.Errorf("%q is no size from 1B to 256MiB", c.MaxBody)
+	}
+	return int64(bytes), nil
+}
+
+// Proxies is TrustedProxies as networks. A single address is a network of its own.
+func (c *Front) Proxies() ([]netip.Prefix, error) {
+	var proxies []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		if address, err := netip.ParseAddr(text); err == nil {
+			proxies = append(proxies, netip.PrefixFrom(address, address.BitLen()))
+			continue
+		}
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address nor a network", text)
+		}
+		proxies = append(proxies, prefix.Masked())
+	}
+	return proxies, nil
+}
+
+// checkOrigins refuses what no browser sends as an Origin: an allow-list that never
+// matches looks like a bug in the page.
+func (c *Front) checkOrigins() error {
+	for _, origin := range c.CORSOrigins {
+		if !isOrigin(origin) && (origin != "*" || len(c.CORSOrigins) > 1) {
+			return fmt.Errorf("--cors-origins: %q is not of the form https://app.example.com, nor * alone", origin)
+		}
+	}
+	return nil
+}
+
+// isOrigin reports whether text is an origin as browsers write it: in lower case, and
+// without the port that the scheme has anyway (RFC 6454 §6.2).
+func isOrigin(text string) bool {
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Scheme == "" || parsed.Hostname() == "" || strings.Contains(text, "*") {
+		return false
+	}
+	usual := map[string]string{"http": "80", "https": "443"}[parsed.Scheme]
+	return text == strings.ToLower(parsed.Scheme+"://"+parsed.Host) && !strings.HasSuffix(text, ":") && !strings.HasSuffix(text, ":"+usual)
+}

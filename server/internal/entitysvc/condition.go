@@ -1,0 +1,36 @@
+package entitysvc
+
+import (
+	"context"
+
+	"google.golang.org/grpc/metadata"
+
+	"github.com/statusway/statusway/gateway/rfc9110"
+	"github.com/statusway/statusway/server/internal/entity"
+)
+
+// conditionOf reads the conditions of a write: the metadata if-match, if-none-match
+// and if-unmodified-since, in HTTP's own syntax whoever sent them, and the message's
+// etag.
+func conditionOf(ctx context.Context, etag string) (entity.Condition, error) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	parsed, err := rfc9110.ParsePreconditions(md.Get)
+	if err != nil {
+		const message = "A condition cannot be read."
+		return entity.Condition{}, &entity.Error{Kind: entity.KindInvalid, Reason: "MALFORMED_PRECONDITION", Message: message, Cause: err}
+	}
+	return entity.Condition{
+		IfMatch:           tags(parsed.IfMatch),
+		IfNoneMatch:       tags(parsed.IfNoneMatch),
+		IfUnmodifiedSince: parsed.IfUnmodifiedSince,
+		ETag:              etag,
+	}, nil
+}
+
+func tags(condition rfc9110.Condition) entity.Tags {
+	converted := entity.Tags{Present: condition.Present, Any: condition.Any}
+	for _, tag := range condition.Tags {
+		converted.Tags = append(converted.Tags, entity.Tag{Opaque: tag.Opaque, Weak: tag.Weak})
+	}
+	return converted
+}

@@ -1,0 +1,43 @@
+package interceptor
+
+import (
+	"context"
+	"net"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+)
+
+// Take counts one call of a caller. It returns the metadata that tells the caller
+// its allowance, and an error where the call is one too many.
+type Take func(ctx context.Context, fullMethod, caller string) (metadata.MD, error)
+
+// Quota counts calls that come over the network, by user, else by address. The
+// gateway counts its own before they get here, from the same allowance.
+func Quota(take Take, authenticator *Authenticator) Check {
+	return func(ctx context.Context, fullMethod string) (context.Context, error) {
+		md, _ := metadata.FromIncomingContext(ctx)
+		caller := "address:" + address(ctx)
+		if principal, err := authenticator.Principal(ctx, md.Get("authorization")); err == nil {
+			caller = "user:" + principal.Username
+			ctx = WithPrincipal(ctx, principal)
+		}
+		allowance, err := take(ctx, fullMethod, caller)
+		// A header that cannot be set must not cost the call; there is none on a stream
+		// that has begun, and this one has not.
+		_ = grpc.SetHeader(ctx, allowance)
+		return ctx, err
+	}
+}
+
+func address(ctx context.Context) string {
+	from, ok := peer.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	if host, _, err := net.SplitHostPort(from.Addr.String()); err == nil {
+		return host
+	}
+	return from.Addr.String()
+}

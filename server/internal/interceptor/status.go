@@ -1,0 +1,134 @@
+package interceptor
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	"github.com/statusway/statusway/server/internal/entity"
+)
+
+// Reasons of the contract (statusway/v1/annotations.proto) that this service raises:
+// a policy knows them, whatever service they come from.
+const (
+	reasonPreconditionFailed = "PRECONDITION_FAILED"
+	reasonMaintenance        = "SERVICE_IN_MAINTENANCE"
+)
+
+// ErrorsUnary turns the domain's errors into statuses. What a status cannot say goes
+// to the log.
+func ErrorsUnary(logger *slog.Logger) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		response, err := handler(ctx, request)
+		return response, report(ctx, logger, info.FullMethod, err)
+	}
+}
+
+// ErrorsStream is ErrorsUnary for streams.
+func ErrorsStream(logger *slog.Logger) grpc.StreamServerInterceptor {
+	return func(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		return report(stream.Context(), logger, info.FullMethod, handler(service, stream))
+	}
+}
+
+func report(ctx context.Context, logger *slog.Logger, method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	converted := Status(err)
+	if code := converted.Code(); code == codes.Internal || code == codes.Unknown {
+		logger.ErrorContext(ctx, "a call failed", slog.String("rpc", method), slog.Any("error", err))
+	}
+	return converted.Err()
+}
+
+// Status is what a caller is told of an error. A status stays what it is, without the
+// text of whatever wraps it, and the context's errors have codes of their own; of any
+// other error only that it happened.
+func Status(err error) *status.Status {
+	if failure, ok := errors.AsType[*entity.Error](err); ok {
+		return ofDomain(failure)
+	}
+	// status.FromError would put the wrapping text into the message.
+	already, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err)
+	if ok && already.GRPCStatus().Code() != codes.OK {
+		return already.GRPCStatus()
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return status.New(codes.Canceled, "the call was cancelled")
+	case errors.Is(err, context.DeadlineExceeded):
+		return status.New(codes.DeadlineExceeded, "the deadline has passed")
+	default:
+		return status.New(codes.Internal, "internal error")
+	}
+}
+
+func ofDomain(failure *entity.Error) *status.Status {
+	info := &errdetails.ErrorInfo{
+		Domain:   string(entityv1.File_entity_v1_entity_service_proto.Package()),
+		Reason:   failure.Reason,
+		Metadata: failure.Metadata,
+	}
+	contract := string(statuswayv1.File_statusway_v1_annotations_proto.Package())
+	switch {
+	case failure.Kind == entity.KindPreconditionFailed:
+		info.Domain, info.Reason = contract, reasonPreconditionFailed
+	case failure.Reason == entity.ReasonMaintenance:
+		info.Domain, info.Reason = contract, reasonMaintenance
+	}
+	details := []protoadapt.MessageV1{info}
+	if len(failure.Violations) > 0 {
+		bad := &errdetails.BadRequest{}
+		for _, one := range failure.Violations {
+			bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
+				Field: one.Field, Description: one.Description, Reason: one.Reason,
+			})
+		}
+		details = append(details, bad)
+	}
+	if failure.RetryAfter > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(failure.RetryAfter)})
+	}
+	plain := status.New(codeOf(failure.Kind), failure.Message)
+	if full, err := plain.WithDetails(details...); err == nil {
+		return full
+	}
+	return plain // Details that cannot be encoded must not cost the error.
+}
+
+func codeOf(kind entity.Kind) codes.Code {
+	switch kind {
+	case entity.KindInvalid:
+		return codes.InvalidArgument
+	case entity.KindNotFound:
+		return codes.NotFound
+	case entity.KindAlreadyExists:
+		return codes.AlreadyExists
+	case entity.KindConflict, entity.KindPreconditionFailed:
+		// A stale version is ABORTED (AIP-154); which of the two it is, the reason says.
+		return codes.Aborted
+	case entity.KindPermissionDenied:
+		return codes.PermissionDenied
+	case entity.KindUnauthenticated:
+		return codes.Unauthenticated
+	case entity.KindUnavailable:
+		return codes.Unavailable
+	case entity.KindInternal:
+		return codes.Internal
+	default:
+		return codes.Internal
+	}
+}
