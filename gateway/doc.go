@@ -27,6 +27,7 @@
 //	middleware/negotiate.go     415; 400 for an Accept that cannot be read
 //	middleware/precondition.go  400 for what cannot be read or evaluated
 //	middleware/idempotency.go   the answer of an earlier request with the same key
+//	forward/                    what goes on to the backend, and what may come back
 //	transcode/ or dynamic/      the call
 //	mapping/decide.go           what it becomes
 //	respond/                    the answer, whole, and then onto the wire

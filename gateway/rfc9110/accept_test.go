@@ -260,7 +260,10 @@ func TestNegotiateRFC(t *testing.T) {
 	t.Parallel()
 	accept := []string{"text/*;q=0.3, text/plain;q=0.7, text/plain;format=flowed", "text/plain;format=fixed;q=0.4, */*;q=0.5"}
 	tests := []offerTest{
-		{"RFC 9110, level 1", accept, []string{"text/html", "image/jpeg", "text/plain", "text/plain;format=fixed", "text/plain;format=flowed"}, "text/plain;format=flowed"},
+		{
+			"RFC 9110, level 1", accept,
+			[]string{"text/html", "image/jpeg", "text/plain", "text/plain;format=fixed", "text/plain;format=flowed"}, "text/plain;format=flowed",
+		},
 		{"RFC 9110, without flowed", accept, []string{"text/html", "text/plain;format=fixed", "image/jpeg", "text/plain"}, "text/plain"},
 		{"RFC 9110, fixed or image", accept, []string{"text/html", "text/plain;format=fixed", "image/jpeg"}, "image/jpeg"},
 		{"RFC 9110, fixed or html", accept, []string{"text/html", "text/plain;format=fixed"}, "text/plain;format=fixed"},

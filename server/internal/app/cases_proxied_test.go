@@ -63,6 +63,8 @@ func notProxied(c testCase) string {
 	switch c.Name {
 	case "401-before-400", "401-before-415", "401-before-continue", "401-slow-body", "401-token-in-query":
 		return "the proxy knows no tokens: what is wrong with the request itself it says first, and the backend looks at the token"
+	case "400-hundred-violations":
+		return "over gRPC the program tells only as many violations as fit into the header of any client"
 	case "201-key-again", "201-key-of-another", "202-key-again", "400-key-malformed", "400-key-reused", "409-key-again":
 		return "a kept answer belongs to a user, and the proxy knows none: it refuses every Idempotency-Key"
 	}

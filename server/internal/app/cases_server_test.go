@@ -113,7 +113,10 @@ func (b *lockedBuffer) String() string {
 }
 
 // start runs a server until the test is over.
-func start(t *testing.T, name string) *server { return startOver(t, name, nil) }
+func start(t *testing.T, name string) *server {
+	t.Helper()
+	return startOver(t, name, nil)
+}
 
 // startOver is start, over TLS if there is a certificate.
 func startOver(t *testing.T, name string, secure *certificate) *server {

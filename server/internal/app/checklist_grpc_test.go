@@ -176,10 +176,14 @@ func TestManyViolations(t *testing.T) {
 	if got.Code() != codes.InvalidArgument || infoOf(got) == nil {
 		t.Fatalf("got %v", got)
 	}
+	shown := 0
 	for _, detail := range got.Details() {
 		if bad, ok := detail.(*errdetails.BadRequest); ok {
-			t.Logf("%d violations, %d octets", len(bad.GetFieldViolations()), proto.Size(got.Proto()))
+			shown = len(bad.GetFieldViolations())
 		}
+	}
+	if shown < 20 || shown == 100 || infoOf(got).GetMetadata()["violations"] != "100" {
+		t.Errorf("%d violations are shown, and the metadata is %v", shown, infoOf(got).GetMetadata())
 	}
 	_, trailer := s.wire(t, "entity.v1.EntityService/ImportEntities", "editor", many)
 	size := 0
@@ -190,6 +194,16 @@ func TestManyViolations(t *testing.T) {
 	}
 	if size > 8<<10 {
 		t.Errorf("the trailers have %d octets", size)
+	}
+	// HTTP's body has room for all of them.
+	entities := make([]any, 100)
+	for i := range entities {
+		entities[i] = map[string]any{"displayName": "x", "group": "NOT A GROUP"}
+	}
+	var all problemBody
+	refused := s.do(t, "editor", post(importURL, map[string]any{"entities": entities}))
+	if err := json.Unmarshal(refused.body, &all); err != nil || refused.status != 400 || len(all.Errors) != 100 {
+		t.Errorf("over HTTP %d with %d violations: %v", refused.status, len(all.Errors), err)
 	}
 }
 

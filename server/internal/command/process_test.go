@@ -167,13 +167,20 @@ func TestSecondSignal(t *testing.T) {
 	}
 }
 
-// An idle server stops at once, also by SIGINT, as from a terminal.
+// An idle server stops at once, also by SIGINT, as from a terminal. A demo takes its
+// data along.
 func TestStopWhenIdle(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--demo")
+	if data, err := os.ReadDir(p.temporary); err != nil || len(data) == 0 {
+		t.Errorf("a demo keeps nothing in its folder: %v", err)
+	}
 	p.signal(t, syscall.SIGINT)
 	if err := p.wait(t); err != nil {
 		t.Errorf("the end: %v", err)
+	}
+	if data, err := os.ReadDir(p.temporary); err != nil || len(data) > 0 {
+		t.Errorf("left behind: %v, %v", data, err)
 	}
 }
 

@@ -87,6 +87,8 @@ func (o *output) String() string {
 type process struct {
 	// rest is the URL of the REST side, grpc the address of the other.
 	rest, grpc string
+	// temporary is where it puts what it does not keep.
+	temporary string
 
 	command  *exec.Cmd
 	out, log output
@@ -102,9 +104,10 @@ func serve(t *testing.T, arguments ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{exited: make(chan struct{})}
+	p := &process{temporary: t.TempDir(), exited: make(chan struct{})}
 	arguments = append([]string{"serve", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"}, arguments...)
 	p.command = exec.CommandContext(t.Context(), path, arguments...)
+	p.command.Env = append(os.Environ(), "TMPDIR="+p.temporary)
 	p.command.Stdout, p.command.Stderr = &p.out, &p.log
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,179 @@
+package app_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/statusway/statusway/server/internal/config"
+)
+
+func compressing(c *config.Serve) { c.Gzip = true }
+
+func accepting(coding string) [2]string { return [2]string{"Accept-Encoding", coding} }
+
+// versionOf is the entity-tag of the identity representation, without its quotes.
+func (s *server) versionOf(t *testing.T, id string) string {
+	t.Helper()
+	got := s.do(t, "admin", get("/v1/entities/"+id))
+	wantStatus(t, got, http.StatusOK, "")
+	return strings.Trim(got.header.Get("ETag"), `"`)
+}
+
+// checklist: 406-08, 200-04, 200-06
+func TestCodingIsNegotiated(t *testing.T) {
+	t.Parallel()
+	s := serve(t, compressing, nil, time.Now)
+	identity := s.do(t, "viewer", get("/v1/entities/teapot"))
+	for accept, want := range map[string]string{
+		"gzip": "gzip", "GZip": "gzip", "gzip;q=0.001": "gzip", "br, gzip;q=0.1": "gzip", "*": "gzip", "identity;q=0": "gzip",
+		"identity;q=0.5, gzip": "gzip", "gzip , ,": "gzip", "gzip;q=0": "", "gzip;q=0, *": "", "": "", "br": "", "identity": "", "br, zstd": "",
+		"*;q=0, identity": "", "identity, gzip;q=0.5": "", "*;q=0": "", "gzip;q=0, identity;q=0": "",
+	} {
+		t.Run(accept, func(t *testing.T) {
+			t.Parallel()
+			got := s.do(t, "viewer", get("/v1/entities/teapot", accepting(accept)))
+			wantStatus(t, got, http.StatusOK, "")
+			tag := identity.header.Get("ETag")
+			if want == "gzip" {
+				tag = strings.TrimSuffix(tag, `"`) + `%gzip"`
+			}
+			wantHeader(t, got, map[string]string{"Content-Encoding": want, "Etag": tag})
+			if vary := strings.Join(got.header.Values("Vary"), ", "); !strings.Contains(vary, "Accept-Encoding") {
+				t.Errorf("Vary is %q", vary)
+			}
+			if diff := cmp.Diff(string(identity.body), string(got.body)); diff != "" {
+				t.Errorf("the content (-identity +decoded):\n%s", diff)
+			}
+		})
+	}
+}
+
+// checklist: ALL-09, ALL-10, 200-03
+func TestCodingOfHead(t *testing.T) {
+	t.Parallel()
+	s := serve(t, compressing, nil, time.Now)
+	for _, target := range []string{"/v1/entities/teapot", "/v1/entities", "/v1/statuses", "/v1/policy", "/v1/entities/none"} {
+		for _, coding := range []string{"gzip", "identity"} {
+			one := get(target, accepting(coding))
+			first, second := s.do(t, "viewer", one), s.do(t, "viewer", one)
+			one.Method = http.MethodHead
+			head := s.do(t, "viewer", one)
+			if first.status != head.status || string(first.body) != string(second.body) && first.status == 200 {
+				t.Errorf("%s: %d, and HEAD %d", target, first.status, head.status)
+			}
+			for _, own := range []string{"Date", "X-Request-Id", "X-Rate-Limit-Remaining", "Ratelimit", "X-Rate-Limit-Reset"} {
+				first.header.Del(own)
+				head.header.Del(own)
+			}
+			if diff := cmp.Diff(first.header, head.header); diff != "" {
+				t.Errorf("%s by %s (-GET +HEAD):\n%s", target, coding, diff)
+			}
+		}
+	}
+}
+
+// checklist: 304-25, 304-02, 304-04, 304-05
+func TestTagOfACodingOnReads(t *testing.T) {
+	t.Parallel()
+	s := serve(t, compressing, nil, time.Now)
+	version := s.versionOf(t, "teapot")
+	plain, packed := `"`+version+`"`, `"`+version+`%gzip"`
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		for _, test := range []struct {
+			field, tag, coding string
+			status             int
+		}{
+			{"If-None-Match", plain, "", 304},
+			{"If-None-Match", packed, "gzip", 304},
+			{"If-None-Match", "W/" + packed, "gzip", 304},
+			{"If-None-Match", plain + ", " + packed, "gzip", 304},
+			{"If-None-Match", plain + ", " + packed, "", 304},
+			{"If-None-Match", "*", "gzip", 304},
+			{"If-None-Match", plain, "gzip", 200},
+			{"If-None-Match", packed, "", 200},
+			{"If-None-Match", packed, "gzip;q=0", 200},
+			{"If-None-Match", `"` + version + `%gzip%gzip"`, "gzip", 200},
+			{"If-Match", plain, "", 200},
+			{"If-Match", packed, "gzip", 200},
+			{"If-Match", "W/" + packed, "gzip", 412},
+			{"If-Match", plain, "gzip", 412},
+			{"If-Match", packed, "", 412},
+		} {
+			one := request{Method: method, Target: "/v1/entities/teapot", Headers: [][2]string{{test.field, test.tag}, accepting(test.coding)}}
+			got := s.do(t, "viewer", one)
+			if got.status != test.status {
+				t.Errorf("%s, %s: %s, %q: %d, want %d", method, test.field, test.tag, test.coding, got.status, test.status)
+			}
+			if got.status == 304 {
+				tag := map[string]string{"gzip": packed, "": plain}[test.coding]
+				wantHeader(t, got, map[string]string{"Etag": tag, "Content-Encoding": "", "Cache-Control": "no-cache"})
+			}
+		}
+	}
+}
+
+// A tag that a client has from a compressed answer guards its writes as well.
+//
+// checklist: 304-16, 304-18, 304-19, 201-04
+func TestTagOfACodingOnWrites(t *testing.T) {
+	t.Parallel()
+	s := serve(t, compressing, nil, time.Now)
+	created := s.do(t, "editor", post(entitiesURL, map[string]any{"id": "mug", "displayName": "A mug"}, accepting("gzip")))
+	wantStatus(t, created, http.StatusCreated, "")
+	packed := created.header.Get("ETag")
+	read := s.do(t, "editor", get("/v1/entities/mug", accepting("gzip")))
+	if !strings.HasSuffix(packed, `%gzip"`) || read.header.Get("ETag") != packed {
+		t.Fatalf("ETag is %q, and that of GET %q", packed, read.header.Get("ETag"))
+	}
+	write := func(method, field, tag string) request {
+		one := request{Method: method, Target: "/v1/entities/mug", Headers: [][2]string{{field, tag}, accepting("gzip")}}
+		if method != http.MethodDelete {
+			one.JSON = &anyJSON{pot("Another mug")}
+		}
+		return one
+	}
+	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		version := strings.TrimSuffix(packed, `%gzip"`)
+		for _, refused := range []request{
+			write(method, "If-Match", `"stale%gzip"`), write(method, "If-Match", "W/"+packed), write(method, "If-Match", version+`%gzip%gzip"`),
+			write(method, "If-None-Match", packed), write(method, "If-None-Match", `"x", `+packed), write(method, "If-None-Match", "W/"+packed),
+		} {
+			wantStatus(t, s.do(t, "editor", refused), http.StatusPreconditionFailed, "PRECONDITION_FAILED")
+		}
+		if now := s.versionOf(t, "mug"); `"`+now+`%gzip"` != packed {
+			t.Fatalf("%s was refused and done: %s", method, now)
+		}
+		done := s.do(t, "editor", write(method, "If-Match", `"x", `+packed))
+		if done.status != 200 && done.status != 204 {
+			t.Fatalf("%s by %s: %d %s", method, packed, done.status, done.body)
+		}
+		if method != http.MethodDelete {
+			packed = `"` + s.versionOf(t, "mug") + `%gzip"`
+		}
+	}
+	wantStatus(t, s.do(t, "editor", get("/v1/entities/mug")), http.StatusNotFound, "")
+}
+
+// Errors and streams are sent as they are; so is all where the flag is not set, and
+// then a tag of a server that did compress still guards a write.
+//
+// checklist: 406-08
+func TestWhatIsNotCompressed(t *testing.T) {
+	t.Parallel()
+	s := serve(t, compressing, nil, time.Now)
+	for target, status := range map[string]int{"/v1/entities/none": 404, "/v1/entities:export": 200, "/healthz": 200, "/nothing": 404, "/v0/x": 410} {
+		got := s.do(t, "viewer", get(target, accepting("gzip")))
+		wantStatus(t, got, status, "")
+		wantHeader(t, got, map[string]string{"Content-Encoding": ""})
+	}
+	plain := serve(t, nil, nil, time.Now)
+	got := plain.do(t, "viewer", get("/v1/entities/teapot", accepting("gzip")))
+	wantHeader(t, got, map[string]string{"Content-Encoding": "", "Vary": "Accept"})
+	if strings.Contains(got.header.Get("ETag"), "%") {
+		t.Errorf("ETag is %q", got.header.Get("ETag"))
+	}
+}
