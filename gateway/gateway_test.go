@@ -102,6 +102,8 @@ func (f limiterFunc) Take(_ context.Context, use middleware.Use) (middleware.All
 
 // TestPanics: one in the backend's handler and one in the chain are a whole answer,
 // and one after the status line breaks the connection and is logged.
+//
+// checklist: 500-03
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	p, f := params(t, mapping.Documented)

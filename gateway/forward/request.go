@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/respond"
 )
 
 // Metadata is what goes on to the backend: the fields that may pass, and what the
@@ -32,11 +33,31 @@ func (r *Rules) Metadata(req *http.Request) metadata.MD {
 		md["prefer-wait"] = []string{strconv.FormatInt(int64(ex.Prefer.Wait/time.Second), 10)}
 	}
 	if ex.Binding != nil && ex.Binding.Method.Preconditions {
-		for _, name := range []string{"If-Match", "If-None-Match", "If-Unmodified-Since"} {
-			add(md, strings.ToLower(name), req.Header[name])
-		}
+		add(md, "if-match", tags(req.Header["If-Match"]))
+		add(md, "if-none-match", tags(req.Header["If-None-Match"]))
+		add(md, "if-unmodified-since", req.Header["If-Unmodified-Since"])
 	}
 	return md
+}
+
+// tags are lines of entity-tags as a backend can read them: those of the resource,
+// whatever way it was sent, and in ASCII. A line dropped for an octet of
+// another tag would take a condition off a write. No tag of ours has such octets, nor
+// a percent sign before anything but two hexadecimal digits.
+func tags(lines []string) []string {
+	plain := respond.PlainTags(lines)
+	for i, line := range plain {
+		var ascii strings.Builder
+		for _, octet := range []byte(line) {
+			if octet > '~' {
+				ascii.WriteString("%_")
+				continue
+			}
+			ascii.WriteByte(octet)
+		}
+		plain[i] = ascii.String()
+	}
+	return plain
 }
 
 // add adds the values that metadata can hold: printable ASCII (gRPC's

@@ -288,9 +288,16 @@ func TestCaller(t *testing.T) {
 		},
 		"Forwarded": {
 			nil, proxies, "10.0.0.1:7",
-			[]string{"Forwarded", `for="[2001:db8::2]:4711";proto=https`, "X-Forwarded-For", "6.6.6.6"},
+			[]string{"Forwarded", `for="[2001:db8::2]:4711";proto=https`},
 			"2001:db8::2", "address:2001:db8::2", nil,
 		},
+		"both alike": {nil, proxies, "10.0.0.1:7", []string{"Forwarded", "for=192.0.2.9", "X-Forwarded-For", "6.6.6.6, 192.0.2.9"}, "192.0.2.9", "address:192.0.2.9", nil},
+		"one of them the client's": {
+			nil, proxies, "10.0.0.1:7",
+			[]string{"Forwarded", "for=6.6.6.6", "X-Forwarded-For", "192.0.2.9"},
+			"10.0.0.1", "address:10.0.0.1", nil,
+		},
+		"an empty one":  {nil, proxies, "10.0.0.1:7", []string{"Forwarded", "", "X-Forwarded-For", "192.0.2.9"}, "192.0.2.9", "address:192.0.2.9", nil},
 		"obfuscated":    {nil, proxies, "10.0.0.1:7", []string{"Forwarded", "for=6.6.6.6, for=_hidden"}, "10.0.0.1", "address:10.0.0.1", nil},
 		"a proxy alone": {nil, proxies, "10.0.0.1:7", nil, "10.0.0.1", "address:10.0.0.1", nil},
 	} {

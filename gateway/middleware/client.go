@@ -10,9 +10,9 @@ import (
 )
 
 // clientAddress is where a request comes from: the peer, or, where the peer is a
-// trusted proxy, whom that proxy names. From the nearest hop backwards each address
-// counts only if all after it are trusted, because a client may send the same fields
-// with anything in them. Forwarded (RFC 7239) goes before X-Forwarded-For.
+// trusted proxy, whom that proxy names. A proxy writes one of Forwarded (RFC 7239) and
+// X-Forwarded-For, and may leave the other as the client wrote it: where the two name
+// different clients, neither is believed.
 func clientAddress(remote string, header func(string) []string, trusted []netip.Prefix) string {
 	peer := remote
 	if host, _, err := net.SplitHostPort(remote); err == nil {
@@ -21,10 +21,21 @@ func clientAddress(remote string, header func(string) []string, trusted []netip.
 	if len(trusted) == 0 {
 		return peer
 	}
-	hops := forwardedFor(header("Forwarded"))
-	if len(hops) == 0 {
-		hops = rfc9110.List(header("X-Forwarded-For"))
+	forwarded, listed := forwardedFor(header("Forwarded")), rfc9110.List(header("X-Forwarded-For"))
+	first, second := farthest(peer, forwarded, trusted), farthest(peer, listed, trusted)
+	switch {
+	case len(forwarded) == 0:
+		return second
+	case len(listed) == 0 || first == second:
+		return first
+	default:
+		return peer
 	}
+}
+
+// farthest goes from the nearest hop backwards: each address counts only if all after
+// it are trusted, because a client may send the same fields with anything in them.
+func farthest(peer string, hops []string, trusted []netip.Prefix) string {
 	for _, hop := range slices.Backward(hops) {
 		if !isTrusted(peer, trusted) {
 			return peer

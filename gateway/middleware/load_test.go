@@ -152,3 +152,21 @@ func TestCORS(t *testing.T) {
 		})
 	}
 }
+
+// checklist: ALL-17
+func TestFraming(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		codings []string
+		want    string
+	}{"chunked": {[]string{"chunked"}, "close"}, "a length": {nil, ""}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request, ex := ask(t, "POST", "/", "{}")
+			request.TransferEncoding = test.codings
+			if passed, err := run(middleware.Framing(), request); !passed || err != nil || ex.Fields.Get("Connection") != test.want {
+				t.Errorf("passed %t, %v, Connection %q", passed, err, ex.Fields.Get("Connection"))
+			}
+		})
+	}
+}

@@ -126,11 +126,22 @@ func acceptable(ex *exchange.Exchange) error {
 	if len(offers) == 0 || ex.Accept == nil {
 		return nil
 	}
-	if _, ok := rfc9110.Negotiate(ex.Accept, offers); ok {
+	if _, ok := rfc9110.Negotiate(ex.Accept, offers); ok && !refusesJSON(ex.Accept, offers) {
 		return nil
 	}
 	all := strings.Join(offers, ", ")
 	return respond.Fail(codes.InvalidArgument, mapping.ReasonNotAcceptable, "the request accepts none of "+all).About("offers", all)
+}
+
+// refusesJSON says whether a range names the JSON of a success and none accepts it. A
+// wildcard that accepts the types of errors beside it must not bring it back.
+func refusesJSON(accept []rfc9110.MediaRange, offers []string) bool {
+	if _, ok := rfc9110.Negotiate(accept, []string{respond.JSONType}); ok || !slices.Contains(offers, respond.JSONType) {
+		return false
+	}
+	return slices.ContainsFunc(accept, func(r rfc9110.MediaRange) bool {
+		return r.Type+"/"+r.Subtype == respond.JSONType && len(r.Params) == 0
+	})
 }
 
 // offers are the media types that a method can be asked for; none if it does not

@@ -77,6 +77,20 @@ func TestWithKeepsTheFailure(t *testing.T) {
 	}
 }
 
+// checklist: ERR-06
+func TestAbout(t *testing.T) {
+	t.Parallel()
+	failure := respond.Fail(codes.ResourceExhausted, "R", "more than 7 of 8").About("limit", "7").About("all", "8")
+	body := object(t, documented(t).Render(failure, respond.Request{}).Body)
+	if got := fmt.Sprint(body["metadata"], body["reason"]); got != "map[all:8 limit:7]R" {
+		t.Errorf("metadata and reason are %s", got)
+	}
+	plain := (&respond.Failure{Status: &spb.Status{Code: 5}}).About("limit", "7")
+	if len(plain.Status.GetDetails()) != 0 {
+		t.Errorf("details = %v", plain.Status.GetDetails())
+	}
+}
+
 func TestInvalid(t *testing.T) {
 	t.Parallel()
 	failure := respond.Invalid("bad", &errdetails.BadRequest_FieldViolation{Field: "a.b", Reason: "R"})

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -243,7 +242,7 @@ func (s *server) token(t *testing.T, user, password string) string {
 // shows that the request is being handled.
 func (s *server) hold(t *testing.T, head ...string) {
 	t.Helper()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.app.HTTPAddr())
+	conn, err := s.dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,9 +24,7 @@ func TestCasesOverTLS(t *testing.T) {
 	t.Parallel()
 	plain, secure := newFleet(t), newSecureFleet(t)
 	for _, c := range loadCases(t) {
-		// What holds a connection of its own, or stops the server, is of the program and not
-		// of the transport.
-		if !c.runs(overH2C) || variants()[c.variant()].own {
+		if !c.runs(overH2C) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
@@ -89,7 +87,7 @@ func newH2TLS(settings *tls.Config) *http.Client {
 	protocols.SetHTTP2(true)
 	return &http.Client{
 		Transport: &http.Transport{
-			Protocols: protocols, TLSClientConfig: settings, DisableCompression: true, ExpectContinueTimeout: exchangeTimeout,
+			Protocols: protocols, TLSClientConfig: settings.Clone(), DisableCompression: true, ExpectContinueTimeout: exchangeTimeout,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -127,6 +125,9 @@ func newSecureFleet(t *testing.T) *secureFleet {
 
 func (f *secureFleet) server(t *testing.T, name string) *server {
 	t.Helper()
+	if variants()[name].own {
+		return startOver(t, name, f.certificate)
+	}
 	f.mu.Lock()
 	once, ok := f.started[name]
 	if !ok {

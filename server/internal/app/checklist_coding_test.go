@@ -29,7 +29,7 @@ func TestCodingIsNegotiated(t *testing.T) {
 	s := serve(t, compressing, nil, time.Now)
 	identity := s.do(t, "viewer", get("/v1/entities/teapot"))
 	for accept, want := range map[string]string{
-		"gzip": "gzip", "GZip": "gzip", "gzip;q=0.001": "gzip", "br, gzip;q=0.1": "gzip", "*": "gzip", "identity;q=0": "gzip",
+		"gzip": "gzip", "GZip": "gzip", "gzip;q=0.001": "gzip", "br, gzip;q=0.1": "gzip", "*": "gzip", "identity;q=0": "", "identity;q=0, gzip;q=0.1": "gzip",
 		"identity;q=0.5, gzip": "gzip", "gzip , ,": "gzip", "gzip;q=0": "", "gzip;q=0, *": "", "": "", "br": "", "identity": "", "br, zstd": "",
 		"*;q=0, identity": "", "identity, gzip;q=0.5": "", "*;q=0": "", "gzip;q=0, identity;q=0": "",
 	} {
@@ -176,4 +176,27 @@ func TestWhatIsNotCompressed(t *testing.T) {
 	if strings.Contains(got.header.Get("ETag"), "%") {
 		t.Errorf("ETag is %q", got.header.Get("ETag"))
 	}
+}
+
+// A tag may have octets beyond ASCII, which gRPC metadata cannot carry. The condition
+// holds all the same.
+//
+// checklist: 304-16, 304-19
+func TestTagsBeyondASCII(t *testing.T) {
+	t.Parallel()
+	s := serve(t, nil, nil, time.Now)
+	current := s.do(t, "editor", get("/v1/entities/cup")).header.Get("ETag")
+	for _, condition := range [][2]string{
+		{"If-Match", `"é"`}, {"If-Match", "\"\xff\""}, {"If-Match", `"é", "x"`}, {"If-None-Match", `"é", ` + current}, {"If-None-Match", current + `, "é"`},
+	} {
+		for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete} {
+			one := request{Method: method, Target: "/v1/entities/cup", Headers: [][2]string{condition}}
+			if method != http.MethodDelete {
+				one.JSON = &anyJSON{pot("Overwritten")}
+			}
+			wantStatus(t, s.do(t, "editor", one), http.StatusPreconditionFailed, "PRECONDITION_FAILED")
+		}
+	}
+	one := request{Method: http.MethodPut, Target: "/v1/entities/cup", JSON: &anyJSON{pot("A cup")}, Headers: [][2]string{{"If-Match", `"é", ` + current}}}
+	wantStatus(t, s.do(t, "editor", one), http.StatusOK, "")
 }

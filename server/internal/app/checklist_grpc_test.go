@@ -234,7 +234,7 @@ func TestStatusesAreNotTheClientsTable(t *testing.T) {
 // Every error that the cases bring about on a plain server has each type of detail
 // once, and what its message says of this one request stands in the metadata too.
 //
-// checklist: ERR-05, ERR-06
+// checklist: ERR-04, ERR-05, ERR-06
 func TestDetailsOfEveryError(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil, nil, time.Now)
@@ -251,10 +251,11 @@ func TestDetailsOfEveryError(t *testing.T) {
 			continue
 		}
 		var got problemBody
-		if err := json.Unmarshal(r.answer.body, &got); err != nil || got.Reason == "" {
+		if err := json.Unmarshal(r.answer.body, &got); err != nil || got.Type == "" {
 			continue // another shape
 		}
 		read++
+		checkInfo(t, c.Name, got)
 		types := typesOf(got.Details)
 		slices.Sort(types)
 		if len(slices.Compact(slices.Clone(types))) != len(types) {
@@ -281,6 +282,30 @@ func TestDetailsOfEveryError(t *testing.T) {
 	}
 	if read < 100 {
 		t.Errorf("only %d errors were read", read)
+	}
+}
+
+var (
+	reasonPattern   = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,61}[A-Z0-9]$`)
+	metadataPattern = regexp.MustCompile(`^[a-z][a-zA-Z0-9_-]{1,63}$`)
+)
+
+// checkInfo holds ErrorInfo to what AIP-193 and error_details.proto ask of it.
+func checkInfo(t *testing.T, name string, got problemBody) {
+	t.Helper()
+	// Of a failure of the server's own the details are left out, unless it speaks on purpose.
+	if redacted := got.Status >= 500 && got.Reason == ""; !redacted && (!reasonPattern.MatchString(got.Reason) || got.Domain == "") {
+		t.Errorf("%s: the reason is %q of %q", name, got.Reason, got.Domain)
+	}
+	for key := range got.Metadata {
+		if !metadataPattern.MatchString(key) {
+			t.Errorf("%s: the metadata has the key %q", name, key)
+		}
+	}
+	for _, one := range got.Errors {
+		if !reasonPattern.MatchString(one.Reason) || one.Detail == "" {
+			t.Errorf("%s: a violation is %v", name, one)
+		}
 	}
 }
 

@@ -1,0 +1,303 @@
+package app_test
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+
+	"github.com/statusway/statusway/server/internal/config"
+)
+
+// occupy begins a request whose body it keeps back, and returns what ends it.
+func (s *server) occupy(t *testing.T, user string) func() {
+	t.Helper()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	lines := []string{
+		"POST /v1/entities HTTP/1.1", "Host: x", "Authorization: Bearer " + s.tokens[user], "Content-Type: application/json",
+		"Content-Length: 19", "Expect: 100-continue", closing, "\r\n",
+	}
+	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
+	if _, err := io.ReadFull(conn, answer); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 100") {
+		t.Fatalf("the request is not being handled: %s: %v", answer, err)
+	}
+	return func() {
+		t.Helper()
+		if _, err := io.WriteString(conn, `{"displayName":"x"}`); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(conn)
+		if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 201 ") {
+			t.Fatalf("the request that ran got %s: %v", got, err)
+		}
+	}
+}
+
+// eventually repeats a request until it is answered so.
+func (s *server) eventually(t *testing.T, user string, r request, status int) {
+	t.Helper()
+	e := exchange{As: user, Request: r, Response: response{Status: status}, Eventually: true}
+	if _, err := s.perform(t.Context(), overHTTP1, newVariables(s), e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checklist: 503-01, ALL-25
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(c *config.Serve) {
+		c.MaxInFlight = 1
+		c.CORSOrigins = []string{"*"}
+	}, nil, time.Now)
+	release := s.occupy(t, "editor")
+	for _, shed := range []request{
+		get("/v1/entities/cup"), get("/v1/entities/cup", [2]string{"If-Match", `"stale"`}), get("/v1/entities:export"), post(entitiesURL, pot("x")),
+		{Method: http.MethodDelete, Target: "/v1/entities/cup"},
+	} {
+		shed.Headers = append(shed.Headers, [2]string{"Origin", "https://any.example"})
+		got := s.do(t, "viewer", shed)
+		wantStatus(t, got, http.StatusServiceUnavailable, "SERVICE_OVERLOADED")
+		wantHeader(t, got, map[string]string{"Retry-After": "1", "Cache-Control": "no-store", "Access-Control-Allow-Origin": "*", "Etag": ""})
+	}
+	// What is no work of the backend's is answered as ever.
+	for target, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/v0/x": 410, "/nothing": 404} {
+		wantStatus(t, s.do(t, "viewer", get(target)), want, "")
+	}
+	wantStatus(t, s.do(t, "viewer", request{Method: http.MethodPut, Target: entitiesURL}), http.StatusMethodNotAllowed, "")
+	// The way in for whoever has to mend it.
+	wantStatus(t, s.do(t, "", post("/v1/sessions", map[string]any{"username": "admin", "password": "demo"})), http.StatusCreated, "")
+	wantStatus(t, s.do(t, "admin", get("/v1/maintenance")), http.StatusOK, "")
+	wantStatus(t, s.do(t, "admin", request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: &anyJSON{map[string]any{"enabled": false}}}), http.StatusOK, "")
+	release()
+	s.eventually(t, "viewer", get("/v1/entities/cup"), http.StatusOK)
+}
+
+// checklist: 429-01, 429-13
+func TestConcurrencyOfACaller(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(c *config.Serve) { c.Concurrency = 2 }, nil, time.Now)
+	one := s.occupy(t, "editor")
+	beside := s.do(t, "editor", get("/v1/entities/cup"))
+	wantStatus(t, beside, http.StatusOK, "")
+	wantHeader(t, beside, map[string]string{"X-Concurrency-Limit-Limit": "2", "X-Concurrency-Limit-Remaining": "0"})
+	two := s.occupy(t, "editor")
+	for _, target := range []string{"/v1/entities/cup", "/v0/x", "/nothing"} {
+		refused := s.do(t, "editor", get(target))
+		wantStatus(t, refused, http.StatusTooManyRequests, "CONCURRENCY_LIMITED")
+		wantHeader(t, refused, map[string]string{"Retry-After": "1", "X-Concurrency-Limit-Limit": "2", "X-Concurrency-Limit-Remaining": "0"})
+		if strings.Join(violatedBy(t, refused), ",") != "concurrency" {
+			t.Errorf("violated-policies is %q", violatedBy(t, refused))
+		}
+	}
+	other := s.do(t, "viewer", get("/v1/entities/cup"))
+	wantStatus(t, other, http.StatusOK, "")
+	wantHeader(t, other, map[string]string{"X-Concurrency-Limit-Remaining": "1"})
+	wantStatus(t, s.do(t, "editor", get("/healthz")), http.StatusOK, "")
+	one()
+	two()
+	s.eventually(t, "editor", get("/v1/entities/cup"), http.StatusOK)
+	without := serve(t, nil, nil, time.Now)
+	wantHeader(t, without.do(t, "editor", get("/v1/entities/cup")), map[string]string{"X-Concurrency-Limit-Limit": "", "X-Concurrency-Limit-Remaining": ""})
+}
+
+// subjectOf is whom the refusal of a request counts, for a client that proxies name.
+func subjectOf(t *testing.T, s *server, fields ...[2]string) string {
+	t.Helper()
+	for range 4 {
+		got := s.do(t, "", get("/v1/statuses", fields...))
+		if got.status != http.StatusTooManyRequests {
+			continue
+		}
+		var body struct {
+			Details []struct {
+				Violations []struct{ Subject string }
+			}
+		}
+		if err := json.Unmarshal(got.body, &body); err != nil {
+			t.Fatal(err)
+		}
+		return body.Details[2].Violations[0].Subject
+	}
+	t.Fatal("it is never refused")
+	return ""
+}
+
+// checklist: 429-14
+func TestTrustedProxies(t *testing.T) {
+	t.Parallel()
+	forwarded := func(value string) [2]string { return [2]string{"Forwarded", value} }
+	xff := func(value string) [2]string { return [2]string{"X-Forwarded-For", value} }
+	trusting := func(networks ...string) *server {
+		return serve(t, func(c *config.Serve) { c.RateLimit, c.TrustedProxies = "3/1h", networks }, nil, time.Now)
+	}
+	for name, test := range map[string]struct {
+		trusted []string
+		fields  [][2]string
+		subject string
+	}{
+		"nobody is trusted":        {nil, [][2]string{xff("192.0.2.1"), forwarded("for=192.0.2.1")}, "127.0.0.1"},
+		"another is trusted":       {[]string{"10.0.0.0/8"}, [][2]string{xff("192.0.2.1")}, "127.0.0.1"},
+		"the proxy alone":          {[]string{"127.0.0.1"}, nil, "127.0.0.1"},
+		"named":                    {[]string{"127.0.0.1"}, [][2]string{xff("192.0.2.1")}, "192.0.2.1"},
+		"Forwarded":                {[]string{"127.0.0.0/8"}, [][2]string{forwarded(`for="[2001:db8::1]:4711";proto=https`)}, "2001:db8::1"},
+		"spoofed before":           {[]string{"127.0.0.1"}, [][2]string{xff("6.6.6.6, 192.0.2.1")}, "192.0.2.1"},
+		"spoofed as the proxy":     {[]string{"127.0.0.1"}, [][2]string{xff("127.0.0.1, 192.0.2.1")}, "192.0.2.1"},
+		"spoofed on another line":  {[]string{"127.0.0.1"}, [][2]string{xff("6.6.6.6"), xff("192.0.2.1")}, "192.0.2.1"},
+		"spoofed in a quotation":   {[]string{"127.0.0.1"}, [][2]string{forwarded(`for="6.6.6.6, for=7.7.7.7", for=192.0.2.1`)}, "192.0.2.1"},
+		"through two":              {[]string{"127.0.0.1", "10.0.0.0/8"}, [][2]string{xff("6.6.6.6, 192.0.2.1, 10.1.2.3")}, "192.0.2.1"},
+		"hidden":                   {[]string{"127.0.0.1"}, [][2]string{forwarded("for=6.6.6.6, for=_hidden")}, "127.0.0.1"},
+		"no address":               {[]string{"127.0.0.1"}, [][2]string{xff("192.0.2.1, nonsense")}, "127.0.0.1"},
+		"in the proxy's own field": {[]string{"127.0.0.1"}, [][2]string{forwarded("for=192.0.2.1"), xff("192.0.2.1")}, "192.0.2.1"},
+		"in the field it leaves":   {[]string{"127.0.0.1"}, [][2]string{forwarded("for=6.6.6.6"), xff("192.0.2.1")}, "127.0.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := subjectOf(t, trusting(test.trusted...), test.fields...); got != "address:"+test.subject {
+				t.Errorf("counted as %s, want %s", got, test.subject)
+			}
+		})
+	}
+}
+
+// checklist: ALL-26
+func TestCrossOriginPages(t *testing.T) {
+	t.Parallel()
+	const page = "https://app.example.com"
+	from := func(origin string) [2]string { return [2]string{"Origin", origin} }
+	s := serve(t, func(c *config.Serve) { c.CORSOrigins, c.RateLimit = []string{page}, "100/1h" }, nil, time.Now)
+	anyone := serve(t, func(c *config.Serve) { c.CORSOrigins = []string{"*"} }, nil, time.Now)
+	off := serve(t, nil, nil, time.Now)
+	requests := map[int]request{
+		200: get("/v1/statuses"), 401: get("/v1/entities"), 404: get("/nothing"), 405: {Method: "BREW", Target: entitiesURL},
+		410: get("/v0/x"), 415: get("/v1/statuses", [2]string{"Accept", "text/html"}), 418: get("/v1/statuses", [2]string{"X", "y"}),
+	}
+	delete(requests, 418) // net/http's own answers have no origin to allow.
+	for status, r := range requests {
+		for _, test := range []struct {
+			server  *server
+			origin  string
+			allowed string
+			vary    bool
+		}{
+			{s, page, page, true},
+			{s, "https://evil.example", "", true}, {s, page + ".evil.example", "", true}, {s, "http://app.example.com", "", true},
+			{s, page + ":8443", "", true}, {s, "null", "", true}, {s, "", "", true},
+			{anyone, page, "*", false}, {anyone, "null", "*", false}, {anyone, "", "", false},
+			{off, page, "", false},
+		} {
+			one := r
+			if test.origin != "" {
+				one.Headers = append([][2]string{from(test.origin)}, one.Headers...)
+			}
+			got := test.server.do(t, "", one)
+			wantStatus(t, got, status, "")
+			wantHeader(t, got, map[string]string{
+				"Access-Control-Allow-Origin": test.allowed, "Access-Control-Allow-Credentials": "", "Access-Control-Allow-Methods": "",
+			})
+			if vary := strings.Contains(strings.Join(got.header.Values("Vary"), ","), "Origin"); vary != test.vary {
+				t.Errorf("%d to %q: Vary is %q", status, test.origin, got.header.Values("Vary"))
+			}
+			exposed := ", " + got.header.Get("Access-Control-Expose-Headers") + ","
+			for _, name := range []string{
+				"ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining",
+				"X-Rate-Limit-Reset", "Link", "Deprecation", "Sunset", "X-Request-Id", "WWW-Authenticate",
+			} {
+				if strings.Contains(exposed, ", "+name+",") != (test.allowed != "") {
+					t.Errorf("%d to %q: exposed are %s", status, test.origin, exposed)
+				}
+			}
+		}
+	}
+	preflight := request{Method: http.MethodOptions, Target: "/v1/entities/cup", Headers: [][2]string{
+		from(page), {"Access-Control-Request-Method", "DELETE"}, {"Access-Control-Request-Headers", "authorization, if-match"},
+	}}
+	allowed := s.do(t, "", preflight)
+	wantStatus(t, allowed, http.StatusNoContent, "")
+	if !strings.Contains(allowed.header.Get("Access-Control-Allow-Methods"), "DELETE") || allowed.header.Get("Access-Control-Max-Age") == "" {
+		t.Errorf("a preflight got %v", allowed.header)
+	}
+	preflight.Headers[0] = from("https://evil.example")
+	wantHeader(t, s.do(t, "", preflight), map[string]string{
+		"Access-Control-Allow-Origin": "", "Access-Control-Allow-Methods": "", "Access-Control-Allow-Headers": "", "Access-Control-Max-Age": "",
+	})
+}
+
+// checklist: 503-01, 410-04, GRPC-07
+func TestMaintenance(t *testing.T) {
+	t.Parallel()
+	s := serve(t, nil, nil, time.Now)
+	set := func(user string, body map[string]any) *answer {
+		return s.do(t, user, request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: &anyJSON{body}})
+	}
+	wantStatus(t, set("editor", map[string]any{"enabled": true}), http.StatusForbidden, "")
+	wantStatus(t, s.do(t, "viewer", get("/v1/entities/cup")), http.StatusOK, "")
+	wantStatus(t, set("admin", map[string]any{"enabled": true, "retryAfter": 17, "message": "The oven is being mended."}), http.StatusOK, "")
+	for _, closed := range []struct {
+		user    string
+		request request
+	}{
+		{"viewer", get("/v1/entities/cup")},
+		{"admin", get("/v1/entities/cup", [2]string{"If-Match", `"stale"`})},
+		{"", get("/v1/entities")},
+		{"", get("/v1/statuses")},
+		{"editor", post(importURL, map[string]any{"entities": []any{pot("x")}}, keyHeader("closed"))},
+	} {
+		got := s.do(t, closed.user, closed.request)
+		wantStatus(t, got, http.StatusServiceUnavailable, "SERVICE_IN_MAINTENANCE")
+		wantHeader(t, got, map[string]string{"Retry-After": "17", "Cache-Control": "no-store", "Etag": "", "Www-Authenticate": ""})
+		if !strings.Contains(string(got.body), "The oven is being mended.") {
+			t.Errorf("the notice is missing: %s", got.body)
+		}
+	}
+	_, err := entityv1.NewEntityServiceClient(s.grpc).GetEntity(
+		metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.tokens["viewer"]), &entityv1.GetEntityRequest{Id: "cup"})
+	if info := infoOf(status.Convert(err)); status.Code(err) != codes.Unavailable || info.GetReason() != "SERVICE_IN_MAINTENANCE" {
+		t.Errorf("over gRPC: %v", err)
+	}
+	for target, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/v0/x": 410, "/nothing": 404, "/statuses/503": 200} {
+		wantStatus(t, s.do(t, "", get(target)), want, "")
+	}
+	wantStatus(t, s.do(t, "", post("/v1/sessions", map[string]any{"username": "admin", "password": "demo"})), http.StatusCreated, "")
+	wantStatus(t, set("admin", map[string]any{"enabled": false}), http.StatusOK, "")
+	wantStatus(t, s.do(t, "viewer", get("/v1/entities/cup")), http.StatusOK, "")
+}
+
+// Every answer, whoever writes it, keeps a browser from taking it for a page.
+//
+// checklist: ERR-10, ALL-25
+func TestSecurityFields(t *testing.T) {
+	t.Parallel()
+	s := serve(t, nil, nil, time.Now)
+	for name, lines := range kinds(s) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			head := strings.ToLower(headOf(s.raw(t, lines...)))
+			for _, field := range []string{"x-content-type-options: nosniff", "content-security-policy: default-src 'none'; frame-ancestors 'none'", "x-request-id: "} {
+				if strings.Count(head, "\r\n"+field) != 1 {
+					t.Errorf("%s does not come once:\n%s", field, head)
+				}
+			}
+			for _, field := range []string{"server:", "x-powered-by:", "strict-transport-security:", "set-cookie:"} {
+				if strings.Contains(head, "\r\n"+field) {
+					t.Errorf("%s:\n%s", field, head)
+				}
+			}
+		})
+	}
+}
