@@ -291,7 +291,11 @@ func TestCaller(t *testing.T) {
 			[]string{"Forwarded", `for="[2001:db8::2]:4711";proto=https`},
 			"2001:db8::2", "address:2001:db8::2", nil,
 		},
-		"both alike": {nil, proxies, "10.0.0.1:7", []string{"Forwarded", "for=192.0.2.9", "X-Forwarded-For", "6.6.6.6, 192.0.2.9"}, "192.0.2.9", "address:192.0.2.9", nil},
+		"both alike": {
+			nil, proxies, "10.0.0.1:7",
+			[]string{"Forwarded", "for=192.0.2.9", "X-Forwarded-For", "6.6.6.6, 192.0.2.9"},
+			"192.0.2.9", "address:192.0.2.9", nil,
+		},
 		"one of them the client's": {
 			nil, proxies, "10.0.0.1:7",
 			[]string{"Forwarded", "for=6.6.6.6", "X-Forwarded-For", "192.0.2.9"},

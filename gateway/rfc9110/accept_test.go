@@ -262,7 +262,8 @@ func TestNegotiateRFC(t *testing.T) {
 	tests := []offerTest{
 		{
 			"RFC 9110, level 1", accept,
-			[]string{"text/html", "image/jpeg", "text/plain", "text/plain;format=fixed", "text/plain;format=flowed"}, "text/plain;format=flowed",
+			[]string{"text/html", "image/jpeg", "text/plain", "text/plain;format=fixed", "text/plain;format=flowed"},
+			"text/plain;format=flowed",
 		},
 		{"RFC 9110, without flowed", accept, []string{"text/html", "text/plain;format=fixed", "image/jpeg", "text/plain"}, "text/plain"},
 		{"RFC 9110, fixed or image", accept, []string{"text/html", "text/plain;format=fixed", "image/jpeg"}, "image/jpeg"},

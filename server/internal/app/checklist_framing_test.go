@@ -12,7 +12,6 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/statusway/statusway/gateway/contract"
-
 	"github.com/statusway/statusway/server/internal/config"
 )
 

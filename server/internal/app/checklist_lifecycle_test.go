@@ -14,7 +14,6 @@ import (
 	"github.com/dunglas/httpsfv"
 
 	"github.com/statusway/statusway/gateway/mapping"
-
 	"github.com/statusway/statusway/server/internal/config"
 )
 

@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
-
 	"github.com/statusway/statusway/server/internal/config"
 )
 
@@ -83,7 +82,8 @@ func TestOverload(t *testing.T) {
 	// The way in for whoever has to mend it.
 	wantStatus(t, s.do(t, "", post("/v1/sessions", map[string]any{"username": "admin", "password": "demo"})), http.StatusCreated, "")
 	wantStatus(t, s.do(t, "admin", get("/v1/maintenance")), http.StatusOK, "")
-	wantStatus(t, s.do(t, "admin", request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: &anyJSON{map[string]any{"enabled": false}}}), http.StatusOK, "")
+	mend := request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: &anyJSON{map[string]any{"enabled": false}}}
+	wantStatus(t, s.do(t, "admin", mend), http.StatusOK, "")
 	release()
 	s.eventually(t, "viewer", get("/v1/entities/cup"), http.StatusOK)
 }
@@ -126,8 +126,10 @@ func subjectOf(t *testing.T, s *server, fields ...[2]string) string {
 		}
 		var body struct {
 			Details []struct {
-				Violations []struct{ Subject string }
-			}
+				Violations []struct {
+					Subject string `json:"subject"`
+				} `json:"violations"`
+			} `json:"details"`
 		}
 		if err := json.Unmarshal(got.body, &body); err != nil {
 			t.Fatal(err)
@@ -196,9 +198,15 @@ func TestCrossOriginPages(t *testing.T) {
 			vary    bool
 		}{
 			{s, page, page, true},
-			{s, "https://evil.example", "", true}, {s, page + ".evil.example", "", true}, {s, "http://app.example.com", "", true},
-			{s, page + ":8443", "", true}, {s, "null", "", true}, {s, "", "", true},
-			{anyone, page, "*", false}, {anyone, "null", "*", false}, {anyone, "", "", false},
+			{s, "https://evil.example", "", true},
+			{s, page + ".evil.example", "", true},
+			{s, "http://app.example.com", "", true},
+			{s, page + ":8443", "", true},
+			{s, "null", "", true},
+			{s, "", "", true},
+			{anyone, page, "*", false},
+			{anyone, "null", "*", false},
+			{anyone, "", "", false},
 			{off, page, "", false},
 		} {
 			one := r

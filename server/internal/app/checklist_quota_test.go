@@ -19,7 +19,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
-
 	"github.com/statusway/statusway/server/internal/config"
 )
 

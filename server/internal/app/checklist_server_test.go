@@ -18,10 +18,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/reflection"
 
-	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
-
 	"github.com/statusway/statusway/gateway/mapping"
-
+	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/config"
 )
@@ -65,7 +63,7 @@ func (s *server) raw(t *testing.T, lines ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(exchangeTimeout))
 	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")); err != nil {
 		t.Fatal(err)
@@ -85,7 +83,7 @@ func frames(t *testing.T, address string, fields []hpack.HeaderField, body []byt
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(exchangeTimeout))
 	framer := http2.NewFramer(conn, bufio.NewReader(conn))
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
