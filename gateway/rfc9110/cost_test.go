@@ -102,11 +102,17 @@ func TestLinearTime(t *testing.T) { //nolint:paralleltest // see above
 	}
 	for name, call := range hostile() { //nolint:paralleltest // see above
 		t.Run(name, func(t *testing.T) {
-			few, many := fastest(call, small), fastest(call, small*factor)
-			// A field refused at its first byte takes no measurable time at any size.
-			if many > time.Millisecond && many > bound*few {
-				t.Errorf("%d bytes took %v, %d bytes took %v", small, few, small*factor, many)
+			var few, many time.Duration
+			// A busy machine only ever makes the ratio larger, so the best of some attempts
+			// is the one to believe. Quadratic work fails all of them.
+			for range 10 {
+				few, many = fastest(call, small), fastest(call, small*factor)
+				// A field refused at its first byte takes no measurable time at any size.
+				if many <= time.Millisecond || many <= bound*few {
+					return
+				}
 			}
+			t.Errorf("%d bytes took %v, %d bytes took %v", small, few, small*factor, many)
 		})
 	}
 }

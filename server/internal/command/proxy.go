@@ -3,7 +3,6 @@ package command
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -38,18 +37,14 @@ func newProxy(streams Streams) *cobra.Command {
 }
 
 func proxy(cmd *cobra.Command, streams Streams, settings config.Proxy) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
-		return fmt.Errorf("--log-level: %w: %w", err, errUsage)
-	}
-	table, err := loadPolicy(settings.Policy)
+	logger, table, err := front(streams, settings.Front)
 	if err != nil {
 		return err
 	}
 	program, err := app.NewProxy(cmd.Context(), app.ProxyParams{
 		Config: settings,
 		Table:  table,
-		Logger: slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: level})),
+		Logger: logger,
 		Now:    time.Now,
 	})
 	if err != nil {

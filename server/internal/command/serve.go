@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,18 +31,14 @@ func newServe(streams Streams) *cobra.Command {
 }
 
 func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
-		return fmt.Errorf("--log-level: %w: %w", err, errUsage)
-	}
-	table, err := loadPolicy(settings.Policy)
+	logger, table, err := front(streams, settings.Front)
 	if err != nil {
 		return err
 	}
 	program, err := app.New(cmd.Context(), app.Params{
 		Config:   settings,
 		Table:    table,
-		Logger:   slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: level})),
+		Logger:   logger,
 		Now:      time.Now,
 		HashCost: 0,
 		Build:    version(),
