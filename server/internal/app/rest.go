@@ -24,6 +24,8 @@ const (
 	idleTimeout   = 2 * time.Minute
 	headerBytes   = 64 << 10
 	preflightAge  = 10 * time.Minute
+	// quietTime is how long nothing has to run on a connection that outlasts a stop.
+	quietTime = time.Second
 )
 
 // restParams are what a [rest] is made of.
@@ -205,10 +207,22 @@ func (r *rest) drain(ctx context.Context) {
 	}
 }
 
-// shutdown ends the server, and after ctx is done whatever still runs.
+// shutdown ends the server, and after ctx is done whatever still runs. A connection that
+// begins while the server stops is not always told, and would be waited for until its
+// idle timeout: one on which nothing has run for a while is closed.
 func (r *rest) shutdown(ctx context.Context) error {
-	if err := r.server.Shutdown(ctx); err != nil {
-		return errors.Join(fmt.Errorf("some requests did not finish within %s: %w", r.config.Grace, err), r.server.Close())
+	for {
+		quiet := r.running.Load() == 0
+		attempt, cancel := context.WithTimeout(ctx, quietTime)
+		err := r.server.Shutdown(attempt)
+		cancel()
+		switch {
+		case err == nil:
+			return nil
+		case quiet && r.running.Load() == 0:
+			return r.server.Close() //nolint:wrapcheck // a connection that cannot be closed says which.
+		case ctx.Err() != nil:
+			return errors.Join(fmt.Errorf("some requests did not finish within %s: %w", r.config.Grace, err), r.server.Close())
+		}
 	}
-	return nil
 }
