@@ -5,7 +5,8 @@
 //   - the error, routing-error and stream-error handlers only note what happened;
 //   - the forward-response hook hands the message to package respond, which decides
 //     and writes the whole answer, and what runtime writes after it goes nowhere;
-//   - the header matchers are allow-lists in both directions;
+//   - the header matchers let nothing pass: what goes on and what comes back is decided
+//     by package forward, for both backends alike;
 //   - the marshaler decodes strictly and encodes nothing;
 //   - method override and path-length fallback are off.
 //
