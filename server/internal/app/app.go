@@ -87,7 +87,10 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.rest.attach(front, front)
-	a.worker = importer.New(importer.Params{Queue: a.store, Log: a.params.Logger})
+	a.worker = importer.New(importer.Params{
+		Queue: a.store, Log: a.params.Logger,
+		BatchSize: importer.DefaultBatchSize, MaxAttempts: importer.DefaultMaxAttempts, RetryDelay: importer.DefaultRetryDelay,
+	})
 	return nil
 }
 

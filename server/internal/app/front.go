@@ -50,7 +50,7 @@ func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *
 
 // newGateway puts the HTTP side before the services, in the same process.
 func (a *App) newGateway(ctx context.Context, authenticator *interceptor.Authenticator) (*gateway.Gateway, error) {
-	backend := transcode.New(transcode.Params{Responder: a.rest.responder})
+	backend := transcode.New(transcode.Params{Responder: a.rest.responder, Forward: nil})
 	mux := runtime.NewServeMux(backend.Options()...)
 	if err := registerHandlers(ctx, mux, backend.Conn(a.inProcess(authenticator))); err != nil {
 		return nil, err
@@ -78,6 +78,8 @@ func (a *App) inProcess(authenticator *interceptor.Authenticator) *inprocess.Con
 	conn := inprocess.New(inprocess.Params{
 		UnaryInterceptors:  []grpc.UnaryServerInterceptor{interceptor.ErrorsUnary(log), authenticate.Unary(), a.services.validator.Unary()},
 		StreamInterceptors: []grpc.StreamServerInterceptor{interceptor.ErrorsStream(log), authenticate.Stream(), a.services.validator.Stream()},
+		MaxRequestBytes:    inprocess.DefaultMaxBytes,
+		MaxResponseBytes:   inprocess.DefaultMaxBytes,
 	})
 	a.services.register(conn)
 	return conn

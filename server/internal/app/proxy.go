@@ -208,7 +208,7 @@ func (p *Proxy) reflect(ctx context.Context, b *backend) (*dynamic.Schema, error
 	} else {
 		services = without(services, b.except)
 	}
-	return dynamic.NewSchema(dynamic.SchemaParams{Set: set, Services: services, Config: p.rules})
+	return dynamic.NewSchema(dynamic.SchemaParams{Set: set, Services: services, Except: nil, Config: p.rules})
 }
 
 func without(names, except []string) []string {
@@ -239,6 +239,7 @@ func (p *Proxy) replace() error {
 	}
 	served, err := dynamic.New(dynamic.Params{
 		Responder:  p.rest.responder,
+		Forward:    nil,
 		Deadline:   p.params.Config.Deadline,
 		Silence:    p.params.Config.BodyTimeout,
 		MaxMessage: p.most,

@@ -121,6 +121,9 @@ func (r *rest) params(ready func(context.Context) error) (gateway.Params, error)
 		Proxies:     proxies,
 		CrossOrigin: middleware.CrossOrigin{Origins: r.config.CORSOrigins, MaxAge: preflightAge},
 		Shedder:     r.shedder,
+
+		// What stands behind the gateway is filled in by whoever knows it.
+		Contract: nil, Backend: nil, Identify: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
 	}, nil
 }
 

@@ -36,7 +36,10 @@ func (a *App) openStore(ctx context.Context) error {
 			return err
 		}
 	}
-	store, err := sqlite.Open(ctx, sqlite.Params{Path: filepath.Join(folder, "statusway.db"), Now: a.params.Now})
+	store, err := sqlite.Open(ctx, sqlite.Params{
+		Path: filepath.Join(folder, "statusway.db"), Now: a.params.Now, Readers: sqlite.DefaultReaders,
+		BusyTimeout: sqlite.DefaultBusyTimeout, ImportTimeout: sqlite.DefaultImportTimeout, ImportPoll: sqlite.DefaultImportPoll,
+	})
 	if err != nil {
 		return fmt.Errorf("opening the store: %w", err)
 	}
