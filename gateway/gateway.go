@@ -131,7 +131,7 @@ func (p Params) options(w http.ResponseWriter, r *http.Request) error {
 // ServeHTTP answers a request. Whatever fails on the way is answered here.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own(r.Context())
-	r, ex := exchange.Begin(r)
+	r, ex := exchange.Begin(w, r)
 	defer g.log(r, ex) // also where a panic goes on to net/http
 	if err := g.handler(w, r); err != nil {
 		g.responder.Error(w, r, err)
@@ -141,6 +141,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // log writes the request's one line. It names the route and not the path, which may
 // hold what is nobody's business.
 func (g *Gateway) log(r *http.Request, ex *exchange.Exchange) {
+	if !g.logger.Enabled(r.Context(), slog.LevelInfo) {
+		return
+	}
 	route, method := "", ""
 	if ex.Binding != nil {
 		route, method = ex.Binding.Template.String(), ex.Binding.Method.FullName

@@ -33,11 +33,12 @@ type Method struct {
 
 	// Success are the statuses that it may answer with, the default first.
 	Success []int32
-	// Location is the template of Location over the response's fields; nil if none.
-	Location *route.Template
+	// Location makes Location of the response's fields; nil if there is none.
+	Location *Location
 	// ETag and LastModified are the response's fields that hold the validators;
 	// nil if none.
-	ETag, LastModified FieldPath
+	ETag         FieldPath
+	LastModified *TimePath
 	// CacheControl is that of a success; never empty.
 	CacheControl string
 	// MaxBody is the longest request body in bytes; 0 means the server's limit.
@@ -63,11 +64,25 @@ type Binding struct {
 	Verb string
 	// Template is of the path.
 	Template *route.Template
+	// Variables are the request's fields that its variables fill, in their order.
+	Variables []FieldPath
 	// Body is the request's field that the body fills; "*" means the whole request,
 	// empty means that there is no body.
 	Body string
 	// ResponseBody is the response's field that is the answer; nil means all of it.
 	ResponseBody protoreflect.FieldDescriptor
+}
+
+// Location is a template over a response's fields.
+type Location struct {
+	*route.Template
+
+	fields map[string]FieldPath
+}
+
+// Of is the URL of what a response describes. An error is a [*route.ExpandError].
+func (l *Location) Of(response proto.Message) (string, error) {
+	return l.Expand(func(name string) (string, bool) { return l.fields[name].Text(response) })
 }
 
 // Retired is a path prefix that is gone, and what replaces it.

@@ -2,10 +2,12 @@ package contract
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -59,23 +61,38 @@ func (p FieldPath) String() string {
 	return strings.Join(names, ".")
 }
 
+// finder is a message that may know a field's value without being decoded, as
+// jsoncodec.Wire does.
+type finder interface {
+	Find(path []protoreflect.FieldDescriptor) (value protoreflect.Value, set, known bool)
+}
+
 // Get returns the field's value in message. It is false where a message on the way
 // is not set.
-func (p FieldPath) Get(message protoreflect.Message) (protoreflect.Value, bool) {
+func (p FieldPath) Get(message proto.Message) (protoreflect.Value, bool) {
+	if wire, ok := message.(finder); ok {
+		if value, set, known := wire.Find(p); known {
+			return value, set
+		}
+	}
+	inner := message.ProtoReflect()
 	for _, field := range p[:len(p)-1] {
-		if !message.Has(field) {
+		if !inner.Has(field) {
 			return protoreflect.Value{}, false
 		}
-		message = message.Get(field).Message()
+		inner = inner.Get(field).Message()
 	}
-	return message.Get(p.leaf()), true
+	return inner.Get(p.leaf()), true
 }
 
 // Text returns the field's value as text, as a path or a header holds it. It is
 // false where there is none, or none that has a text.
-func (p FieldPath) Text(message protoreflect.Message) (string, bool) {
+func (p FieldPath) Text(message proto.Message) (string, bool) {
+	if !p.hasText() {
+		return "", false
+	}
 	value, ok := p.Get(message)
-	if !ok || !p.hasText() {
+	if !ok {
 		return "", false
 	}
 	switch p.leaf().Kind() {
@@ -91,22 +108,28 @@ func (p FieldPath) Text(message protoreflect.Message) (string, bool) {
 	}
 }
 
-// Time returns the value of a google.protobuf.Timestamp field. It is false where
-// it is not set, or is outside the years 1 to 9999. It reads by number and not by Go type, so it serves dynamic
-// messages as well.
-func (p FieldPath) Time(message protoreflect.Message) (time.Time, bool) {
-	for _, field := range p {
-		if !message.Has(field) {
-			return time.Time{}, false
-		}
-		message = message.Get(field).Message()
-	}
-	fields := message.Descriptor().Fields()
-	seconds, nanos := message.Get(fields.ByNumber(1)).Int(), message.Get(fields.ByNumber(2)).Int()
-	// The range that google/protobuf/timestamp.proto allows, and that an HTTP-date can say.
-	const first, last = -62135596800, 253402300799
-	if seconds < first || seconds > last {
+// TimePath leads to a google.protobuf.Timestamp, by its two fields.
+type TimePath struct{ seconds, nanos FieldPath }
+
+// timePath is that of a field which is one.
+func (p FieldPath) timePath() *TimePath {
+	fields := p.leaf().Message().Fields()
+	return &TimePath{seconds: slices.Concat(p, FieldPath{fields.ByNumber(1)}), nanos: slices.Concat(p, FieldPath{fields.ByNumber(2)})}
+}
+
+// Time returns the value of the Timestamp. It is false where it is not set, or is
+// outside the years 1 to 9999. It reads by number and not by Go type, so it serves
+// dynamic messages as well.
+func (p *TimePath) Time(message proto.Message) (time.Time, bool) {
+	seconds, ok := p.seconds.Get(message)
+	if !ok {
 		return time.Time{}, false
 	}
-	return time.Unix(seconds, nanos).UTC(), true
+	nanos, _ := p.nanos.Get(message)
+	// The range that google/protobuf/timestamp.proto allows, and that an HTTP-date can say.
+	const first, last = -62135596800, 253402300799
+	if seconds.Int() < first || seconds.Int() > last {
+		return time.Time{}, false
+	}
+	return time.Unix(seconds.Int(), nanos.Int()).UTC(), true
 }

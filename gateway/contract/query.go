@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/statusway/statusway/gateway/route"
 )
 
 // ValueError is a query parameter or a path variable that cannot be used.
@@ -65,17 +67,16 @@ func (b *Binding) checkParameter(name string, values []string) *ValueError {
 	return nil
 }
 
-// CheckVariable refuses the value of a path variable that its field cannot hold.
-func (b *Binding) CheckVariable(field, value string) *ValueError {
-	if err := checkText(field, value); err != nil {
-		return err
-	}
-	path, err := ParseFieldPath(b.Method.Descriptor.Input(), field)
-	if err != nil {
-		return nil //nolint:nilerr // The template was checked at start.
-	}
-	if detail := misfit(path.leaf(), value); detail != "" {
-		return &ValueError{Parameter: field, Reason: "INVALID_VALUE", Detail: detail}
+// CheckVariables refuses values of the path's variables that their fields cannot hold.
+// The values are in the order of the template.
+func (b *Binding) CheckVariables(values []route.Param) *ValueError {
+	for i, one := range values {
+		if err := checkText(one.Field, one.Value); err != nil {
+			return err
+		}
+		if detail := misfit(b.Variables[i].leaf(), one.Value); detail != "" {
+			return &ValueError{Parameter: one.Field, Reason: "INVALID_VALUE", Detail: detail}
+		}
 	}
 	return nil
 }

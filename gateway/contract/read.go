@@ -108,11 +108,13 @@ func (r *reader) binding(method *Method, rule *annotations.HttpRule) *Binding {
 	binding := &Binding{Method: method, Verb: verb, Template: template, Body: rule.GetBody()}
 	input, output := method.Descriptor.Input(), method.Descriptor.Output()
 	for _, name := range template.Fields() {
-		if field, err := ParseFieldPath(input, name); err != nil {
+		field, err := ParseFieldPath(input, name)
+		if err != nil {
 			r.failf(method.Descriptor, "%s: %v", path, err)
 		} else if field.leaf().IsList() || field.leaf().IsMap() {
 			r.failf(method.Descriptor, "%s: %s has many values, and a path holds one", path, name)
 		}
+		binding.Variables = append(binding.Variables, field)
 	}
 	if binding.Body != "" && binding.Body != "*" && input.Fields().ByName(protoreflect.Name(binding.Body)) == nil {
 		r.failf(method.Descriptor, "body: %s has no field %q", input.FullName(), binding.Body)
@@ -182,14 +184,17 @@ func (r *reader) location(method *Method, text string) {
 		r.failf(method.Descriptor, "location: %v", err)
 		return
 	}
+	location := &Location{Template: template, fields: map[string]FieldPath{}}
 	for _, name := range template.Fields() {
-		if field, err := ParseFieldPath(method.Descriptor.Output(), name); err != nil {
+		field, err := ParseFieldPath(method.Descriptor.Output(), name)
+		if err != nil {
 			r.failf(method.Descriptor, "location: %v", err)
 		} else if !field.hasText() {
 			r.failf(method.Descriptor, "location: %s has no text that could stand in a URL", name)
 		}
+		location.fields[name] = field
 	}
-	method.Location = template
+	method.Location = location
 }
 
 func (m *Method) hasVerb(verb string) bool {
@@ -208,13 +213,14 @@ func (r *reader) validators(method *Method, declared *statuswayv1.MethodSemantic
 		method.ETag = field
 	}
 	if name := declared.GetLastModifiedField(); name != "" {
-		field, err := ParseFieldPath(output, name)
-		if err != nil {
+		switch field, err := ParseFieldPath(output, name); {
+		case err != nil:
 			r.failf(method.Descriptor, "last_modified_field: %v", err)
-		} else if !field.isTimestamp() {
+		case !field.isTimestamp():
 			r.failf(method.Descriptor, "last_modified_field: %s is no google.protobuf.Timestamp", name)
+		default:
+			method.LastModified = field.timePath()
 		}
-		method.LastModified = field
 	}
 	method.CacheControl = declared.GetCacheControl()
 	switch {

@@ -3,6 +3,7 @@ package contract_test
 import (
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/route"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
@@ -88,7 +90,7 @@ func TestCheckQuery(t *testing.T) {
 	}
 }
 
-func TestCheckVariable(t *testing.T) {
+func TestCheckVariables(t *testing.T) {
 	t.Parallel()
 	binding := mustRead(t, method(`get: "/x/{id}/{size}/{inner.kind}"`, "")).Methods[0].Bindings[0]
 	for _, test := range []struct{ field, value, want string }{
@@ -101,9 +103,14 @@ func TestCheckVariable(t *testing.T) {
 		{"inner.kind", "KIND_NONE", ""},
 		{"inner.kind", "0", ""},
 		{"inner.kind", "NONE", "INVALID_VALUE"},
-		{"nope", "x", ""}, // no template of a contract has it
 	} {
-		got := binding.CheckVariable(test.field, test.value)
+		values := []route.Param{{Field: "id", Value: "a"}, {Field: "size", Value: "1"}, {Field: "inner.kind", Value: "0"}}
+		for i := range values {
+			if values[i].Field == test.field {
+				values[i].Value = test.value
+			}
+		}
+		got := binding.CheckVariables(values)
 		if (got == nil) != (test.want == "") || got != nil && (got.Reason != test.want || got.Parameter != test.field) {
 			t.Errorf("%s=%q: %+v, want %q", test.field, test.value, got, test.want)
 		}
@@ -185,7 +192,7 @@ func TestText(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, ok := path.Text(m); got != test.want || ok != test.ok || path.String() != test.path {
+		if got, ok := path.Text(m.Interface()); got != test.want || ok != test.ok || path.String() != test.path {
 			t.Errorf("%s of {%s}: %q, %t; want %q, %t", path, test.text, got, ok, test.want, test.ok)
 		}
 	}
@@ -193,6 +200,11 @@ func TestText(t *testing.T) {
 
 func TestTime(t *testing.T) {
 	t.Parallel()
+	declared, err := contract.Read(entityv1.File_entity_v1_entity_service_proto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	updated := declared.Methods[slices.IndexFunc(declared.Methods, func(m *contract.Method) bool { return m.Descriptor.Name() == "GetEntity" })].LastModified
 	last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	for name, test := range map[string]struct {
 		stamp *timestamppb.Timestamp
@@ -217,12 +229,8 @@ func TestTime(t *testing.T) {
 		if err := proto.Unmarshal(wire, dynamic); err != nil {
 			t.Fatal(err)
 		}
-		path, err := contract.ParseFieldPath(generated.ProtoReflect().Descriptor(), "update_time")
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, m := range []protoreflect.Message{generated.ProtoReflect(), dynamic} {
-			if got, ok := path.Time(m); !got.Equal(test.want) || ok != test.ok {
+			if got, ok := updated.Time(m.Interface()); !got.Equal(test.want) || ok != test.ok {
 				t.Errorf("%s of %T: %v, %t; want %v, %t", name, m.Interface(), got, ok, test.want, test.ok)
 			}
 		}

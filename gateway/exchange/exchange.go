@@ -55,7 +55,8 @@ type Exchange struct {
 	// honour.
 	Prefer rfc9110.Preferences
 
-	// Fields are sent with every answer, whatever it becomes.
+	// Fields are sent with every answer, whatever it becomes: they are its header, to
+	// which the responder adds what belongs to the answer that it has come to.
 	Fields http.Header
 
 	// Keep is called with a success just before it is sent; nil if nobody keeps it.
@@ -68,6 +69,8 @@ type Exchange struct {
 	Failure error
 
 	tooLarge atomic.Bool
+	// first are the values of the first fields, in one place for all of them.
+	first [4]string
 }
 
 // Sent is an answer, but for [Exchange].Fields, which belong to a request.

@@ -21,10 +21,8 @@ import (
 // CheckTarget refuses path variables and query parameters that cannot be used.
 func CheckTarget(req *http.Request) error {
 	ex := exchange.From(req.Context())
-	for _, param := range ex.Params {
-		if err := ex.Binding.CheckVariable(param.Field, param.Value); err != nil {
-			return BadValue(err)
-		}
+	if err := ex.Binding.CheckVariables(ex.Params); err != nil {
+		return BadValue(err)
 	}
 	if err := ex.Binding.CheckQuery(req.URL.RawQuery); err != nil {
 		return BadValue(err)

@@ -35,7 +35,7 @@ func TestPreferWaitIsTheGateways(t *testing.T) {
 			for _, rules := range []*forward.Rules{
 				forward.New(forward.Params{}), forward.New(forward.Params{RequestHeaders: []string{"Prefer-Wait"}}),
 			} {
-				request, ex := exchange.Begin(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
+				request, ex := exchange.Begin(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
 				request.Header.Set("Prefer-Wait", "999")
 				ex.Prefer = test.prefer
 				if diff := cmp.Diff(test.want, rules.Metadata(request)["prefer-wait"]); diff != "" {

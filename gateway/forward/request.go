@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,16 +19,18 @@ import (
 // not among it.
 func (r *Rules) Metadata(req *http.Request) metadata.MD {
 	ex := exchange.From(req.Context())
-	md := make(metadata.MD, len(r.inbound)+3)
+	md := make(metadata.MD, len(r.inbound))
 	for name, key := range r.inbound {
-		add(md, key, req.Header[name])
+		if lines := req.Header[name]; len(lines) > 0 {
+			add(md, key, lines)
+		}
 	}
 	// Set, not added: the keys are the gateway's.
-	delete(md, "x-forwarded-for")
-	delete(md, "x-forwarded-host")
-	md["x-request-id"] = []string{ex.RequestID}
-	add(md, "x-forwarded-for", []string{ex.Client})
-	add(md, "x-forwarded-host", []string{req.Host})
+	own := [...]string{ex.RequestID, ex.Client, req.Host}
+	for i, key := range [...]string{"x-request-id", "x-forwarded-for", "x-forwarded-host"} {
+		delete(md, key)
+		add(md, key, own[i:i+1:i+1])
+	}
 	delete(md, "prefer-wait")
 	if ex.Prefer.Waits || ex.Prefer.RespondAsync {
 		md["prefer-wait"] = []string{strconv.FormatInt(int64(ex.Prefer.Wait/time.Second), 10)}
@@ -61,14 +64,21 @@ func tags(lines []string) []string {
 }
 
 // add adds the values that metadata can hold: printable ASCII (gRPC's
-// PROTOCOL-HTTP2, ASCII-Value). One that is not would fail the whole call.
+// PROTOCOL-HTTP2, ASCII-Value). One that is not would fail the whole call. Where all of
+// them can, they are shared.
 func add(md metadata.MD, key string, values []string) {
+	if _, there := md[key]; !there && len(values) > 0 && !slices.ContainsFunc(values, unfit) {
+		md[key] = slices.Clip(values)
+		return
+	}
 	for _, value := range values {
-		if value != "" && isPrintable(value) {
+		if !unfit(value) {
 			md[key] = append(md[key], value)
 		}
 	}
 }
+
+func unfit(value string) bool { return value == "" || !isPrintable(value) }
 
 func isPrintable(value string) bool {
 	for i := range len(value) {

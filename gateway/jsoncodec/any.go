@@ -1,14 +1,14 @@
 package jsoncodec
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/statusway/statusway/gateway/jsoncodec/plan"
 )
 
 // MarshalAny returns the JSON of an error detail with nothing lost: {"@type": …, fields…} where the type is linked in
@@ -20,36 +20,27 @@ import (
 // [Unmarshal] reads both forms back: the first to an equal message, the second to the same bytes. Two things do not
 // come back: an invalid type URL, and the second form of a type that has a value of its own, such as Duration or
 // StringValue, because there it looks like the first.
-func MarshalAny(a *anypb.Any) []byte { return linked.MarshalAny(a) }
+func MarshalAny(a *anypb.Any) []byte { return linked.AppendAny(nil, a) }
 
-// MarshalAny is the function of that name.
-func (c Codec) MarshalAny(a *anypb.Any) []byte {
-	if !c.faithful(a.GetTypeUrl(), a.GetValue()) {
-		return appendOpaque(a)
+// AppendAny is [MarshalAny] to the end of dst.
+func (c Codec) AppendAny(dst []byte, a *anypb.Any) []byte {
+	if out, ok := c.plans.AppendAny(dst, a.GetTypeUrl(), a.GetValue(), plan.Lossless); ok {
+		return out
 	}
-	text, err := c.Append(nil, a)
-	if err != nil || validate(text) != nil {
-		return appendOpaque(a)
+	if !c.faithful(a.GetTypeUrl(), a.GetValue()) {
+		return appendOpaque(dst, a)
+	}
+	text, err := c.Append(dst, a)
+	if err != nil || validate(text[len(dst):]) != nil {
+		return appendOpaque(dst, a)
 	}
 	return text
 }
 
-func appendOpaque(a *anypb.Any) []byte {
-	out := append([]byte(`{"@type":`), quote(a.GetTypeUrl())...)
-	out = append(out, `,"value":"`...)
-	out = base64.StdEncoding.AppendEncode(out, a.GetValue())
-	return append(out, `"}`...)
-}
-
-// quote returns s as a JSON string, with & and < as protojson writes them: as they are.
-func quote(s string) []byte {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(s); err != nil {
-		return []byte(`""`) // cannot be: a string always encodes, and a Buffer takes all
-	}
-	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+func appendOpaque(dst []byte, a *anypb.Any) []byte {
+	dst = AppendString(append(dst, `{"@type":`...), a.GetTypeUrl())
+	dst = base64.StdEncoding.AppendEncode(append(dst, `,"value":"`...), a.GetValue())
+	return append(dst, `"}`...)
 }
 
 // faithful reports whether JSON would show all that the bytes of an Any hold.

@@ -125,8 +125,8 @@ func TestMarshalAny(t *testing.T) {
 		{"no slash", &anypb.Any{TypeUrl: "acme.v1.Reason"}, "", true},
 		{"no slash, linked", &anypb.Any{TypeUrl: "google.rpc.RetryInfo"}, `{"@type":"google.rpc.RetryInfo"}`, true},
 		{"no type URL", &anypb.Any{Value: []byte{1}}, `{"@type":"","value":"AQ=="}`, true},
-		{"type URL that is not UTF-8", &anypb.Any{TypeUrl: "\xff\"/a.B"}, `{"@type":"\ufffd\"/a.B","value":""}`, true},
-		{"linked, type URL that is not UTF-8", &anypb.Any{TypeUrl: "\xff/google.rpc.RetryInfo"}, `{"@type":"\ufffd/google.rpc.RetryInfo","value":""}`, true},
+		{"type URL that is not UTF-8", &anypb.Any{TypeUrl: "\xff\"/a.B"}, "{\"@type\":\"\ufffd\\\"/a.B\",\"value\":\"\"}", true},
+		{"linked, type URL that is not UTF-8", &anypb.Any{TypeUrl: "\xff/google.rpc.RetryInfo"}, "{\"@type\":\"\ufffd/google.rpc.RetryInfo\",\"value\":\"\"}", true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

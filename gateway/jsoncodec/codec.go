@@ -2,6 +2,8 @@ package jsoncodec
 
 import (
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/statusway/statusway/gateway/jsoncodec/plan"
 )
 
 // Types finds the types that an Any and the extensions of proto2 name.
@@ -16,6 +18,7 @@ type Codec struct {
 	types Types
 	// encoding is types as protojson's encoder asks for them, made once.
 	encoding Types
+	plans    *plan.Set
 }
 
 // New returns the mapping that looks up types in types; nil means those that are linked in.
@@ -23,7 +26,7 @@ func New(types Types) Codec {
 	if types == nil {
 		types = protoregistry.GlobalTypes
 	}
-	return Codec{types: types, encoding: outbound{types}}
+	return Codec{types: types, encoding: outbound{types}, plans: plan.NewSet(types)}
 }
 
 // linked is the mapping of the package's functions.

@@ -19,12 +19,35 @@ func Unmarshal(data []byte, m proto.Message) error { return linked.Unmarshal(dat
 
 // Unmarshal is the function of that name.
 func (c Codec) Unmarshal(data []byte, m proto.Message) error {
+	if c.unmarshalFast(data, m) {
+		return nil
+	}
 	return c.read(data, reading{
 		decode: func(types inbound) error {
 			return protojson.UnmarshalOptions{Resolver: types}.Unmarshal(data, m)
 		},
 		diagnose: func(w *walker) *Error { return w.message(m.ProtoReflect().Descriptor()) },
 	})
+}
+
+// unmarshalFast reads what a plan takes, by way of the wire form.
+func (c Codec) unmarshalFast(data []byte, m proto.Message) bool {
+	buffer, ok := scratch.Get().(*[]byte)
+	if !ok {
+		buffer = new([]byte)
+	}
+	defer scratch.Put(buffer)
+	wire, ok := c.plans.ParseWire((*buffer)[:0], m.ProtoReflect().Descriptor(), data)
+	if cap(wire) <= maxScratch {
+		*buffer = wire
+	}
+	return ok && proto.UnmarshalOptions{Resolver: c.types}.Unmarshal(wire, m) == nil
+}
+
+// AppendWire appends the wire form of the message that data is the JSON of, where that is as most clients write it. False
+// says nothing of data but that [Codec.Unmarshal] has to look at it.
+func (c Codec) AppendWire(dst []byte, of protoreflect.MessageDescriptor, data []byte) ([]byte, bool) {
+	return c.plans.ParseWire(dst, of, data)
 }
 
 // UnmarshalField reads exactly one JSON value into the field fd of m, as google.api.http's body asks, and leaves the
@@ -41,7 +64,7 @@ func (c Codec) UnmarshalField(data []byte, m protoreflect.Message, fd protorefle
 	walk := func(w *walker) *Error { return w.field(fd) }
 	err := c.read(data, reading{
 		decode: func(types inbound) error {
-			object := slices.Concat([]byte("{"), quote(fd.JSONName()), []byte(":"), data, []byte("}"))
+			object := slices.Concat(AppendString([]byte("{"), fd.JSONName()), []byte(":"), data, []byte("}"))
 			// Required fields beside fd are not there, and must not be missed.
 			partial := m.Descriptor().RequiredNumbers().Len() > 0
 			err := protojson.UnmarshalOptions{Resolver: types, AllowPartial: partial}.Unmarshal(object, holder.Interface())

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/statusway/statusway/gateway/jsoncodec/plan"
 )
 
 // Marshal returns m as ProtoJSON: lowerCamelCase names, no white space, members in the order of their declaration,
@@ -48,7 +50,19 @@ func Append(dst []byte, m proto.Message) ([]byte, error) { return linked.Append(
 
 // Append is the function of that name.
 func (c Codec) Append(dst []byte, m proto.Message) ([]byte, error) {
-	// This is the only call of protojson's encoder.
+	if wire, ok := m.(*Wire); ok {
+		return wire.append(dst)
+	}
+	if m != nil {
+		if out, ok := c.plans.AppendMessage(dst, m); ok {
+			return out, nil
+		}
+	}
+	return c.appendSlowly(dst, m)
+}
+
+// appendSlowly writes whatever has a JSON form. It has the only call of protojson's encoder.
+func (c Codec) appendSlowly(dst []byte, m proto.Message) ([]byte, error) {
 	out, err := protojson.MarshalOptions{EmitDefaultValues: true, Resolver: c.encoding}.MarshalAppend(dst, m)
 	if err != nil {
 		return dst, fmt.Errorf("protobuf to JSON: %w", err)
@@ -122,4 +136,14 @@ func compact(text []byte) int {
 		i = end
 	}
 	return length
+}
+
+// AppendString appends a string as JSON. What is not UTF-8 becomes U+FFFD, octet by octet.
+func AppendString(dst []byte, s string) []byte {
+	if out, ok := plan.AppendString(dst, s); ok {
+		return out
+	}
+	// A range over a string gives U+FFFD for each such octet.
+	out, _ := plan.AppendString(dst, string([]rune(s)))
+	return out
 }

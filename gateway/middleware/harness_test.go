@@ -79,7 +79,7 @@ func ask(tb testing.TB, method, target, body string, fields ...string) (*http.Re
 	for i := 0; i < len(fields); i += 2 {
 		request.Header.Add(fields[i], fields[i+1])
 	}
-	return exchange.Begin(request)
+	return exchange.Begin(httptest.NewRecorder(), request)
 }
 
 // run sends a request through one rule alone. It says whether the rule let it pass.

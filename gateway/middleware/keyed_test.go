@@ -158,12 +158,12 @@ func (k *keyed) attempt(t *testing.T, body string, edit ...func(*http.Request)) 
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/entities", strings.NewReader(body))
 	request.Header.Set("Idempotency-Key", keyOne)
 	request.Header.Set("Content-Type", "application/json")
-	request, ex := exchange.Begin(request)
+	recorder := httptest.NewRecorder()
+	request, ex := exchange.Begin(recorder, request)
 	ex.Binding, ex.Caller = k.binding, "user:editor"
 	for _, one := range edit {
 		one(request)
 	}
-	recorder := httptest.NewRecorder()
 	if err := k.handler(recorder, request); err != nil {
 		k.responder.Error(recorder, request, err)
 	}

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/dunglas/httpsfv"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -85,33 +84,43 @@ func Limit(limiter Limiter, logger *slog.Logger) Middleware {
 // Fields sets the header fields that tell a caller its allowance: RateLimit-Policy
 // and RateLimit for every limit (draft-ietf-httpapi-ratelimit-headers-10), and
 // X-Rate-Limit-Limit, -Remaining and -Reset for the one that is nearest its end.
-// Reset is in seconds from now, rounded up.
+// Reset is in seconds from now, rounded up. A policy's name stands in them as it is:
+// it has no quote and no backslash.
 func (a Allowance) Fields(header http.Header) {
 	if len(a) == 0 {
 		return
 	}
-	var policies, states httpsfv.List
+	var policies, states []byte
 	for _, quota := range a {
-		policy := httpsfv.NewItem(quota.Policy)
-		policy.Params.Add("q", int64(quota.Limit))
-		policy.Params.Add("w", max(1, rfc9110.DelaySeconds(quota.Window)))
-		policies = append(policies, policy)
-		state := httpsfv.NewItem(quota.Policy)
-		state.Params.Add("r", int64(quota.Remaining))
-		state.Params.Add("t", rfc9110.DelaySeconds(quota.Reset))
-		states = append(states, state)
-	}
-	// A policy's name is checked when it is configured, so neither can fail.
-	if text, err := httpsfv.Marshal(policies); err == nil {
-		header["Ratelimit-Policy"] = []string{text}
-	}
-	if text, err := httpsfv.Marshal(states); err == nil {
-		header["Ratelimit"] = []string{text}
+		policies = appendItem(policies, quota.Policy)
+		policies = appendParam(policies, 'q', int64(quota.Limit))
+		policies = appendParam(policies, 'w', max(1, rfc9110.DelaySeconds(quota.Window)))
+		states = appendItem(states, quota.Policy)
+		states = appendParam(states, 'r', int64(quota.Remaining))
+		states = appendParam(states, 't', rfc9110.DelaySeconds(quota.Reset))
 	}
 	nearest := a.nearest()
-	header["X-Rate-Limit-Limit"] = []string{strconv.Itoa(nearest.Limit)}
-	header["X-Rate-Limit-Remaining"] = []string{strconv.Itoa(nearest.Remaining)}
-	header["X-Rate-Limit-Reset"] = []string{strconv.FormatInt(rfc9110.DelaySeconds(nearest.Reset), 10)}
+	// One array for all: this is on the way of every request.
+	values := [...]string{
+		string(policies), string(states),
+		strconv.Itoa(nearest.Limit), strconv.Itoa(nearest.Remaining), strconv.FormatInt(rfc9110.DelaySeconds(nearest.Reset), 10),
+	}
+	for i, name := range [...]string{"Ratelimit-Policy", "Ratelimit", "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset"} {
+		header[name] = values[i : i+1 : i+1]
+	}
+}
+
+// appendItem begins a member of a List of Structured Fields, a String (RFC 9651 §3.1).
+func appendItem(list []byte, name string) []byte {
+	if len(list) > 0 {
+		list = append(list, ", "...)
+	}
+	return append(append(append(list, '"'), name...), '"')
+}
+
+// appendParam adds a parameter that is an Integer (RFC 9651 §3.1.2).
+func appendParam(list []byte, name byte, value int64) []byte {
+	return strconv.AppendInt(append(list, ';', name, '='), value, 10)
 }
 
 // nearest is the quota that ends first: one that is exceeded, and of those the one
@@ -135,6 +144,9 @@ func boolRank(first bool) int {
 // Failure is what a caller gets that went over a limit; nil if it did not. Waiting
 // for its Retry-After is enough for every limit.
 func (a Allowance) Failure() *respond.Failure {
+	if !slices.ContainsFunc(a, func(one Quota) bool { return one.Exceeded }) {
+		return nil
+	}
 	quota := &errdetails.QuotaFailure{}
 	var wait time.Duration
 	for _, one := range a {
@@ -148,9 +160,6 @@ func (a Allowance) Failure() *respond.Failure {
 			QuotaId:     one.Policy,
 			QuotaValue:  int64(one.Limit),
 		})
-	}
-	if len(quota.GetViolations()) == 0 {
-		return nil
 	}
 	first := quota.GetViolations()[0]
 	return respond.Fail(codes.ResourceExhausted, mapping.ReasonRateLimited, "the allowance for the period is used up: "+first.GetDescription()).

@@ -122,8 +122,11 @@ func unsupported(binding *contract.Binding, message string) error {
 }
 
 func acceptable(ex *exchange.Exchange) error {
+	if ex.Accept == nil || takesJSON(ex.Accept) && !ex.Binding.Method.Descriptor.IsStreamingServer() {
+		return nil
+	}
 	offers := offers(ex.Binding.Method)
-	if len(offers) == 0 || ex.Accept == nil {
+	if len(offers) == 0 {
 		return nil
 	}
 	if _, ok := rfc9110.Negotiate(ex.Accept, offers); ok && !refusesJSON(ex.Accept, offers) {
@@ -131,6 +134,16 @@ func acceptable(ex *exchange.Exchange) error {
 	}
 	all := strings.Join(offers, ", ")
 	return respond.Fail(codes.InvalidArgument, mapping.ReasonNotAcceptable, "the request accepts none of "+all).About("offers", all)
+}
+
+// takesJSON says whether Accept is what nearly every client of JSON sends: that alone, or
+// anything. Nothing then needs to be weighed.
+func takesJSON(accept []rfc9110.MediaRange) bool {
+	if len(accept) != 1 || accept[0].Q == 0 || len(accept[0].Params) > 0 {
+		return false
+	}
+	is := accept[0].MediaType
+	return is.Type == "*" || is.Type == "application" && is.Subtype == "json"
 }
 
 // refusesJSON says whether a range names the JSON of a success and none accepts it. A

@@ -41,7 +41,7 @@ func TestPreferByMethod(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			request, ex := exchange.Begin(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
+			request, ex := exchange.Begin(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
 			request.Header["Prefer"] = test.prefer
 			if test.method != "" {
 				ex.Binding = methodNamed(t, test.method)
@@ -67,7 +67,7 @@ func TestPreferByMethod(t *testing.T) {
 // The fields that a later rule adds to Vary leave those of an earlier one.
 func TestVaryGathers(t *testing.T) {
 	t.Parallel()
-	request, ex := exchange.Begin(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
+	request, ex := exchange.Begin(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
 	ex.Binding = methodNamed(t, "CreateEntity")
 	handler := func(http.ResponseWriter, *http.Request) error { return nil }
 	for _, rule := range []middleware.Middleware{
@@ -97,7 +97,7 @@ func TestOverloadDoesNotMeasureAWait(t *testing.T) {
 	for _, prefer := range []rfc9110.Preferences{
 		{}, {RespondAsync: true}, {Waits: true}, {Waits: true, Wait: time.Second}, {RespondAsync: true, Waits: true, Wait: time.Second},
 	} {
-		request, ex := exchange.Begin(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
+		request, ex := exchange.Begin(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
 		ex.Binding, ex.Prefer = methodNamed(t, "ImportEntities"), prefer
 		err := middleware.Overload(shedder, nil)(func(http.ResponseWriter, *http.Request) error { return nil })(httptest.NewRecorder(), request)
 		if err != nil {

@@ -16,7 +16,8 @@ func pointer(path, bodyField string) string {
 	var out strings.Builder
 	for _, segment := range segments {
 		out.WriteByte('/')
-		out.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(segment))
+		// The order matters: "~1" must become "~01" (RFC 6901 §3).
+		out.WriteString(strings.ReplaceAll(strings.ReplaceAll(segment, "~", "~0"), "/", "~1"))
 	}
 	return out.String()
 }

@@ -2,22 +2,17 @@ package respond
 
 import (
 	"cmp"
-	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/rfc9110"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
 // Answer is a whole answer before it is written.
@@ -45,17 +40,16 @@ type decided struct {
 
 // Render builds the answer to a failure. It writes nothing and never fails.
 func (r *Responder) Render(failure *Failure, request Request) Answer {
+	return r.render(nil, failure, request)
+}
+
+// render appends the body to buffer.
+func (r *Responder) render(buffer []byte, failure *Failure, request Request) Answer {
 	d := r.decide(failure, request)
 	format := r.choose(request.Accept)
-	body, err := d.body(format.shape)
-	if err != nil {
-		// Nothing in the body can fail to encode; were it to, the status still stands.
-		r.logger.Error("an error's body could not be encoded", slog.String("requestId", request.RequestID), slog.Any("error", err))
-		body = []byte("{}")
-	}
 	header := r.errorHeader(d, failure)
-	header.Set("Content-Type", format.contentType)
-	return Answer{Decision: d.decision, Header: header, Body: body}
+	header["Content-Type"] = []string{format.contentType}
+	return Answer{Decision: d.decision, Header: header, Body: d.appendBody(buffer, format.shape)}
 }
 
 func (r *Responder) decide(failure *Failure, request Request) *decided {
@@ -197,80 +191,4 @@ func (d *decided) detail() string {
 		return d.message
 	}
 	return cmp.Or(d.parts.problem.GetDetail(), d.message)
-}
-
-func (d *decided) problemJSON() ([]byte, error) {
-	stated := d.parts.problem
-	body := problem{
-		Type:       cmp.Or(stated.GetType(), d.typeURI),
-		Title:      cmp.Or(stated.GetTitle(), d.decision.Row.GetTitle()),
-		Status:     d.decision.Status(),
-		Detail:     d.detail(),
-		Instance:   cmp.Or(stated.GetInstance(), d.request.Path),
-		Code:       mapping.CodeName(d.code),
-		Reason:     d.parts.info.GetReason(),
-		Domain:     d.parts.info.GetDomain(),
-		Metadata:   d.parts.info.GetMetadata(),
-		RetryAfter: d.retryAfter,
-		Violated:   violated(d.parts.quota),
-		RequestID:  d.request.RequestID,
-		TraceID:    d.request.TraceID,
-		Details:    d.detailsJSON(),
-	}
-	for _, one := range d.parts.request.GetFieldViolations() {
-		body.Errors = append(body.Errors, violation{
-			Pointer: pointer(one.GetField(), d.request.BodyField),
-			Detail:  one.GetDescription(),
-			Reason:  one.GetReason(),
-		})
-	}
-	text, err := marshal(body)
-	if err != nil || stated.GetExtensions() == nil {
-		return text, err
-	}
-	return extend(text, stated), nil
-}
-
-// violated are the names of the quotas that are exhausted.
-func violated(quota *errdetails.QuotaFailure) []string {
-	var names []string
-	for _, one := range quota.GetViolations() {
-		if one.GetQuotaId() != "" {
-			names = append(names, one.GetQuotaId())
-		}
-	}
-	return names
-}
-
-// extend adds the members that the backend stated, but for those that the problem
-// has already: what a member of this project means must not depend on the backend.
-// A value without a JSON form, such as NaN, is left out; it must not cost the rest.
-func extend(text []byte, stated *statuswayv1.Problem) []byte {
-	for _, name := range slices.Sorted(maps.Keys(stated.GetExtensions().GetFields())) {
-		if !isExtensionName(name) || slices.Contains(members(), name) {
-			continue
-		}
-		value, err := jsoncodec.Marshal(stated.GetExtensions().GetFields()[name])
-		if err != nil {
-			continue
-		}
-		text = append(text[:len(text)-1], `,"`+name+`":`...)
-		text = append(append(text, value...), '}')
-	}
-	return text
-}
-
-// members are those of [problem]. Each means something where it stands, also in a
-// problem that leaves it out.
-func members() []string {
-	return []string{
-		"type", "title", "status", "detail", "instance", "code", "reason", "domain",
-		"metadata", "errors", "retryAfter", "requestId", "traceId", "details",
-	}
-}
-
-// isExtensionName follows RFC 9457 §3.2, so that a name works in any format.
-func isExtensionName(name string) bool {
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	return len(name) >= 3 && strings.ContainsRune(letters, rune(name[0])) && strings.Trim(name, letters+"0123456789_") == ""
 }

@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 
@@ -19,7 +20,7 @@ func keep(ex *exchange.Exchange, answer Answer) {
 	if tags := header["Etag"]; len(tags) > 0 {
 		header["Etag"] = PlainTags(tags)
 	}
-	ex.Keep(exchange.Sent{Status: answer.Decision.Status(), Header: header, Body: answer.Body})
+	ex.Keep(exchange.Sent{Status: answer.Decision.Status(), Header: header, Body: bytes.Clone(answer.Body)})
 }
 
 // Replay answers as an earlier request was answered, by what [exchange.Exchange].Keep

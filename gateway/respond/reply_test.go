@@ -46,7 +46,7 @@ type answer struct {
 // answered is an answer and its body.
 func answered(tb testing.TB, request *http.Request, reply respond.Reply) (answer, string, error) {
 	tb.Helper()
-	recorder := httptest.NewRecorder()
+	recorder := recorderOf(request)
 	err := documented(tb).Reply(recorder, request, reply)
 	result := recorder.Result()
 	defer func() { _ = result.Body.Close() }()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -96,7 +97,10 @@ func (r *Responder) TypeURI(status int) string { return r.typeURI(status) }
 func (r *Responder) Error(w http.ResponseWriter, req *http.Request, err error) {
 	ex := exchange.From(req.Context())
 	failure := AsFailure(err)
-	answer := r.Render(failure, RequestOf(req))
+	buffer := buffers.get()
+	defer buffers.put(buffer)
+	answer := r.render(*buffer, failure, RequestOf(req))
+	*buffer = answer.Body
 	ex.Failure = err
 	r.logHidden(req, failure, answer)
 	r.send(w, req, answer)
@@ -133,7 +137,6 @@ func (r *Responder) send(w http.ResponseWriter, req *http.Request, answer Answer
 	status := answer.Decision.Status()
 	ex.Status, ex.Rule = status, answer.Decision.Rule.GetName()
 	header := w.Header()
-	merge(header, ex.Fields)
 	merge(header, answer.Header)
 	if !hasContent(status) {
 		header.Del("Content-Type")
@@ -155,13 +158,22 @@ func hasContent(status int) bool {
 }
 
 // merge adds fields to header, but for values that are not allowed on the wire: a
-// backend may put anything into its metadata.
+// backend may put anything into its metadata. The two then share their values.
 func merge(header, fields http.Header) {
 	for name, values := range fields {
+		if len(header[name]) == 0 && !slices.ContainsFunc(values, isUnclean) {
+			header[name] = slices.Clip(values)
+			continue
+		}
 		for _, value := range values {
 			if clean, ok := rfc9110.FieldValue(value); ok {
 				header[name] = append(header[name], clean)
 			}
 		}
 	}
+}
+
+func isUnclean(value string) bool {
+	clean, ok := rfc9110.FieldValue(value)
+	return !ok || clean != value
 }

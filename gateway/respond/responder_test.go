@@ -184,6 +184,13 @@ func bindingOf(tb testing.TB, declared *contract.Contract, fullName string) *con
 	return nil
 }
 
+// recorderOf is where the answer to a request of [ask] goes: its exchange has the header.
+func recorderOf(request *http.Request) *httptest.ResponseRecorder {
+	recorder := httptest.NewRecorder()
+	recorder.HeaderMap = exchange.From(request.Context()).Fields //nolint:staticcheck // it is the recorder's own header.
+	return recorder
+}
+
 // ask makes a request that has matched a route, with its header fields in pairs.
 func ask(tb testing.TB, method string, binding *contract.Binding, fields ...string) *http.Request {
 	tb.Helper()
@@ -192,7 +199,7 @@ func ask(tb testing.TB, method string, binding *contract.Binding, fields ...stri
 		request.Header.Add(fields[i], fields[i+1])
 	}
 	request.Header.Set("X-Request-ID", "r-1")
-	request, ex := exchange.Begin(request)
+	request, ex := exchange.Begin(httptest.NewRecorder(), request)
 	ex.Binding = binding
 	conditions, err := rfc9110.ParsePreconditions(request.Header.Values)
 	if err != nil {

@@ -36,15 +36,18 @@ type Stream struct {
 	header    http.Header
 	events    bool
 	started   bool
-	raw       string // the media type of what is no JSON; empty else
+	isRaw     bool   // each message is a google.api.HttpBody
+	raw       string // the media type of the first of them
 	buffer    []byte
 }
 
 // Stream begins an answer that consists of many messages. header are fields that the
 // backend may set, by the gateway's allow-list; it may be nil.
 func (r *Responder) Stream(w http.ResponseWriter, req *http.Request, header http.Header) *Stream {
-	offer, _ := rfc9110.Negotiate(exchange.From(req.Context()).Accept, []string{NDJSONType, EventType})
-	return &Stream{responder: r, w: w, req: req, header: header, events: offer == EventType}
+	ex := exchange.From(req.Context())
+	offer, _ := rfc9110.Negotiate(ex.Accept, []string{NDJSONType, EventType})
+	isRaw := ex.Binding.Method.Descriptor.Output().FullName() == httpBody
+	return &Stream{responder: r, w: w, req: req, header: header, events: offer == EventType, isRaw: isRaw}
 }
 
 // Started says whether anything has been written.
@@ -52,7 +55,8 @@ func (s *Stream) Started() bool { return s.started }
 
 // Send sends one message and flushes it.
 func (s *Stream) Send(message proto.Message) error {
-	if data, kind, ok := rawBody(message.ProtoReflect()); ok {
+	if s.isRaw {
+		data, kind := rawBody(message.ProtoReflect())
 		return s.sendRaw(data, kind)
 	}
 	text, err := s.responder.codec.Append(s.buffer[:0], message)
@@ -80,7 +84,7 @@ func (s *Stream) End(err error) error {
 	if !s.started {
 		return err
 	}
-	if s.raw != "" {
+	if s.isRaw {
 		return s.abort(err)
 	}
 	failure := AsFailure(err)
@@ -101,16 +105,15 @@ func (s *Stream) start() {
 	ex := exchange.From(s.req.Context())
 	decision := s.responder.table.Decide(mapping.Input{Declared: ex.Binding.Method.Success})
 	ex.Status, ex.Rule = decision.Status(), decision.Rule.GetName()
-	if s.raw == "" && ex.Binding.Method.Descriptor.Output().FullName() == httpBody {
+	if s.isRaw && s.raw == "" {
 		s.raw = octets // not one came
 	}
 	header := s.w.Header()
-	merge(header, ex.Fields)
 	merge(header, s.header)
 	header.Set("Cache-Control", noStore)
 	header.Set("Content-Type", NDJSONType)
 	switch {
-	case s.raw != "":
+	case s.isRaw:
 		header.Set("Content-Type", s.raw)
 	case s.events:
 		header.Set("Content-Type", EventType)

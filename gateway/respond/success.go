@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
@@ -34,8 +33,7 @@ type Reply struct {
 func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply) error {
 	ex := exchange.From(req.Context())
 	method := ex.Binding.Method
-	message := reply.Message.ProtoReflect()
-	current := validators(method, message)
+	current := validators(method, reply.Message)
 	coding := r.coding(req)
 	if coding != "" && current.HasTag {
 		current.Tag.Opaque += gzipTag
@@ -51,19 +49,22 @@ func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply)
 		}
 	}
 	answer := Answer{Decision: r.table.Decide(in), Header: http.Header{}}
+	fields := fields{header: answer.Header}
 	merge(answer.Header, reply.Header)
-	answer.Header.Set("Cache-Control", method.CacheControl)
+	fields.set("Cache-Control", method.CacheControl)
 	if r.gzip {
 		answer.Header.Add("Vary", "Accept-Encoding")
 	}
-	setValidators(answer.Header, current, answer.Decision.Status())
-	if err := locate(answer, method, reply.Message); err != nil {
+	fields.setValidators(current, answer.Decision.Status())
+	if err := fields.locate(answer.Decision.Status(), method, reply.Message); err != nil {
 		return err
 	}
 	bare := r.prefer(&answer, ex.Prefer)
 	if hasContent(answer.Decision.Status()) && !bare {
+		buffer := buffers.get()
+		defer buffers.put(buffer)
 		var err error
-		if answer.Body, err = r.encode(answer.Header, ex.Binding, reply.Message); err != nil {
+		if answer.Body, err = r.encode(&fields, buffer, ex.Binding, reply.Message); err != nil {
 			return err
 		}
 	}
@@ -82,7 +83,7 @@ func isRead(req *http.Request) bool {
 // validators reads the entity-tag and the date that the method declares. The tag is
 // made of the resource's own version, never of the body's bytes: those may differ
 // between builds while the version does not.
-func validators(method *contract.Method, message protoreflect.Message) rfc9110.Validators {
+func validators(method *contract.Method, message proto.Message) rfc9110.Validators {
 	var current rfc9110.Validators
 	if method.ETag != nil {
 		if version, ok := method.ETag.Text(message); ok && version != "" {
@@ -95,9 +96,28 @@ func validators(method *contract.Method, message protoreflect.Message) rfc9110.V
 	return current
 }
 
-func setValidators(header http.Header, current rfc9110.Validators, status int) {
+// fields are a success's header fields, whose values share an array: an answer has
+// few, and each would be allocated otherwise.
+type fields struct {
+	header http.Header
+	values [6]string
+	used   int
+}
+
+// set sets a field by its canonical name.
+func (f *fields) set(name, value string) {
+	if f.used == len(f.values) {
+		f.header[name] = []string{value}
+		return
+	}
+	f.values[f.used] = value
+	f.used++
+	f.header[name] = f.values[f.used-1 : f.used : f.used]
+}
+
+func (f *fields) setValidators(current rfc9110.Validators, status int) {
 	if current.HasTag {
-		header.Set("ETag", current.Tag.String())
+		f.set("Etag", current.Tag.String())
 	}
 	// Beside an ETag a 304 has no use for it (RFC 9110 §15.4.5).
 	if current.LastModified.IsZero() || (status == http.StatusNotModified && current.HasTag) {
@@ -108,49 +128,43 @@ func setValidators(header http.Header, current rfc9110.Validators, status int) {
 	if now := time.Now(); modified.After(now) {
 		modified = now
 	}
-	header.Set("Last-Modified", rfc9110.FormatDate(modified))
+	f.set("Last-Modified", rfc9110.FormatDate(modified))
 }
 
 // locate sets Location where the answer is one that has it.
-func locate(answer Answer, method *contract.Method, message proto.Message) error {
-	status := answer.Decision.Status()
+func (f *fields) locate(status int, method *contract.Method, message proto.Message) error {
 	if method.Location == nil || (status != http.StatusCreated && status != http.StatusAccepted) {
 		return nil
 	}
-	location, err := method.Location.Expand(func(name string) (string, bool) {
-		path, err := contract.ParseFieldPath(method.Descriptor.Output(), name)
-		if err != nil {
-			return "", false
-		}
-		return path.Text(message.ProtoReflect())
-	})
+	location, err := method.Location.Of(message)
 	if err != nil {
 		return Fail(codes.Internal, mapping.ReasonInternal, "the response has no location").Because(err)
 	}
-	answer.Header.Set("Location", location)
+	f.set("Location", location)
 	if status == http.StatusCreated && method.ETag != nil {
 		// The body is what a GET of the new resource returns (RFC 9110 §8.7).
-		answer.Header.Set("Content-Location", location)
+		f.set("Content-Location", location)
 	}
 	return nil
 }
 
-// encode returns the body of a success and sets its Content-Type.
-func (r *Responder) encode(header http.Header, binding *contract.Binding, message proto.Message) ([]byte, error) {
-	if data, kind, ok := rawBody(content(binding, message.ProtoReflect())); ok {
-		header.Set("Content-Type", kind)
+// encode returns the body of a success and sets its Content-Type. The body may stand in
+// the buffer, which it then may have grown.
+func (r *Responder) encode(fields *fields, buffer *[]byte, binding *contract.Binding, message proto.Message) ([]byte, error) {
+	if isRaw(binding) {
+		data, kind := rawBody(content(binding, message))
+		fields.set("Content-Type", kind)
 		return data, nil
 	}
-	header.Set("Content-Type", JSONType)
-	var body []byte
+	fields.set("Content-Type", JSONType)
 	var err error
 	if binding.ResponseBody != nil {
-		body, err = r.codec.AppendField(nil, message.ProtoReflect(), binding.ResponseBody)
+		*buffer, err = r.codec.AppendField(*buffer, message.ProtoReflect(), binding.ResponseBody)
 	} else {
-		body, err = r.codec.Append(nil, message)
+		*buffer, err = r.codec.Append(*buffer, message)
 	}
 	if err != nil {
 		return nil, Fail(codes.Internal, mapping.ReasonInternal, "the response could not be encoded").Because(err)
 	}
-	return body, nil
+	return *buffer, nil
 }

@@ -161,7 +161,7 @@ func (s *side) request(tb testing.TB, method, target, body string, fields ...str
 	for i := 0; i < len(fields); i += 2 {
 		request.Header.Add(fields[i], fields[i+1])
 	}
-	request, ex := exchange.Begin(request)
+	request, ex := exchange.Begin(httptest.NewRecorder(), request)
 	verb := method
 	if verb == http.MethodHead {
 		verb = http.MethodGet

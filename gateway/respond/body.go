@@ -1,0 +1,191 @@
+package respond
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/mapping"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+// appendBody appends the body of a failure that has been decided, in the given shape.
+func (d *decided) appendBody(dst []byte, shape statuswayv1.ErrorFormat) []byte {
+	o := object{out: append(dst, '{')}
+	switch shape {
+	case statuswayv1.ErrorFormat_ERROR_FORMAT_STATUS:
+		// google.rpc.Status; its code is the gRPC number.
+		o.number("code", int64(d.code))
+		o.text("message", d.message)
+		d.appendDetails(&o)
+	case statuswayv1.ErrorFormat_ERROR_FORMAT_ERROR:
+		// AIP-193's; its code is the HTTP status.
+		o.begin("error", '{')
+		o.number("code", int64(d.decision.Status()))
+		o.text("message", d.message)
+		o.text("status", mapping.CodeName(d.code))
+		if len(d.shown) > 0 {
+			d.appendDetails(&o)
+		}
+		o.end('}')
+	default:
+		d.appendProblem(&o)
+	}
+	o.end('}')
+	return o.out
+}
+
+// appendProblem appends the members of RFC 9457 and this project's extensions, in the
+// order in which they are sent. They are listed once more by [members].
+func (d *decided) appendProblem(o *object) {
+	stated, info := d.parts.problem, d.parts.info
+	o.text("type", cmp.Or(stated.GetType(), d.typeURI))
+	o.text("title", cmp.Or(stated.GetTitle(), d.decision.Row.GetTitle()))
+	o.number("status", int64(d.decision.Status()))
+	o.optional("detail", d.detail())
+	o.optional("instance", cmp.Or(stated.GetInstance(), d.request.Path))
+	o.text("code", mapping.CodeName(d.code))
+	o.optional("reason", info.GetReason())
+	o.optional("domain", info.GetDomain())
+	if len(info.GetMetadata()) > 0 {
+		o.begin("metadata", '{')
+		for _, key := range slices.Sorted(maps.Keys(info.GetMetadata())) {
+			o.text(key, info.GetMetadata()[key])
+		}
+		o.end('}')
+	}
+	d.appendViolations(o)
+	if d.retryAfter > 0 {
+		o.number("retryAfter", d.retryAfter)
+	}
+	d.appendQuotas(o)
+	o.optional("requestId", d.request.RequestID)
+	o.optional("traceId", d.request.TraceID)
+	if len(d.shown) > 0 {
+		d.appendDetails(o)
+	}
+	d.appendStated(o)
+}
+
+// appendViolations appends each google.rpc.BadRequest.FieldViolation. Its pointer is a
+// JSON pointer (RFC 6901) into the request's body.
+func (d *decided) appendViolations(o *object) {
+	violations := d.parts.request.GetFieldViolations()
+	if len(violations) == 0 {
+		return
+	}
+	o.begin("errors", '[')
+	for _, one := range violations {
+		o.next()
+		o.out = append(o.out, '{')
+		o.text("pointer", pointer(one.GetField(), d.request.BodyField))
+		o.optional("detail", one.GetDescription())
+		o.optional("reason", one.GetReason())
+		o.end('}')
+	}
+	o.end(']')
+}
+
+// appendQuotas appends the names of the quotas that are exhausted, as
+// draft-ietf-httpapi-ratelimit-headers-10 §6 does.
+func (d *decided) appendQuotas(o *object) {
+	begun := false
+	for _, one := range d.parts.quota.GetViolations() {
+		if one.GetQuotaId() == "" {
+			continue
+		}
+		if !begun {
+			o.begin("violated-policies", '[')
+			begun = true
+		}
+		o.next()
+		o.out = jsoncodec.AppendString(o.out, one.GetQuotaId())
+	}
+	if begun {
+		o.end(']')
+	}
+}
+
+// appendDetails appends every detail that the client may read, with nothing lost.
+func (d *decided) appendDetails(o *object) {
+	o.begin("details", '[')
+	for _, one := range d.shown {
+		o.next()
+		o.out = d.codec.AppendAny(o.out, one)
+	}
+	o.end(']')
+}
+
+// appendStated appends the members that the backend stated, but for those that a problem
+// has anyway: what a member of this project means must not depend on the backend. A
+// value without a JSON form, such as NaN, is left out; it must not cost the rest.
+func (d *decided) appendStated(o *object) {
+	stated := d.parts.problem.GetExtensions().GetFields()
+	for _, name := range slices.Sorted(maps.Keys(stated)) {
+		if !isExtensionName(name) || slices.Contains(members(), name) {
+			continue
+		}
+		if value, err := jsoncodec.Marshal(stated[name]); err == nil {
+			o.name(name)
+			o.out = append(o.out, value...)
+		}
+	}
+}
+
+// members are those of a problem. Each means something where it stands, also in a
+// problem that leaves it out.
+func members() []string {
+	return []string{
+		"type", "title", "status", "detail", "instance", "code", "reason", "domain",
+		"metadata", "errors", "retryAfter", "requestId", "traceId", "details",
+	}
+}
+
+// isExtensionName follows RFC 9457 §3.2, so that a name works in any format.
+func isExtensionName(name string) bool {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	return len(name) >= 3 && strings.ContainsRune(letters, rune(name[0])) && strings.Trim(name, letters+"0123456789_") == ""
+}
+
+// object is JSON that grows by the members of objects and the elements of arrays.
+type object struct{ out []byte }
+
+// next comes before each of them.
+func (o *object) next() {
+	if last := o.out[len(o.out)-1]; last != '{' && last != '[' {
+		o.out = append(o.out, ',')
+	}
+}
+
+// name begins a member.
+func (o *object) name(name string) {
+	o.next()
+	o.out = append(jsoncodec.AppendString(o.out, name), ':')
+}
+
+func (o *object) text(name, value string) {
+	o.name(name)
+	o.out = jsoncodec.AppendString(o.out, value)
+}
+
+// optional leaves a member out that has no value.
+func (o *object) optional(name, value string) {
+	if value != "" {
+		o.text(name, value)
+	}
+}
+
+func (o *object) number(name string, value int64) {
+	o.name(name)
+	o.out = strconv.AppendInt(o.out, value, 10)
+}
+
+func (o *object) begin(name string, bracket byte) {
+	o.name(name)
+	o.out = append(o.out, bracket)
+}
+
+func (o *object) end(bracket byte) { o.out = append(o.out, bracket) }
