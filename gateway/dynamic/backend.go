@@ -40,7 +40,8 @@ type Params struct {
 type Target struct {
 	Schema *Schema
 	// Conn leads to the server. A [*Conn] tells a response that is too large from a
-	// quota; over any other connection both are RESOURCE_EXHAUSTED.
+	// quota; over any other connection of gRPC both are RESOURCE_EXHAUSTED. With a schema
+	// that is [Linked] it takes messages as they are, as gateway/inprocess does.
 	Conn grpc.ClientConnInterface
 }
 
@@ -51,20 +52,26 @@ type Backend struct {
 	codec    jsoncodec.Codec
 	contract *contract.Contract
 	methods  map[*contract.Binding]*method
+
+	// codecOption and limitOption are those of every call, made once.
+	codecOption, limitOption grpc.CallOption
 }
 
 // method is all that a binding needs at a request.
 type method struct {
-	conn  grpc.ClientConnInterface
-	coder coder
-	desc  *grpc.StreamDesc
+	conn    grpc.ClientConnInterface
+	carrier carrier
+	desc    *grpc.StreamDesc
 	// body is the field that the body fills; nil if it fills the whole request, or if
-	// there is no body.
-	body protoreflect.FieldDescriptor
+	// there is no body. content is the type of what it fills; nil if that is no message.
+	body    protoreflect.FieldDescriptor
+	content protoreflect.MessageDescriptor
 	// raw says that the body is the data of a google.api.HttpBody.
 	raw bool
 	// mask is the field for the update mask; nil if there is none to fill.
 	mask protoreflect.FieldDescriptor
+	// direct says that a request without a query may need no message; see [isDirect].
+	direct bool
 }
 
 // New returns the backend for all targets. Its error joins all that is wrong with
@@ -78,16 +85,16 @@ func New(p Params, targets ...Target) (*Backend, error) {
 	}
 	var services []protoreflect.ServiceDescriptor
 	var errs []error
-	conns := map[protoreflect.FullName]grpc.ClientConnInterface{}
+	owners := map[protoreflect.FullName]Target{}
 	schemas := make([]*Schema, 0, len(targets))
 	for _, target := range targets {
 		schemas = append(schemas, target.Schema)
 		for _, service := range target.Schema.services {
-			if _, twice := conns[service.FullName()]; twice {
+			if _, twice := owners[service.FullName()]; twice {
 				errs = append(errs, &DescriptorError{File: service.ParentFile().Path(), Name: string(service.FullName()), Reason: "two backends serve it"})
 				continue
 			}
-			conns[service.FullName()] = target.Conn
+			owners[service.FullName()] = target
 			services = append(services, service)
 		}
 	}
@@ -99,32 +106,49 @@ func New(p Params, targets ...Target) (*Backend, error) {
 	if p.Responder != nil {
 		p.Responder = p.Responder.WithTypes(known)
 	}
-	b := &Backend{params: p, codec: jsoncodec.New(known), contract: declared, methods: map[*contract.Binding]*method{}}
+	b := &Backend{
+		params: p, codec: jsoncodec.New(known), contract: declared, methods: map[*contract.Binding]*method{},
+		codecOption: grpc.ForceCodecV2(frameCodec{}), limitOption: grpc.MaxCallRecvMsgSize(receiveLimit(p.MaxMessage)),
+	}
 	for _, one := range declared.Methods {
-		coder := newReflective(one.Descriptor)
+		owner := owners[one.Descriptor.Parent().FullName()]
+		carrier, err := b.carrierOf(owner.Schema, one.Descriptor)
+		if err != nil {
+			return nil, err
+		}
 		for _, binding := range one.Bindings {
-			b.methods[binding] = newMethod(binding, conns[one.Descriptor.Parent().FullName()], coder)
+			b.methods[binding] = newMethod(binding, owner.Conn, carrier)
 		}
 	}
 	return b, nil
 }
 
-func newMethod(binding *contract.Binding, conn grpc.ClientConnInterface, coder coder) *method {
+func (b *Backend) carrierOf(schema *Schema, method protoreflect.MethodDescriptor) (carrier, error) {
+	if schema.linked {
+		return newLinked(method)
+	}
+	return newFramed(b.codec, method), nil
+}
+
+func newMethod(binding *contract.Binding, conn grpc.ClientConnInterface, carrier carrier) *method {
 	descriptor := binding.Method.Descriptor
 	m := &method{
-		conn: conn, coder: coder, mask: maskOf(binding),
+		conn: conn, carrier: carrier, mask: maskOf(binding),
+		content: descriptor.Input(),
 		desc: &grpc.StreamDesc{
 			StreamName:    string(descriptor.Name()),
 			ServerStreams: descriptor.IsStreamingServer(),
 			ClientStreams: descriptor.IsStreamingClient(),
 		},
 	}
-	content := descriptor.Input()
 	if binding.Body != "" && binding.Body != "*" {
-		m.body = content.Fields().ByName(protoreflect.Name(binding.Body))
-		content = m.body.Message()
+		m.body = m.content.Fields().ByName(protoreflect.Name(binding.Body))
+		if m.content = m.body.Message(); m.body.IsList() || m.body.IsMap() {
+			m.content = nil
+		}
 	}
-	m.raw = binding.Body != "" && content != nil && content.FullName() == "google.api.HttpBody" && (m.body == nil || !m.body.IsList())
+	m.raw = binding.Body != "" && m.content != nil && m.content.FullName() == "google.api.HttpBody"
+	m.direct = m.isDirect(binding)
 	return m
 }
 

@@ -2,6 +2,7 @@ package dynamic
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 
 	"google.golang.org/grpc"
@@ -21,65 +22,92 @@ type call struct {
 	r       *http.Request
 }
 
+// exchanged is what a call of one message in either direction is made of, in one piece:
+// it is made for every request. It is the call's context too.
+type exchanged struct {
+	context.Context //nolint:containedctx // this is a context itself.
+
+	header, trailer metadata.MD
+	options         [4]grpc.CallOption
+	seen            events
+}
+
+// Value hands the stats handler what it notes events in.
+func (e *exchanged) Value(key any) any {
+	if key == (callKey{}) {
+		return &e.seen
+	}
+	return e.Context.Value(key)
+}
+
 // unary answers a call of one message in either direction.
 func (c *call) unary() error {
 	data, err := forward.ReadBody(c.r)
 	if err != nil {
 		return err
 	}
-	wire, err := c.encode(data)
+	params := &c.backend.params
+	request, err := c.request(data)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := forward.Deadline(c.r, c.backend.params.Deadline)
+	ctx, cancel := forward.Deadline(c.r, params.Deadline)
 	defer cancel()
-	ctx, seen := watch(metadata.NewOutgoingContext(ctx, c.backend.params.Forward.Metadata(c.r)))
-	var header, trailer metadata.MD
-	reply := &frame{most: c.backend.params.MaxMessage}
-	err = c.method.conn.Invoke(
-		ctx, exchange.From(ctx).Binding.Method.FullName, &frame{wire: wire}, reply,
-		grpc.ForceCodecV2(frameCodec{}), grpc.MaxCallRecvMsgSize(receiveLimit(reply.most)), grpc.Header(&header), grpc.Trailer(&trailer),
-	)
-	if err := received(err, reply, seen); err != nil {
-		return c.backend.params.Forward.Failed(err, header, trailer)
+	e := &exchanged{Context: metadata.NewOutgoingContext(ctx, params.Forward.Metadata(c.r))}
+	e.options = [...]grpc.CallOption{c.backend.codecOption, c.backend.limitOption, grpc.Header(&e.header), grpc.Trailer(&e.trailer)}
+	reply := c.method.carrier.reply(params.MaxMessage)
+	err = c.method.conn.Invoke(e, exchange.From(ctx).Binding.Method.FullName, request, reply, e.options[:]...)
+	if err := received(err, reply, &e.seen); err != nil {
+		return params.Forward.Failed(err, e.header, e.trailer)
 	}
-	message, err := c.method.coder.decode(reply.wire)
+	message, err := c.method.carrier.response(reply)
 	if err != nil {
 		return err
 	}
-	return c.backend.params.Responder.Reply(c.w, c.r, respond.Reply{
+	return params.Responder.Reply(c.w, c.r, respond.Reply{
 		Message: message,
-		Chosen:  forward.Chosen(header, trailer),
-		Header:  c.backend.params.Forward.Header(header, trailer),
+		Chosen:  forward.Chosen(e.header, e.trailer),
+		Header:  params.Forward.Header(e.header, e.trailer),
 	})
 }
 
-// encode makes the request's wire form from the body and the target.
-func (c *call) encode(data []byte) ([]byte, error) {
-	message := c.method.coder.request()
+// request makes what is sent of the body and the target.
+func (c *call) request(data []byte) (any, error) {
+	ex := exchange.From(c.r.Context())
+	if wire, done, err := c.directly(ex, data); done {
+		return wire, err
+	}
+	message := c.method.carrier.new()
 	if err := c.setBody(message, data); err != nil {
-		return nil, forward.Unreadable(exchange.From(c.r.Context()).Binding, data, err)
+		return nil, forward.Unreadable(ex.Binding, data, err)
 	}
 	return c.finish(message)
 }
 
-// finish adds what the target says and returns the wire form. The path and the query
-// come after the body: what they name is theirs.
-func (c *call) finish(message protoreflect.Message) ([]byte, error) {
-	if err := setVariables(message, exchange.From(c.r.Context()).Params); err != nil {
+// finish adds what the target says. The path and the query come after the body: what
+// they name is theirs.
+func (c *call) finish(message protoreflect.Message) (any, error) {
+	ex := exchange.From(c.r.Context())
+	if err := setVariables(message, ex.Binding.Variables, ex.Params); err != nil {
 		return nil, forward.BadValue(err)
 	}
 	if err := setQuery(message, c.r.URL.RawQuery); err != nil {
 		return nil, forward.BadValue(err)
 	}
-	wire, err := c.method.coder.encode(message)
+	request, err := c.method.carrier.request(message)
 	if err != nil {
 		return nil, err
 	}
-	if len(wire) > c.backend.params.MaxMessage {
+	return c.fit(request)
+}
+
+// fit refuses a request that is larger than a message may be. Over a connection in this
+// process the connection does.
+func (c *call) fit(request any) (any, error) {
+	if f, ok := request.(*frame); ok && len(f.wire) > c.backend.params.MaxMessage {
 		return nil, requestTooLarge(c.backend.params.MaxMessage)
 	}
-	return wire, nil
+	return request, nil
 }
 
 // setBody fills what the body fills. A body that is empty, or only white space, sets

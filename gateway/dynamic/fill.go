@@ -20,13 +20,9 @@ const (
 
 // setVariables sets the fields that the path's variables name. The contract has
 // checked that they are there and hold one value.
-func setVariables(message protoreflect.Message, params []route.Param) *contract.ValueError {
-	for _, param := range params {
-		path, err := contract.ParseFieldPath(message.Descriptor(), param.Field)
-		if err != nil {
-			return &contract.ValueError{Parameter: param.Field, Reason: reasonInvalid, Detail: "there is no such field"}
-		}
-		into, field := descend(message, path)
+func setVariables(message protoreflect.Message, paths []contract.FieldPath, params []route.Param) *contract.ValueError {
+	for i, param := range params {
+		into, field := descend(message, paths[i])
 		if err := setOne(into, field, param.Value); err != nil {
 			return &contract.ValueError{Parameter: param.Field, Reason: reasonInvalid, Detail: detail(field)}
 		}

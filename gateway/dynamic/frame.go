@@ -117,8 +117,11 @@ func (watcher) HandleConn(context.Context, stats.ConnStats) {}
 
 // received is what became of a response: nil, the backend's error, or one that says
 // that the response is too large.
-func received(err error, f *frame, seen *events) error {
+func received(err error, reply any, seen *events) error {
+	f, ok := reply.(*frame)
 	switch {
+	case !ok:
+		return err // a connection in this process says it by a reason
 	case err == nil && f.size > f.most:
 		return responseTooLarge(f.most)
 	case status.Code(err) == codes.ResourceExhausted && seen.watched.Load() && seen.header.Load() && !seen.trailer.Load():

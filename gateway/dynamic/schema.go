@@ -37,6 +37,7 @@ type Schema struct {
 	files       *protoregistry.Files
 	services    []protoreflect.ServiceDescriptor
 	fingerprint [sha256.Size]byte
+	linked      bool
 }
 
 // DescriptorError is one thing that is wrong with descriptors, beyond what package
@@ -79,6 +80,14 @@ func NewSchema(p SchemaParams) (*Schema, error) {
 	}
 	s.fingerprint, err = fingerprint(set, s.services)
 	return s, err
+}
+
+// Linked is the schema of services whose messages are linked into this program, and
+// whose server is in it too.
+func Linked(services ...protoreflect.ServiceDescriptor) *Schema {
+	s := &Schema{files: protoregistry.GlobalFiles, services: services, linked: true}
+	s.fingerprint, _ = fingerprint(&descriptorpb.FileDescriptorSet{}, services) // nothing of it can fail to encode
+	return s
 }
 
 // Services are the full names of the services, in the order of their declaration.

@@ -32,13 +32,13 @@ type streaming struct {
 
 // stream answers a call with many messages. It returns when both directions are over.
 func (c *call) stream() error {
-	var only []byte
+	var only any
 	if !c.clientStreams() {
 		data, err := forward.ReadBody(c.r)
 		if err != nil {
 			return err
 		}
-		if only, err = c.encode(data); err != nil {
+		if only, err = c.request(data); err != nil {
 			return err
 		}
 	}
@@ -48,8 +48,7 @@ func (c *call) stream() error {
 	defer cancel(nil)
 	ctx, seen := watch(ctx)
 	name := exchange.From(ctx).Binding.Method.FullName
-	most := c.backend.params.MaxMessage
-	inner, err := c.method.conn.NewStream(ctx, c.method.desc, name, grpc.ForceCodecV2(frameCodec{}), grpc.MaxCallRecvMsgSize(receiveLimit(most)))
+	inner, err := c.method.conn.NewStream(ctx, c.method.desc, name, c.backend.codecOption, c.backend.limitOption)
 	if err != nil {
 		return c.backend.params.Forward.Failed(err, nil, nil)
 	}
@@ -154,7 +153,7 @@ func (s *streaming) header() metadata.MD {
 
 // next returns the server's next message, io.EOF after the last.
 func (s *streaming) next() (proto.Message, error) {
-	reply := &frame{most: s.backend.params.MaxMessage}
+	reply := s.method.carrier.reply(s.backend.params.MaxMessage)
 	err := s.RecvMsg(reply)
 	if errors.Is(err, io.EOF) {
 		return nil, io.EOF
@@ -165,5 +164,5 @@ func (s *streaming) next() (proto.Message, error) {
 		}
 		return nil, s.backend.params.Forward.Failed(err, s.header(), s.Trailer())
 	}
-	return s.method.coder.decode(reply.wire)
+	return s.method.carrier.response(reply)
 }

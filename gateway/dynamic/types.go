@@ -20,7 +20,9 @@ var _ jsoncodec.Types = types(nil)
 func typesOf(schemas ...*Schema) types {
 	all := make(types, 0, len(schemas)+1)
 	for _, schema := range schemas {
-		all = append(all, dynamicpb.NewTypes(schema.files))
+		if !schema.linked {
+			all = append(all, dynamicpb.NewTypes(schema.files))
+		}
 	}
 	return append(all, protoregistry.GlobalTypes)
 }

@@ -18,8 +18,8 @@ const chunk = 32 << 10
 
 // sendOne sends the only request. An error of the stream itself is found by the
 // receiver.
-func (s *streaming) sendOne(wire []byte) error {
-	if err := s.SendMsg(&frame{wire: wire}); err != nil && !errors.Is(err, io.EOF) {
+func (s *streaming) sendOne(request any) error {
+	if err := s.SendMsg(request); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	return s.CloseSend()
@@ -44,11 +44,11 @@ func (s *streaming) sendAll(control *http.ResponseController) error {
 		if err != nil {
 			return err
 		}
-		wire, err := s.encode(data)
+		request, err := s.request(data)
 		if err != nil {
 			return err
 		}
-		if err := s.SendMsg(&frame{wire: wire}); err != nil {
+		if err := s.SendMsg(request); err != nil {
 			return nil //nolint:nilerr // the call is over, and the receiver knows why.
 		}
 	}

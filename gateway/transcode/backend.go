@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
@@ -14,6 +15,7 @@ import (
 	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/route"
 )
 
 // Params configure a [Backend].
@@ -28,6 +30,8 @@ type Params struct {
 type Backend struct {
 	responder *respond.Responder
 	rules     *forward.Rules
+	bare      http.Header // of a request that runtime need not look at
+	handlers  sync.Map    // *contract.Binding: runtime.HandlerFunc; see [call.remember]
 }
 
 // New returns a backend.
@@ -35,11 +39,13 @@ func New(p Params) *Backend {
 	if p.Forward == nil {
 		p.Forward = forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil})
 	}
-	return &Backend{responder: p.Responder, rules: p.Forward}
+	return &Backend{responder: p.Responder, rules: p.Forward, bare: http.Header{}}
 }
 
 // Options are what runtime.NewServeMux needs so that this backend owns its hooks.
-// An option of the caller's that sets one of the same hooks must not follow them.
+// An option of the caller's that sets one of the same hooks must not follow them; a
+// middleware of the caller's may, and finds runtime.HTTPPathPattern, but not always
+// runtime.HTTPPattern.
 func (b *Backend) Options() []runtime.ServeMuxOption {
 	strict := &marshaler{}
 	return []runtime.ServeMuxOption{
@@ -56,6 +62,7 @@ func (b *Backend) Options() []runtime.ServeMuxOption {
 		runtime.WithOutgoingHeaderMatcher(never),
 		runtime.WithOutgoingTrailerMatcher(never),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, strict),
+		runtime.WithMiddlewares(note),
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableChunkedEncoding(),
@@ -79,12 +86,50 @@ func (b *Backend) Handler(mux *runtime.ServeMux) exchange.Handler {
 		c := &call{backend: b, exchange: ex, w: w, r: r, body: data}
 		inner := r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 		inner.Body = &body{data: data, contentType: r.Header.Get("Content-Type")}
+		// All that runtime makes of these is replaced in [leave], but for the timeout.
+		inner.Header, inner.Host, inner.RemoteAddr = b.bare, "", ""
+		if timeout := r.Header["Grpc-Timeout"]; len(timeout) > 0 {
+			inner.Header = http.Header{"Grpc-Timeout": timeout}
+		}
 		if r.Method == http.MethodHead {
 			inner.Method = http.MethodGet
+		}
+		if handler := b.known(ex, r); handler != nil {
+			handler(c, inner, pathParams(ex.Params))
+			return c.outcome()
 		}
 		respell(ex, inner)
 		mux.ServeHTTP(c, inner)
 		return c.outcome()
+	}
+}
+
+// known is the generated handler of a route, once it has been called: ServeMux looks
+// through all its routes for each request, and allocates for those that do not match. A
+// path with escapes goes to ServeMux all the same, which has its own way with them.
+func (b *Backend) known(ex *exchange.Exchange, r *http.Request) runtime.HandlerFunc {
+	if r.URL.RawPath != "" || strings.Contains(r.RequestURI, "%") {
+		return nil
+	}
+	handler, _ := b.handlers.Load(ex.Binding)
+	known, _ := handler.(runtime.HandlerFunc)
+	return known
+}
+
+func pathParams(params []route.Param) map[string]string {
+	values := make(map[string]string, len(params))
+	for _, one := range params {
+		values[one.Field] = one.Value
+	}
+	return values
+}
+
+// note is around every generated handler, and notes which one ServeMux has found.
+func note(next runtime.HandlerFunc) runtime.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+		c := callFrom(r.Context())
+		c.handler, c.params = next, params
+		next(w, r, params)
 	}
 }
 

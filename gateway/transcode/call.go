@@ -3,6 +3,7 @@ package transcode
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -29,6 +30,10 @@ type call struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	body     []byte
+
+	// handler is what ServeMux has found, and params what it has found in the path.
+	handler runtime.HandlerFunc
+	params  map[string]string
 
 	called   bool // the backend has been reached
 	answered bool
@@ -106,6 +111,16 @@ func streamError(ctx context.Context, err error) *status.Status {
 	return status.New(codes.Internal, "")
 }
 
+// remember keeps the handler for the next request of this route, where both route tables
+// have found the same in the path.
+func (c *call) remember() {
+	if c.handler == nil || !maps.Equal(c.params, pathParams(c.exchange.Params)) {
+		return
+	}
+	c.backend.handlers.LoadOrStore(c.exchange.Binding, c.handler)
+	c.handler = nil
+}
+
 // conn notes that a call has left the gateway, so that an error from before can be
 // told from the backend's, and refuses a call that is not the one that was matched.
 type conn struct{ grpc.ClientConnInterface }
@@ -142,5 +157,6 @@ func leave(ctx context.Context, method string) (context.Context, error) {
 	if called := c.exchange.Binding.Method.FullName; called != method {
 		return nil, respond.Fail(codes.Internal, mapping.ReasonInternal, "the request was routed to "+method+" and not to "+called)
 	}
+	c.remember()
 	return metadata.NewOutgoingContext(ctx, c.backend.rules.Metadata(c.r)), nil
 }

@@ -1,0 +1,115 @@
+package dynamic
+
+import (
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/route"
+)
+
+// isDirect says whether the wire form of a request can be written without making a
+// message, from a body that a plan takes and the path's variables behind it: each is a
+// scalar of the request itself, of which every decoder takes the last.
+func (m *method) isDirect(binding *contract.Binding) bool {
+	if _, ok := m.carrier.(framed); !ok {
+		return false
+	}
+	if m.raw || m.mask != nil || binding.Body != "" && m.content == nil || binding.Method.Descriptor.Input().RequiredNumbers().Len() > 0 {
+		return false
+	}
+	if m.body != nil && m.body.Kind() == protoreflect.GroupKind {
+		return false
+	}
+	for _, path := range binding.Variables {
+		if len(path) != 1 || path[0].Message() != nil || path[0].ContainingOneof() != nil || path[0] == m.body {
+			return false
+		}
+	}
+	return true
+}
+
+// directly makes the request without a message. False means that it needs one.
+func (c *call) directly(ex *exchange.Exchange, data []byte) (any, bool, error) {
+	if !c.method.direct || c.r.URL.RawQuery != "" {
+		return nil, false, nil
+	}
+	const overhead = 32 // of a variable, and of the body's growth
+	wire := make([]byte, 0, len(data)+overhead*(1+len(ex.Params)))
+	if ex.Binding.Body != "" {
+		var ok bool
+		if wire, ok = c.directBody(wire, data); !ok {
+			return nil, false, nil
+		}
+	}
+	wire, bad := directVariables(wire, ex.Binding.Variables, ex.Params)
+	if bad != nil {
+		return nil, true, forward.BadValue(bad)
+	}
+	request, err := c.fit(&frame{wire: wire})
+	return request, true, err
+}
+
+// directBody writes what the body fills.
+func (c *call) directBody(wire, data []byte) ([]byte, bool) {
+	if c.method.body == nil {
+		return c.backend.codec.AppendWire(wire, c.method.content, data)
+	}
+	// The length stands before the content, and is not known before it.
+	content, ok := c.backend.codec.AppendWire(nil, c.method.content, data)
+	wire = protowire.AppendTag(wire, c.method.body.Number(), protowire.BytesType)
+	return protowire.AppendBytes(wire, content), ok
+}
+
+// directVariables appends the fields that the path's variables fill.
+func directVariables(wire []byte, paths []contract.FieldPath, params []route.Param) ([]byte, *contract.ValueError) {
+	for i, param := range params {
+		field := paths[i][0]
+		value, err := parse(field, param.Value, nil)
+		if err != nil {
+			return nil, &contract.ValueError{Parameter: param.Field, Reason: reasonInvalid, Detail: detail(field)}
+		}
+		wire = appendScalar(wire, field, value)
+	}
+	return wire, nil
+}
+
+// appendScalar appends a field, its default too: it may have to overrule what the body
+// says.
+//
+//nolint:gosec // the wire form is bits.
+func appendScalar(wire []byte, field protoreflect.FieldDescriptor, value protoreflect.Value) []byte {
+	tag := func(kind protowire.Type) []byte { return protowire.AppendTag(wire, field.Number(), kind) }
+	switch field.Kind() {
+	case protoreflect.StringKind:
+		return protowire.AppendString(tag(protowire.BytesType), value.String())
+	case protoreflect.BytesKind:
+		return protowire.AppendBytes(tag(protowire.BytesType), value.Bytes())
+	case protoreflect.BoolKind:
+		return protowire.AppendVarint(tag(protowire.VarintType), protowire.EncodeBool(value.Bool()))
+	case protoreflect.EnumKind:
+		return protowire.AppendVarint(tag(protowire.VarintType), uint64(value.Enum()))
+	case protoreflect.Int32Kind, protoreflect.Int64Kind:
+		return protowire.AppendVarint(tag(protowire.VarintType), uint64(value.Int()))
+	case protoreflect.Sint32Kind, protoreflect.Sint64Kind:
+		return protowire.AppendVarint(tag(protowire.VarintType), protowire.EncodeZigZag(value.Int()))
+	case protoreflect.Uint32Kind, protoreflect.Uint64Kind:
+		return protowire.AppendVarint(tag(protowire.VarintType), value.Uint())
+	case protoreflect.Sfixed32Kind:
+		return protowire.AppendFixed32(tag(protowire.Fixed32Type), uint32(value.Int()))
+	case protoreflect.Sfixed64Kind:
+		return protowire.AppendFixed64(tag(protowire.Fixed64Type), uint64(value.Int()))
+	case protoreflect.Fixed32Kind:
+		return protowire.AppendFixed32(tag(protowire.Fixed32Type), uint32(value.Uint()))
+	case protoreflect.Fixed64Kind:
+		return protowire.AppendFixed64(tag(protowire.Fixed64Type), value.Uint())
+	case protoreflect.FloatKind:
+		return protowire.AppendFixed32(tag(protowire.Fixed32Type), math.Float32bits(float32(value.Float())))
+	default: // a double: messages and groups are no scalars
+		return protowire.AppendFixed64(tag(protowire.Fixed64Type), math.Float64bits(value.Float()))
+	}
+}

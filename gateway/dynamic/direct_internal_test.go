@@ -1,0 +1,101 @@
+package dynamic
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/route"
+)
+
+// scalars is a message with a field of every scalar kind, and one more each with presence.
+func scalars(t *testing.T) protoreflect.MessageDescriptor {
+	t.Helper()
+	m := &descriptorpb.DescriptorProto{Name: new("M")}
+	for number := int32(1); number <= 18; number++ {
+		kind := descriptorpb.FieldDescriptorProto_Type(number)
+		if kind == descriptorpb.FieldDescriptorProto_TYPE_GROUP || kind == descriptorpb.FieldDescriptorProto_TYPE_MESSAGE {
+			continue
+		}
+		for _, optional := range []bool{false, true} {
+			field := &descriptorpb.FieldDescriptorProto{
+				Name: new(kind.String()), Number: new(number), Type: kind.Enum(), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
+			}
+			if kind == descriptorpb.FieldDescriptorProto_TYPE_ENUM {
+				field.TypeName = new(".t.E")
+			}
+			if optional {
+				field.Name, field.Number, field.Proto3Optional = new("maybe_"+kind.String()), new(number+100), new(true)
+				field.OneofIndex = new(int32(len(m.GetOneofDecl())))
+				m.OneofDecl = append(m.OneofDecl, &descriptorpb.OneofDescriptorProto{Name: new("_maybe_" + kind.String())})
+			}
+			m.Field = append(m.Field, field)
+		}
+	}
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name: new("t.proto"), Package: new("t"), Syntax: new("proto3"), MessageType: []*descriptorpb.DescriptorProto{m},
+		EnumType: []*descriptorpb.EnumDescriptorProto{{Name: new("E"), Value: []*descriptorpb.EnumValueDescriptorProto{
+			{Name: new("NONE"), Number: new(int32(0))}, {Name: new("SOME"), Number: new(int32(-7))},
+		}}},
+	}, &protoregistry.Files{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file.Messages().Get(0)
+}
+
+// What is written directly is read as the message that would have been made.
+func TestDirectVariables(t *testing.T) {
+	t.Parallel()
+	of := scalars(t)
+	taken := 0
+	for i := range of.Fields().Len() {
+		field := of.Fields().Get(i)
+		for _, text := range []string{
+			"", "0", "1", "-1", "7", "true", "false", "NONE", "SOME", "a b/c", "AA==", "-0", "1.5", "NaN", "-Inf", "1e300",
+			"2147483647", "-2147483648", "4294967295", "9223372036854775807", "-9223372036854775808", "18446744073709551615",
+		} {
+			paths, params := []contract.FieldPath{{field}}, []route.Param{{Field: string(field.Name()), Value: text}}
+			want := dynamicpb.NewMessage(of)
+			bad := setVariables(want, paths, params)
+			wire, direct := directVariables(nil, paths, params)
+			if (bad == nil) != (direct == nil) || bad != nil && *bad != *direct {
+				t.Fatalf("%s=%q: %v, want %v", field.Name(), text, direct, bad)
+			}
+			got := dynamicpb.NewMessage(of)
+			if err := proto.Unmarshal(wire, got); bad == nil && (err != nil || !proto.Equal(got, want)) {
+				t.Errorf("%s=%q: %v, %v; want %v", field.Name(), text, got, err, want)
+			}
+			if bad == nil {
+				taken++
+			}
+		}
+	}
+	if taken < 150 {
+		t.Errorf("only %d values were taken", taken)
+	}
+}
+
+// A variable overrules the body also where it is the field's default.
+func TestDirectVariablesOverrule(t *testing.T) {
+	t.Parallel()
+	of := scalars(t)
+	field := of.Fields().ByName("TYPE_INT32")
+	body := dynamicpb.NewMessage(of)
+	body.Set(field, protoreflect.ValueOfInt32(7))
+	wire, err := proto.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire, bad := directVariables(wire, []contract.FieldPath{{field}}, []route.Param{{Field: "TYPE_INT32", Value: "0"}})
+	got := dynamicpb.NewMessage(of)
+	if err := proto.Unmarshal(wire, got); bad != nil || err != nil || got.Get(field).Int() != 0 {
+		t.Errorf("%v, %v, %v", got, bad, err)
+	}
+}
