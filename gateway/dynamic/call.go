@@ -53,7 +53,7 @@ func (c *call) unary() error {
 	}
 	ctx, cancel := forward.Deadline(c.r, params.Deadline)
 	defer cancel()
-	e := &exchanged{Context: metadata.NewOutgoingContext(ctx, params.Forward.Metadata(c.r))}
+	e := &exchanged{Context: forward.Outgoing(ctx, c.method.conn, params.Forward.Metadata(c.r))}
 	e.options = [...]grpc.CallOption{c.backend.codecOption, c.backend.limitOption, grpc.Header(&e.header), grpc.Trailer(&e.trailer)}
 	reply := c.method.carrier.reply(params.MaxMessage)
 	err = c.method.conn.Invoke(e, exchange.From(ctx).Binding.Method.FullName, request, reply, e.options[:]...)

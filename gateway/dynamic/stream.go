@@ -44,7 +44,7 @@ func (c *call) stream() error {
 	}
 	ctx, stop := forward.Deadline(c.r, 0)
 	defer stop()
-	ctx, cancel := context.WithCancelCause(metadata.NewOutgoingContext(ctx, c.backend.params.Forward.Metadata(c.r)))
+	ctx, cancel := context.WithCancelCause(forward.Outgoing(ctx, c.method.conn, c.backend.params.Forward.Metadata(c.r)))
 	defer cancel(nil)
 	ctx, seen := watch(ctx)
 	name := exchange.From(ctx).Binding.Method.FullName

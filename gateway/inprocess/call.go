@@ -2,6 +2,7 @@ package inprocess
 
 import (
 	"context"
+	"maps"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -41,15 +42,29 @@ func (call *call) end() {
 	call.base.end()
 }
 
+type outgoingKey struct{}
+
+// Outgoing returns a context for a call that carries md, and nothing that ctx has of
+// outgoing metadata. It is metadata.NewOutgoingContext for this connection alone, which
+// then need not copy md: nobody may change it any more.
+func (*Conn) Outgoing(ctx context.Context, md metadata.MD) context.Context {
+	return context.WithValue(ctx, outgoingKey{}, md)
+}
+
 // incomingMetadata is the caller's outgoing metadata, as it arrives. It may be nil.
 func incomingMetadata(ctx context.Context) (metadata.MD, error) {
-	md, _ := metadata.FromOutgoingContext(ctx) // a copy
+	md, _ := ctx.Value(outgoingKey{}).(metadata.MD)
+	if md == nil {
+		md, _ = metadata.FromOutgoingContext(ctx) // a copy
+	}
 	if err := checkMetadata(md, printable); err != nil {
 		return nil, err
 	}
 	for key := range md {
 		if reserved(key) {
-			delete(md, key)
+			md = maps.Clone(md)
+			maps.DeleteFunc(md, func(key string, _ []string) bool { return reserved(key) })
+			break
 		}
 	}
 

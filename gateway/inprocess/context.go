@@ -27,6 +27,7 @@ func loopback() *peer.Peer {
 func boundary() context.Context {
 	ctx := peer.NewContext(context.Background(), loopback())
 	ctx = metadata.NewOutgoingContext(ctx, nil)
+	ctx = context.WithValue(ctx, outgoingKey{}, metadata.MD(nil))
 
 	return metadata.NewIncomingContext(ctx, metadata.MD{})
 }

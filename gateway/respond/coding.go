@@ -34,24 +34,19 @@ func (r *Responder) coding(req *http.Request) string {
 	return ""
 }
 
-// recode makes answer that of the chosen coding.
-func recode(answer *Answer, coding string) error {
-	if coding == "" || len(answer.Body) == 0 {
-		return nil
-	}
+// compress puts a body into the coding gzip. Without a name and a time in its header
+// the same body has the same bytes.
+func compress(body []byte) ([]byte, error) {
 	var out bytes.Buffer
-	// Without a name and a time in its header the same body has the same bytes.
 	compressor := gzip.NewWriter(&out)
-	_, err := compressor.Write(answer.Body)
+	_, err := compressor.Write(body)
 	if err == nil {
 		err = compressor.Close()
 	}
 	if err != nil {
-		return Fail(codes.Internal, mapping.ReasonInternal, "the response could not be compressed").Because(err)
+		return nil, Fail(codes.Internal, mapping.ReasonInternal, "the response could not be compressed").Because(err)
 	}
-	answer.Body = out.Bytes()
-	answer.Header.Set("Content-Encoding", coding)
-	return nil
+	return out.Bytes(), nil
 }
 
 // PlainTags returns the lines of If-Match or If-None-Match with the tags of compressed

@@ -1,27 +1,12 @@
 package respond
 
 import (
-	"bytes"
 	"net/http"
 	"strings"
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 )
-
-// keep hands a success on to whoever keeps it, without its content coding: the client
-// that gets it next may take another. It does so before anything is sent, so that an
-// answer which does not arrive can be had again.
-func keep(ex *exchange.Exchange, answer Answer) {
-	if ex.Keep == nil {
-		return
-	}
-	header := answer.Header.Clone()
-	if tags := header["Etag"]; len(tags) > 0 {
-		header["Etag"] = PlainTags(tags)
-	}
-	ex.Keep(exchange.Sent{Status: answer.Decision.Status(), Header: header, Body: bytes.Clone(answer.Body)})
-}
 
 // Replay answers as an earlier request was answered, by what [exchange.Exchange].Keep
 // was given then. Where the policy no longer has that row it is 200: a change of
@@ -37,8 +22,12 @@ func (r *Responder) Replay(w http.ResponseWriter, req *http.Request, sent exchan
 	if tag := answer.Header.Get("ETag"); coding != "" && tag != "" {
 		answer.Header.Set("ETag", strings.TrimSuffix(tag, `"`)+gzipTag+`"`)
 	}
-	if err := recode(&answer, coding); err != nil {
-		return err
+	if coding != "" && len(answer.Body) > 0 {
+		var err error
+		if answer.Body, err = compress(answer.Body); err != nil {
+			return err
+		}
+		answer.Header.Set("Content-Encoding", coding)
 	}
 	r.send(w, req, answer)
 	return nil

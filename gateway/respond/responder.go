@@ -131,23 +131,29 @@ func (r *Responder) Empty(w http.ResponseWriter, req *http.Request) error {
 	return nil
 }
 
-// send is where every answer but a stream's goes onto the wire.
+// send sends a whole answer.
 func (r *Responder) send(w http.ResponseWriter, req *http.Request, answer Answer) {
+	merge(w.Header(), answer.Header)
+	r.finish(w, req, answer.Decision, answer.Body)
+}
+
+// finish is where every answer but a stream's goes onto the wire, once its fields are
+// set.
+func (r *Responder) finish(w http.ResponseWriter, req *http.Request, decision mapping.Decision, body []byte) {
 	ex := exchange.From(req.Context())
-	status := answer.Decision.Status()
-	ex.Status, ex.Rule = status, answer.Decision.Rule.GetName()
+	status := decision.Status()
+	ex.Status, ex.Rule = status, decision.Rule.GetName()
 	header := w.Header()
-	merge(header, answer.Header)
 	if !hasContent(status) {
 		header.Del("Content-Type")
 		w.WriteHeader(status)
 		return
 	}
-	header.Set("Content-Length", strconv.Itoa(len(answer.Body)))
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
 	if req.Method != http.MethodHead {
 		// An error here means that the client has gone; there is nobody to tell.
-		_, _ = w.Write(answer.Body)
+		_, _ = w.Write(body)
 	}
 }
 

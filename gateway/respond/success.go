@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"bytes"
 	"net/http"
 	"time"
 
@@ -32,15 +33,14 @@ type Reply struct {
 // error means that nothing was written.
 func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply) error {
 	ex := exchange.From(req.Context())
-	method := ex.Binding.Method
-	current := validators(method, reply.Message)
-	coding := r.coding(req)
-	if coding != "" && current.HasTag {
-		current.Tag.Opaque += gzipTag
+	s := success{responder: r, reply: reply, method: ex.Binding.Method, current: validators(ex.Binding.Method, reply.Message)}
+	s.coding = r.coding(req)
+	if s.coding != "" && s.current.HasTag {
+		s.current.Tag.Opaque += gzipTag
 	}
-	in := mapping.Input{Declared: method.Success, Chosen: reply.Chosen}
+	in := mapping.Input{Declared: s.method.Success, Chosen: reply.Chosen}
 	if isRead(req) && ex.Conditions.Present() {
-		switch ex.Conditions.Evaluate(true, current) {
+		switch ex.Conditions.Evaluate(true, s.current) {
 		case rfc9110.Failed:
 			return Fail(codes.Aborted, mapping.ReasonPreconditionFailed, "a condition of the request does not hold for the current representation")
 		case rfc9110.NotModified:
@@ -48,32 +48,75 @@ func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply)
 		case rfc9110.Proceed:
 		}
 	}
-	answer := Answer{Decision: r.table.Decide(in), Header: http.Header{}}
-	fields := fields{header: answer.Header}
-	merge(answer.Header, reply.Header)
-	fields.set("Cache-Control", method.CacheControl)
-	if r.gzip {
-		answer.Header.Add("Vary", "Accept-Encoding")
-	}
-	fields.setValidators(current, answer.Decision.Status())
-	if err := fields.locate(answer.Decision.Status(), method, reply.Message); err != nil {
+	s.decision = r.table.Decide(in)
+	if err := s.locate(); err != nil {
 		return err
 	}
-	bare := r.prefer(&answer, ex.Prefer)
-	if hasContent(answer.Decision.Status()) && !bare {
-		buffer := buffers.get()
-		defer buffers.put(buffer)
-		var err error
-		if answer.Body, err = r.encode(&fields, buffer, ex.Binding, reply.Message); err != nil {
-			return err
+	s.prefer(ex.Prefer)
+	buffer := buffers.get()
+	defer buffers.put(buffer)
+	if err := s.encode(buffer, ex.Binding); err != nil {
+		return err
+	}
+	s.keep(ex)
+	if err := s.recode(); err != nil {
+		return err
+	}
+	// From here on nothing can fail, so that no field of a success is left on an error.
+	s.fields(w.Header())
+	r.finish(w, req, s.decision, s.body)
+	return nil
+}
+
+// success is an answer to a call that succeeded, as far as it is known.
+type success struct {
+	responder *Responder
+	reply     Reply
+	method    *contract.Method
+	current   rfc9110.Validators
+	decision  mapping.Decision
+
+	location, contentLocation string
+	applied                   string // Preference-Applied
+	bare                      bool   // the body is left out, because the request prefers it
+	contentType, coding       string
+	body                      []byte
+
+	// values are those of the fields: an answer has few, and each would be allocated
+	// for itself.
+	values [8]string
+	used   int
+}
+
+// fields sets the answer's header fields.
+func (s *success) fields(header http.Header) {
+	merge(header, s.reply.Header)
+	s.set(header, "Cache-Control", s.method.CacheControl)
+	if s.responder.gzip {
+		header.Add("Vary", "Accept-Encoding")
+	}
+	s.setValidators(header)
+	for _, one := range [...]struct{ name, value string }{
+		{"Location", s.location}, {"Content-Location", s.contentLocation}, {"Preference-Applied", s.applied}, {"Content-Type", s.contentType},
+	} {
+		if one.value != "" {
+			s.set(header, one.name, one.value)
 		}
 	}
-	keep(ex, answer)
-	if err := recode(&answer, coding); err != nil {
-		return err
+	if s.coding != "" && len(s.body) > 0 {
+		s.set(header, "Content-Encoding", s.coding)
 	}
-	r.send(w, req, answer)
-	return nil
+}
+
+// set sets a field by its canonical name.
+func (s *success) set(header http.Header, name, value string) {
+	if s.used == len(s.values) {
+		header[name] = []string{value}
+		return
+	}
+	s.values[s.used] = value
+	s.used++
+	header[name] = s.values[s.used-1 : s.used : s.used]
 }
 
 func isRead(req *http.Request) bool {
@@ -96,75 +139,86 @@ func validators(method *contract.Method, message proto.Message) rfc9110.Validato
 	return current
 }
 
-// fields are a success's header fields, whose values share an array: an answer has
-// few, and each would be allocated otherwise.
-type fields struct {
-	header http.Header
-	values [6]string
-	used   int
-}
-
-// set sets a field by its canonical name.
-func (f *fields) set(name, value string) {
-	if f.used == len(f.values) {
-		f.header[name] = []string{value}
-		return
-	}
-	f.values[f.used] = value
-	f.used++
-	f.header[name] = f.values[f.used-1 : f.used : f.used]
-}
-
-func (f *fields) setValidators(current rfc9110.Validators, status int) {
-	if current.HasTag {
-		f.set("Etag", current.Tag.String())
+func (s *success) setValidators(header http.Header) {
+	if s.current.HasTag {
+		s.set(header, "Etag", s.current.Tag.String())
 	}
 	// Beside an ETag a 304 has no use for it (RFC 9110 §15.4.5).
-	if current.LastModified.IsZero() || (status == http.StatusNotModified && current.HasTag) {
+	if s.current.LastModified.IsZero() || (s.decision.Status() == http.StatusNotModified && s.current.HasTag) {
 		return
 	}
 	// A date ahead of ours is another clock's, and must not be sent (RFC 9110 §8.8.2.1).
-	modified := current.LastModified
+	modified := s.current.LastModified
 	if now := time.Now(); modified.After(now) {
 		modified = now
 	}
-	f.set("Last-Modified", rfc9110.FormatDate(modified))
+	s.set(header, "Last-Modified", rfc9110.FormatDate(modified))
 }
 
-// locate sets Location where the answer is one that has it.
-func (f *fields) locate(status int, method *contract.Method, message proto.Message) error {
-	if method.Location == nil || (status != http.StatusCreated && status != http.StatusAccepted) {
+// locate finds the Location where the answer is one that has it.
+func (s *success) locate() error {
+	status := s.decision.Status()
+	if s.method.Location == nil || (status != http.StatusCreated && status != http.StatusAccepted) {
 		return nil
 	}
-	location, err := method.Location.Of(message)
-	if err != nil {
+	var err error
+	if s.location, err = s.method.Location.Of(s.reply.Message); err != nil {
 		return Fail(codes.Internal, mapping.ReasonInternal, "the response has no location").Because(err)
 	}
-	f.set("Location", location)
-	if status == http.StatusCreated && method.ETag != nil {
+	if status == http.StatusCreated && s.method.ETag != nil {
 		// The body is what a GET of the new resource returns (RFC 9110 §8.7).
-		f.set("Content-Location", location)
+		s.contentLocation = s.location
 	}
 	return nil
 }
 
-// encode returns the body of a success and sets its Content-Type. The body may stand in
-// the buffer, which it then may have grown.
-func (r *Responder) encode(fields *fields, buffer *[]byte, binding *contract.Binding, message proto.Message) ([]byte, error) {
-	if isRaw(binding) {
-		data, kind := rawBody(content(binding, message))
-		fields.set("Content-Type", kind)
-		return data, nil
+// encode makes the body. It may stand in the buffer, which it then may have grown.
+func (s *success) encode(buffer *[]byte, binding *contract.Binding) error {
+	if s.bare || !hasContent(s.decision.Status()) {
+		return nil
 	}
-	fields.set("Content-Type", JSONType)
+	if isRaw(binding) {
+		s.body, s.contentType = rawBody(content(binding, s.reply.Message))
+		return nil
+	}
+	s.contentType = JSONType
+	codec := s.responder.codec
 	var err error
 	if binding.ResponseBody != nil {
-		*buffer, err = r.codec.AppendField(*buffer, message.ProtoReflect(), binding.ResponseBody)
+		*buffer, err = codec.AppendField(*buffer, s.reply.Message.ProtoReflect(), binding.ResponseBody)
 	} else {
-		*buffer, err = r.codec.Append(*buffer, message)
+		*buffer, err = codec.Append(*buffer, s.reply.Message)
 	}
 	if err != nil {
-		return nil, Fail(codes.Internal, mapping.ReasonInternal, "the response could not be encoded").Because(err)
+		return Fail(codes.Internal, mapping.ReasonInternal, "the response could not be encoded").Because(err)
 	}
-	return *buffer, nil
+	s.body = *buffer
+	return nil
+}
+
+// recode puts the body into the content coding.
+func (s *success) recode() error {
+	if s.coding == "" || len(s.body) == 0 {
+		return nil
+	}
+	var err error
+	s.body, err = compress(s.body)
+	return err
+}
+
+// keep hands the answer on to whoever keeps it, without its content coding: the client
+// that gets it next may take another. It does so before anything is sent, so that an
+// answer which does not arrive can be had again.
+func (s *success) keep(ex *exchange.Exchange) {
+	if ex.Keep == nil {
+		return
+	}
+	plain := *s
+	plain.coding, plain.used = "", 0
+	header := http.Header{}
+	plain.fields(header)
+	if tags := header["Etag"]; len(tags) > 0 {
+		header["Etag"] = PlainTags(tags)
+	}
+	ex.Keep(exchange.Sent{Status: s.decision.Status(), Header: header, Body: bytes.Clone(s.body)})
 }

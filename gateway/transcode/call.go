@@ -9,7 +9,6 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -130,7 +129,7 @@ func (*Backend) Conn(to grpc.ClientConnInterface) grpc.ClientConnInterface { ret
 
 //nolint:revive // the interface is grpc's.
 func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	ctx, err := leave(ctx, method)
+	ctx, err := c.leave(ctx, method)
 	if err != nil {
 		return err
 	}
@@ -138,7 +137,7 @@ func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts .
 }
 
 func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	ctx, err := leave(ctx, method)
+	ctx, err := c.leave(ctx, method)
 	if err != nil {
 		return nil, err
 	}
@@ -148,15 +147,15 @@ func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method strin
 // leave returns the context of a call with the metadata that goes on, in place of all
 // that runtime has made of the request. It guards the one thing that two route tables
 // can get wrong: that the route whose rules were applied is not the one that is called.
-func leave(ctx context.Context, method string) (context.Context, error) {
-	c := callFrom(ctx)
-	c.called = true
-	if c.exchange == nil || c.exchange.Binding == nil {
+func (c conn) leave(ctx context.Context, method string) (context.Context, error) {
+	one := callFrom(ctx)
+	one.called = true
+	if one.exchange == nil || one.exchange.Binding == nil {
 		return ctx, nil
 	}
-	if called := c.exchange.Binding.Method.FullName; called != method {
+	if called := one.exchange.Binding.Method.FullName; called != method {
 		return nil, respond.Fail(codes.Internal, mapping.ReasonInternal, "the request was routed to "+method+" and not to "+called)
 	}
-	c.remember()
-	return metadata.NewOutgoingContext(ctx, c.backend.rules.Metadata(c.r)), nil
+	one.remember()
+	return forward.Outgoing(ctx, c.ClientConnInterface, one.backend.rules.Metadata(one.r)), nil
 }
