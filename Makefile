@@ -25,7 +25,6 @@ RACE      ?= $(shell $(GO) build -race runtime/cgo >/dev/null 2>&1 && echo -race
 TESTFLAGS ?=
 ARGS      ?=
 FUZZTIME  ?= 10s
-BENCHTIME ?= 1s
 
 .PHONY: help
 help: ## List the targets
@@ -43,7 +42,8 @@ build: ## Build the program into .tmp/bin/statusway
 test: ## Run all tests, with the race detector where a C compiler is found (TESTFLAGS=…)
 	@race='$(RACE)'; \
 	if [ -z "$$race" ]; then echo 'make test: no race detector (it needs cgo and a C compiler such as gcc): testing without it' >&2; fi; \
-	$(GO) test $$race $(TESTFLAGS) ./...
+	$(GO) test $$race $(TESTFLAGS) ./... || exit 1; \
+	if [ -n "$$race" ]; then $(GO) test $(TESTFLAGS) ./server/internal/benchmark; fi # see allocation_test.go there
 
 .PHONY: cover
 cover: ## Run all tests and report how much of the hand-written code they reach
@@ -62,8 +62,8 @@ fuzz: ## Run each fuzz test for FUZZTIME (10s)
 	done
 
 .PHONY: bench
-bench: ## Run the gateway's benchmarks for BENCHTIME (1s) each
-	@$(GO) test -run='^$$' -bench=. -benchmem -benchtime=$(BENCHTIME) ./gateway/...
+bench: ## Compare the gateway with bare grpc-gateway, some minutes (ARGS="-readme README.md" keeps the tables)
+	@$(GO) run ./server/internal/benchmark $(ARGS)
 
 .PHONY: lint
 lint: $(NEED_BUF) $(NEED_GOLANGCI) gen/imports/.stamp ## Check protos, code and formatting

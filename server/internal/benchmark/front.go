@@ -1,0 +1,316 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/dynamic"
+	"github.com/statusway/statusway/gateway/inprocess"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/transcode"
+	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	"github.com/statusway/statusway/server/internal/limiter"
+)
+
+// The front ends that are compared.
+const (
+	// stock is grpc-gateway with its defaults and nothing else.
+	stock = "stock"
+	// generated is this gateway over grpc-gateway's generated handlers.
+	generated = "generated"
+	// fromDescriptors is this gateway over descriptors alone; in process its messages are
+	// those that are linked in.
+	fromDescriptors = "dynamic"
+)
+
+// kinds are all of them, in the order of the tables.
+func kinds() []string { return []string{stock, generated, fromDescriptors} }
+
+const publicURL = "http://127.0.0.1:8080"
+
+// frontParams say which front end is made.
+type frontParams struct {
+	// kind is one of the constants.
+	kind string
+	// routes is how many routes there are, those of the service among them.
+	routes int
+	// conn leads to the backend's process; nil means that the service is in this one.
+	conn grpc.ClientConnInterface
+}
+
+func newFront(ctx context.Context, p frontParams) (*gateway.Gateway, http.Handler, error) {
+	switch p.kind {
+	case stock:
+		handler, err := newStock(ctx, p)
+		return nil, handler, err
+	case generated, fromDescriptors:
+		front, err := newOurs(ctx, p)
+		return front, front, err
+	default:
+		return nil, nil, fmt.Errorf("there is no front end %q", p.kind)
+	}
+}
+
+// newStock is grpc-gateway as its documentation has it: in process by
+// RegisterEntityServiceHandlerServer, which runs no interceptors and no streams.
+func newStock(ctx context.Context, p frontParams) (http.Handler, error) {
+	mux := runtime.NewServeMux()
+	err := amid(mux, p.routes, func() error {
+		if p.conn != nil {
+			return entityv1.RegisterEntityServiceHandlerClient(ctx, mux, entityv1.NewEntityServiceClient(p.conn))
+		}
+		service, err := newService()
+		if err != nil {
+			return err
+		}
+		return entityv1.RegisterEntityServiceHandlerServer(ctx, mux, service)
+	})
+	return mux, err
+}
+
+func wrap(doing string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+// others is how many routes there are beyond those of the service.
+func others(routes int) int {
+	return max(0, routes-entityv1.File_entity_v1_entity_service_proto.Services().ByName("EntityService").Methods().Len())
+}
+
+// amid registers the service's handlers with half of the routes that no request asks
+// for before them and half behind them, as it would be among the services of a program.
+func amid(mux *runtime.ServeMux, routes int, register func() error) error {
+	all := others(routes)
+	for i := range all + 1 {
+		if i == all/2 {
+			if err := register(); err != nil {
+				return fmt.Errorf("registering the handlers: %w", err)
+			}
+		}
+		if i == all {
+			break
+		}
+		err := mux.HandlePath(http.MethodGet, fmt.Sprintf("/v1/kinds%d/{id}", i), func(http.ResponseWriter, *http.Request, map[string]string) {})
+		if err != nil {
+			return fmt.Errorf("adding a route: %w", err)
+		}
+	}
+	return nil
+}
+
+// newOurs is this gateway with all that `statusway proxy` does to a request.
+func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
+	// A discarding handler is never enabled, as at --log-level=warn.
+	logger := slog.New(slog.DiscardHandler)
+	table, err := mapping.Builtin(mapping.Documented)
+	if err != nil {
+		return nil, fmt.Errorf("the policy: %w", err)
+	}
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false, Logger: logger})
+	if err != nil {
+		return nil, fmt.Errorf("the responder: %w", err)
+	}
+	params := gateway.Params{
+		Responder: responder, Logger: logger, Now: time.Now,
+		Body:    middleware.BodyLimits{Bytes: 4 << 20, Time: 30 * time.Second},
+		Limiter: limiter.New([]limiter.Policy{{Name: "default", Requests: 1 << 30, Period: time.Hour, Per: limiter.PerCaller}}),
+
+		// The backend's part is filled in below; the rest is what the program has off by default.
+		Contract: nil, Backend: nil,
+		Pages: nil, Identify: nil, Proxies: nil, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0,
+		Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
+	}
+	if p.kind == generated {
+		err = useGenerated(ctx, p, &params)
+	} else {
+		err = useDescriptors(p, &params)
+	}
+	if err != nil {
+		return nil, err
+	}
+	front, err := gateway.New(params)
+	return front, wrap("making the gateway", err)
+}
+
+// useGenerated puts the generated handlers behind the gateway.
+func useGenerated(ctx context.Context, p frontParams, params *gateway.Params) error {
+	backend := transcode.New(transcode.Params{Responder: params.Responder, Forward: nil})
+	mux := runtime.NewServeMux(backend.Options()...)
+	conn, err := connTo(p)
+	if err != nil {
+		return err
+	}
+	err = amid(mux, p.routes, func() error {
+		return entityv1.RegisterEntityServiceHandlerClient(ctx, mux, entityv1.NewEntityServiceClient(backend.Conn(conn)))
+	})
+	if err != nil {
+		return err
+	}
+	extra, err := protodesc.NewFile(extraFile(p.routes), protoregistry.GlobalFiles)
+	if err != nil {
+		return fmt.Errorf("the other routes: %w", err)
+	}
+	services := []protoreflect.ServiceDescriptor{entityService(), extra.Services().Get(0)}
+	if params.Contract, err = contract.ReadServices(services...); err != nil {
+		return fmt.Errorf("the contract: %w", err)
+	}
+	params.Backend = backend.Handler(mux)
+	return nil
+}
+
+// connTo is the connection to the service: the one given, or one in this process.
+func connTo(p frontParams) (grpc.ClientConnInterface, error) {
+	if p.conn != nil {
+		return p.conn, nil
+	}
+	service, err := newService()
+	if err != nil {
+		return nil, err
+	}
+	conn := inprocess.New(inprocess.Params{
+		UnaryInterceptors:  []grpc.UnaryServerInterceptor{pass},
+		StreamInterceptors: nil,
+		MaxRequestBytes:    inprocess.DefaultMaxBytes,
+		MaxResponseBytes:   inprocess.DefaultMaxBytes,
+	})
+	entityv1.RegisterEntityServiceServer(conn, service)
+	return conn, nil
+}
+
+// pass is an interceptor that does nothing, because a program without any is rare.
+func pass(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	return handler(ctx, request)
+}
+
+// useDescriptors puts the descriptors alone behind the gateway.
+func useDescriptors(p frontParams, params *gateway.Params) error {
+	conn, err := connTo(p)
+	if err != nil {
+		return err
+	}
+	set := &descriptorpb.FileDescriptorSet{File: append(withImports(entityv1.File_entity_v1_entity_service_proto), extraFile(p.routes))}
+	names := []string{string(entityService().FullName()), "benchmark.v1.Others"}
+	if p.conn == nil {
+		names = names[1:] // the service is linked in
+	}
+	schema, err := dynamic.NewSchema(dynamic.SchemaParams{Set: set, Services: names, Except: nil, Config: nil})
+	if err != nil {
+		return fmt.Errorf("the descriptors: %w", err)
+	}
+	targets := []dynamic.Target{{Schema: schema, Conn: conn}}
+	if p.conn == nil {
+		targets = append(targets, dynamic.Target{Schema: dynamic.Linked(entityService()), Conn: conn})
+	}
+	backend, err := dynamic.New(dynamic.Params{
+		Responder: params.Responder, Forward: nil, Deadline: time.Minute, Silence: 30 * time.Second, MaxMessage: 0,
+	}, targets...)
+	if err != nil {
+		return fmt.Errorf("the backend: %w", err)
+	}
+	params.Contract, params.Responder, params.Backend = backend.Contract(), backend.Responder(), backend.Handle
+	return nil
+}
+
+func entityService() protoreflect.ServiceDescriptor {
+	return entityv1.File_entity_v1_entity_service_proto.Services().ByName("EntityService")
+}
+
+// withImports are the descriptors of a file and of all that it imports.
+func withImports(file protoreflect.FileDescriptor) []*descriptorpb.FileDescriptorProto {
+	seen := map[string]bool{}
+	var all []*descriptorpb.FileDescriptorProto
+	var add func(protoreflect.FileDescriptor)
+	add = func(file protoreflect.FileDescriptor) {
+		if seen[file.Path()] {
+			return
+		}
+		seen[file.Path()] = true
+		for i := range file.Imports().Len() {
+			add(file.Imports().Get(i).FileDescriptor)
+		}
+		all = append(all, protodesc.ToFileDescriptorProto(file))
+	}
+	add(file)
+	return all
+}
+
+// extraFile declares the routes that no request asks for.
+func extraFile(routes int) *descriptorpb.FileDescriptorProto {
+	others := others(routes)
+	service := &descriptorpb.ServiceDescriptorProto{Name: new("Others"), Method: make([]*descriptorpb.MethodDescriptorProto, 0, others)}
+	for i := range others {
+		options := &descriptorpb.MethodOptions{}
+		proto.SetExtension(options, annotations.E_Http, &annotations.HttpRule{
+			Pattern: &annotations.HttpRule_Get{Get: fmt.Sprintf("/v1/kinds%d/{id}", i)},
+		})
+		service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
+			Name: new(fmt.Sprintf("GetKind%d", i)), InputType: new(".entity.v1.GetEntityRequest"),
+			OutputType: new(".entity.v1.Entity"), Options: options,
+		})
+	}
+	return &descriptorpb.FileDescriptorProto{
+		Name: new("benchmark/v1/others.proto"), Package: new("benchmark.v1"), Syntax: new("proto3"),
+		Dependency: []string{"entity/v1/entity_service.proto", "google/api/annotations.proto"},
+		Service:    []*descriptorpb.ServiceDescriptorProto{service},
+	}
+}
+
+// hashed answers 304 by a hash of what the handler has written: what is left to those
+// whose front end evaluates no condition. It is the base of the column 304.
+func hashed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		buffer := &buffered{header: http.Header{}, status: http.StatusOK}
+		next.ServeHTTP(buffer, r)
+		maps.Copy(w.Header(), buffer.header)
+		sum := sha256.Sum256(buffer.body)
+		tag := `"` + hex.EncodeToString(sum[:]) + `"`
+		w.Header().Set("ETag", tag)
+		// protojson's bytes differ between builds, so no request could name the tag
+		// beforehand: any condition is taken to hold.
+		if r.Header.Get("If-None-Match") != "" {
+			w.WriteHeader(http.StatusNotModified) //nolint:forbidigo // this is what others write.
+			return
+		}
+		w.WriteHeader(buffer.status) //nolint:forbidigo // as above.
+		_, _ = w.Write(buffer.body)
+	})
+}
+
+type buffered struct {
+	header http.Header
+	status int
+	body   []byte
+}
+
+func (b *buffered) Header() http.Header    { return b.header }
+func (b *buffered) WriteHeader(status int) { b.status = status }
+
+func (b *buffered) Write(p []byte) (int, error) {
+	b.body = append(b.body, p...)
+	return len(p), nil
+}
+
+var errStatus = errors.New("the answer is not the one expected")
