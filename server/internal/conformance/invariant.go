@@ -1,4 +1,4 @@
-package app_test
+package conformance
 
 import (
 	"encoding/json"
@@ -12,7 +12,21 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/statusway/statusway/gateway/mapping"
 )
+
+// Invariants are what is true of every answer of a server.
+type Invariants struct {
+	// Table is the policy that decides. Its rows are the statuses that there are.
+	Table *mapping.Table
+	// PublicURL is what problem types begin with.
+	PublicURL string
+	// Limited says that answers tell the client its allowance, but for those of Pages,
+	// which no limit stands before.
+	Limited bool
+	Pages   []string
+}
 
 // vocabulary is every header field that an answer may have. What is not here has
 // leaked from somewhere.
@@ -31,48 +45,42 @@ func vocabulary() []string {
 // lists are the fields that may come in several lines.
 func lists() []string { return []string{"Link", "Vary"} }
 
-// documentedRows is the documented table: the rows of the page, and 412.
-func documentedRows() []int {
+// DocumentedRows is the documented table: the rows of the page, and 412.
+func DocumentedRows() []int {
 	return []int{200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 418, 429, 500, 503}
 }
 
-// isPage says whether a request is for a page of the server's own, which no limit
-// and no negotiation stands before.
-func (m *message) isPage() bool {
-	path, _, _ := strings.Cut(m.target, "?")
-	return path == "/healthz" || path == "/readyz"
-}
-
-// checkInvariants holds an answer to what is true of every answer, whatever it is.
-func (s *server) checkInvariants(m *message, got *answer) error {
-	c := invariants{server: s, m: m, got: got}
+// Check holds an answer to what is true of every answer, whatever it is.
+func (i Invariants) Check(m *Message, got *Answer) error {
+	c := holding{Invariants: i, m: m, got: got}
 	c.vocabulary()
 	c.always()
 	c.content()
 	c.belonging()
-	if got.status >= http.StatusBadRequest {
+	if got.Status >= http.StatusBadRequest {
 		c.failure()
 	}
 	return errors.Join(c.errs...)
 }
 
-type invariants struct {
-	server *server
-	m      *message
-	got    *answer
-	errs   []error
+type holding struct {
+	Invariants
+
+	m    *Message
+	got  *Answer
+	errs []error
 }
 
-func (c *invariants) holdf(ok bool, format string, args ...any) {
+func (c *holding) holdf(ok bool, format string, args ...any) {
 	if !ok {
 		c.errs = append(c.errs, fmt.Errorf("invariant: "+format, args...))
 	}
 }
 
-func (c *invariants) has(name string) bool { return len(c.got.header[name]) > 0 }
+func (c *holding) has(name string) bool { return len(c.got.Header[name]) > 0 }
 
-func (c *invariants) vocabulary() {
-	for name, values := range c.got.header {
+func (c *holding) vocabulary() {
+	for name, values := range c.got.Header {
 		c.holdf(slices.Contains(vocabulary(), name), "no answer has the field %s: %q", name, values)
 		c.holdf(len(values) == 1 || slices.Contains(lists(), name), "%s comes %d times: %q", name, len(values), values)
 		for _, value := range values {
@@ -80,16 +88,22 @@ func (c *invariants) vocabulary() {
 			c.holdf(utf8.ValidString(value), "%s is no UTF-8", name)
 		}
 	}
-	if c.got.transport == overH2C {
+	if c.got.Transport == OverH2C {
 		c.holdf(!c.has("Connection") && !c.has("Transfer-Encoding"), "HTTP/2 has no fields of the connection")
 	}
 	c.holdf(!c.has("Content-Length") || !c.has("Transfer-Encoding"), "the content has a length and a coding")
 }
 
+// isPage says whether the request is for a page of the server's own.
+func (c *holding) isPage() bool {
+	path, _, _ := strings.Cut(c.m.Target, "?")
+	return slices.Contains(c.Pages, path)
+}
+
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-func (c *invariants) always() {
-	header := c.got.header
+func (c *holding) always() {
+	header := c.got.Header
 	date, err := time.Parse(http.TimeFormat, header.Get("Date"))
 	c.holdf(err == nil, "Date is %q", header.Get("Date"))
 	c.holdf(header.Get("Cache-Control") != "", "Cache-Control is not explicit")
@@ -99,7 +113,7 @@ func (c *invariants) always() {
 		changed, err := time.Parse(http.TimeFormat, header.Get("Last-Modified"))
 		c.holdf(err == nil && !changed.After(date), "Last-Modified %q is after Date %q", header.Get("Last-Modified"), header.Get("Date"))
 	}
-	if c.server.params.Config.RateLimit == "off" || c.m.isPage() {
+	if !c.Limited || c.isPage() {
 		c.holdf(!c.has("X-Rate-Limit-Limit") && !c.has("Ratelimit") && !c.has("Ratelimit-Policy"), "there is no limit, and yet fields that tell of one")
 		return
 	}
@@ -111,34 +125,34 @@ func (c *invariants) always() {
 	c.holdf(c.has("Ratelimit") && c.has("Ratelimit-Policy"), "RateLimit and RateLimit-Policy are missing")
 }
 
-func (c *invariants) content() {
-	status, body := c.got.status, c.got.body
+func (c *holding) content() {
+	status, body := c.got.Status, c.got.Body
 	if !hasContent(status) {
 		c.holdf(len(body) == 0 && !c.has("Content-Type") && !c.has("Content-Length") && !c.has("Transfer-Encoding"), "a %d has no content: %q", status, body)
 		return
 	}
-	if c.got.header.Get("Preference-Applied") == "return=minimal" {
-		c.holdf(len(body) == 0 && !c.has("Content-Type") && c.got.header.Get("Content-Length") == "0", "a minimal %d has content: %q", status, body)
+	if c.got.Header.Get("Preference-Applied") == "return=minimal" {
+		c.holdf(len(body) == 0 && !c.has("Content-Type") && c.got.Header.Get("Content-Length") == "0", "a minimal %d has content: %q", status, body)
 		return
 	}
 	c.holdf(c.has("Content-Type"), "Content-Type is missing")
-	kind, parameters, err := mime.ParseMediaType(c.got.header.Get("Content-Type"))
-	c.holdf(err == nil && len(parameters) == 0, "Content-Type is %q", c.got.header.Get("Content-Type"))
+	kind, parameters, err := mime.ParseMediaType(c.got.Header.Get("Content-Type"))
+	c.holdf(err == nil && len(parameters) == 0, "Content-Type is %q", c.got.Header.Get("Content-Type"))
 	isStream := kind == "application/x-ndjson" || kind == "text/event-stream"
 	c.holdf(isStream || c.has("Content-Length"), "content of a known size has a Content-Length")
-	if c.m.method == http.MethodHead {
+	if c.m.Method == http.MethodHead {
 		c.holdf(len(body) == 0, "HEAD is answered with content: %q", body)
 		return
 	}
-	length := c.got.header.Get("Content-Length")
-	c.holdf(isStream || length == strconv.Itoa(c.got.length), "Content-Length is %s of %d", length, c.got.length)
+	length := c.got.Header.Get("Content-Length")
+	c.holdf(isStream || length == strconv.Itoa(c.got.Length), "Content-Length is %s of %d", length, c.got.Length)
 	c.holdf(utf8.Valid(body), "the body is no UTF-8")
 	c.holdf(isStream || json.Valid(body), "the body is no JSON: %q", body)
 }
 
 // belonging holds the fields that belong to certain statuses to them.
-func (c *invariants) belonging() {
-	status := c.got.status
+func (c *holding) belonging() {
+	status := c.got.Status
 	only := func(name string, statuses ...int) {
 		c.holdf(!c.has(name) || slices.Contains(statuses, status), "%s on a %d", name, status)
 	}
@@ -160,44 +174,44 @@ func (c *invariants) belonging() {
 	needs(405, "Allow")
 	needs(429, "Retry-After")
 	needs(503, "Retry-After")
-	if c.m.method != http.MethodOptions {
+	if c.m.Method != http.MethodOptions {
 		only("Allow", 405)
 	}
-	if c.server.params.Table.Name() == "documented" {
-		c.holdf(slices.Contains(documentedRows(), status), "%d is no row of the documented table", status)
+	if c.Table.Name() == "documented" {
+		c.holdf(slices.Contains(DocumentedRows(), status), "%d is no row of the documented table", status)
 	}
-	c.holdf(c.server.params.Table.Row(status) != nil, "%d is no row of the policy", status)
+	c.holdf(c.Table.Row(status) != nil, "%d is no row of the policy", status)
 }
 
 // failure holds an error to the one shape.
-func (c *invariants) failure() {
-	kind := c.got.header.Get("Content-Type")
+func (c *holding) failure() {
+	kind := c.got.Header.Get("Content-Type")
 	types := []string{"application/problem+json", "application/json", "application/vnd.google.rpc.status+json", "application/vnd.google.rpc.error+json"}
 	c.holdf(slices.Contains(types, kind), "an error's Content-Type is %q", kind)
-	if kind != types[0] || c.m.method == http.MethodHead {
+	if kind != types[0] || c.m.Method == http.MethodHead {
 		return
 	}
-	var got problemBody
-	if err := json.Unmarshal(c.got.body, &got); err != nil {
+	var got ProblemBody
+	if err := json.Unmarshal(c.got.Body, &got); err != nil {
 		c.holdf(false, "the problem: %v", err)
 		return
 	}
-	c.holdf(got.Status == c.got.status, "the problem's status is %d and the answer's %d", got.Status, c.got.status)
-	c.holdf(got.RequestID == c.got.header.Get("X-Request-Id"), "requestId is %q and X-Request-Id %q", got.RequestID, c.got.header.Get("X-Request-Id"))
-	c.holdf(got.Title == c.server.params.Table.Row(c.got.status).GetTitle() && got.Code != "", "title and code are %q and %q", got.Title, got.Code)
+	c.holdf(got.Status == c.got.Status, "the problem's status is %d and the answer's %d", got.Status, c.got.Status)
+	c.holdf(got.RequestID == c.got.Header.Get("X-Request-Id"), "requestId is %q and X-Request-Id %q", got.RequestID, c.got.Header.Get("X-Request-Id"))
+	c.holdf(got.Title == c.Table.Row(c.got.Status).GetTitle() && got.Code != "", "title and code are %q and %q", got.Title, got.Code)
 	c.holdf(got.Detail != "", "a problem without a detail")
 	kindOf, err := url.Parse(got.Type)
-	c.holdf(err == nil && kindOf.IsAbs() && got.Type == publicURL+"/statuses/"+strconv.Itoa(c.got.status), "type is %q", got.Type)
+	c.holdf(err == nil && kindOf.IsAbs() && got.Type == c.PublicURL+"/statuses/"+strconv.Itoa(c.got.Status), "type is %q", got.Type)
 	if c.has("Retry-After") {
-		wait := c.got.header.Get("Retry-After")
+		wait := c.got.Header.Get("Retry-After")
 		c.holdf(wait == strconv.Itoa(got.RetryAfter) && got.RetryAfter > 0, "Retry-After is %s and retryAfter %d", wait, got.RetryAfter)
 	}
-	details := typesOf(got.Details)
+	details := TypesOf(got.Details)
 	c.holdf(len(slices.Compact(slices.Sorted(slices.Values(details)))) == len(details), "a type of detail comes twice (AIP-193): %q", details)
 	for _, one := range got.Details {
 		c.holdf(!strings.Contains(string(one), "google.rpc.DebugInfo"), "DebugInfo has left: %s", one)
 	}
 	for _, leak := range []string{"goroutine ", ".go:", "SQL logic", "sqlite", "/tmp/", "secret_table", "proto:", "runtime error"} {
-		c.holdf(!strings.Contains(string(c.got.body), leak), "the problem says %q: %s", leak, c.got.body)
+		c.holdf(!strings.Contains(string(c.got.Body), leak), "the problem says %q: %s", leak, c.got.Body)
 	}
 }

@@ -1,9 +1,10 @@
-package app_test
+package conformance
 
 import (
 	"cmp"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -12,7 +13,7 @@ import (
 	"strings"
 )
 
-// variables are what a run puts into a case's texts in place of ${name}:
+// Variables are what a run puts into a case's texts in place of ${name}:
 //
 //	${id}            unique to the run, of lower-case letters and digits
 //	${token}         the access token of the user that the exchange is as
@@ -21,38 +22,40 @@ import (
 //	${repeat:3:ab}   ababab; a closing brace in it is written \}
 //
 // and what an exchange has captured.
-type variables map[string]string
+type Variables map[string]string
 
-func newVariables(s *server) variables {
-	v := variables{"id": "c" + strings.ToLower(rand.Text()[:12])}
-	for user, token := range s.tokens {
+// NewVariables are those of one run; tokens are access tokens by user.
+func NewVariables(tokens map[string]string) Variables {
+	v := Variables{"id": "c" + strings.ToLower(rand.Text()[:12])}
+	for user, token := range tokens {
 		v[user+"Token"] = token
 	}
 	return v
 }
 
-// as returns the variables for an exchange of a certain user.
-func (v variables) as(user string) variables {
+// As returns the variables for an exchange of a certain user.
+func (v Variables) As(user string) Variables {
 	own := maps.Clone(v)
 	own["token"] = v[user+"Token"]
 	return own
 }
 
-var variablePattern = regexp.MustCompile(`\$\{([A-Za-z]+)(?::((?:[^}\\]|\\.)*))?\}`)
+// VariablePattern is how a variable stands in a text.
+var VariablePattern = regexp.MustCompile(`\$\{([A-Za-z]+)(?::((?:[^}\\]|\\.)*))?\}`)
 
-// expand puts the variables into a text.
-func (v variables) expand(text string) (string, error) {
-	var failure error
-	out := variablePattern.ReplaceAllStringFunc(text, func(found string) string {
-		parts := variablePattern.FindStringSubmatch(found)
+// Expand puts the variables into a text.
+func (v Variables) Expand(text string) (string, error) {
+	var failures []error
+	out := VariablePattern.ReplaceAllStringFunc(text, func(found string) string {
+		parts := VariablePattern.FindStringSubmatch(found)
 		value, err := v.value(parts[1], parts[2])
-		failure = cmp.Or(failure, err)
+		failures = append(failures, err)
 		return value
 	})
-	return out, failure
+	return out, errors.Join(failures...)
 }
 
-func (v variables) value(name, argument string) (string, error) {
+func (v Variables) value(name, argument string) (string, error) {
 	switch name {
 	case "hex":
 		raw, err := hex.DecodeString(argument)
@@ -68,16 +71,16 @@ func (v variables) value(name, argument string) (string, error) {
 	return "", fmt.Errorf("there is no variable ${%s}", name)
 }
 
-// expandJSON puts the variables into every string and every member's name of a value.
-func (v variables) expandJSON(value any) (any, error) {
+// ExpandJSON puts the variables into every string and every member's name of a value.
+func (v Variables) ExpandJSON(value any) (any, error) {
 	switch value := value.(type) {
 	case string:
-		return v.expand(value)
+		return v.Expand(value)
 	case []any:
 		out := make([]any, len(value))
 		for i, one := range value {
 			var err error
-			if out[i], err = v.expandJSON(one); err != nil {
+			if out[i], err = v.ExpandJSON(one); err != nil {
 				return nil, err
 			}
 		}
@@ -85,11 +88,11 @@ func (v variables) expandJSON(value any) (any, error) {
 	case map[string]any:
 		out := make(map[string]any, len(value))
 		for name, one := range value {
-			plain, err := v.expand(name)
+			plain, err := v.Expand(name)
 			if err != nil {
 				return nil, err
 			}
-			if out[plain], err = v.expandJSON(one); err != nil {
+			if out[plain], err = v.ExpandJSON(one); err != nil {
 				return nil, err
 			}
 		}
@@ -107,8 +110,8 @@ var (
 	tokenPattern  = regexp.MustCompile(`("accessToken":)"[^"]+"`)
 )
 
-// generalize takes out of a text what is the run's own, so that two runs compare.
-func (v variables) generalize(text string) string {
+// Generalize takes out of a text what is the run's own, so that two runs compare.
+func (v Variables) Generalize(text string) string {
 	names := slices.SortedFunc(maps.Keys(v), func(a, b string) int { return cmp.Compare(len(v[b]), len(v[a])) })
 	for _, name := range names {
 		if len(v[name]) >= 8 {
