@@ -10,7 +10,6 @@ import (
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // call is one request on its way to the server and back.
@@ -41,17 +40,13 @@ func (c *call) unary() error {
 		grpc.ForceCodecV2(frameCodec{}), grpc.MaxCallRecvMsgSize(receiveLimit(reply.most)), grpc.Header(&header), grpc.Trailer(&trailer),
 	)
 	if err := received(err, reply, seen); err != nil {
-		return c.backend.params.Forward.Failed(err, header, trailer)
+		return c.backend.params.Forward.Failed(ctx, err, header, trailer)
 	}
 	message, err := c.method.coder.decode(reply.wire)
 	if err != nil {
 		return err
 	}
-	return c.backend.params.Responder.Reply(c.w, c.r, respond.Reply{
-		Message: message,
-		Chosen:  forward.Chosen(header, trailer),
-		Header:  c.backend.params.Forward.Header(header, trailer),
-	})
+	return c.backend.params.Responder.Reply(c.w, c.r, c.backend.params.Forward.Reply(ctx, message, header, trailer))
 }
 
 // encode makes the request's wire form from the body and the target.

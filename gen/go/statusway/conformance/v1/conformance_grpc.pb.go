@@ -52,8 +52,8 @@ const (
 //
 // Its own errors state a reason of the domain "statusway.conformance.v1", or of
 // the domain that is named, and nothing more: as google.rpc.ErrorInfo in the
-// status's details, or plainly by the trailing metadata "statusway-reason" and
-// "statusway-domain". Their messages are free.
+// status's details, or plainly by the response metadata "statusway-reason" and
+// "statusway-domain" (statusway/v1/annotations.proto). Their messages are free.
 //
 //	NOT_FOUND         ITEM_NOT_FOUND       GetItem, UpdateItem, DeleteItem
 //	NOT_FOUND         JOB_NOT_FOUND        GetJob
@@ -279,8 +279,8 @@ func (c *conformanceServiceClient) GetEndedItem(ctx context.Context, in *GetItem
 //
 // Its own errors state a reason of the domain "statusway.conformance.v1", or of
 // the domain that is named, and nothing more: as google.rpc.ErrorInfo in the
-// status's details, or plainly by the trailing metadata "statusway-reason" and
-// "statusway-domain". Their messages are free.
+// status's details, or plainly by the response metadata "statusway-reason" and
+// "statusway-domain" (statusway/v1/annotations.proto). Their messages are free.
 //
 //	NOT_FOUND         ITEM_NOT_FOUND       GetItem, UpdateItem, DeleteItem
 //	NOT_FOUND         JOB_NOT_FOUND        GetJob
