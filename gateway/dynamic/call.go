@@ -11,7 +11,6 @@ import (
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // call is one request on its way to the server and back.
@@ -58,17 +57,13 @@ func (c *call) unary() error {
 	reply := c.method.carrier.reply(params.MaxMessage)
 	err = c.method.conn.Invoke(e, exchange.From(ctx).Binding.Method.FullName, request, reply, e.options[:]...)
 	if err := received(err, reply, &e.seen); err != nil {
-		return params.Forward.Failed(err, e.header, e.trailer)
+		return params.Forward.Failed(ctx, err, e.header, e.trailer)
 	}
 	message, err := c.method.carrier.response(reply)
 	if err != nil {
 		return err
 	}
-	return params.Responder.Reply(c.w, c.r, respond.Reply{
-		Message: message,
-		Chosen:  forward.Chosen(e.header, e.trailer),
-		Header:  params.Forward.Header(e.header, e.trailer),
-	})
+	return params.Responder.Reply(c.w, c.r, params.Forward.Reply(ctx, message, e.header, e.trailer))
 }
 
 // request makes what is sent of the body and the target.

@@ -50,7 +50,7 @@ func (c *call) stream() error {
 	name := exchange.From(ctx).Binding.Method.FullName
 	inner, err := c.method.conn.NewStream(ctx, c.method.desc, name, c.backend.codecOption, c.backend.limitOption)
 	if err != nil {
-		return c.backend.params.Forward.Failed(err, nil, nil)
+		return c.backend.params.Forward.Failed(ctx, err, nil, nil)
 	}
 	s := &streaming{call: c, ClientStream: inner, seen: seen, cancel: cancel}
 	if c.clientStreams() {
@@ -124,19 +124,14 @@ func (s *streaming) receiveOne() error {
 	if err != nil {
 		return err
 	}
-	header, trailer := s.header(), s.Trailer()
-	return s.backend.params.Responder.Reply(s.w, s.r, respond.Reply{
-		Message: message,
-		Chosen:  forward.Chosen(header, trailer),
-		Header:  s.backend.params.Forward.Header(header, trailer),
-	})
+	return s.backend.params.Responder.Reply(s.w, s.r, s.backend.params.Forward.Reply(s.r.Context(), message, s.header(), s.Trailer()))
 }
 
 // begin returns the answer. Its header needs the server's, which is there once there
 // is a message or the end.
 func (s *streaming) begin(trailer metadata.MD) *respond.Stream {
 	if s.out == nil {
-		s.out = s.backend.params.Responder.Stream(s.w, s.r, s.backend.params.Forward.Header(s.header(), trailer))
+		s.out = s.backend.params.Responder.Stream(s.w, s.r, s.backend.params.Forward.Answered(s.r.Context(), s.header(), trailer))
 	}
 	return s.out
 }
@@ -162,7 +157,7 @@ func (s *streaming) next() (proto.Message, error) {
 		if cause := context.Cause(s.Context()); cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
 			return nil, cause // of this side: a message of the client that cannot be read
 		}
-		return nil, s.backend.params.Forward.Failed(err, s.header(), s.Trailer())
+		return nil, s.backend.params.Forward.Failed(s.r.Context(), err, s.header(), s.Trailer())
 	}
 	return s.method.carrier.response(reply)
 }

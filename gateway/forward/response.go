@@ -1,12 +1,15 @@
 package forward
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"strconv"
 
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
@@ -14,9 +17,14 @@ import (
 // of success that its method declares (statusway/v1/annotations.proto).
 const chosenKey = "statusway-status"
 
-// Chosen is the status that a backend chose; 0 if it did not. It counts from either
+// Reply is what a backend answered, with what its metadata says of it.
+func (r *Rules) Reply(ctx context.Context, message proto.Message, header, trailer metadata.MD) respond.Reply {
+	return respond.Reply{Message: message, Chosen: chosen(header, trailer), Header: r.Answered(ctx, header, trailer)}
+}
+
+// chosen is the status that a backend chose; 0 if it did not. It counts from either
 // kind of metadata, because some languages send all of it as trailers.
-func Chosen(header, trailer metadata.MD) int32 {
+func chosen(header, trailer metadata.MD) int32 {
 	for _, part := range []metadata.MD{header, trailer} {
 		for _, value := range part[chosenKey] {
 			if number, err := strconv.ParseInt(value, 10, 32); err == nil {
@@ -27,36 +35,51 @@ func Chosen(header, trailer metadata.MD) int32 {
 	return 0
 }
 
-// Header is the metadata that may leave, as header fields; nil if none may.
-func (r *Rules) Header(header, trailer metadata.MD) http.Header {
+// Answered notes what a backend says of the caller's allowance, so that it leaves with
+// the answer whatever that becomes, and returns the metadata that may leave as well,
+// as header fields; nil if none may.
+func (r *Rules) Answered(ctx context.Context, header, trailer metadata.MD) http.Header {
+	r.allow(ctx, exchange.From(ctx).Fields, received{header, trailer})
 	if len(r.outbound) == 0 {
 		return nil
 	}
 	out := http.Header{}
 	for key, name := range r.outbound {
-		values := header[key]
-		if len(values) == 0 {
-			values = trailer[key]
-		}
-		for _, value := range values {
+		for _, value := range (received{header, trailer}).values(key) {
 			out.Add(name, value)
 		}
 	}
 	return out
 }
 
-// Failed is why a call failed, with the fields that the backend may send along.
-func (r *Rules) Failed(err error, header, trailer metadata.MD) error {
-	sent := r.Header(header, trailer)
+// received is the metadata of an answer. Either kind counts, because some languages
+// send all of it as trailers; a key that is in both has the header's values.
+type received struct{ header, trailer metadata.MD }
+
+func (m received) values(key string) []string {
+	if values := m.header[key]; len(values) > 0 {
+		return values
+	}
+	return m.trailer[key]
+}
+
+// Failed is why a call failed, with what the backend's metadata says of it and the
+// fields that it may send along.
+func (r *Rules) Failed(ctx context.Context, err error, header, trailer metadata.MD) error {
+	sent := r.Answered(ctx, header, trailer)
 	for _, name := range aboutContent() {
 		sent.Del(name)
 	}
-	if len(sent) == 0 {
+	stated := r.stated(ctx, err, received{header, trailer})
+	if len(sent) == 0 && len(stated) == 0 {
 		return err
 	}
 	failure := *respond.AsFailure(err) // a copy: the original may answer other requests
-	maps.Copy(sent, failure.Header)
-	failure.Header = sent
+	if len(sent) > 0 {
+		maps.Copy(sent, failure.Header)
+		failure.Header = sent
+	}
+	failure.Status = withDetails(failure.Status, stated)
 	return &failure
 }
 

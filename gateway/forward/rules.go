@@ -1,6 +1,8 @@
 package forward
 
 import (
+	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -12,14 +14,20 @@ type Params struct {
 	// and what the contract asks for are passed on always; nothing else is.
 	RequestHeaders []string
 	// ResponseHeaders are the metadata keys, in lower case, that a backend may send
-	// to the client, and the header fields that they become. No other key leaves.
+	// to the client, and the header fields that they become. No other key leaves, but
+	// for those of the backend's allowance. A key or a field that means something to
+	// the gateway itself is left out.
 	ResponseHeaders map[string]string
+	// Logger is told, at debug, which metadata is ignored because it cannot be read.
+	// Nil means nobody.
+	Logger *slog.Logger
 }
 
 // Rules are the two allow-lists. They do not change.
 type Rules struct {
 	inbound  map[string]string // header field, canonical: metadata key
 	outbound map[string]string // metadata key: header field
+	logger   *slog.Logger
 }
 
 // New returns the rules.
@@ -31,5 +39,21 @@ func New(p Params) *Rules {
 	for _, name := range p.RequestHeaders {
 		inbound[http.CanonicalHeaderKey(name)] = strings.ToLower(name)
 	}
-	return &Rules{inbound: inbound, outbound: p.ResponseHeaders}
+	if p.Logger == nil {
+		p.Logger = slog.New(slog.DiscardHandler)
+	}
+	outbound := maps.Clone(p.ResponseHeaders)
+	maps.DeleteFunc(outbound, func(key, name string) bool { return isOwn(key) || isOwn(strings.ToLower(name)) })
+	return &Rules{inbound: inbound, outbound: outbound, logger: p.Logger}
+}
+
+// isOwn says whether metadata has a meaning for the gateway, and so cannot have
+// another one by an allow-list.
+func isOwn(key string) bool {
+	switch key {
+	case limitKey, remainingKey, resetKey, stateKey, policyKey:
+		return true
+	default:
+		return strings.HasPrefix(key, "statusway-")
+	}
 }

@@ -37,7 +37,7 @@ type Backend struct {
 // New returns a backend.
 func New(p Params) *Backend {
 	if p.Forward == nil {
-		p.Forward = forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil})
+		p.Forward = forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil, Logger: nil})
 	}
 	return &Backend{responder: p.Responder, rules: p.Forward, bare: http.Header{}}
 }
@@ -166,11 +166,11 @@ func never(string) (string, bool) { return "", false }
 func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.Message) error {
 	c := callFrom(ctx)
 	switch {
-	case c.stream != nil:
-		return c.stream.Send(message)
+	case c.streams:
+		return c.begin(nil).Send(message)
 	case message == nil:
 		md, _ := runtime.ServerMetadataFromContext(ctx)
-		c.stream = c.backend.responder.Stream(c.w, c.r, c.backend.rules.Header(md.HeaderMD, md.TrailerMD))
+		c.streams, c.header = true, md.HeaderMD
 		return nil
 	default:
 		c.err = c.reply(ctx, message)

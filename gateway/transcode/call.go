@@ -9,6 +9,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -36,7 +37,10 @@ type call struct {
 
 	called   bool // the backend has been reached
 	answered bool
+	streams  bool // the answer is many messages
 	stream   *respond.Stream
+	header   metadata.MD
+	trailer  metadata.MD // of a stream, which runtime does not hand on
 	err      error
 	scratch  http.Header
 }
@@ -71,8 +75,8 @@ func (c *call) outcome() error {
 	case c.err != nil && !c.called:
 		c.err = forward.Unreadable(c.exchange.Binding, c.body, c.err)
 		return c.err
-	case c.stream != nil:
-		return c.stream.End(c.err)
+	case c.streams:
+		return c.begin(c.trailer).End(c.err)
 	case c.err != nil:
 		return c.err
 	case !c.answered:
@@ -82,13 +86,18 @@ func (c *call) outcome() error {
 	}
 }
 
+// begin returns the answer of a stream. What may leave is known once there is a message
+// or the end.
+func (c *call) begin(trailer metadata.MD) *respond.Stream {
+	if c.stream == nil {
+		c.stream = c.backend.responder.Stream(c.w, c.r, c.backend.rules.Answered(c.r.Context(), c.header, trailer))
+	}
+	return c.stream
+}
+
 func (c *call) reply(ctx context.Context, message proto.Message) error {
 	md, _ := runtime.ServerMetadataFromContext(ctx)
-	return c.backend.responder.Reply(c.w, c.r, respond.Reply{
-		Message: message,
-		Chosen:  forward.Chosen(md.HeaderMD, md.TrailerMD),
-		Header:  c.backend.rules.Header(md.HeaderMD, md.TrailerMD),
-	})
+	return c.backend.responder.Reply(c.w, c.r, c.backend.rules.Reply(c.r.Context(), message, md.HeaderMD, md.TrailerMD))
 }
 
 // failed notes why the call failed, with the fields that the backend may send along.
@@ -98,11 +107,14 @@ func (c *call) failed(ctx context.Context, err error) {
 		err = stated.Err
 	}
 	c.err = err
-	md, ok := runtime.ServerMetadataFromContext(ctx)
-	if !ok || c.backend == nil {
+	if c.backend == nil {
 		return
 	}
-	c.err = c.backend.rules.Failed(err, md.HeaderMD, md.TrailerMD)
+	md, _ := runtime.ServerMetadataFromContext(ctx)
+	if c.trailer != nil {
+		md.TrailerMD = c.trailer
+	}
+	c.err = c.backend.rules.Failed(c.r.Context(), err, md.HeaderMD, md.TrailerMD)
 }
 
 func streamError(ctx context.Context, err error) *status.Status {
@@ -141,7 +153,34 @@ func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method strin
 	if err != nil {
 		return nil, err
 	}
-	return c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
+	inner, err := c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return stream{ClientStream: inner, call: callFrom(ctx)}, nil
+}
+
+// stream notes the trailers at the stream's end.
+type stream struct {
+	grpc.ClientStream
+
+	call *call
+}
+
+func (s stream) Header() (metadata.MD, error) {
+	header, err := s.ClientStream.Header()
+	if err != nil {
+		s.call.trailer = s.Trailer()
+	}
+	return header, err
+}
+
+func (s stream) RecvMsg(message any) error {
+	err := s.ClientStream.RecvMsg(message)
+	if err != nil {
+		s.call.trailer = s.Trailer()
+	}
+	return err
 }
 
 // leave returns the context of a call with the metadata that goes on, in place of all

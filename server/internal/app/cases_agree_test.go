@@ -20,6 +20,7 @@ import (
 	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/rfc9110"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // TestMapStatusAgrees asks MapStatus, for every error that a case brings about, what
@@ -30,17 +31,17 @@ func TestMapStatusAgrees(t *testing.T) {
 	rows := map[int]bool{}
 	seen := map[string]bool{}
 	for _, c := range loadCases(t) {
-		if c.describes() || !c.runs(overHTTP1) || c.Response.Status < 400 || c.Race != nil || c.Request.isHead() || c.variant() == "busy-store" {
+		if c.Describes() || !c.Runs(conformance.OverHTTP1) || c.Response.Status < 400 || c.Race != nil || c.Request.IsHead() || c.Variant() == "busy-store" {
 			continue // A store that is busy takes five seconds, and its row has others.
 		}
 		// A server that no other case uses is started once for each reason.
-		if key := c.variant() + " " + c.reason(); variants()[c.variant()].own {
+		if key := c.Variant() + " " + reasonOf(&c); variants()[c.Variant()].own {
 			if seen[key] {
 				continue
 			}
 			seen[key] = true
 		}
-		if variants()[c.variant()].policy == "" {
+		if variants()[c.Variant()].policy == "" {
 			rows[c.Row] = true
 		}
 		t.Run(c.Name, func(t *testing.T) {
@@ -48,32 +49,32 @@ func TestMapStatusAgrees(t *testing.T) {
 			agrees(t, servers, c)
 		})
 	}
-	for _, row := range documentedRows() {
+	for _, row := range conformance.DocumentedRows() {
 		if row >= 400 && !rows[row] {
 			t.Errorf("no case compares the row %d", row)
 		}
 	}
 }
 
-func (c *testCase) reason() string {
+func reasonOf(c *conformance.Case) string {
 	covered := map[string]bool{}
-	c.Response.reasons(covered)
+	reasonsOf(c.Response, covered)
 	return strings.Join(slices.Sorted(maps.Keys(covered)), " ")
 }
 
-func agrees(t *testing.T, servers *fleet, c testCase) {
+func agrees(t *testing.T, servers *fleet, c conformance.Case) {
 	t.Helper()
-	s := servers.server(t, c.variant())
+	s := servers.server(t, c.Variant())
 	c.After = nil
-	r, err := s.runHTTP(t.Context(), c, overHTTP1)
+	r, err := s.runHTTP(t.Context(), c, conformance.OverHTTP1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.answer.header.Get("Content-Type") != "application/problem+json" {
+	if r.Answer.Header.Get("Content-Type") != "application/problem+json" {
 		return // From the other shapes the status cannot be taken apart again.
 	}
 	var sent map[string]any
-	if err := json.Unmarshal(r.answer.body, &sent); err != nil {
+	if err := json.Unmarshal(r.Answer.Body, &sent); err != nil {
 		t.Fatal(err)
 	}
 	// The mapping of a server in maintenance is closed; that of one with the same
@@ -86,10 +87,10 @@ func agrees(t *testing.T, servers *fleet, c testCase) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := int(described.GetHttpStatus()); got != r.answer.status {
-		t.Errorf("MapStatus describes %d, the gateway sent %d: %s", got, r.answer.status, r.answer.body)
+	if got := int(described.GetHttpStatus()); got != r.Answer.Status {
+		t.Errorf("MapStatus describes %d, the gateway sent %d: %s", got, r.Answer.Status, r.Answer.Body)
 	}
-	if diff := cmp.Diff(followingFields(r.answer.header), describedFields(described.GetHeaders())); diff != "" {
+	if diff := cmp.Diff(followingFields(r.Answer.Header), describedFields(described.GetHeaders())); diff != "" {
 		t.Errorf("the headers (-sent +described):\n%s", diff)
 	}
 	if diff := cmp.Diff(sent, described.GetBody().AsInterface()); diff != "" {
@@ -124,19 +125,19 @@ func describedFields(headers map[string]string) map[string]string {
 }
 
 // describe asks MapStatus about the status that an answer was made of.
-func (s *server) describe(ctx context.Context, r *run, c testCase) (*statuswayv1.MapStatusResponse, error) {
-	status, sent, err := statusOf(r.answer)
+func (s *server) describe(ctx context.Context, r *conformance.Run, c conformance.Case) (*statuswayv1.MapStatusResponse, error) {
+	status, sent, err := statusOf(r.Answer)
 	if err != nil {
 		return nil, err
 	}
 	described := &statuswayv1.RequestContext{
 		Method: c.Request.Method, Path: sent.Instance, Headers: map[string]string{"x-request-id": sent.RequestID},
 	}
-	m, err := prepare(c.Request, r.vars.as(c.As))
+	m, err := conformance.Prepare(c.Request, r.Vars.As(c.As))
 	if err != nil {
 		return nil, err
 	}
-	for _, pair := range m.headers {
+	for _, pair := range m.Headers {
 		name := strings.ToLower(pair[0])
 		// MapStatus refuses what cannot be read, as the gateway does where it comes to it.
 		if _, err := rfc9110.ParseCondition([]string{pair[1]}); err != nil && (name == "if-match" || name == "if-none-match") {
@@ -152,7 +153,7 @@ func (s *server) describe(ctx context.Context, r *run, c testCase) (*statuswayv1
 			described.Headers[name] = pair[1]
 		}
 	}
-	if m.wasCredentialed() {
+	if wasCredentialed(m) {
 		described.Headers["authorization"] = "Bearer x"
 	}
 	response, err := statuswayv1.NewMappingServiceClient(s.grpc).MapStatus(ctx, &statuswayv1.MapStatusRequest{Status: status, Context: described})
@@ -162,14 +163,14 @@ func (s *server) describe(ctx context.Context, r *run, c testCase) (*statuswayv1
 	return response, nil
 }
 
-func (m *message) wasCredentialed() bool {
-	return slices.ContainsFunc(m.headers, func(pair [2]string) bool { return strings.EqualFold(pair[0], "Authorization") })
+func wasCredentialed(m *conformance.Message) bool {
+	return slices.ContainsFunc(m.Headers, func(pair [2]string) bool { return strings.EqualFold(pair[0], "Authorization") })
 }
 
 // statusOf takes a problem apart into the google.rpc.Status that it was made of.
-func statusOf(got *answer) (*spb.Status, *problemBody, error) {
-	sent := &problemBody{}
-	if err := json.Unmarshal(got.body, sent); err != nil {
+func statusOf(got *conformance.Answer) (*spb.Status, *conformance.ProblemBody, error) {
+	sent := &conformance.ProblemBody{}
+	if err := json.Unmarshal(got.Body, sent); err != nil {
 		return nil, nil, fmt.Errorf("the problem: %w", err)
 	}
 	text, err := json.Marshal(map[string]any{"details": sent.Details})
@@ -180,7 +181,7 @@ func statusOf(got *answer) (*spb.Status, *problemBody, error) {
 	if err := jsoncodec.Unmarshal(text, status); err != nil {
 		return nil, nil, fmt.Errorf("the details: %w", err)
 	}
-	status.Code, status.Message = code.Code_value[sent.Code], sent.Detail
+	status.Code, status.Message = code.Code_value[string(sent.Code)], sent.Detail
 	if len(sent.Details) == 0 && sent.RetryAfter > 0 {
 		// The details were kept from the client, but for what Retry-After says of them.
 		wait, err := anypb.New(&errdetails.RetryInfo{RetryDelay: &durationpb.Duration{Seconds: int64(sent.RetryAfter)}})

@@ -16,6 +16,7 @@ import (
 	"github.com/statusway/statusway/gateway/route"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // leastCases is how many cases the documented table is to have.
@@ -43,11 +44,11 @@ func TestCasesCoverEveryRow(t *testing.T) {
 	rows := map[int]int{}
 	for _, c := range cases {
 		// What MapStatus describes is not what a client was answered.
-		if variants()[c.variant()].policy == "" && !c.describes() {
+		if variants()[c.Variant()].policy == "" && !c.Describes() {
 			rows[c.Row]++
 		}
 	}
-	if diff := cmp.Diff(documentedRows(), slices.Sorted(maps.Keys(rows))); diff != "" {
+	if diff := cmp.Diff(conformance.DocumentedRows(), slices.Sorted(maps.Keys(rows))); diff != "" {
 		t.Errorf("the rows that clients are answered (-want +got):\n%s", diff)
 	}
 	t.Logf("%d cases; by row: %v", len(cases), rows)
@@ -78,7 +79,7 @@ func TestCasesCoverEveryRoute(t *testing.T) {
 	succeeded, failed, called := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, c := range loadCases(t) {
 		path, _, _ := strings.Cut(strings.ReplaceAll(c.Request.Target, "${operation}", "operations/x"), "?")
-		path = variablePattern.ReplaceAllString(path, "x")
+		path = conformance.VariablePattern.ReplaceAllString(path, "x")
 		if found, outcome, err := index.Lookup(c.Request.Method, path); err == nil && outcome == route.Found {
 			name := found.Value.Verb + " " + found.Value.Template.String()
 			succeeded[name] = succeeded[name] || c.Response.Status < 400
@@ -108,13 +109,13 @@ func TestCasesCoverEveryReason(t *testing.T) {
 	t.Parallel()
 	covered := map[string]bool{}
 	for _, c := range loadCases(t) {
-		for _, one := range slices.Concat(c.Before, []exchange{c.exchange}, c.After) {
-			one.Response.reasons(covered)
+		for _, one := range slices.Concat(c.Before, []conformance.Exchange{c.Exchange}, c.After) {
+			reasonsOf(one.Response, covered)
 			if one.Race != nil {
-				one.Race.Losers.reasons(covered)
+				reasonsOf(one.Race.Losers, covered)
 			}
 		}
-		if c.describes() {
+		if c.Describes() {
 			reasonsIn(c.Request.JSON, covered)
 		}
 		if c.GRPC != nil {
@@ -136,7 +137,7 @@ func TestCasesCoverEveryReason(t *testing.T) {
 	}
 }
 
-func (r response) reasons(into map[string]bool) {
+func reasonsOf(r conformance.Response, into map[string]bool) {
 	if r.Problem != nil {
 		into[r.Problem.Reason] = true
 	}
@@ -146,7 +147,7 @@ func (r response) reasons(into map[string]bool) {
 }
 
 // reasonsIn finds every member named reason in a value.
-func reasonsIn(of *anyJSON, into map[string]bool) {
+func reasonsIn(of *conformance.JSON, into map[string]bool) {
 	if of == nil {
 		return
 	}
@@ -166,7 +167,7 @@ func reasonsIn(of *anyJSON, into map[string]bool) {
 			}
 		}
 	}
-	walk(of.value)
+	walk(of.Value)
 }
 
 // stringsIn reads the values of a Go file's string constants that begin with prefix.

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // methodOf finds a gRPC method by package.Service/Method in what is linked in.
@@ -53,8 +54,8 @@ type reply struct {
 }
 
 // call does a case's gRPC side.
-func (s *server) call(ctx context.Context, v variables, as string, c *call) error {
-	ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
+func (s *server) call(ctx context.Context, v conformance.Variables, as string, c *conformance.Call) error {
+	ctx, cancel := context.WithTimeout(ctx, conformance.ExchangeTimeout)
 	defer cancel()
 	method, err := methodOf(c.Method)
 	if err != nil {
@@ -65,7 +66,7 @@ func (s *server) call(ctx context.Context, v variables, as string, c *call) erro
 		return err
 	}
 	if c.Request != nil {
-		text, err := jsonOf(c.Request.value, v)
+		text, err := conformance.JSONOf(c.Request.Value, v)
 		if err != nil {
 			return err
 		}
@@ -78,7 +79,7 @@ func (s *server) call(ctx context.Context, v variables, as string, c *call) erro
 		md.Append("authorization", "Bearer "+token)
 	}
 	for _, pair := range c.Metadata {
-		value, err := v.expand(pair[1])
+		value, err := v.Expand(pair[1])
 		if err != nil {
 			return err
 		}
@@ -161,7 +162,7 @@ func infoOf(s *status.Status) *errdetails.ErrorInfo {
 	return nil
 }
 
-func checkCall(got *reply, want *call, v variables) error {
+func checkCall(got *reply, want *conformance.Call, v conformance.Variables) error {
 	var errs []error
 	name := want.Code
 	if name == "" {
@@ -185,7 +186,7 @@ func checkCall(got *reply, want *call, v variables) error {
 		}
 	}
 	for key, value := range want.Headers {
-		value, err := v.expand(value)
+		value, err := v.Expand(value)
 		if found := strings.Join(got.header.Get(key), ", "); err != nil || found != value {
 			errs = append(errs, fmt.Errorf("the metadata %s is %q, want %q: %w", key, found, value, err))
 		}
@@ -193,7 +194,7 @@ func checkCall(got *reply, want *call, v variables) error {
 	return errors.Join(append(errs, checkMessages(got, want, v))...)
 }
 
-func checkMessages(got *reply, want *call, v variables) error {
+func checkMessages(got *reply, want *conformance.Call, v conformance.Variables) error {
 	if want.Response == nil && want.Capture == nil {
 		return nil
 	}
@@ -214,12 +215,12 @@ func checkMessages(got *reply, want *call, v variables) error {
 		value = all[0]
 	}
 	if want.Response != nil {
-		if err := checkJSON(value, want.Response, v); err != nil {
+		if err := conformance.CheckJSON(value, want.Response, v); err != nil {
 			return err
 		}
 	}
 	for name, pointer := range want.Capture {
-		found, ok := lookup(value, pointer)
+		found, ok := conformance.Lookup(value, pointer)
 		if !ok {
 			return fmt.Errorf("capturing %s: nothing is at %s", name, pointer)
 		}

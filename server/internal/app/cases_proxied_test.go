@@ -9,6 +9,7 @@ import (
 
 	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // TestCasesProxied runs the cases once more through the command proxy, before the same
@@ -23,17 +24,17 @@ func TestCasesProxied(t *testing.T) {
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			s := servers.server(t, c.variant())
+			s := servers.server(t, c.Variant())
 			proxied := proxies.before(t, s)
-			var direct *run
-			for _, transport := range []string{overHTTP1, overH2C} {
-				if !c.runs(transport) {
+			var direct *conformance.Run
+			for _, transport := range []string{conformance.OverHTTP1, conformance.OverH2C} {
+				if !c.Runs(transport) {
 					continue
 				}
 				if direct == nil {
 					direct = runCase(t, s, c, transport)
 				}
-				if err := sameOverBoth(direct, runCase(t, proxied, c, transport)); err != nil && c.Varies == "" {
+				if err := conformance.Same(direct, runCase(t, proxied, c, transport)); err != nil && c.Varies == "" {
 					t.Errorf("%s\nproxied over %s: %v", c.Title, transport, err)
 				}
 			}
@@ -41,7 +42,7 @@ func TestCasesProxied(t *testing.T) {
 	}
 }
 
-func runCase(t *testing.T, s *server, c testCase, transport string) *run {
+func runCase(t *testing.T, s *server, c conformance.Case, transport string) *conformance.Run {
 	t.Helper()
 	r, err := s.runHTTP(t.Context(), c, transport)
 	if err != nil {
@@ -51,8 +52,8 @@ func runCase(t *testing.T, s *server, c testCase, transport string) *run {
 }
 
 // notProxied says why a case does not run through the proxy; nothing if it does.
-func notProxied(c testCase) string {
-	switch c.variant() {
+func notProxied(c conformance.Case) string {
+	switch c.Variant() {
 	case "rate-limited":
 		return "the proxy knows no users, so it counts addresses"
 	case "maintenance":
@@ -116,10 +117,11 @@ func startProxy(t *testing.T, s *server) *server {
 	done := make(chan error, 1)
 	go func() { done <- proxy.Run(ctx) }()
 	proxied := *s
-	proxied.proxy, proxied.h2c = proxy, newH2C()
+	proxied.proxy = proxy
+	proxied.connect()
 	t.Cleanup(func() {
 		stop()
-		proxied.h2c.CloseIdleConnections()
+		proxied.Close()
 		if err := errors.Join(<-done, proxy.Close()); err != nil {
 			t.Errorf("stopping the proxy: %v", err)
 		}

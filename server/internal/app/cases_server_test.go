@@ -23,6 +23,7 @@ import (
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // publicURL is what clients are told, whatever port a server has.
@@ -76,6 +77,9 @@ func keepData(c *config.Serve) { c.Demo = false }
 
 // A server is a whole program that serves.
 type server struct {
+	// Client sends to it over HTTP.
+	*conformance.Client
+
 	name   string
 	params app.Params
 	app    *app.App
@@ -83,7 +87,6 @@ type server struct {
 	proxy *app.Proxy
 	// tls is how clients reach it, if it is served over TLS.
 	tls  *tls.Config
-	h2c  *http.Client
 	grpc *grpc.ClientConn
 	log  *lockedBuffer
 	// tokens are access tokens by user.
@@ -138,13 +141,13 @@ func startOver(t *testing.T, name string, secure *certificate) *server {
 	if err := settings.Complete(); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{name: name, h2c: newH2C(), log: &lockedBuffer{}, done: make(chan error, 1)}
+	s := &server{name: name, log: &lockedBuffer{}, done: make(chan error, 1)}
 	s.params = app.Params{
 		Config: settings, Table: policyOf(t, v), Logger: slog.New(slog.NewTextHandler(s.log, nil)),
 		Now: time.Now, HashCost: bcrypt.MinCost, Build: "test",
 	}
 	if secure != nil {
-		s.tls, s.h2c = secure.client, newH2TLS(secure.client)
+		s.tls = secure.client
 	}
 	s.run(t)
 	s.login(t)
@@ -186,6 +189,24 @@ func (s *server) address() string {
 	return s.app.HTTPAddr()
 }
 
+// connect makes the client of a server that listens.
+func (s *server) connect() {
+	s.Client = conformance.NewClient(conformance.ClientParams{
+		Address: s.address(), TLS: s.tls, Next: "/healthz", NextStatus: http.StatusOK, Invariants: s.invariants(),
+	})
+}
+
+// invariants are what is true of every answer of the server.
+func (s *server) invariants() conformance.Invariants {
+	allowance := conformance.AllowanceTold
+	if s.params.Config.RateLimit == "off" {
+		allowance = conformance.AllowanceNone
+	}
+	return conformance.Invariants{
+		Table: s.params.Table, PublicURL: publicURL, Allowance: allowance, Pages: []string{"/healthz", "/readyz"}, Also: nil,
+	}
+}
+
 func (s *server) run(t *testing.T) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -199,10 +220,11 @@ func (s *server) run(t *testing.T) {
 		stop()
 		t.Fatal(err)
 	}
+	s.connect()
 	go func() { s.done <- program.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		s.h2c.CloseIdleConnections()
+		s.Close()
 		err := errors.Join(s.grpc.Close(), <-s.done, program.Close())
 		if err != nil {
 			t.Errorf("stopping the server %s: %v", s.name, err)
@@ -225,10 +247,10 @@ func (s *server) login(t *testing.T) {
 
 func (s *server) token(t *testing.T, user, password string) string {
 	t.Helper()
-	v := variables{}
-	_, err := s.perform(t.Context(), overHTTP1, v, exchange{
-		Request: request{Method: "POST", Target: "/v1/sessions", JSON: &anyJSON{map[string]any{"username": user, "password": password}}},
-		Response: response{
+	v := conformance.Variables{}
+	_, err := s.Perform(t.Context(), conformance.OverHTTP1, v, conformance.Exchange{
+		Request: conformance.Request{Method: "POST", Target: "/v1/sessions", JSON: asJSON(map[string]any{"username": user, "password": password})},
+		Response: conformance.Response{
 			Status: http.StatusCreated, Capture: map[string]string{"token": "/accessToken"},
 		},
 	})
@@ -242,7 +264,7 @@ func (s *server) token(t *testing.T, user, password string) string {
 // shows that the request is being handled.
 func (s *server) hold(t *testing.T, head ...string) {
 	t.Helper()
-	conn, err := s.dial(t.Context())
+	conn, err := s.Dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,12 +295,12 @@ func stopWhileBusy(t *testing.T, s *server) {
 	t.Helper()
 	holdAnonymous(t, s)
 	s.stop()
-	stopping := exchange{
-		Request:    request{Method: "GET", Target: "/readyz"},
-		Response:   response{Status: http.StatusServiceUnavailable},
+	stopping := conformance.Exchange{
+		Request:    conformance.Request{Method: "GET", Target: "/readyz"},
+		Response:   conformance.Response{Status: http.StatusServiceUnavailable},
 		Eventually: true,
 	}
-	if _, err := s.perform(t.Context(), overHTTP1, variables{}, stopping); err != nil {
+	if _, err := s.Perform(t.Context(), conformance.OverHTTP1, conformance.Variables{}, stopping); err != nil {
 		t.Fatalf("the server does not stop: %v", err)
 	}
 }

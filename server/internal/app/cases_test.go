@@ -6,16 +6,12 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
-)
 
-// A run is what came of a case over one transport.
-type run struct {
-	server *server
-	vars   variables
-	answer *answer
-}
+	"github.com/statusway/statusway/server/internal/conformance"
+)
 
 func TestCases(t *testing.T) {
 	t.Parallel()
@@ -24,16 +20,16 @@ func TestCases(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			runs := &runs{}
-			for _, transport := range []string{overHTTP1, overH2C} {
-				if c.runs(transport) {
+			for _, transport := range []string{conformance.OverHTTP1, conformance.OverH2C} {
+				if c.Runs(transport) {
 					t.Run(transport, func(t *testing.T) {
 						t.Parallel()
 						runs.keep(transport, runHTTP(t, servers, c, transport))
 					})
 				}
 			}
-			if c.runs(overGRPC) {
-				t.Run(overGRPC, func(t *testing.T) {
+			if c.Runs(conformance.OverGRPC) {
+				t.Run(conformance.OverGRPC, func(t *testing.T) {
 					t.Parallel()
 					runGRPC(t, servers, c)
 				})
@@ -42,7 +38,7 @@ func TestCases(t *testing.T) {
 				if c.Varies != "" || t.Failed() {
 					return
 				}
-				if err := sameOverBoth(runs.byTransport[overHTTP1], runs.byTransport[overH2C]); err != nil {
+				if err := conformance.Same(runs.byTransport[conformance.OverHTTP1], runs.byTransport[conformance.OverH2C]); err != nil {
 					t.Error(err)
 				}
 			})
@@ -53,21 +49,21 @@ func TestCases(t *testing.T) {
 // runs keeps what came of one case.
 type runs struct {
 	mu          sync.Mutex
-	byTransport map[string]*run
+	byTransport map[string]*conformance.Run
 }
 
-func (r *runs) keep(transport string, one *run) {
+func (r *runs) keep(transport string, one *conformance.Run) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.byTransport == nil {
-		r.byTransport = map[string]*run{}
+		r.byTransport = map[string]*conformance.Run{}
 	}
 	r.byTransport[transport] = one
 }
 
-func runHTTP(t *testing.T, servers *fleet, c testCase, transport string) *run {
+func runHTTP(t *testing.T, servers *fleet, c conformance.Case, transport string) *conformance.Run {
 	t.Helper()
-	s := servers.server(t, c.variant())
+	s := servers.server(t, c.Variant())
 	r, err := s.runHTTP(t.Context(), c, transport)
 	if err != nil {
 		t.Fatalf("%s\n%v", c.Title, err)
@@ -76,32 +72,46 @@ func runHTTP(t *testing.T, servers *fleet, c testCase, transport string) *run {
 }
 
 // runHTTP does all of a case over HTTP.
-func (s *server) runHTTP(ctx context.Context, c testCase, transport string) (*run, error) {
-	r := &run{server: s, vars: newVariables(s)}
-	if err := s.steps(ctx, transport, r.vars, c.Before); err != nil {
-		return nil, fmt.Errorf("before: %w", err)
-	}
-	var err error
-	if r.answer, err = s.perform(ctx, transport, r.vars, c.exchange); err != nil {
+func (s *server) runHTTP(ctx context.Context, c conformance.Case, transport string) (*conformance.Run, error) {
+	r, err := s.Run(ctx, c, transport, newVariables(s))
+	if err != nil {
 		return nil, err
-	}
-	if err := s.steps(ctx, transport, r.vars, c.After); err != nil {
-		return nil, fmt.Errorf("after: %w", err)
 	}
 	return r, s.isAlive(ctx)
 }
 
-func runGRPC(t *testing.T, servers *fleet, c testCase) {
+// casesFolder holds one file a case. The files are data and nothing else: whoever
+// can send HTTP and gRPC can run them.
+const casesFolder = "../../testdata/cases"
+
+// loadCases reads every case, or fails with the name of each file that is wrong.
+func loadCases(t *testing.T) []conformance.Case {
 	t.Helper()
-	s := servers.server(t, c.variant())
+	cases, err := conformance.Load(os.DirFS(casesFolder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		if _, known := variants()[c.Variant()]; !known {
+			t.Fatalf("%s: there is no server %q", c.Name, c.Server)
+		}
+	}
+	return cases
+}
+
+func newVariables(s *server) conformance.Variables { return conformance.NewVariables(s.tokens) }
+
+func runGRPC(t *testing.T, servers *fleet, c conformance.Case) {
+	t.Helper()
+	s := servers.server(t, c.Variant())
 	v := newVariables(s)
-	if err := s.steps(t.Context(), overHTTP1, v, c.Before); err != nil {
+	if err := s.Steps(t.Context(), conformance.OverHTTP1, v, c.Before); err != nil {
 		t.Fatalf("%s\nbefore: %v", c.Title, err)
 	}
 	if err := s.call(t.Context(), v, c.As, c.GRPC); err != nil {
 		t.Fatalf("%s\n%v", c.Title, err)
 	}
-	if err := s.steps(t.Context(), overHTTP1, v, c.After); err != nil {
+	if err := s.Steps(t.Context(), conformance.OverHTTP1, v, c.After); err != nil {
 		t.Fatalf("%s\nafter: %v", c.Title, err)
 	}
 	if err := s.isAlive(t.Context()); err != nil {
@@ -111,20 +121,11 @@ func runGRPC(t *testing.T, servers *fleet, c testCase) {
 
 // isAlive asks on a new connection whether the process still answers.
 func (s *server) isAlive(ctx context.Context) error {
-	_, err := s.perform(ctx, overHTTP1, variables{}, exchange{
-		Request: request{Method: "GET", Target: "/healthz"}, Response: response{Status: 200},
+	_, err := s.Perform(ctx, conformance.OverHTTP1, conformance.Variables{}, conformance.Exchange{
+		Request: conformance.Request{Method: "GET", Target: "/healthz"}, Response: conformance.Response{Status: 200},
 	})
 	if err != nil {
 		return fmt.Errorf("the server is not alive: %w\n%s", err, s.log)
-	}
-	return nil
-}
-
-func (s *server) steps(ctx context.Context, transport string, v variables, steps []exchange) error {
-	for i, step := range steps {
-		if _, err := s.perform(ctx, transport, v, step); err != nil {
-			return fmt.Errorf("step %d, %s %s: %w", i+1, step.Request.Method, step.Request.Target, err)
-		}
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -10,12 +9,13 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // TestCasesOverTLS runs the cases once more over HTTP/2 with TLS. The answers are those
@@ -24,19 +24,19 @@ func TestCasesOverTLS(t *testing.T) {
 	t.Parallel()
 	plain, secure := newFleet(t), newSecureFleet(t)
 	for _, c := range loadCases(t) {
-		if !c.runs(overH2C) {
+		if !c.Runs(conformance.OverH2C) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			over := runCase(t, secure.server(t, c.variant()), c, overH2C)
-			if over.answer.header.Get("Strict-Transport-Security") == "" {
+			over := runCase(t, secure.server(t, c.Variant()), c, conformance.OverH2C)
+			if over.Answer.Header.Get("Strict-Transport-Security") == "" {
 				t.Error("nothing keeps the client at TLS")
 			}
 			if c.Varies != "" {
 				return
 			}
-			if err := sameOverBoth(runCase(t, plain.server(t, c.variant()), c, overH2C), over); err != nil {
+			if err := conformance.Same(runCase(t, plain.server(t, c.Variant()), c, conformance.OverH2C), over); err != nil {
 				t.Errorf("%s\nwithout TLS and with it: %v", c.Title, err)
 			}
 		})
@@ -79,35 +79,6 @@ func newCertificate(t *testing.T) *certificate {
 	roots.AppendCertsFromPEM(certPEM)
 	c.client = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return c
-}
-
-// newH2TLS is a client that speaks HTTP/2 over TLS.
-func newH2TLS(settings *tls.Config) *http.Client {
-	protocols := &http.Protocols{}
-	protocols.SetHTTP2(true)
-	return &http.Client{
-		Transport: &http.Transport{
-			Protocols: protocols, TLSClientConfig: settings.Clone(), DisableCompression: true, ExpectContinueTimeout: exchangeTimeout,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-func (s *server) scheme() string {
-	if s.tls != nil {
-		return "https"
-	}
-	return "http"
-}
-
-// dial opens a connection for HTTP/1.1.
-func (s *server) dial(ctx context.Context) (net.Conn, error) {
-	if s.tls == nil {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", s.address())
-	}
-	settings := s.tls.Clone()
-	settings.NextProtos = []string{"http/1.1"}
-	return (&tls.Dialer{Config: settings}).DialContext(ctx, "tcp", s.address())
 }
 
 // secureFleet starts one server over TLS for each variant.

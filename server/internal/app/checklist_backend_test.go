@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // A backend's metadata reaches nobody unless it is named, whatever its octets, and
@@ -43,13 +44,13 @@ func TestMetadataStaysInside(t *testing.T) {
 	s := b.before(t)
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		for id, want := range map[string]int{"one": 200, "none": 404} {
-			for _, transport := range []string{overHTTP1, overH2C} {
-				m := &message{method: method, target: "/v1/entities/" + id}
-				got, err := s.send(t.Context(), transport, m)
+			for _, transport := range []string{conformance.OverHTTP1, conformance.OverH2C} {
+				m := &conformance.Message{Method: method, Target: "/v1/entities/" + id}
+				got, err := s.Send(t.Context(), transport, m)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := s.checkInvariants(m, got); err != nil { // Among it: no field that is not known.
+				if err := s.invariants().Check(m, got); err != nil { // Among it: no field that is not known.
 					t.Errorf("%s %s over %s: %v", method, id, transport, err)
 				}
 				wantStatus(t, got, want, "")
@@ -57,7 +58,7 @@ func TestMetadataStaysInside(t *testing.T) {
 					"Location": "", "Etag": map[int]string{200: `"v1"`}[want], "Cache-Control": map[int]string{200: "no-cache", 404: "no-store"}[want],
 					"Content-Encoding": "", "Last-Modified": "",
 				})
-				for name, values := range got.header {
+				for name, values := range got.Header {
 					isRaw := func(r rune) bool { return r < ' ' || r > '~' }
 					if value := strings.Join(values, ""); strings.ContainsFunc(value, isRaw) || strings.Contains(value, "visible") {
 						t.Errorf("%s is %q", name, values)
@@ -85,11 +86,11 @@ func TestBackendGone(t *testing.T) {
 		got := s.do(t, "", get("/v1/entities/one"))
 		wantStatus(t, got, http.StatusServiceUnavailable, "")
 		wantHeader(t, got, map[string]string{"Retry-After": "5", "Content-Type": "application/problem+json", "Cache-Control": "no-store"})
-		if strings.Contains(string(got.body), b.addr) || strings.Contains(string(got.body), "dial") {
-			t.Errorf("the answer tells of the inside: %s", got.body)
+		if strings.Contains(string(got.Body), b.addr) || strings.Contains(string(got.Body), "dial") {
+			t.Errorf("the answer tells of the inside: %s", got.Body)
 		}
 	}
-	if waited := time.Since(began); waited > exchangeTimeout/2 {
+	if waited := time.Since(began); waited > conformance.ExchangeTimeout/2 {
 		t.Errorf("three answers took %s", waited)
 	}
 	wantStatus(t, s.do(t, "", get("/healthz")), http.StatusOK, "")
@@ -106,24 +107,24 @@ func TestDeadlineCancelsTheWork(t *testing.T) {
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}}
 	s := b.before(t)
-	for _, transport := range []string{overHTTP1, overH2C} {
-		m := &message{method: http.MethodGet, target: "/v1/entities/one", headers: [][2]string{{"Grpc-Timeout", "500m"}}}
-		got, err := s.send(t.Context(), transport, m)
+	for _, transport := range []string{conformance.OverHTTP1, conformance.OverH2C} {
+		m := &conformance.Message{Method: http.MethodGet, Target: "/v1/entities/one", Headers: [][2]string{{"Grpc-Timeout", "500m"}}}
+		got, err := s.Send(t.Context(), transport, m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.checkInvariants(m, got); err != nil {
+		if err := s.invariants().Check(m, got); err != nil {
 			t.Errorf("%s: %v", transport, err)
 		}
 		wantStatus(t, got, http.StatusServiceUnavailable, "")
 		wantHeader(t, got, map[string]string{"Retry-After": "5"})
-		if !strings.Contains(string(got.body), `"code":"DEADLINE_EXCEEDED"`) {
-			t.Errorf("the body is %s", got.body)
+		if !strings.Contains(string(got.Body), `"code":"DEADLINE_EXCEEDED"`) {
+			t.Errorf("the body is %s", got.Body)
 		}
 		<-begun
 		select {
 		case <-cancelled:
-		case <-time.After(exchangeTimeout):
+		case <-time.After(conformance.ExchangeTimeout):
 			t.Fatal("the work goes on")
 		}
 	}
@@ -131,13 +132,15 @@ func TestDeadlineCancelsTheWork(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	var group sync.WaitGroup
-	group.Go(func() { _, _ = s.send(ctx, overH2C, &message{method: http.MethodGet, target: "/v1/entities/one"}) })
+	group.Go(func() {
+		_, _ = s.Send(ctx, conformance.OverH2C, &conformance.Message{Method: http.MethodGet, Target: "/v1/entities/one"})
+	})
 	<-begun
 	leave()
 	group.Wait()
 	select {
 	case <-cancelled:
-	case <-time.After(exchangeTimeout):
+	case <-time.After(conformance.ExchangeTimeout):
 		t.Fatal("the work goes on after the client has left")
 	}
 }
@@ -156,7 +159,7 @@ func TestKeyInUse(t *testing.T) {
 	}
 	for attempt := range 100 {
 		one := post(importURL, map[string]any{"entities": entities}, keyHeader(fmt.Sprintf("used-%d", attempt)), prefer("wait=5"))
-		answers := make([]*answer, 2)
+		answers := make([]*conformance.Answer, 2)
 		var group sync.WaitGroup
 		for i := range answers {
 			group.Go(func() { answers[i] = s.do(t, "editor", one) })
@@ -167,12 +170,12 @@ func TestKeyInUse(t *testing.T) {
 		}
 		conflicts := 0
 		for _, got := range answers {
-			if got.status == http.StatusConflict {
+			if got.Status == http.StatusConflict {
 				conflicts++
 				wantStatus(t, got, http.StatusConflict, "IDEMPOTENCY_KEY_IN_USE")
 				wantHeader(t, got, map[string]string{"Retry-After": "1", "Content-Type": "application/problem+json", "Idempotency-Replayed": ""})
-			} else if got.status/100 != 2 {
-				t.Fatalf("%d %s", got.status, got.body)
+			} else if got.Status/100 != 2 {
+				t.Fatalf("%d %s", got.Status, got.Body)
 			}
 		}
 		if conflicts == 1 {

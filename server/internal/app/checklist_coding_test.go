@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 func compressing(c *config.Serve) { c.Gzip = true }
@@ -20,7 +21,7 @@ func (s *server) versionOf(t *testing.T, id string) string {
 	t.Helper()
 	got := s.do(t, "admin", get("/v1/entities/"+id))
 	wantStatus(t, got, http.StatusOK, "")
-	return strings.Trim(got.header.Get("ETag"), `"`)
+	return strings.Trim(got.Header.Get("ETag"), `"`)
 }
 
 // checklist: 406-08, 200-04, 200-06
@@ -37,15 +38,15 @@ func TestCodingIsNegotiated(t *testing.T) {
 			t.Parallel()
 			got := s.do(t, "viewer", get("/v1/entities/teapot", accepting(accept)))
 			wantStatus(t, got, http.StatusOK, "")
-			tag := identity.header.Get("ETag")
+			tag := identity.Header.Get("ETag")
 			if want == "gzip" {
 				tag = strings.TrimSuffix(tag, `"`) + `%gzip"`
 			}
 			wantHeader(t, got, map[string]string{"Content-Encoding": want, "Etag": tag})
-			if vary := strings.Join(got.header.Values("Vary"), ", "); !strings.Contains(vary, "Accept-Encoding") {
+			if vary := strings.Join(got.Header.Values("Vary"), ", "); !strings.Contains(vary, "Accept-Encoding") {
 				t.Errorf("Vary is %q", vary)
 			}
-			if diff := cmp.Diff(string(identity.body), string(got.body)); diff != "" {
+			if diff := cmp.Diff(string(identity.Body), string(got.Body)); diff != "" {
 				t.Errorf("the content (-identity +decoded):\n%s", diff)
 			}
 		})
@@ -62,14 +63,14 @@ func TestCodingOfHead(t *testing.T) {
 			first, second := s.do(t, "viewer", one), s.do(t, "viewer", one)
 			one.Method = http.MethodHead
 			head := s.do(t, "viewer", one)
-			if first.status != head.status || string(first.body) != string(second.body) && first.status == 200 {
-				t.Errorf("%s: %d, and HEAD %d", target, first.status, head.status)
+			if first.Status != head.Status || string(first.Body) != string(second.Body) && first.Status == 200 {
+				t.Errorf("%s: %d, and HEAD %d", target, first.Status, head.Status)
 			}
 			for _, own := range []string{"Date", "X-Request-Id", "X-Rate-Limit-Remaining", "Ratelimit", "X-Rate-Limit-Reset"} {
-				first.header.Del(own)
-				head.header.Del(own)
+				first.Header.Del(own)
+				head.Header.Del(own)
 			}
-			if diff := cmp.Diff(first.header, head.header); diff != "" {
+			if diff := cmp.Diff(first.Header, head.Header); diff != "" {
 				t.Errorf("%s by %s (-GET +HEAD):\n%s", target, coding, diff)
 			}
 		}
@@ -103,12 +104,12 @@ func TestTagOfACodingOnReads(t *testing.T) {
 			{"If-Match", plain, "gzip", 412},
 			{"If-Match", packed, "", 412},
 		} {
-			one := request{Method: method, Target: "/v1/entities/teapot", Headers: [][2]string{{test.field, test.tag}, accepting(test.coding)}}
+			one := conformance.Request{Method: method, Target: "/v1/entities/teapot", Headers: [][2]string{{test.field, test.tag}, accepting(test.coding)}}
 			got := s.do(t, "viewer", one)
-			if got.status != test.status {
-				t.Errorf("%s, %s: %s, %q: %d, want %d", method, test.field, test.tag, test.coding, got.status, test.status)
+			if got.Status != test.status {
+				t.Errorf("%s, %s: %s, %q: %d, want %d", method, test.field, test.tag, test.coding, got.Status, test.status)
 			}
-			if got.status == 304 {
+			if got.Status == 304 {
 				tag := map[string]string{"gzip": packed, "": plain}[test.coding]
 				wantHeader(t, got, map[string]string{"Etag": tag, "Content-Encoding": "", "Cache-Control": "no-cache"})
 			}
@@ -124,21 +125,21 @@ func TestTagOfACodingOnWrites(t *testing.T) {
 	s := serve(t, compressing, nil, time.Now)
 	created := s.do(t, "editor", post(entitiesURL, map[string]any{"id": "mug", "displayName": "A mug"}, accepting("gzip")))
 	wantStatus(t, created, http.StatusCreated, "")
-	packed := created.header.Get("ETag")
+	packed := created.Header.Get("ETag")
 	read := s.do(t, "editor", get("/v1/entities/mug", accepting("gzip")))
-	if !strings.HasSuffix(packed, `%gzip"`) || read.header.Get("ETag") != packed {
-		t.Fatalf("ETag is %q, and that of GET %q", packed, read.header.Get("ETag"))
+	if !strings.HasSuffix(packed, `%gzip"`) || read.Header.Get("ETag") != packed {
+		t.Fatalf("ETag is %q, and that of GET %q", packed, read.Header.Get("ETag"))
 	}
-	write := func(method, field, tag string) request {
-		one := request{Method: method, Target: "/v1/entities/mug", Headers: [][2]string{{field, tag}, accepting("gzip")}}
+	write := func(method, field, tag string) conformance.Request {
+		one := conformance.Request{Method: method, Target: "/v1/entities/mug", Headers: [][2]string{{field, tag}, accepting("gzip")}}
 		if method != http.MethodDelete {
-			one.JSON = &anyJSON{pot("Another mug")}
+			one.JSON = asJSON(pot("Another mug"))
 		}
 		return one
 	}
 	for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		version := strings.TrimSuffix(packed, `%gzip"`)
-		for _, refused := range []request{
+		for _, refused := range []conformance.Request{
 			write(method, "If-Match", `"stale%gzip"`), write(method, "If-Match", "W/"+packed), write(method, "If-Match", version+`%gzip%gzip"`),
 			write(method, "If-None-Match", packed), write(method, "If-None-Match", `"x", `+packed), write(method, "If-None-Match", "W/"+packed),
 		} {
@@ -148,8 +149,8 @@ func TestTagOfACodingOnWrites(t *testing.T) {
 			t.Fatalf("%s was refused and done: %s", method, now)
 		}
 		done := s.do(t, "editor", write(method, "If-Match", `"x", `+packed))
-		if done.status != 200 && done.status != 204 {
-			t.Fatalf("%s by %s: %d %s", method, packed, done.status, done.body)
+		if done.Status != 200 && done.Status != 204 {
+			t.Fatalf("%s by %s: %d %s", method, packed, done.Status, done.Body)
 		}
 		if method != http.MethodDelete {
 			packed = `"` + s.versionOf(t, "mug") + `%gzip"`
@@ -173,8 +174,8 @@ func TestWhatIsNotCompressed(t *testing.T) {
 	plain := serve(t, nil, nil, time.Now)
 	got := plain.do(t, "viewer", get("/v1/entities/teapot", accepting("gzip")))
 	wantHeader(t, got, map[string]string{"Content-Encoding": "", "Vary": "Accept"})
-	if strings.Contains(got.header.Get("ETag"), "%") {
-		t.Errorf("ETag is %q", got.header.Get("ETag"))
+	if strings.Contains(got.Header.Get("ETag"), "%") {
+		t.Errorf("ETag is %q", got.Header.Get("ETag"))
 	}
 }
 
@@ -185,18 +186,20 @@ func TestWhatIsNotCompressed(t *testing.T) {
 func TestTagsBeyondASCII(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil, nil, time.Now)
-	current := s.do(t, "editor", get("/v1/entities/cup")).header.Get("ETag")
+	current := s.do(t, "editor", get("/v1/entities/cup")).Header.Get("ETag")
 	for _, condition := range [][2]string{
 		{"If-Match", `"é"`}, {"If-Match", "\"\xff\""}, {"If-Match", `"é", "x"`}, {"If-None-Match", `"é", ` + current}, {"If-None-Match", current + `, "é"`},
 	} {
 		for _, method := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete} {
-			one := request{Method: method, Target: "/v1/entities/cup", Headers: [][2]string{condition}}
+			one := conformance.Request{Method: method, Target: "/v1/entities/cup", Headers: [][2]string{condition}}
 			if method != http.MethodDelete {
-				one.JSON = &anyJSON{pot("Overwritten")}
+				one.JSON = asJSON(pot("Overwritten"))
 			}
 			wantStatus(t, s.do(t, "editor", one), http.StatusPreconditionFailed, "PRECONDITION_FAILED")
 		}
 	}
-	one := request{Method: http.MethodPut, Target: "/v1/entities/cup", JSON: &anyJSON{pot("A cup")}, Headers: [][2]string{{"If-Match", `"é", ` + current}}}
+	one := conformance.Request{
+		Method: http.MethodPut, Target: "/v1/entities/cup", JSON: asJSON(pot("A cup")), Headers: [][2]string{{"If-Match", `"é", ` + current}},
+	}
 	wantStatus(t, s.do(t, "editor", one), http.StatusOK, "")
 }

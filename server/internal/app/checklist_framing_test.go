@@ -13,6 +13,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // headOf is one answer's header section as it stands on the wire.
@@ -123,8 +124,8 @@ func TestNoExpectationFailsUnasked(t *testing.T) {
 			t.Parallel()
 			plain := c.Request
 			plain.Headers = slices.DeleteFunc(slices.Clone(plain.Headers), isExpect)
-			if got := servers.server(t, c.variant()).do(t, c.As, plain); got.status == 417 || got.status == 418 {
-				t.Errorf("%d without Expect: %s", got.status, got.body)
+			if got := servers.server(t, c.Variant()).do(t, c.As, plain); got.Status == 417 || got.Status == 418 {
+				t.Errorf("%d without Expect: %s", got.Status, got.Body)
 			}
 		})
 	}
@@ -193,15 +194,15 @@ func TestNoSharedCachingOfCredentials(t *testing.T) {
 			}
 			asked++
 			for _, user := range []string{"viewer", "admin"} {
-				one := request{Method: binding.Verb, Target: target}
+				one := conformance.Request{Method: binding.Verb, Target: target}
 				if binding.Verb == http.MethodPut && strings.HasSuffix(target, "maintenance") {
-					one.JSON = &anyJSON{map[string]any{"enabled": false}}
+					one.JSON = asJSON(map[string]any{"enabled": false})
 				}
 				got := s.do(t, user, one)
-				control := strings.ToLower(strings.Join(got.header.Values("Cache-Control"), ","))
+				control := strings.ToLower(strings.Join(got.Header.Values("Cache-Control"), ","))
 				for _, shared := range []string{"public", "s-maxage", "must-revalidate"} {
 					if strings.Contains(control, shared) {
-						t.Errorf("%s %s as %s: %d with Cache-Control %q", binding.Verb, target, user, got.status, control)
+						t.Errorf("%s %s as %s: %d with Cache-Control %q", binding.Verb, target, user, got.Status, control)
 					}
 				}
 			}

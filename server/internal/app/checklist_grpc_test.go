@@ -24,6 +24,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/mapping"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // wire sends a gRPC request as HTTP/2 alone and returns what is on the wire: the
@@ -49,7 +50,7 @@ func (s *server) grpcPost(t *testing.T, method, contentType, user string, conten
 	if user != "" {
 		r.Header.Set("Authorization", "Bearer "+s.tokens[user])
 	}
-	response, err := s.h2c.Do(r)
+	response, err := s.HTTP2().Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,10 +201,10 @@ func TestManyViolations(t *testing.T) {
 	for i := range entities {
 		entities[i] = map[string]any{"displayName": "x", "group": "NOT A GROUP"}
 	}
-	var all problemBody
+	var all conformance.ProblemBody
 	refused := s.do(t, "editor", post(importURL, map[string]any{"entities": entities}))
-	if err := json.Unmarshal(refused.body, &all); err != nil || refused.status != 400 || len(all.Errors) != 100 {
-		t.Errorf("over HTTP %d with %d violations: %v", refused.status, len(all.Errors), err)
+	if err := json.Unmarshal(refused.Body, &all); err != nil || refused.Status != 400 || len(all.Errors) != 100 {
+		t.Errorf("over HTTP %d with %d violations: %v", refused.Status, len(all.Errors), err)
 	}
 }
 
@@ -241,22 +242,22 @@ func TestDetailsOfEveryError(t *testing.T) {
 	quoted := regexp.MustCompile(`"(?:[^"\\]|\\.)+"|[0-9]{2,}`)
 	read := 0
 	for _, c := range loadCases(t) {
-		if c.variant() != "default" || !c.runs(overHTTP1) || c.Response.Status < 400 || c.Request.isHead() || c.Race != nil {
+		if c.Variant() != "default" || !c.Runs(conformance.OverHTTP1) || c.Response.Status < 400 || c.Request.IsHead() || c.Race != nil {
 			continue
 		}
 		c.After = nil
-		r, err := s.runHTTP(t.Context(), c, overHTTP1)
+		r, err := s.runHTTP(t.Context(), c, conformance.OverHTTP1)
 		if err != nil {
 			t.Errorf("%s: %v", c.Name, err)
 			continue
 		}
-		var got problemBody
-		if err := json.Unmarshal(r.answer.body, &got); err != nil || got.Type == "" {
+		var got conformance.ProblemBody
+		if err := json.Unmarshal(r.Answer.Body, &got); err != nil || got.Type == "" {
 			continue // another shape
 		}
 		read++
 		checkInfo(t, c.Name, got)
-		types := typesOf(got.Details)
+		types := conformance.TypesOf(got.Details)
 		slices.Sort(types)
 		if len(slices.Compact(slices.Clone(types))) != len(types) {
 			t.Errorf("%s: a type of detail comes twice: %q", c.Name, types)
@@ -292,7 +293,7 @@ var (
 )
 
 // checkInfo holds ErrorInfo to what AIP-193 and error_details.proto ask of it.
-func checkInfo(t *testing.T, name string, got problemBody) {
+func checkInfo(t *testing.T, name string, got conformance.ProblemBody) {
 	t.Helper()
 	// Of a failure of the server's own the details are left out, unless it speaks on purpose.
 	if redacted := got.Status >= 500 && got.Reason == ""; !redacted && (!reasonPattern.MatchString(got.Reason) || got.Domain == "") {

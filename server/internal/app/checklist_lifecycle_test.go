@@ -15,6 +15,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // retirementText is a policy that retires the reading of one entity.
@@ -42,12 +43,12 @@ const (
 )
 
 // dateOf reads Deprecation, a Structured Field Date.
-func dateOf(t *testing.T, got *answer) time.Time {
+func dateOf(t *testing.T, got *conformance.Answer) time.Time {
 	t.Helper()
-	item, err := httpsfv.UnmarshalItem(got.header.Values("Deprecation"))
+	item, err := httpsfv.UnmarshalItem(got.Header.Values("Deprecation"))
 	moment, isDate := item.Value.(time.Time)
-	if err != nil || !isDate || !regexp.MustCompile(`^@-?[0-9]+$`).MatchString(got.header.Get("Deprecation")) {
-		t.Fatalf("Deprecation is %q: %v", got.header.Values("Deprecation"), err)
+	if err != nil || !isDate || !regexp.MustCompile(`^@-?[0-9]+$`).MatchString(got.Header.Get("Deprecation")) {
+		t.Fatalf("Deprecation is %q: %v", got.Header.Values("Deprecation"), err)
 	}
 	return moment
 }
@@ -65,29 +66,29 @@ func TestRetirement(t *testing.T) {
 	at(sunset.AddDate(0, -9, 0)) // Before it is deprecated: the field may lie in the future.
 	s := serve(t, func(c *config.Serve) { c.SessionTTL = 10 * 365 * 24 * time.Hour }, table, func() time.Time { return *clock.Load() })
 
-	announced := func(got *answer, status int) {
+	announced := func(got *conformance.Answer, status int) {
 		t.Helper()
 		wantStatus(t, got, status, "")
 		deprecation := dateOf(t, got)
-		ends, err := http.ParseTime(got.header.Get("Sunset"))
-		if err != nil || !strings.HasSuffix(got.header.Get("Sunset"), " GMT") || !ends.Equal(sunset) || ends.Before(deprecation) {
-			t.Errorf("Deprecation is %s and Sunset %q: %v", deprecation, got.header.Get("Sunset"), err)
+		ends, err := http.ParseTime(got.Header.Get("Sunset"))
+		if err != nil || !strings.HasSuffix(got.Header.Get("Sunset"), " GMT") || !ends.Equal(sunset) || ends.Before(deprecation) {
+			t.Errorf("Deprecation is %s and Sunset %q: %v", deprecation, got.Header.Get("Sunset"), err)
 		}
 		if deprecation.UTC().Format(time.RFC3339) != deprecatedAt {
 			t.Errorf("Deprecation is %s", deprecation)
 		}
-		if link := `</v2/entities>; rel="successor-version"`; !slices.Contains(got.header.Values("Link"), link) {
-			t.Errorf("Link is %q, want %q among it", got.header.Values("Link"), link)
+		if link := `</v2/entities>; rel="successor-version"`; !slices.Contains(got.Header.Values("Link"), link) {
+			t.Errorf("Link is %q, want %q among it", got.Header.Values("Link"), link)
 		}
 	}
 	type step struct {
 		user    string
-		request request
+		request conformance.Request
 		status  int
 	}
 	steps := []step{
 		{"viewer", get("/v1/entities/cup"), 200},
-		{"viewer", request{Method: http.MethodHead, Target: "/v1/entities/cup"}, 200},
+		{"viewer", conformance.Request{Method: http.MethodHead, Target: "/v1/entities/cup"}, 200},
 		{"viewer", get("/v1/entities/cup", [2]string{"If-None-Match", "*"}), 304},
 		{"viewer", get("/v1/entities/cup", [2]string{"If-Match", `"stale"`}), 412},
 		{"viewer", get("/v1/entities/none"), 404},
@@ -104,7 +105,7 @@ func TestRetirement(t *testing.T) {
 	}
 	unannounced := func() {
 		t.Helper()
-		for _, other := range []request{get(entitiesURL), {Method: http.MethodDelete, Target: "/v1/entities/none"}} {
+		for _, other := range []conformance.Request{get(entitiesURL), {Method: http.MethodDelete, Target: "/v1/entities/none"}} {
 			wantHeader(t, s.do(t, "editor", other), map[string]string{"Deprecation": "", "Sunset": "", "Link": ""})
 		}
 	}
@@ -114,8 +115,8 @@ func TestRetirement(t *testing.T) {
 		for _, one := range steps {
 			got := s.do(t, one.user, one.request)
 			announced(got, http.StatusGone)
-			if got.header.Get("Cache-Control") != "max-age=86400" || len(got.header.Values("Link")) != 1 {
-				t.Errorf("Cache-Control is %q and Link %q", got.header.Get("Cache-Control"), got.header.Values("Link"))
+			if got.Header.Get("Cache-Control") != "max-age=86400" || len(got.Header.Values("Link")) != 1 {
+				t.Errorf("Cache-Control is %q and Link %q", got.Header.Get("Cache-Control"), got.Header.Values("Link"))
 			}
 		}
 		unannounced()

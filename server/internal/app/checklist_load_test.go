@@ -15,6 +15,7 @@ import (
 
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // occupy begins a request whose body it keeps back, and returns what ends it.
@@ -49,10 +50,10 @@ func (s *server) occupy(t *testing.T, user string) func() {
 }
 
 // eventually repeats a request until it is answered so.
-func (s *server) eventually(t *testing.T, user string, r request, status int) {
+func (s *server) eventually(t *testing.T, user string, r conformance.Request, status int) {
 	t.Helper()
-	e := exchange{As: user, Request: r, Response: response{Status: status}, Eventually: true}
-	if _, err := s.perform(t.Context(), overHTTP1, newVariables(s), e); err != nil {
+	e := conformance.Exchange{As: user, Request: r, Response: conformance.Response{Status: status}, Eventually: true}
+	if _, err := s.Perform(t.Context(), conformance.OverHTTP1, newVariables(s), e); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -65,7 +66,7 @@ func TestOverload(t *testing.T) {
 		c.CORSOrigins = []string{"*"}
 	}, nil, time.Now)
 	release := s.occupy(t, "editor")
-	for _, shed := range []request{
+	for _, shed := range []conformance.Request{
 		get("/v1/entities/cup"), get("/v1/entities/cup", [2]string{"If-Match", `"stale"`}), get("/v1/entities:export"), post(entitiesURL, pot("x")),
 		{Method: http.MethodDelete, Target: "/v1/entities/cup"},
 	} {
@@ -78,11 +79,11 @@ func TestOverload(t *testing.T) {
 	for target, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/v0/x": 410, "/nothing": 404} {
 		wantStatus(t, s.do(t, "viewer", get(target)), want, "")
 	}
-	wantStatus(t, s.do(t, "viewer", request{Method: http.MethodPut, Target: entitiesURL}), http.StatusMethodNotAllowed, "")
+	wantStatus(t, s.do(t, "viewer", conformance.Request{Method: http.MethodPut, Target: entitiesURL}), http.StatusMethodNotAllowed, "")
 	// The way in for whoever has to mend it.
 	wantStatus(t, s.do(t, "", post("/v1/sessions", map[string]any{"username": "admin", "password": "demo"})), http.StatusCreated, "")
 	wantStatus(t, s.do(t, "admin", get("/v1/maintenance")), http.StatusOK, "")
-	mend := request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: &anyJSON{map[string]any{"enabled": false}}}
+	mend := conformance.Request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: asJSON(map[string]any{"enabled": false})}
 	wantStatus(t, s.do(t, "admin", mend), http.StatusOK, "")
 	release()
 	s.eventually(t, "viewer", get("/v1/entities/cup"), http.StatusOK)
@@ -121,7 +122,7 @@ func subjectOf(t *testing.T, s *server, fields ...[2]string) string {
 	t.Helper()
 	for range 4 {
 		got := s.do(t, "", get("/v1/statuses", fields...))
-		if got.status != http.StatusTooManyRequests {
+		if got.Status != http.StatusTooManyRequests {
 			continue
 		}
 		var body struct {
@@ -131,7 +132,7 @@ func subjectOf(t *testing.T, s *server, fields ...[2]string) string {
 				} `json:"violations"`
 			} `json:"details"`
 		}
-		if err := json.Unmarshal(got.body, &body); err != nil {
+		if err := json.Unmarshal(got.Body, &body); err != nil {
 			t.Fatal(err)
 		}
 		return body.Details[2].Violations[0].Subject
@@ -185,7 +186,7 @@ func TestCrossOriginPages(t *testing.T) {
 	s := serve(t, func(c *config.Serve) { c.CORSOrigins, c.RateLimit = []string{page}, "100/1h" }, nil, time.Now)
 	anyone := serve(t, func(c *config.Serve) { c.CORSOrigins = []string{"*"} }, nil, time.Now)
 	off := serve(t, nil, nil, time.Now)
-	requests := map[int]request{
+	requests := map[int]conformance.Request{
 		200: get("/v1/statuses"), 401: get("/v1/entities"), 404: get("/nothing"), 405: {Method: "BREW", Target: entitiesURL},
 		410: get("/v0/x"), 415: get("/v1/statuses", [2]string{"Accept", "text/html"}), 418: get("/v1/statuses", [2]string{"X", "y"}),
 	}
@@ -218,10 +219,10 @@ func TestCrossOriginPages(t *testing.T) {
 			wantHeader(t, got, map[string]string{
 				"Access-Control-Allow-Origin": test.allowed, "Access-Control-Allow-Credentials": "", "Access-Control-Allow-Methods": "",
 			})
-			if vary := strings.Contains(strings.Join(got.header.Values("Vary"), ","), "Origin"); vary != test.vary {
-				t.Errorf("%d to %q: Vary is %q", status, test.origin, got.header.Values("Vary"))
+			if vary := strings.Contains(strings.Join(got.Header.Values("Vary"), ","), "Origin"); vary != test.vary {
+				t.Errorf("%d to %q: Vary is %q", status, test.origin, got.Header.Values("Vary"))
 			}
-			exposed := ", " + got.header.Get("Access-Control-Expose-Headers") + ","
+			exposed := ", " + got.Header.Get("Access-Control-Expose-Headers") + ","
 			for _, name := range []string{
 				"ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining",
 				"X-Rate-Limit-Reset", "Link", "Deprecation", "Sunset", "X-Request-Id", "WWW-Authenticate",
@@ -232,13 +233,13 @@ func TestCrossOriginPages(t *testing.T) {
 			}
 		}
 	}
-	preflight := request{Method: http.MethodOptions, Target: "/v1/entities/cup", Headers: [][2]string{
+	preflight := conformance.Request{Method: http.MethodOptions, Target: "/v1/entities/cup", Headers: [][2]string{
 		from(page), {"Access-Control-Request-Method", "DELETE"}, {"Access-Control-Request-Headers", "authorization, if-match"},
 	}}
 	allowed := s.do(t, "", preflight)
 	wantStatus(t, allowed, http.StatusNoContent, "")
-	if !strings.Contains(allowed.header.Get("Access-Control-Allow-Methods"), "DELETE") || allowed.header.Get("Access-Control-Max-Age") == "" {
-		t.Errorf("a preflight got %v", allowed.header)
+	if !strings.Contains(allowed.Header.Get("Access-Control-Allow-Methods"), "DELETE") || allowed.Header.Get("Access-Control-Max-Age") == "" {
+		t.Errorf("a preflight got %v", allowed.Header)
 	}
 	preflight.Headers[0] = from("https://evil.example")
 	wantHeader(t, s.do(t, "", preflight), map[string]string{
@@ -250,15 +251,15 @@ func TestCrossOriginPages(t *testing.T) {
 func TestMaintenance(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil, nil, time.Now)
-	set := func(user string, body map[string]any) *answer {
-		return s.do(t, user, request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: &anyJSON{body}})
+	set := func(user string, body map[string]any) *conformance.Answer {
+		return s.do(t, user, conformance.Request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: asJSON(body)})
 	}
 	wantStatus(t, set("editor", map[string]any{"enabled": true}), http.StatusForbidden, "")
 	wantStatus(t, s.do(t, "viewer", get("/v1/entities/cup")), http.StatusOK, "")
 	wantStatus(t, set("admin", map[string]any{"enabled": true, "retryAfter": 17, "message": "The oven is being mended."}), http.StatusOK, "")
 	for _, closed := range []struct {
 		user    string
-		request request
+		request conformance.Request
 	}{
 		{"viewer", get("/v1/entities/cup")},
 		{"admin", get("/v1/entities/cup", [2]string{"If-Match", `"stale"`})},
@@ -269,8 +270,8 @@ func TestMaintenance(t *testing.T) {
 		got := s.do(t, closed.user, closed.request)
 		wantStatus(t, got, http.StatusServiceUnavailable, "SERVICE_IN_MAINTENANCE")
 		wantHeader(t, got, map[string]string{"Retry-After": "17", "Cache-Control": "no-store", "Etag": "", "Www-Authenticate": ""})
-		if !strings.Contains(string(got.body), "The oven is being mended.") {
-			t.Errorf("the notice is missing: %s", got.body)
+		if !strings.Contains(string(got.Body), "The oven is being mended.") {
+			t.Errorf("the notice is missing: %s", got.Body)
 		}
 	}
 	_, err := entityv1.NewEntityServiceClient(s.grpc).GetEntity(

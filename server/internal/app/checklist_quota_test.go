@@ -20,6 +20,7 @@ import (
 
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 func limited(limits string) func(*config.Serve) {
@@ -112,7 +113,7 @@ func TestQuotasOfSeveralPolicies(t *testing.T) {
 	want := quotaField{"burst": {"q": 6, "w": 60}, "daily": {"q": 1000, "w": 86400}, "team": {"q": 9, "w": 3600}}
 
 	first := s.do(t, "viewer", get("/v1/entities/cup"))
-	policies, states := allowance(t, first.header)
+	policies, states := allowance(t, first.Header)
 	if diff := cmp.Diff(want, policies); diff != "" {
 		t.Errorf("RateLimit-Policy (-want +got):\n%s", diff)
 	}
@@ -121,13 +122,13 @@ func TestQuotasOfSeveralPolicies(t *testing.T) {
 	}
 
 	// Another user of the group has a burst of its own, and counts from the team's.
-	_, states = allowance(t, s.do(t, "editor", get("/v1/entities/cup")).header)
+	_, states = allowance(t, s.do(t, "editor", get("/v1/entities/cup")).Header)
 	if diff := cmp.Diff(map[string]int64{"burst": 5, "daily": 999, "team": 7}, states.left()); diff != "" {
 		t.Errorf("what is left to another (-want +got):\n%s", diff)
 	}
 
 	// Nobody has no group; three logins came before this.
-	policies, _ = allowance(t, s.do(t, "", get("/v1/statuses")).header)
+	policies, _ = allowance(t, s.do(t, "", get("/v1/statuses")).Header)
 	if policies["team"] != nil || policies["burst"] == nil {
 		t.Errorf("nobody is counted by %v", policies)
 	}
@@ -136,7 +137,7 @@ func TestQuotasOfSeveralPolicies(t *testing.T) {
 	one := post(importURL, map[string]any{"entities": []any{pot("Imported")}})
 	accepted := s.do(t, "editor", one)
 	wantStatus(t, accepted, http.StatusAccepted, "")
-	if policies, states = allowance(t, accepted.header); policies["imports"]["q"] != 1 || states["imports"]["r"] != 0 {
+	if policies, states = allowance(t, accepted.Header); policies["imports"]["q"] != 1 || states["imports"]["r"] != 0 {
 		t.Errorf("an import is counted by %v: %v", policies, states)
 	}
 	refused := s.do(t, "editor", one)
@@ -146,17 +147,17 @@ func TestQuotasOfSeveralPolicies(t *testing.T) {
 	}
 	served := s.do(t, "editor", get("/v1/entities/cup"))
 	wantStatus(t, served, http.StatusOK, "")
-	if policies, _ = allowance(t, served.header); policies["imports"] != nil {
+	if policies, _ = allowance(t, served.Header); policies["imports"] != nil {
 		t.Errorf("a read is counted by %v", policies)
 	}
 }
 
-func violatedBy(t *testing.T, got *answer) []string {
+func violatedBy(t *testing.T, got *conformance.Answer) []string {
 	t.Helper()
 	var body struct {
 		Violated []string `json:"violated-policies"`
 	}
-	if err := json.Unmarshal(got.body, &body); err != nil {
+	if err := json.Unmarshal(got.Body, &body); err != nil {
 		t.Fatal(err)
 	}
 	return body.Violated
@@ -169,9 +170,9 @@ func violatedBy(t *testing.T, got *answer) []string {
 func TestQuotaToItsEnd(t *testing.T) {
 	t.Parallel()
 	s := serve(t, limited("short=6/1h,long=8/24h"), nil, time.Now)
-	entity := request{Method: http.MethodPost, Target: entitiesURL, JSON: &anyJSON{pot("One")}}
+	entity := conformance.Request{Method: http.MethodPost, Target: entitiesURL, JSON: asJSON(pot("One"))}
 	steps := []struct {
-		request request
+		request conformance.Request
 		status  int
 	}{
 		{get("/v1/entities/cup"), 200},
@@ -179,7 +180,7 @@ func TestQuotaToItsEnd(t *testing.T) {
 		{entity, 403},
 		{get("/v1/entities?pageSize=x"), 400},
 		{get("/nothing"), 404},
-		{request{Method: "BREW", Target: entitiesURL}, 405},
+		{conformance.Request{Method: "BREW", Target: entitiesURL}, 405},
 		{get("/v1/entities/cup"), 429},
 		{get("/v1/entities/cup", [2]string{"If-Match", `"stale"`}), 429},
 		{get("/v0/x"), 429},
@@ -188,11 +189,11 @@ func TestQuotaToItsEnd(t *testing.T) {
 	for i, step := range steps {
 		got := s.do(t, "viewer", step.request)
 		wantStatus(t, got, step.status, "")
-		if text := got.header.Get("Ratelimit-Policy"); policy != "" && text != policy {
+		if text := got.Header.Get("Ratelimit-Policy"); policy != "" && text != policy {
 			t.Errorf("RateLimit-Policy was %q and is %q", policy, text)
 		}
-		policy = got.header.Get("Ratelimit-Policy")
-		_, states := allowance(t, got.header)
+		policy = got.Header.Get("Ratelimit-Policy")
+		_, states := allowance(t, got.Header)
 		if want := int64(max(0, 5-i)); states["short"]["r"] != want {
 			t.Errorf("after %d requests %d are left, want %d", i+1, states["short"]["r"], want)
 		}
@@ -202,11 +203,11 @@ func TestQuotaToItsEnd(t *testing.T) {
 		if step.status != 429 {
 			continue
 		}
-		wait, err := strconv.ParseInt(got.header.Get("Retry-After"), 10, 64)
+		wait, err := strconv.ParseInt(got.Header.Get("Retry-After"), 10, 64)
 		exceeded := violatedBy(t, got)
 		for _, name := range exceeded {
 			if err != nil || wait < states[name]["t"] {
-				t.Errorf("Retry-After is %q, and %s needs %d", got.header.Get("Retry-After"), name, states[name]["t"])
+				t.Errorf("Retry-After is %q, and %s needs %d", got.Header.Get("Retry-After"), name, states[name]["t"])
 			}
 		}
 		if want := i - 5; len(exceeded) == 0 || len(exceeded) != min(2, 1+max(0, want-2)) {
@@ -222,13 +223,13 @@ func TestRetryAfterIsEnough(t *testing.T) {
 	refused := 0
 	for refused == 0 {
 		got := s.do(t, "viewer", get("/v1/entities/cup"))
-		if got.status != http.StatusTooManyRequests {
+		if got.Status != http.StatusTooManyRequests {
 			continue
 		}
 		refused++
-		wait, err := time.ParseDuration(got.header.Get("Retry-After") + "s")
+		wait, err := time.ParseDuration(got.Header.Get("Retry-After") + "s")
 		if err != nil || wait <= 0 {
-			t.Fatalf("Retry-After is %q", got.header.Get("Retry-After"))
+			t.Fatalf("Retry-After is %q", got.Header.Get("Retry-After"))
 		}
 		<-time.After(wait) // What the client is told to do.
 		wantStatus(t, s.do(t, "viewer", get("/v1/entities/cup")), http.StatusOK, "")
@@ -259,7 +260,7 @@ func TestQuotaInParallel(t *testing.T) {
 		group.Go(func() {
 			if i%2 == 0 {
 				got := s.do(t, "viewer", get("/v1/entities/cup"))
-				count(got.status == 200, got.status == 429)
+				count(got.Status == 200, got.Status == 429)
 				return
 			}
 			_, err := client.GetEntity(ctx, &entityv1.GetEntityRequest{Id: "cup"})
@@ -283,7 +284,7 @@ func TestQuotaOverGRPC(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.tokens["viewer"])
-	_, states := allowance(t, s.do(t, "viewer", get("/v1/entities/cup")).header)
+	_, states := allowance(t, s.do(t, "viewer", get("/v1/entities/cup")).Header)
 	if states["burst"]["r"] != 2 {
 		t.Fatalf("%v", states)
 	}
@@ -312,7 +313,7 @@ func TestQuotaOverGRPC(t *testing.T) {
 }
 
 // sameRefusal compares the refusal over gRPC with that over HTTP.
-func sameRefusal(t *testing.T, over *status.Status, http *answer) {
+func sameRefusal(t *testing.T, over *status.Status, http *conformance.Answer) {
 	t.Helper()
 	wantStatus(t, http, 429, "RATE_LIMITED")
 	var retry *errdetails.RetryInfo
@@ -328,10 +329,10 @@ func sameRefusal(t *testing.T, over *status.Status, http *answer) {
 	if info := infoOf(over); info.GetReason() != "RATE_LIMITED" || info.GetDomain() != "statusway.v1" {
 		t.Errorf("ErrorInfo is %v", info)
 	}
-	wait, err := strconv.Atoi(http.header.Get("Retry-After"))
+	wait, err := strconv.Atoi(http.Header.Get("Retry-After"))
 	told := int(retry.GetRetryDelay().AsDuration().Seconds())
 	if err != nil || retry == nil || told < wait-2 || told > wait+2 {
-		t.Errorf("RetryInfo says %v and Retry-After %q", retry, http.header.Get("Retry-After"))
+		t.Errorf("RetryInfo says %v and Retry-After %q", retry, http.Header.Get("Retry-After"))
 	}
 	one := quota.GetViolations()
 	if len(one) != 1 || one[0].GetSubject() != "user:viewer" || one[0].GetQuotaId() != "burst" || one[0].GetQuotaValue() != 3 {

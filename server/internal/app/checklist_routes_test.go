@@ -15,6 +15,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/mapping"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // places are one target for every route, and the methods that the contract has for it.
@@ -40,9 +41,9 @@ func TestAllowIsTrue(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil, nil, time.Now)
 	for target, verbs := range places(t) {
-		options := s.do(t, "", request{Method: http.MethodOptions, Target: target})
+		options := s.do(t, "", conformance.Request{Method: http.MethodOptions, Target: target})
 		wantStatus(t, options, http.StatusNoContent, "")
-		allowed := strings.Split(options.header.Get("Allow"), ", ")
+		allowed := strings.Split(options.Header.Get("Allow"), ", ")
 		for _, verb := range verbs {
 			if !slices.Contains(allowed, verb) || verb == http.MethodGet && !slices.Contains(allowed, http.MethodHead) {
 				t.Errorf("%s: Allow is %q, without %s", target, allowed, verb)
@@ -50,13 +51,13 @@ func TestAllowIsTrue(t *testing.T) {
 		}
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "get"} {
 			// Nobody's request: whatever is allowed changes nothing.
-			got := s.do(t, "", request{Method: method, Target: target})
-			refused := got.status == http.StatusMethodNotAllowed || got.status == http.StatusNotImplemented
+			got := s.do(t, "", conformance.Request{Method: method, Target: target})
+			refused := got.Status == http.StatusMethodNotAllowed || got.Status == http.StatusNotImplemented
 			if refused == slices.Contains(allowed, method) {
-				t.Errorf("%s %s: %d, and Allow is %q", method, target, got.status, allowed)
+				t.Errorf("%s %s: %d, and Allow is %q", method, target, got.Status, allowed)
 			}
-			if refused && got.header.Get("Allow") != options.header.Get("Allow") {
-				t.Errorf("%s %s: Allow is %q, and by OPTIONS %q", method, target, got.header.Get("Allow"), options.header.Get("Allow"))
+			if refused && got.Header.Get("Allow") != options.Header.Get("Allow") {
+				t.Errorf("%s %s: Allow is %q, and by OPTIONS %q", method, target, got.Header.Get("Allow"), options.Header.Get("Allow"))
 			}
 		}
 	}
@@ -73,16 +74,16 @@ func TestHeadOnEveryRoute(t *testing.T) {
 			continue
 		}
 		for _, user := range []string{"admin", ""} {
-			read, head := s.do(t, user, get(target)), s.do(t, user, request{Method: http.MethodHead, Target: target})
+			read, head := s.do(t, user, get(target)), s.do(t, user, conformance.Request{Method: http.MethodHead, Target: target})
 			for _, own := range []string{"Date", "X-Request-Id", "X-Rate-Limit-Remaining", "Ratelimit", "X-Rate-Limit-Reset"} {
-				read.header.Del(own)
-				head.header.Del(own)
+				read.Header.Del(own)
+				head.Header.Del(own)
 			}
 			// A stream's length is not known, and a problem's body names the request.
-			read.header.Del("Transfer-Encoding")
-			head.header.Del("Transfer-Encoding")
-			if diff := cmp.Diff(read.header, head.header); diff != "" || read.status != head.status || len(head.body) > 0 {
-				t.Errorf("%s as %q: GET %d and HEAD %d (-GET +HEAD):\n%s", target, user, read.status, head.status, diff)
+			read.Header.Del("Transfer-Encoding")
+			head.Header.Del("Transfer-Encoding")
+			if diff := cmp.Diff(read.Header, head.Header); diff != "" || read.Status != head.Status || len(head.Body) > 0 {
+				t.Errorf("%s as %q: GET %d and HEAD %d (-GET +HEAD):\n%s", target, user, read.Status, head.Status, diff)
 			}
 		}
 	}
@@ -97,8 +98,8 @@ func TestSafeMethodsChangeNothing(t *testing.T) {
 		for _, target := range []string{"/v1/entities?pageSize=1000", "/v1/maintenance", "/v1/policy", "/v1/statuses"} {
 			got := s.do(t, "admin", get(target))
 			wantStatus(t, got, http.StatusOK, "")
-			all.WriteString(got.header.Get("ETag"))
-			all.Write(got.body)
+			all.WriteString(got.Header.Get("ETag"))
+			all.Write(got.Body)
 		}
 		return all.String()
 	}
@@ -106,7 +107,7 @@ func TestSafeMethodsChangeNothing(t *testing.T) {
 	body := `{"enabled":true,"displayName":"Changed","entities":[{"displayName":"x"}]}`
 	for target := range places(t) {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace} {
-			s.do(t, "admin", request{Method: method, Target: target, Text: &body, Headers: [][2]string{{"Content-Type", "application/json"}}})
+			s.do(t, "admin", conformance.Request{Method: method, Target: target, Text: &body, Headers: [][2]string{{"Content-Type", "application/json"}}})
 		}
 	}
 	if diff := cmp.Diff(before, state()); diff != "" {
@@ -130,7 +131,7 @@ func TestLocationLeadsToTheEntity(t *testing.T) {
 			}
 			created := s.do(t, "editor", post(entitiesURL, body))
 			wantStatus(t, created, http.StatusCreated, "")
-			location := created.header.Get("Location")
+			location := created.Header.Get("Location")
 			parsed, err := url.Parse(location)
 			printable := regexp.MustCompile(`^/[!-~]+$`).MatchString(location)
 			if err != nil || strings.Contains(location, "#") || parsed.RawQuery != "" || !printable {
@@ -141,11 +142,11 @@ func TestLocationLeadsToTheEntity(t *testing.T) {
 			var found struct {
 				ID string `json:"id"`
 			}
-			if err := json.Unmarshal(read.body, &found); err != nil || id != "" && found.ID != id {
+			if err := json.Unmarshal(read.Body, &found); err != nil || id != "" && found.ID != id {
 				t.Errorf("%s leads to %q: %v", location, found.ID, err)
 			}
-			if read.header.Get("ETag") != created.header.Get("ETag") || string(read.body) != string(created.body) {
-				t.Errorf("created %q %s, read %q %s", created.header.Get("ETag"), created.body, read.header.Get("ETag"), read.body)
+			if read.Header.Get("ETag") != created.Header.Get("ETag") || string(read.Body) != string(created.Body) {
+				t.Errorf("created %q %s, read %q %s", created.Header.Get("ETag"), created.Body, read.Header.Get("ETag"), read.Body)
 			}
 		})
 	}
@@ -162,8 +163,8 @@ func TestSpellingsOfJSON(t *testing.T) {
 		"application/json, application/json": 415, "application/json; charset": 415, "*/*": 415,
 	} {
 		got := s.do(t, "editor", post(entitiesURL, pot("Typed"), [2]string{"Content-Type", kind}))
-		if got.status != status && (status != 415 || got.status != 400) {
-			t.Errorf("%q: %d %s, want %d", kind, got.status, got.body, status)
+		if got.Status != status && (status != 415 || got.Status != 400) {
+			t.Errorf("%q: %d %s, want %d", kind, got.Status, got.Body, status)
 		}
 		wantHeader(t, got, map[string]string{"Accept-Encoding": ""})
 	}
@@ -209,7 +210,7 @@ func TestAnswersToWhatWasAsked(t *testing.T) {
 		default:
 			continue
 		}
-		if c.describes() || len(c.Request.Raw) > 0 {
+		if c.Describes() || len(c.Request.Raw) > 0 {
 			continue
 		}
 		isAsking := func(pair [2]string) bool { return slices.Contains(asks, strings.ToLower(pair[0])) }
@@ -219,15 +220,15 @@ func TestAnswersToWhatWasAsked(t *testing.T) {
 		}
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			s := servers.server(t, c.variant())
+			s := servers.server(t, c.Variant())
 			v := newVariables(s)
-			if err := s.steps(t.Context(), overHTTP1, v, c.Before); err != nil {
+			if err := s.Steps(t.Context(), conformance.OverHTTP1, v, c.Before); err != nil {
 				t.Fatal(err)
 			}
-			plain := c.exchange
+			plain := c.Exchange
 			plain.Request.Headers = slices.DeleteFunc(slices.Clone(plain.Request.Headers), isAsking)
-			plain.Response = response{}
-			if got, err := s.perform(t.Context(), overHTTP1, v, plain); err != nil || got.status/100 != 2 {
+			plain.Response = conformance.Response{}
+			if got, err := s.Perform(t.Context(), conformance.OverHTTP1, v, plain); err != nil || got.Status/100 != 2 {
 				t.Errorf("unasked: %v: %v", got, err)
 			}
 		})
@@ -238,8 +239,8 @@ func TestAnswersToWhatWasAsked(t *testing.T) {
 func TestListsHaveNoEmptyMember(t *testing.T) {
 	t.Parallel()
 	s := serve(t, nil, nil, time.Now)
-	teapot := s.do(t, "viewer", get("/v1/entities/teapot")).header.Get("ETag")
-	for status, one := range map[int]request{
+	teapot := s.do(t, "viewer", get("/v1/entities/teapot")).Header.Get("ETag")
+	for status, one := range map[int]conformance.Request{
 		200: get("/v1/entities/cup", [2]string{"Accept", ",application/json,,"}),
 		304: get("/v1/entities/teapot", [2]string{"If-None-Match", `, "a",,` + teapot + ","}, [2]string{"TE", "trailers"}),
 		204: {Method: http.MethodOptions, Target: "/v1/entities", Headers: [][2]string{{"TE", "trailers"}}},
@@ -252,7 +253,7 @@ func TestListsHaveNoEmptyMember(t *testing.T) {
 		wantStatus(t, got, status, "")
 		wantHeader(t, got, map[string]string{"Trailer": ""})
 		for _, name := range []string{"Allow", "Vary", "Link", "WWW-Authenticate", "RateLimit", "RateLimit-Policy"} {
-			for _, line := range got.header.Values(name) {
+			for _, line := range got.Header.Values(name) {
 				for member := range strings.SplitSeq(line, ",") {
 					if strings.TrimSpace(member) == "" {
 						t.Errorf("%s is %q", name, line)
@@ -289,8 +290,8 @@ func TestTagsAreRead(t *testing.T) {
 		{"1", "If-Modified-Since", "Sun, 06 Nov 2094 08:49:37 GMT", 200},
 	} {
 		got := s.do(t, "", get("/v1/entities/"+url.PathEscape(test.version), [2]string{test.field, test.value}))
-		if got.status != test.status {
-			t.Errorf("%s: %s of %q: %d, want %d", test.field, test.value, test.version, got.status, test.status)
+		if got.Status != test.status {
+			t.Errorf("%s: %s of %q: %d, want %d", test.field, test.value, test.version, got.Status, test.status)
 		}
 		wantHeader(t, got, map[string]string{"Last-Modified": ""})
 	}
@@ -306,13 +307,13 @@ func TestRangesAreIgnored(t *testing.T) {
 		{{"Range", "lines=1-2"}},
 		{{"Range", "nonsense"}},
 		{{"If-Range", `"x"`}},
-		{{"Range", "bytes=0-3"}, {"If-Range", whole.header.Get("ETag")}},
+		{{"Range", "bytes=0-3"}, {"If-Range", whole.Header.Get("ETag")}},
 	} {
 		got := s.do(t, "viewer", get("/v1/entities/teapot", fields...))
 		wantStatus(t, got, http.StatusOK, "")
 		wantHeader(t, got, map[string]string{"Content-Range": "", "Accept-Ranges": ""})
-		if string(got.body) != string(whole.body) {
-			t.Errorf("%v: %s", fields, got.body)
+		if string(got.Body) != string(whole.Body) {
+			t.Errorf("%v: %s", fields, got.Body)
 		}
 	}
 }

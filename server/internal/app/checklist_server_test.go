@@ -22,6 +22,7 @@ import (
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // serve starts a demo server of its own, changed by change; a nil table is the
@@ -40,7 +41,7 @@ func serve(t *testing.T, change func(*config.Serve), table *mapping.Table, now f
 	if table == nil {
 		table = policyOf(t, variant{})
 	}
-	s := &server{name: "default", h2c: newH2C(), log: &lockedBuffer{}, done: make(chan error, 1)}
+	s := &server{name: "default", log: &lockedBuffer{}, done: make(chan error, 1)}
 	s.params = app.Params{
 		Config: settings, Table: table, Logger: slog.New(slog.NewTextHandler(s.log, nil)),
 		Now: now, HashCost: bcrypt.MinCost, Build: "test",
@@ -51,8 +52,8 @@ func serve(t *testing.T, change func(*config.Serve), table *mapping.Table, now f
 }
 
 // get is a GET.
-func get(target string, headers ...[2]string) request {
-	return request{Method: http.MethodGet, Target: target, Headers: headers}
+func get(target string, headers ...[2]string) conformance.Request {
+	return conformance.Request{Method: http.MethodGet, Target: target, Headers: headers}
 }
 
 // raw sends lines, with CRLF between them, and returns all that comes back until the
@@ -64,7 +65,7 @@ func (s *server) raw(t *testing.T, lines ...string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(exchangeTimeout))
+	_ = conn.SetDeadline(time.Now().Add(conformance.ExchangeTimeout))
 	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func frames(t *testing.T, address string, fields []hpack.HeaderField, body []byt
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(exchangeTimeout))
+	_ = conn.SetDeadline(time.Now().Add(conformance.ExchangeTimeout))
 	framer := http2.NewFramer(conn, bufio.NewReader(conn))
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	var block bytes.Buffer
@@ -171,18 +172,19 @@ func (b *backend) before(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &server{name: "default", h2c: newH2C(), log: &lockedBuffer{}}
+	s := &server{name: "default", log: &lockedBuffer{}}
 	s.params = app.Params{Config: config.Serve{Front: settings.Front}, Table: policyOf(t, variant{})}
 	logger := slog.New(slog.NewTextHandler(s.log, nil))
 	if s.proxy, err = app.NewProxy(ctx, app.ProxyParams{Config: settings, Table: s.params.Table, Logger: logger, Now: time.Now}); err != nil {
 		stop()
 		t.Fatal(err)
 	}
+	s.connect()
 	done := make(chan error, 1)
 	go func() { done <- s.proxy.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		s.h2c.CloseIdleConnections()
+		s.Close()
 		if err := <-done; err != nil {
 			t.Errorf("stopping the proxy: %v", err)
 		}

@@ -312,7 +312,7 @@ func TestConformanceSection(t *testing.T) {
 	if !begins || !ends {
 		t.Fatalf("README.md has no section between %s and %s", conformanceHead, conformanceTail)
 	}
-	want := conformance(readItems(t), readOutcomes(t))
+	want := conformanceSection(readItems(t), readOutcomes(t))
 	if shown == want {
 		return
 	}
@@ -324,8 +324,8 @@ func TestConformanceSection(t *testing.T) {
 	}
 }
 
-// conformance is the section of README.md.
-func conformance(items []item, all outcomes) string {
+// conformanceSection is the section of README.md.
+func conformanceSection(items []item, all outcomes) string {
 	levels, musts := map[string]string{}, 0
 	for _, one := range items {
 		levels[one.ID] = one.Level

@@ -23,6 +23,7 @@ import (
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/transcode"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 	"github.com/statusway/statusway/server/internal/interceptor"
 )
@@ -50,9 +51,9 @@ func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *
 
 // newGateway puts the HTTP side before the services, in the same process.
 func (a *App) newGateway(ctx context.Context, authenticator *interceptor.Authenticator) (*gateway.Gateway, error) {
-	backend := transcode.New(transcode.Params{Responder: a.rest.responder, Forward: nil})
+	backend := transcode.New(transcode.Params{Responder: a.rest.responder, Forward: a.rest.rules()})
 	mux := runtime.NewServeMux(backend.Options()...)
-	if err := registerHandlers(ctx, mux, backend.Conn(a.inProcess(authenticator))); err != nil {
+	if err := a.services.registerHandlers(ctx, mux, backend.Conn(a.inProcess(authenticator))); err != nil {
 		return nil, err
 	}
 	p, err := a.rest.params(a.ready)
@@ -85,7 +86,7 @@ func (a *App) inProcess(authenticator *interceptor.Authenticator) *inprocess.Con
 	return conn
 }
 
-func registerHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+func (s *services) registerHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 	err := errors.Join(
 		statuswayv1.RegisterMappingServiceHandlerClient(ctx, mux, statuswayv1.NewMappingServiceClient(conn)),
 		entityv1.RegisterEntityServiceHandlerClient(ctx, mux, entityv1.NewEntityServiceClient(conn)),
@@ -93,6 +94,9 @@ func registerHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.Clie
 		entityv1.RegisterSessionServiceHandlerClient(ctx, mux, entityv1.NewSessionServiceClient(conn)),
 		entityv1.RegisterMaintenanceServiceHandlerClient(ctx, mux, entityv1.NewMaintenanceServiceClient(conn)),
 	)
+	if s.conformance != nil {
+		err = errors.Join(err, conformancev1.RegisterConformanceServiceHandlerClient(ctx, mux, conformancev1.NewConformanceServiceClient(conn)))
+	}
 	if err != nil {
 		return fmt.Errorf("registering the handlers: %w", err)
 	}
@@ -145,7 +149,7 @@ func draining() *respond.Failure {
 
 // takeCall counts a call that came over gRPC, from the allowance that REST counts too.
 func (a *App) takeCall(ctx context.Context, fullMethod, caller string) (metadata.MD, error) {
-	if a.rest.limiter == nil || isPlumbing(fullMethod) {
+	if a.rest.limiter == nil || isPlumbing(fullMethod) || tellsAllowance(fullMethod) {
 		return metadata.MD{}, nil
 	}
 	allowance, err := a.rest.limiter.Take(ctx, middleware.Use{Caller: caller, Groups: interceptor.PrincipalFrom(ctx).Groups, Method: fullMethod})

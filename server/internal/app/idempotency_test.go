@@ -17,6 +17,7 @@ import (
 
 	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 const (
@@ -29,34 +30,36 @@ func keyHeader(key string) [2]string { return [2]string{"Idempotency-Key", strco
 
 // do sends a request as a user over HTTP/1.1, on a connection of its own, and holds
 // the answer to what is true of every answer.
-func (s *server) do(t *testing.T, user string, r request) *answer {
+func (s *server) do(t *testing.T, user string, r conformance.Request) *conformance.Answer {
 	t.Helper()
-	m, err := prepare(r, newVariables(s).as(user))
+	m, err := conformance.Prepare(r, newVariables(s).As(user))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := s.send(t.Context(), overHTTP1, m)
+	got, err := s.Send(t.Context(), conformance.OverHTTP1, m)
 	if err != nil {
 		t.Fatalf("%s %s: %v", r.Method, r.Target, err)
 	}
-	if got.framing != nil {
-		t.Errorf("%s %s: %v", r.Method, r.Target, got.framing)
+	if got.Framing != nil {
+		t.Errorf("%s %s: %v", r.Method, r.Target, got.Framing)
 	}
-	if err := s.checkInvariants(m, got); err != nil {
+	if err := s.invariants().Check(m, got); err != nil {
 		t.Errorf("%s %s: %v", r.Method, r.Target, err)
 	}
 	return got
 }
 
 // post is a POST of JSON.
-func post(target string, body map[string]any, headers ...[2]string) request {
-	return request{Method: http.MethodPost, Target: target, JSON: &anyJSON{body}, Headers: headers}
+func post(target string, body map[string]any, headers ...[2]string) conformance.Request {
+	return conformance.Request{Method: http.MethodPost, Target: target, JSON: asJSON(body), Headers: headers}
 }
+
+func asJSON(value any) *conformance.JSON { return &conformance.JSON{Value: value} }
 
 func pot(name string) map[string]any { return map[string]any{"displayName": name} }
 
 // reason is that of a problem, or of its first violation.
-func (a *answer) reason(t *testing.T) string {
+func problemReason(t *testing.T, a *conformance.Answer) string {
 	t.Helper()
 	var problem struct {
 		Reason string `json:"reason"`
@@ -64,8 +67,8 @@ func (a *answer) reason(t *testing.T) string {
 			Reason string `json:"reason"`
 		} `json:"errors"`
 	}
-	if err := json.Unmarshal(a.body, &problem); err != nil {
-		t.Fatalf("%d %s: %v", a.status, a.body, err)
+	if err := json.Unmarshal(a.Body, &problem); err != nil {
+		t.Fatalf("%d %s: %v", a.Status, a.Body, err)
 	}
 	if len(problem.Errors) > 0 {
 		return problem.Errors[0].Reason
@@ -73,19 +76,19 @@ func (a *answer) reason(t *testing.T) string {
 	return problem.Reason
 }
 
-func wantStatus(t *testing.T, got *answer, status int, reason string) {
+func wantStatus(t *testing.T, got *conformance.Answer, status int, reason string) {
 	t.Helper()
-	if got.status != status {
-		t.Fatalf("%d %s, want %d", got.status, got.body, status)
+	if got.Status != status {
+		t.Fatalf("%d %s, want %d", got.Status, got.Body, status)
 	}
-	if reason != "" && got.reason(t) != reason {
-		t.Errorf("reason %q, want %q", got.reason(t), reason)
+	if reason != "" && problemReason(t, got) != reason {
+		t.Errorf("reason %q, want %q", problemReason(t, got), reason)
 	}
 }
 
-func wantReplayed(t *testing.T, got *answer, want bool) {
+func wantReplayed(t *testing.T, got *conformance.Answer, want bool) {
 	t.Helper()
-	if replayed := got.header.Get("Idempotency-Replayed"); (replayed == "true") != want || !want && replayed != "" {
+	if replayed := got.Header.Get("Idempotency-Replayed"); (replayed == "true") != want || !want && replayed != "" {
 		t.Errorf("Idempotency-Replayed is %q, want it %t", replayed, want)
 	}
 }
@@ -93,15 +96,15 @@ func wantReplayed(t *testing.T, got *answer, want bool) {
 // ids are those of the entities of a name that the user can see.
 func (s *server) ids(t *testing.T, user, name string) []string {
 	t.Helper()
-	got := s.do(t, user, request{Method: http.MethodGet, Target: entitiesURL + "?pageSize=1000"})
+	got := s.do(t, user, conformance.Request{Method: http.MethodGet, Target: entitiesURL + "?pageSize=1000"})
 	var list struct {
 		Entities []struct {
 			ID          string `json:"id"`
 			DisplayName string `json:"displayName"`
 		} `json:"entities"`
 	}
-	if err := json.Unmarshal(got.body, &list); err != nil {
-		t.Fatalf("%d %s: %v", got.status, got.body, err)
+	if err := json.Unmarshal(got.Body, &list); err != nil {
+		t.Fatalf("%d %s: %v", got.Status, got.Body, err)
 	}
 	var ids []string
 	for _, one := range list.Entities {
@@ -122,25 +125,25 @@ func TestIdempotentCreate(t *testing.T) {
 	wantReplayed(t, first, false)
 
 	// What becomes of the entity since changes nothing of what its creation came to.
-	location := first.header.Get("Location")
-	wantStatus(t, s.do(t, "editor", request{Method: http.MethodDelete, Target: location}), http.StatusNoContent, "")
+	location := first.Header.Get("Location")
+	wantStatus(t, s.do(t, "editor", conformance.Request{Method: http.MethodDelete, Target: location}), http.StatusNoContent, "")
 
 	again := s.do(t, "editor", create)
 	wantStatus(t, again, http.StatusCreated, "")
 	wantReplayed(t, again, true)
 	for _, name := range []string{"Location", "Etag", "Content-Type", "Cache-Control", "Last-Modified", "Content-Location"} {
-		if got, want := again.header.Get(name), first.header.Get(name); got != want || want == "" {
+		if got, want := again.Header.Get(name), first.Header.Get(name); got != want || want == "" {
 			t.Errorf("%s is %q, and first %q", name, got, want)
 		}
 	}
-	if string(again.body) != string(first.body) {
-		t.Errorf("the body is %s, and first %s", again.body, first.body)
+	if string(again.Body) != string(first.Body) {
+		t.Errorf("the body is %s, and first %s", again.Body, first.Body)
 	}
-	if again.header.Get("X-Request-ID") == first.header.Get("X-Request-ID") {
+	if again.Header.Get("X-Request-ID") == first.Header.Get("X-Request-ID") {
 		t.Error("two requests have one id")
 	}
-	remaining := func(a *answer) int {
-		n, err := strconv.Atoi(a.header.Get("X-Rate-Limit-Remaining"))
+	remaining := func(a *conformance.Answer) int {
+		n, err := strconv.Atoi(a.Header.Get("X-Rate-Limit-Remaining"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +175,7 @@ func TestIdempotencyKeyIsTheCallers(t *testing.T) {
 	foreign := s.do(t, "admin", post(entitiesURL, pot("Of the editor"), key))
 	wantStatus(t, foreign, http.StatusCreated, "")
 	wantReplayed(t, foreign, false)
-	if foreign.header.Get("Location") == first.header.Get("Location") {
+	if foreign.Header.Get("Location") == first.Header.Get("Location") {
 		t.Error("one caller got the answer of another")
 	}
 	elsewhere := s.do(t, "editor", post(importURL, map[string]any{"entities": []any{pot("Of the editor")}}, key))
@@ -189,12 +192,12 @@ func TestIdempotentFailures(t *testing.T) {
 	first := s.do(t, "editor", taken)
 	wantStatus(t, first, http.StatusConflict, "ENTITY_EXISTS")
 	wantReplayed(t, first, false)
-	wantStatus(t, s.do(t, "editor", request{Method: http.MethodDelete, Target: "/v1/entities/taken"}), http.StatusNoContent, "")
+	wantStatus(t, s.do(t, "editor", conformance.Request{Method: http.MethodDelete, Target: "/v1/entities/taken"}), http.StatusNoContent, "")
 	again := s.do(t, "editor", taken)
 	wantStatus(t, again, http.StatusConflict, "ENTITY_EXISTS")
 	wantReplayed(t, again, true)
-	if got := s.do(t, "editor", request{Method: http.MethodGet, Target: "/v1/entities/taken"}); got.status != http.StatusNotFound {
-		t.Errorf("a failure that is answered again has done something: %d", got.status)
+	if got := s.do(t, "editor", conformance.Request{Method: http.MethodGet, Target: "/v1/entities/taken"}); got.Status != http.StatusNotFound {
+		t.Errorf("a failure that is answered again has done something: %d", got.Status)
 	}
 
 	malformed := post(entitiesURL, map[string]any{"colour": "red"}, keyHeader("malformed"))
@@ -219,10 +222,10 @@ func TestPassingFailuresAreNotKept(t *testing.T) {
 	s := start(t, "own")
 	create := post(entitiesURL, pot("A patient pot"), keyHeader("patient"))
 	wantStatus(t, s.do(t, "", create), http.StatusUnauthorized, "TOKEN_MISSING")
-	closed := request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: &anyJSON{map[string]any{"enabled": true}}}
+	closed := conformance.Request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: asJSON(map[string]any{"enabled": true})}
 	wantStatus(t, s.do(t, "admin", closed), http.StatusOK, "")
 	wantStatus(t, s.do(t, "editor", create), http.StatusServiceUnavailable, "SERVICE_IN_MAINTENANCE")
-	closed.JSON = &anyJSON{map[string]any{"enabled": false}}
+	closed.JSON = asJSON(map[string]any{"enabled": false})
 	wantStatus(t, s.do(t, "admin", closed), http.StatusOK, "")
 	got := s.do(t, "editor", create)
 	wantStatus(t, got, http.StatusCreated, "")
@@ -234,11 +237,11 @@ func TestIdempotencyKeysThatAreRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t, "default")
 	bad := func(value string) [2]string { return [2]string{"Idempotency-Key", value} }
-	keyed := func(method string) request {
-		return request{Method: method, Target: "/v1/entities/cup", JSON: &anyJSON{pot("x")}, Headers: [][2]string{keyHeader("a")}}
+	keyed := func(method string) conformance.Request {
+		return conformance.Request{Method: method, Target: "/v1/entities/cup", JSON: asJSON(pot("x")), Headers: [][2]string{keyHeader("a")}}
 	}
 	for name, test := range map[string]struct {
-		request request
+		request conformance.Request
 		reason  string
 	}{
 		"unquoted":  {post(entitiesURL, pot("x"), bad("8e03978e-40d5-43dd-bc93-6894a57f9324")), "MALFORMED_IDEMPOTENCY_KEY"},
@@ -259,7 +262,7 @@ func TestIdempotencyKeysThatAreRefused(t *testing.T) {
 	}
 	t.Run("ignored on GET", func(t *testing.T) {
 		t.Parallel()
-		read := request{Method: http.MethodGet, Target: "/v1/entities/cup", Headers: [][2]string{bad("anything")}}
+		read := conformance.Request{Method: http.MethodGet, Target: "/v1/entities/cup", Headers: [][2]string{bad("anything")}}
 		got := s.do(t, "viewer", read)
 		wantStatus(t, got, http.StatusOK, "")
 		wantReplayed(t, got, false)
@@ -272,7 +275,7 @@ func TestIdempotentRace(t *testing.T) {
 	s := start(t, "default")
 	const crowd = 50
 	create := post(entitiesURL, pot("Made in a crowd"), keyHeader("crowd"))
-	answers := make([]*answer, crowd)
+	answers := make([]*conformance.Answer, crowd)
 	var group sync.WaitGroup
 	for i := range answers {
 		group.Go(func() { answers[i] = s.do(t, "editor", create) })
@@ -287,18 +290,18 @@ func TestIdempotentRace(t *testing.T) {
 	}
 	first := 0
 	for _, got := range answers {
-		if got.status == http.StatusConflict {
+		if got.Status == http.StatusConflict {
 			wantStatus(t, got, http.StatusConflict, "IDEMPOTENCY_KEY_IN_USE")
-			if got.header.Get("Retry-After") != "1" {
-				t.Errorf("Retry-After is %q", got.header.Get("Retry-After"))
+			if got.Header.Get("Retry-After") != "1" {
+				t.Errorf("Retry-After is %q", got.Header.Get("Retry-After"))
 			}
 			continue
 		}
 		wantStatus(t, got, http.StatusCreated, "")
-		if got.header.Get("Location") != entitiesURL+"/"+ids[0] {
-			t.Errorf("Location %q", got.header.Get("Location"))
+		if got.Header.Get("Location") != entitiesURL+"/"+ids[0] {
+			t.Errorf("Location %q", got.Header.Get("Location"))
 		}
-		if got.header.Get("Idempotency-Replayed") == "" {
+		if got.Header.Get("Idempotency-Replayed") == "" {
 			first++
 		}
 	}
@@ -320,16 +323,16 @@ func TestIdempotentImport(t *testing.T) {
 	again := s.do(t, "editor", post(importURL, body, keyHeader("import"), [2]string{"Prefer", "wait=10"}))
 	wantStatus(t, again, http.StatusAccepted, "")
 	wantReplayed(t, again, true)
-	if diff := cmp.Diff(first.header.Get("Location"), again.header.Get("Location")); diff != "" {
+	if diff := cmp.Diff(first.Header.Get("Location"), again.Header.Get("Location")); diff != "" {
 		t.Errorf("Location (-first +again):\n%s", diff)
 	}
-	ended := exchange{
+	ended := conformance.Exchange{
 		As: "editor", Eventually: true,
-		Request:  request{Method: http.MethodGet, Target: first.header.Get("Location")},
-		Response: response{Status: http.StatusOK, Capture: map[string]string{"created": "/response/created"}},
+		Request:  conformance.Request{Method: http.MethodGet, Target: first.Header.Get("Location")},
+		Response: conformance.Response{Status: http.StatusOK, Capture: map[string]string{"created": "/response/created"}},
 	}
 	v := newVariables(s)
-	if _, err := s.perform(t.Context(), overHTTP1, v, ended); err != nil {
+	if _, err := s.Perform(t.Context(), conformance.OverHTTP1, v, ended); err != nil {
 		t.Fatal(err)
 	}
 	if ids := s.ids(t, "editor", "Imported once"); len(ids) != 2 || v["created"] != "2" {
@@ -347,7 +350,7 @@ func persistent(t *testing.T, now func() time.Time) *server {
 	if err := settings.Complete(); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{name: "persistent", h2c: newH2C(), log: &lockedBuffer{}, done: make(chan error, 1)}
+	s := &server{name: "persistent", log: &lockedBuffer{}, done: make(chan error, 1)}
 	s.params = app.Params{
 		Config: settings, Table: policyOf(t, variant{}), Logger: slog.New(slog.NewTextHandler(s.log, nil)),
 		Now: now, HashCost: bcrypt.MinCost, Build: "test",
@@ -367,13 +370,13 @@ func TestIdempotencyKeysAreStored(t *testing.T) {
 	first := s.do(t, "admin", create)
 	wantStatus(t, first, http.StatusCreated, "")
 
-	other := &server{name: "other", params: s.params, tokens: s.tokens, h2c: newH2C(), log: s.log, done: make(chan error, 1)}
+	other := &server{name: "other", params: s.params, tokens: s.tokens, log: s.log, done: make(chan error, 1)}
 	other.run(t)
 	again := other.do(t, "admin", create)
 	wantStatus(t, again, http.StatusCreated, "")
 	wantReplayed(t, again, true)
-	if again.header.Get("Location") != first.header.Get("Location") {
-		t.Errorf("Location %q, and first %q", again.header.Get("Location"), first.header.Get("Location"))
+	if again.Header.Get("Location") != first.Header.Get("Location") {
+		t.Errorf("Location %q, and first %q", again.Header.Get("Location"), first.Header.Get("Location"))
 	}
 	if made := len(s.ids(t, "admin", "Made by one server")); made != 1 {
 		t.Errorf("made %d times", made)
@@ -397,7 +400,7 @@ func TestIdempotencyKeysExpire(t *testing.T) {
 		wantStatus(t, got, http.StatusCreated, "")
 		wantReplayed(t, got, step.replayed)
 	}
-	if ids := s.ids(t, "admin", "Made twice"); len(ids) != 2 || !slices.Contains(ids, strings.TrimPrefix(first.header.Get("Location"), entitiesURL+"/")) {
+	if ids := s.ids(t, "admin", "Made twice"); len(ids) != 2 || !slices.Contains(ids, strings.TrimPrefix(first.Header.Get("Location"), entitiesURL+"/")) {
 		t.Errorf("made %q", ids)
 	}
 }

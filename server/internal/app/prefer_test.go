@@ -6,55 +6,57 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 func prefer(value string) [2]string { return [2]string{"Prefer", value} }
 
 // wantHeader compares fields; an empty value means that the field is absent.
-func wantHeader(t *testing.T, got *answer, want map[string]string) {
+func wantHeader(t *testing.T, got *conformance.Answer, want map[string]string) {
 	t.Helper()
 	for name, value := range want {
-		if has := got.header.Get(name); has != value {
+		if has := got.Header.Get(name); has != value {
 			t.Errorf("%s is %q, want %q", name, has, value)
 		}
 	}
 }
 
 // varies says whether Vary names Prefer.
-func varies(got *answer) bool {
-	return strings.Contains(strings.Join(got.header.Values("Vary"), ","), "Prefer")
+func varies(got *conformance.Answer) bool {
+	return strings.Contains(strings.Join(got.Header.Values("Vary"), ","), "Prefer")
 }
 
 // checklist: PRE-03, PRE-04, PRE-05, PRE-07, 204-03, 204-05
 func TestPreferReturn(t *testing.T) {
 	t.Parallel()
 	s := start(t, "default")
-	put := func(name, value string) request {
-		return request{Method: http.MethodPut, Target: "/v1/entities/" + name, JSON: &anyJSON{pot("x")}, Headers: [][2]string{prefer(value)}}
+	put := func(name, value string) conformance.Request {
+		return conformance.Request{Method: http.MethodPut, Target: "/v1/entities/" + name, JSON: asJSON(pot("x")), Headers: [][2]string{prefer(value)}}
 	}
 
 	created := s.do(t, "editor", post(entitiesURL, map[string]any{"id": "bare", "displayName": "Bare"}, prefer("return=minimal")))
 	wantStatus(t, created, http.StatusCreated, "")
-	if len(created.body) > 0 {
-		t.Errorf("a body: %s", created.body)
+	if len(created.Body) > 0 {
+		t.Errorf("a body: %s", created.Body)
 	}
 	wantHeader(t, created, map[string]string{
 		"Location": "/v1/entities/bare", "Preference-Applied": "return=minimal", "Content-Length": "0", "Content-Type": "", "Content-Location": "",
 	})
-	read := s.do(t, "editor", request{Method: http.MethodGet, Target: "/v1/entities/bare"})
-	if etag := created.header.Get("ETag"); etag == "" || etag != read.header.Get("ETag") {
-		t.Errorf("ETag is %q, and that of GET %q", etag, read.header.Get("ETag"))
+	read := s.do(t, "editor", conformance.Request{Method: http.MethodGet, Target: "/v1/entities/bare"})
+	if etag := created.Header.Get("ETag"); etag == "" || etag != read.Header.Get("ETag") {
+		t.Errorf("ETag is %q, and that of GET %q", etag, read.Header.Get("ETag"))
 	}
 
-	patched := s.do(t, "editor", request{
-		Method: http.MethodPatch, Target: "/v1/entities/bare", JSON: &anyJSON{pot("Barer")},
-		Headers: [][2]string{prefer(`foo, RETURN="minimal"; x=1`), {"If-Match", read.header.Get("ETag")}},
+	patched := s.do(t, "editor", conformance.Request{
+		Method: http.MethodPatch, Target: "/v1/entities/bare", JSON: asJSON(pot("Barer")),
+		Headers: [][2]string{prefer(`foo, RETURN="minimal"; x=1`), {"If-Match", read.Header.Get("ETag")}},
 	})
 	wantStatus(t, patched, http.StatusNoContent, "")
-	read = s.do(t, "editor", request{Method: http.MethodGet, Target: "/v1/entities/bare"})
-	wantHeader(t, patched, map[string]string{"Etag": read.header.Get("ETag"), "Preference-Applied": "return=minimal"})
-	if !strings.Contains(string(read.body), "Barer") {
-		t.Errorf("nothing was changed: %s", read.body)
+	read = s.do(t, "editor", conformance.Request{Method: http.MethodGet, Target: "/v1/entities/bare"})
+	wantHeader(t, patched, map[string]string{"Etag": read.Header.Get("ETag"), "Preference-Applied": "return=minimal"})
+	if !strings.Contains(string(read.Body), "Barer") {
+		t.Errorf("nothing was changed: %s", read.Body)
 	}
 
 	wantStatus(t, s.do(t, "editor", put("bare", "return=minimal")), http.StatusNoContent, "")
@@ -67,9 +69,9 @@ func TestPreferReturn(t *testing.T) {
 	wantHeader(t, confirmed, map[string]string{
 		"Preference-Applied": "return=representation", "Content-Location": "/v1/entities/whole", "Content-Type": "application/json",
 	})
-	read = s.do(t, "editor", request{Method: http.MethodGet, Target: "/v1/entities/whole"})
-	if string(read.body) != string(confirmed.body) {
-		t.Errorf("Content-Location promises %s, and GET has %s", confirmed.body, read.body)
+	read = s.do(t, "editor", conformance.Request{Method: http.MethodGet, Target: "/v1/entities/whole"})
+	if string(read.Body) != string(confirmed.Body) {
+		t.Errorf("Content-Location promises %s, and GET has %s", confirmed.Body, read.Body)
 	}
 
 	for _, ignored := range []string{
@@ -78,8 +80,8 @@ func TestPreferReturn(t *testing.T) {
 		got := s.do(t, "editor", put("bare", ignored))
 		wantStatus(t, got, http.StatusOK, "")
 		wantHeader(t, got, map[string]string{"Preference-Applied": ""})
-		if len(got.body) == 0 || !varies(got) {
-			t.Errorf("%s: body %q, Vary %q", ignored, got.body, got.header.Values("Vary"))
+		if len(got.Body) == 0 || !varies(got) {
+			t.Errorf("%s: body %q, Vary %q", ignored, got.Body, got.Header.Values("Vary"))
 		}
 	}
 }
@@ -91,7 +93,7 @@ func TestVaryPrefer(t *testing.T) {
 	login := map[string]any{"username": "editor", "password": "demo"}
 	for name, test := range map[string]struct {
 		user    string
-		request request
+		request conformance.Request
 		status  int
 		vary    bool
 	}{
@@ -99,22 +101,24 @@ func TestVaryPrefer(t *testing.T) {
 		"no credentials":     {"", post(entitiesURL, pot("x")), 401, true},
 		"not allowed":        {"viewer", post(entitiesURL, pot("x")), 403, true},
 		"malformed":          {"editor", post(entitiesURL, map[string]any{"x": 1}), 400, true},
-		"not found":          {"editor", request{Method: http.MethodPatch, Target: "/v1/entities/none", JSON: &anyJSON{pot("x")}}, 404, true},
+		"not found":          {"editor", conformance.Request{Method: http.MethodPatch, Target: "/v1/entities/none", JSON: asJSON(pot("x"))}, 404, true},
 		"wrong media type":   {"editor", post(entitiesURL, pot("x"), [2]string{"Content-Type", "text/plain"}), 415, true},
 		"bad Accept":         {"editor", post(entitiesURL, pot("x"), [2]string{"Accept", "application/"}), 400, true},
-		"condition failed": {"editor", request{
-			Method: http.MethodPut, Target: "/v1/entities/cup", JSON: &anyJSON{pot("x")}, Headers: [][2]string{{"If-Match", `"x"`}},
+		"condition failed": {"editor", conformance.Request{
+			Method: http.MethodPut, Target: "/v1/entities/cup", JSON: asJSON(pot("x")), Headers: [][2]string{{"If-Match", `"x"`}},
 		}, 412, true},
-		"import":               {"editor", post(importURL, map[string]any{"entities": []any{pot("Varied")}}), 202, true},
-		"a method with none":   {"", post("/v1/sessions", login, prefer("return=minimal")), 201, false},
-		"reading":              {"editor", request{Method: http.MethodGet, Target: "/v1/entities/cup", Headers: [][2]string{prefer("return=minimal")}}, 200, false},
-		"a method that is not": {"editor", request{Method: http.MethodDelete, Target: entitiesURL, Headers: [][2]string{prefer("return=minimal")}}, 405, false},
+		"import":             {"editor", post(importURL, map[string]any{"entities": []any{pot("Varied")}}), 202, true},
+		"a method with none": {"", post("/v1/sessions", login, prefer("return=minimal")), 201, false},
+		"reading":            {"editor", get("/v1/entities/cup", prefer("return=minimal")), 200, false},
+		"a method that is not": {"editor", conformance.Request{
+			Method: http.MethodDelete, Target: entitiesURL, Headers: [][2]string{prefer("return=minimal")},
+		}, 405, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := s.do(t, test.user, test.request)
-			if got.status != test.status || varies(got) != test.vary {
-				t.Errorf("%d with Vary %q, want %d, with Prefer: %t", got.status, got.header.Values("Vary"), test.status, test.vary)
+			if got.Status != test.status || varies(got) != test.vary {
+				t.Errorf("%d with Vary %q, want %d, with Prefer: %t", got.Status, got.Header.Values("Vary"), test.status, test.vary)
 			}
 			wantHeader(t, got, map[string]string{"Preference-Applied": ""})
 		})
@@ -130,11 +134,11 @@ type operation struct {
 	} `json:"response"`
 }
 
-func operationOf(t *testing.T, got *answer) operation {
+func operationOf(t *testing.T, got *conformance.Answer) operation {
 	t.Helper()
 	var o operation
-	if err := json.Unmarshal(got.body, &o); err != nil {
-		t.Fatalf("%d %s: %v", got.status, got.body, err)
+	if err := json.Unmarshal(got.Body, &o); err != nil {
+		t.Fatalf("%d %s: %v", got.Status, got.Body, err)
 	}
 	return o
 }
@@ -171,16 +175,16 @@ func TestPreferWait(t *testing.T) {
 			wantHeader(t, got, map[string]string{"Preference-Applied": test.applied})
 			o := operationOf(t, got)
 			if o.Name == "" || !varies(got) {
-				t.Errorf("operation %+v, Vary %q", o, got.header.Values("Vary"))
+				t.Errorf("operation %+v, Vary %q", o, got.Header.Values("Vary"))
 			}
 			if test.status == http.StatusOK {
-				if !o.Done || o.Response == nil || o.Response.Created != 2 || got.header.Get("Location") != "" {
-					t.Errorf("it has not ended: %s, Location %q", got.body, got.header.Get("Location"))
+				if !o.Done || o.Response == nil || o.Response.Created != 2 || got.Header.Get("Location") != "" {
+					t.Errorf("it has not ended: %s, Location %q", got.Body, got.Header.Get("Location"))
 				}
 				return
 			}
-			if got.header.Get("Location") != "/v1/"+o.Name {
-				t.Errorf("Location is %q of %s", got.header.Get("Location"), o.Name)
+			if got.Header.Get("Location") != "/v1/"+o.Name {
+				t.Errorf("Location is %q of %s", got.Header.Get("Location"), o.Name)
 			}
 		})
 	}
@@ -212,7 +216,7 @@ func TestPreferWaitRunsOut(t *testing.T) {
 	send := post(importURL, map[string]any{"entities": many}, prefer("wait=1"))
 	begin := time.Now()
 	got := s.do(t, "editor", send)
-	if got.status == http.StatusOK {
+	if got.Status == http.StatusOK {
 		t.Logf("10 000 entities were imported in %s", time.Since(begin))
 		return // A machine that is fast enough has kept the promise too.
 	}

@@ -239,7 +239,7 @@ func (p *Proxy) replace() error {
 	}
 	served, err := dynamic.New(dynamic.Params{
 		Responder:  p.rest.responder,
-		Forward:    nil,
+		Forward:    p.rest.rules(),
 		Deadline:   p.params.Config.Deadline,
 		Silence:    p.params.Config.BodyTimeout,
 		MaxMessage: p.most,

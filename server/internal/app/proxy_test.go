@@ -27,6 +27,7 @@ import (
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // shop is a file with one service, and for each path a method that GETs it.
@@ -173,7 +174,7 @@ func fetch(t *testing.T, url string) gotten {
 // becomes waits until a page is answered so.
 func becomes(t *testing.T, url string, status int, holds string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), eventuallyTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), conformance.EventuallyTimeout)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
@@ -125,6 +126,11 @@ func (r *rest) params(ready func(context.Context) error) (gateway.Params, error)
 		// What stands behind the gateway is filled in by whoever knows it.
 		Contract: nil, Backend: nil, Identify: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
 	}, nil
+}
+
+// rules are what passes between clients and backends: no more than always does.
+func (r *rest) rules() *forward.Rules {
+	return forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil, Logger: r.logger})
 }
 
 // gatewayLimiter is nil where there is no limit, and not a nil *Limiter in an

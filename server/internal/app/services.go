@@ -7,12 +7,15 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/route"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	"github.com/statusway/statusway/server/internal/conformancesvc"
 	"github.com/statusway/statusway/server/internal/entitysvc"
 	"github.com/statusway/statusway/server/internal/interceptor"
 	"github.com/statusway/statusway/server/internal/maintenancesvc"
@@ -28,6 +31,8 @@ type services struct {
 	sessions    *sessionsvc.Service
 	maintenance *maintenancesvc.Service
 	mapping     *mappingsvc.Service
+	// conformance is there in a demo, nil else.
+	conformance *conformancesvc.Service
 
 	contract  *contract.Contract
 	anonymous map[string]bool
@@ -35,22 +40,24 @@ type services struct {
 }
 
 func newServices(ctx context.Context, p Params, store *sqlite.Store, responder *respond.Responder) (*services, error) {
-	declared, err := contract.Read(
+	s := &services{anonymous: map[string]bool{}}
+	files := []protoreflect.FileDescriptor{
 		statuswayv1.File_statusway_v1_mapping_service_proto,
 		entityv1.File_entity_v1_entity_service_proto,
 		entityv1.File_entity_v1_session_service_proto,
 		entityv1.File_entity_v1_maintenance_service_proto,
-	)
+	}
+	if p.Config.Demo {
+		s.conformance = conformancesvc.New(p.Now)
+		files = append(files, conformancev1.File_statusway_conformance_v1_conformance_proto)
+	}
+	declared, err := contract.Read(files...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the contract: %w", err)
 	}
-	s := &services{
-		entities:   entitysvc.New(store),
-		operations: entitysvc.NewOperations(store),
-		sessions:   sessionsvc.New(sessionsvc.Params{Store: store, Now: p.Now, TTL: p.Config.SessionTTL, HashCost: p.HashCost}),
-		contract:   declared,
-		anonymous:  map[string]bool{},
-	}
+	s.entities, s.operations = entitysvc.New(store), entitysvc.NewOperations(store)
+	s.sessions = sessionsvc.New(sessionsvc.Params{Store: store, Now: p.Now, TTL: p.Config.SessionTTL, HashCost: p.HashCost})
+	s.contract = declared
 	for _, method := range declared.Methods {
 		s.anonymous[method.FullName] = method.Anonymous
 	}
@@ -102,6 +109,9 @@ func (s *services) register(on grpc.ServiceRegistrar) {
 	entityv1.RegisterOperationServiceServer(on, s.operations)
 	entityv1.RegisterSessionServiceServer(on, s.sessions)
 	entityv1.RegisterMaintenanceServiceServer(on, s.maintenance)
+	if s.conformance != nil {
+		conformancev1.RegisterConformanceServiceServer(on, s.conformance)
+	}
 }
 
 // isAnonymous says which gRPC methods need no credentials: those that declare it, and
@@ -111,6 +121,12 @@ func (s *services) isAnonymous(fullMethod string) bool {
 }
 
 func isPlumbing(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/grpc.") }
+
+// tellsAllowance says that a method tells callers an allowance itself, so that over
+// gRPC nobody else may: there is one of each key.
+func tellsAllowance(fullMethod string) bool {
+	return strings.HasPrefix(fullMethod, "/"+conformancev1.ConformanceService_ServiceDesc.ServiceName+"/")
+}
 
 // stayOpen are the methods that maintenance does not close: without them nobody
 // could end it.

@@ -18,7 +18,7 @@ func TestStopWithASilentConnection(t *testing.T) {
 	t.Cleanup(func() { _ = silent.Close() })
 	s := serve(t, func(c *config.Serve) { c.Grace = 3 * time.Second }, nil, time.Now)
 	var err error
-	if silent, err = s.dial(t.Context()); err != nil {
+	if silent, err = s.Dial(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(silent, "GET /v1/entities HTTP/1.1\r\nHo"); err != nil {

@@ -100,12 +100,28 @@ type process struct {
 // serve starts the program on ports of its own, and returns when it says where.
 func serve(t *testing.T, arguments ...string) *process {
 	t.Helper()
+	p := launch(t, append([]string{"serve", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"}, arguments...)...)
+	found := p.await(t, `(?m)^REST +(https?://\S+)\ngRPC +(\S+)$`)
+	p.rest, p.grpc = found[1], found[2]
+	return p
+}
+
+// before starts a proxy in front of p.
+func (p *process) before(t *testing.T, arguments ...string) *process {
+	t.Helper()
+	proxy := launch(t, append([]string{"proxy", "--http-addr=127.0.0.1:0", "--backend=" + p.grpc}, arguments...)...)
+	proxy.rest = proxy.await(t, `(?m)^REST +(https?://\S+)$`)[1]
+	return proxy
+}
+
+// launch starts the program until the test is over.
+func launch(t *testing.T, arguments ...string) *process {
+	t.Helper()
 	path, err := buildProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{temporary: t.TempDir(), exited: make(chan struct{})}
-	arguments = append([]string{"serve", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"}, arguments...)
 	p.command = exec.CommandContext(t.Context(), path, arguments...)
 	p.command.Env = append(os.Environ(), "TMPDIR="+p.temporary)
 	p.command.Stdout, p.command.Stderr = &p.out, &p.log
@@ -122,8 +138,6 @@ func serve(t *testing.T, arguments ...string) *process {
 			t.Logf("the program printed:\n%s\nand logged:\n%s", &p.out, lastLines(p.log.String(), 40))
 		}
 	})
-	found := p.await(t, `(?m)^REST +(https?://\S+)\ngRPC +(\S+)$`)
-	p.rest, p.grpc = found[1], found[2]
 	return p
 }
 

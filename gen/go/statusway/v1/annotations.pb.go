@@ -7,6 +7,41 @@
 // The contract by which a gRPC backend in any language says what its methods
 // mean over HTTP. This file imports nothing but google/protobuf, so a backend
 // can build it with no other dependency.
+//
+// # Response metadata
+//
+// What a method cannot declare, because it is another thing each time, a backend
+// says by response metadata. It counts whether it is sent as leading metadata, as
+// trailing metadata or with a Trailers-Only answer; a key that is in both is taken
+// from the leading one. A value that is not as it is described here is ignored, and
+// logged at debug.
+//
+//   - "statusway-status": which of the declared statuses of success the answer has; see
+//     [MethodSemantics.success].
+//   - "statusway-reason" and "statusway-domain", of an error: what google.rpc.ErrorInfo
+//     says, for a backend whose language makes the details of a google.rpc.Status
+//     hard to send. Both are needed. The reason is 3 to 63 capital letters, digits and
+//     underscores, as AIP-193 has it; the domain is up to 253 letters, digits and ".-_",
+//     such as "shop.v1".
+//   - "statusway-retry-after", of an error: what google.rpc.RetryInfo says, in whole
+//     seconds, such as "30"; at most nine digits.
+//   - "x-rate-limit-limit", "x-rate-limit-remaining" and "x-rate-limit-reset": the
+//     caller's own allowance at the backend: how many requests it has, how many of
+//     them are left, and in how many seconds from now all are again. All three are
+//     needed, each a number of at most 15 digits, and no more can be left than there are.
+//   - "ratelimit" and "ratelimit-policy": the same by policy, as the header fields of
+//     that name have it (draft-ietf-httpapi-ratelimit-headers-10); up to 2048 octets.
+//
+// The first four never leave. What stands in a status's details already is not taken
+// from metadata; what is taken becomes a detail before the policy decides, so no
+// client can tell the difference. An allowance leaves as the header fields of its
+// names, with successes and errors; with a stream, if it is known before the first
+// message. Where the gateway counts requests as well, X-Rate-Limit-* is the allowance
+// with less left, and the gateway's own if there is no less; the members of RateLimit
+// and RateLimit-Policy are put behind the gateway's. A policy that both name alike is
+// the one with less left.
+//
+// No other metadata leaves unless the gateway is configured to let it.
 
 package statuswayv1
 

@@ -1,0 +1,125 @@
+package conformance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// checkResponse compares an answer with what a case wants of it.
+func checkResponse(got *Answer, want Response, a attempt) error {
+	v := a.vars
+	if want.Status == 0 {
+		if got.Status/100 != 2 {
+			return fmt.Errorf("the status is %d, want a success: %s", got.Status, got.Body)
+		}
+	} else if got.Status != want.Status {
+		return fmt.Errorf("the status is %d, want %d: %s", got.Status, want.Status, got.Body)
+	}
+	var errs []error
+	if got.Continued != want.Continued {
+		errs = append(errs, fmt.Errorf("100 (Continue) came: %t, want %t", got.Continued, want.Continued))
+	}
+	errs = append(errs, checkFields(got.Header, want, v))
+	if want.Problem != nil && a.message.Method != http.MethodHead {
+		errs = append(errs, checkProblem(got.Body, want.Problem, v))
+	}
+	if want.Body != nil {
+		errs = append(errs, checkBody(got.Body, want.Body, v))
+	}
+	return errors.Join(errs...)
+}
+
+func checkFields(header http.Header, want Response, v Variables) error {
+	var errs []error
+	value := func(name string) string { return strings.Join(header.Values(name), ", ") }
+	for name, text := range want.Headers {
+		if text, err := v.Expand(text); err != nil {
+			errs = append(errs, err)
+		} else if got := value(name); got != text {
+			errs = append(errs, fmt.Errorf("%s is %q, want %q", name, got, text))
+		}
+	}
+	for name, pattern := range want.Matches {
+		if err := matches(pattern, value(name), v); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		} else if header.Get(name) == "" {
+			errs = append(errs, fmt.Errorf("%s is missing", name))
+		}
+	}
+	for _, name := range want.Absent {
+		if _, ok := header[http.CanonicalHeaderKey(name)]; ok {
+			errs = append(errs, fmt.Errorf("%s is %q, want none", name, value(name)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// matches says whether a regular expression is all of a text.
+func matches(pattern, text string, v Variables) error {
+	pattern, err := v.Expand(pattern)
+	if err != nil {
+		return err
+	}
+	whole, err := regexp.Compile(`^(?s:` + pattern + `)$`)
+	if err != nil {
+		return fmt.Errorf("the pattern: %w", err)
+	}
+	if !whole.MatchString(text) {
+		return fmt.Errorf("%q does not match %s", text, pattern)
+	}
+	return nil
+}
+
+func checkBody(content []byte, want *Body, v Variables) error {
+	errs := []error{checkText(content, want, v)}
+	if want.JSON == nil && want.Matches == nil && want.Absent == nil {
+		return errors.Join(errs...)
+	}
+	var got any
+	if err := json.Unmarshal(content, &got); err != nil {
+		return fmt.Errorf("the body: %w: %s", err, content)
+	}
+	if want.JSON != nil {
+		errs = append(errs, CheckJSON(got, want.JSON, v))
+	}
+	for pointer, pattern := range want.Matches {
+		if found, ok := Lookup(got, pointer); !ok {
+			errs = append(errs, fmt.Errorf("nothing is at %s: %s", pointer, content))
+		} else if err := matches(pattern, fmt.Sprint(found), v); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w: %s", pointer, err, content))
+		}
+	}
+	for _, pointer := range want.Absent {
+		if found, ok := Lookup(got, pointer); ok {
+			errs = append(errs, fmt.Errorf("%s is %v, want nothing: %s", pointer, found, content))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkText compares a body, as it is, with what it has to be.
+func checkText(content []byte, want *Body, v Variables) error {
+	var errs []error
+	if want.Text != nil {
+		if text, err := v.Expand(*want.Text); err != nil {
+			errs = append(errs, err)
+		} else if text != string(content) {
+			errs = append(errs, fmt.Errorf("the body is %q, want %q", content, text))
+		}
+	}
+	if want.Pattern != "" {
+		errs = append(errs, matches(want.Pattern, string(content), v))
+	}
+	for _, text := range want.Lacks {
+		if text, err := v.Expand(text); err != nil {
+			errs = append(errs, err)
+		} else if strings.Contains(string(content), text) {
+			errs = append(errs, fmt.Errorf("the body says %q: %s", text, content))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,91 @@
+package conformance
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// ExchangeTimeout ends an exchange that hangs. No answer takes so long.
+const ExchangeTimeout = 30 * time.Second
+
+// ClientParams say which server a [Client] speaks to.
+type ClientParams struct {
+	// Address is the server's host:port.
+	Address string
+	// TLS is how the server is reached over TLS; nil means without.
+	TLS *tls.Config
+	// Next is asked for on the same connection after each request over HTTP/1.1, with
+	// GET: it can be answered only if the answer before it was well framed.
+	Next string
+	// NextStatus is what Next is answered with; 0 means anything.
+	NextStatus int
+	// Invariants are what every answer is held to.
+	Invariants Invariants
+	// Patience is how long one request may wait for its turn where the server's own
+	// rate limit turns it away; 0 is not at all.
+	Patience time.Duration
+	// Waiting is told of each such wait. May be nil.
+	Waiting func(time.Duration)
+}
+
+// A Client sends what cases say to one server. It is safe for concurrent use.
+type Client struct {
+	params ClientParams
+	h2     *http.Client
+}
+
+// NewClient returns a client; it connects to nothing yet.
+func NewClient(p ClientParams) *Client {
+	return &Client{params: p, h2: newH2(p.TLS)}
+}
+
+// HTTP2 is what speaks HTTP/2, to any address.
+func (c *Client) HTTP2() *http.Client { return c.h2 }
+
+// Close closes the connections that are kept.
+func (c *Client) Close() { c.h2.CloseIdleConnections() }
+
+// Send sends a request over one transport.
+func (c *Client) Send(ctx context.Context, transport string, m *Message) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, ExchangeTimeout)
+	defer cancel()
+	if transport == OverH2C {
+		return c.sendH2(ctx, m)
+	}
+	conn, err := c.Dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.sendHTTP1(ctx, conn, m)
+}
+
+// Dial opens a connection for HTTP/1.1.
+func (c *Client) Dial(ctx context.Context) (net.Conn, error) {
+	conn, err := c.dialer().DialContext(ctx, "tcp", c.params.Address)
+	if err != nil {
+		return nil, fmt.Errorf("connecting: %w", err)
+	}
+	return conn, nil
+}
+
+func (c *Client) dialer() interface {
+	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+} {
+	if c.params.TLS == nil {
+		return &net.Dialer{}
+	}
+	settings := c.params.TLS.Clone()
+	settings.NextProtos = []string{"http/1.1"}
+	return &tls.Dialer{Config: settings}
+}
+
+func (c *Client) scheme() string {
+	if c.params.TLS != nil {
+		return "https"
+	}
+	return "http"
+}

@@ -1,0 +1,293 @@
+package conformance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/dunglas/httpsfv"
+
+	"github.com/statusway/statusway/gateway/mapping"
+)
+
+// Invariants are what is true of every answer of a server.
+type Invariants struct {
+	// Table is the policy that decides. Its rows are the statuses that there are.
+	Table *mapping.Table
+	// PublicURL is what problem types begin with; empty means anything absolute.
+	PublicURL string
+	// Allowance says whether answers tell the client its allowance, but for those of
+	// Pages, which no limit stands before.
+	Allowance Allowance
+	Pages     []string
+	// Also are fields that answers may have beyond those of the gateway, such as those
+	// of whatever stands before it.
+	Also []string
+}
+
+// Allowance says whether answers tell the client what it may still do.
+type Allowance int
+
+// The zero value is for a server of which nothing is known.
+const (
+	// AllowanceUnknown: where answers tell one, it makes sense.
+	AllowanceUnknown Allowance = iota
+	// AllowanceTold: each answer tells one, and counts the request itself.
+	AllowanceTold
+	// AllowanceNone: no answer tells one.
+	AllowanceNone
+)
+
+// vocabulary is every header field that an answer may have. What is not here has
+// leaked from somewhere.
+func vocabulary() []string {
+	return []string{
+		"Accept", "Accept-Encoding", "Accept-Patch", "Access-Control-Allow-Headers", "Access-Control-Allow-Methods",
+		"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Max-Age", "Allow", "Cache-Control",
+		"Connection", "Content-Encoding", "Content-Language", "Content-Length", "Content-Location",
+		"Content-Security-Policy", "Content-Type", "Date", "Deprecation", "Etag", "Idempotency-Replayed", "Last-Modified",
+		"Link", "Location", "Preference-Applied", "Ratelimit", "Ratelimit-Policy", "Retry-After", "Strict-Transport-Security", "Sunset",
+		"Transfer-Encoding", "Vary", "Www-Authenticate", "X-Concurrency-Limit-Limit", "X-Concurrency-Limit-Remaining",
+		"X-Content-Type-Options", "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "X-Request-Id",
+	}
+}
+
+// lists are the fields that may come in several lines.
+func lists() []string { return []string{"Link", "Vary"} }
+
+// DocumentedRows is the documented table: the rows of the page, and 412.
+func DocumentedRows() []int {
+	return []int{200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 418, 429, 500, 503}
+}
+
+// Check holds an answer to what is true of every answer, whatever it is.
+func (i Invariants) Check(m *Message, got *Answer) error {
+	c := holding{Invariants: i, m: m, got: got}
+	c.vocabulary()
+	c.always()
+	c.content()
+	c.belonging()
+	if got.Status >= http.StatusBadRequest {
+		c.failure()
+	}
+	return errors.Join(c.errs...)
+}
+
+type holding struct {
+	Invariants
+
+	m    *Message
+	got  *Answer
+	errs []error
+}
+
+func (c *holding) holdf(ok bool, format string, args ...any) {
+	if !ok {
+		c.errs = append(c.errs, fmt.Errorf("invariant: "+format, args...))
+	}
+}
+
+func (c *holding) has(name string) bool { return len(c.got.Header[name]) > 0 }
+
+func (c *holding) vocabulary() {
+	for name, values := range c.got.Header {
+		c.holdf(slices.Contains(vocabulary(), name) || slices.Contains(c.Also, name), "no answer has the field %s: %q", name, values)
+		c.holdf(len(values) == 1 || slices.Contains(lists(), name), "%s comes %d times: %q", name, len(values), values)
+		for _, value := range values {
+			c.holdf(value != "" && value == strings.TrimSpace(value) && !strings.ContainsFunc(value, isControl), "%s is %q", name, value)
+			c.holdf(utf8.ValidString(value), "%s is no UTF-8", name)
+		}
+	}
+	if c.got.Transport == OverH2C {
+		c.holdf(!c.has("Connection") && !c.has("Transfer-Encoding"), "HTTP/2 has no fields of the connection")
+	}
+	c.holdf(!c.has("Content-Length") || !c.has("Transfer-Encoding"), "the content has a length and a coding")
+}
+
+// isPage says whether the request is for a page of the server's own.
+func (c *holding) isPage() bool {
+	path, _, _ := strings.Cut(c.m.Target, "?")
+	return slices.Contains(c.Pages, path)
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+func (c *holding) always() {
+	header := c.got.Header
+	date, err := time.Parse(http.TimeFormat, header.Get("Date"))
+	c.holdf(err == nil, "Date is %q", header.Get("Date"))
+	c.holdf(header.Get("Cache-Control") != "", "Cache-Control is not explicit")
+	c.holdf(header.Get("X-Content-Type-Options") == "nosniff", "nosniff is missing")
+	c.holdf(header.Get("X-Request-Id") != "", "X-Request-Id is missing")
+	if c.has("Last-Modified") {
+		changed, err := time.Parse(http.TimeFormat, header.Get("Last-Modified"))
+		c.holdf(err == nil && !changed.After(date), "Last-Modified %q is after Date %q", header.Get("Last-Modified"), header.Get("Date"))
+	}
+	c.allowance()
+}
+
+func (c *holding) allowance() {
+	header := c.got.Header
+	told := c.has(limitField) || c.has(remainingField) || c.has(resetField)
+	if c.Allowance == AllowanceNone || c.isPage() {
+		c.holdf(!told && !c.has("Ratelimit") && !c.has("Ratelimit-Policy"), "there is no limit, and yet fields that tell of one")
+		return
+	}
+	c.holdf(isList(header["Ratelimit"], "r") && isList(header["Ratelimit-Policy"], "q"), "RateLimit and RateLimit-Policy are %q and %q",
+		header["Ratelimit"], header["Ratelimit-Policy"])
+	if c.Allowance == AllowanceTold {
+		c.holdf(c.has("Ratelimit") && c.has("Ratelimit-Policy"), "RateLimit and RateLimit-Policy are missing")
+	}
+	if c.Allowance == AllowanceTold || told {
+		c.holdf(c.makesSense(), "X-Rate-Limit-… are %q, %q, %q", header.Get(limitField), header.Get(remainingField), header.Get(resetField))
+	}
+}
+
+const (
+	limitField     = "X-Rate-Limit-Limit"
+	remainingField = "X-Rate-Limit-Remaining"
+	resetField     = "X-Rate-Limit-Reset"
+)
+
+// makesSense says whether an allowance is one. Where it is the server's own, the request
+// itself is counted, and not all of the period is past.
+func (c *holding) makesSense() bool {
+	var numbers [3]int
+	for i, name := range []string{limitField, remainingField, resetField} {
+		var err error
+		if numbers[i], err = strconv.Atoi(c.got.Header.Get(name)); err != nil || numbers[i] < 0 {
+			return false
+		}
+	}
+	limit, left, reset := numbers[0], numbers[1], numbers[2]
+	if c.Allowance == AllowanceTold {
+		return left < limit && reset > 0
+	}
+	return left <= limit
+}
+
+// isList says whether a field is a list of Strings, each with a number that is not
+// negative (draft-ietf-httpapi-ratelimit-headers-10 §3, §4).
+func isList(lines []string, number string) bool {
+	list, err := httpsfv.UnmarshalList(lines)
+	for _, member := range list {
+		item, ok := member.(httpsfv.Item)
+		if !ok {
+			return false
+		}
+		_, named := item.Value.(string)
+		value, _ := item.Params.Get(number)
+		if count, ok := value.(int64); !ok || !named || count < 0 {
+			return false
+		}
+	}
+	return err == nil
+}
+
+func (c *holding) content() {
+	status, body := c.got.Status, c.got.Body
+	if !hasContent(status) {
+		c.holdf(len(body) == 0 && !c.has("Content-Type") && !c.has("Content-Length") && !c.has("Transfer-Encoding"), "a %d has no content: %q", status, body)
+		return
+	}
+	if c.got.Header.Get("Preference-Applied") == "return=minimal" {
+		c.holdf(len(body) == 0 && !c.has("Content-Type") && c.got.Header.Get("Content-Length") == "0", "a minimal %d has content: %q", status, body)
+		return
+	}
+	c.holdf(c.has("Content-Type"), "Content-Type is missing")
+	kind, parameters, err := mime.ParseMediaType(c.got.Header.Get("Content-Type"))
+	c.holdf(err == nil && len(parameters) == 0, "Content-Type is %q", c.got.Header.Get("Content-Type"))
+	isStream := kind == "application/x-ndjson" || kind == "text/event-stream"
+	c.holdf(isStream || c.has("Content-Length"), "content of a known size has a Content-Length")
+	if c.m.Method == http.MethodHead {
+		c.holdf(len(body) == 0, "HEAD is answered with content: %q", body)
+		return
+	}
+	length := c.got.Header.Get("Content-Length")
+	c.holdf(isStream || length == strconv.Itoa(c.got.Length), "Content-Length is %s of %d", length, c.got.Length)
+	c.holdf(utf8.Valid(body), "the body is no UTF-8")
+	c.holdf(isStream || json.Valid(body), "the body is no JSON: %q", body)
+}
+
+// belonging holds the fields that belong to certain statuses to them.
+func (c *holding) belonging() {
+	status := c.got.Status
+	only := func(name string, statuses ...int) {
+		c.holdf(!c.has(name) || slices.Contains(statuses, status), "%s on a %d", name, status)
+	}
+	needs := func(of int, name string) {
+		c.holdf(status != of || c.has(name), "a %d without %s", of, name)
+	}
+	only("Location", 201, 202)
+	only("Content-Location", 200, 201, 304)
+	only("Etag", 200, 201, 204, 304)
+	only("Last-Modified", 200, 201, 204)
+	only("Www-Authenticate", 401)
+	only("Retry-After", 409, 429, 503, 504)
+	only("Accept-Encoding", 415)
+	only("Accept-Patch", 415)
+	only("Accept", 415)
+	needs(201, "Location")
+	needs(202, "Location")
+	needs(401, "Www-Authenticate")
+	needs(405, "Allow")
+	needs(429, "Retry-After")
+	needs(503, "Retry-After")
+	if c.m.Method != http.MethodOptions {
+		only("Allow", 405)
+	}
+	if c.Table.Name() == "documented" {
+		c.holdf(slices.Contains(DocumentedRows(), status), "%d is no row of the documented table", status)
+	}
+	c.holdf(c.Table.Row(status) != nil, "%d is no row of the policy", status)
+}
+
+// kind holds a problem to the page that tells of its row.
+func (c *holding) kind(got ProblemBody) {
+	page := "/statuses/" + strconv.Itoa(c.got.Status)
+	kind, err := url.Parse(got.Type)
+	c.holdf(err == nil && kind.IsAbs() && strings.HasSuffix(got.Type, page), "type is %q", got.Type)
+	c.holdf(c.PublicURL == "" || got.Type == c.PublicURL+page, "type is %q, want one of %s", got.Type, c.PublicURL)
+	c.holdf(got.Title == c.Table.Row(c.got.Status).GetTitle(), "the title is %q", got.Title)
+}
+
+// failure holds an error to the one shape.
+func (c *holding) failure() {
+	kind := c.got.Header.Get("Content-Type")
+	types := []string{"application/problem+json", "application/json", "application/vnd.google.rpc.status+json", "application/vnd.google.rpc.error+json"}
+	c.holdf(slices.Contains(types, kind), "an error's Content-Type is %q", kind)
+	if kind != types[0] || c.m.Method == http.MethodHead {
+		return
+	}
+	var got ProblemBody
+	if err := json.Unmarshal(c.got.Body, &got); err != nil {
+		c.holdf(false, "the problem: %v", err)
+		return
+	}
+	c.holdf(got.Status == c.got.Status, "the problem's status is %d and the answer's %d", got.Status, c.got.Status)
+	c.holdf(got.RequestID == c.got.Header.Get("X-Request-Id"), "requestId is %q and X-Request-Id %q", got.RequestID, c.got.Header.Get("X-Request-Id"))
+	c.holdf(got.Code != "" && got.Detail != "", "code and detail are %q and %q", got.Code, got.Detail)
+	details := TypesOf(got.Details)
+	if !slices.Contains(details, "statusway.v1.Problem") { // By which a backend states its own.
+		c.kind(got)
+	}
+	if c.has("Retry-After") {
+		wait := c.got.Header.Get("Retry-After")
+		c.holdf(wait == strconv.Itoa(got.RetryAfter) && got.RetryAfter > 0, "Retry-After is %s and retryAfter %d", wait, got.RetryAfter)
+	}
+	c.holdf(len(slices.Compact(slices.Sorted(slices.Values(details)))) == len(details), "a type of detail comes twice (AIP-193): %q", details)
+	for _, one := range got.Details {
+		c.holdf(!strings.Contains(string(one), "google.rpc.DebugInfo"), "DebugInfo has left: %s", one)
+	}
+	for _, leak := range []string{"goroutine ", ".go:", "SQL logic", "sqlite", "/tmp/", "secret_table", "proto:", "runtime error"} {
+		c.holdf(!strings.Contains(string(c.got.Body), leak), "the problem says %q: %s", leak, c.got.Body)
+	}
+}

@@ -1,0 +1,149 @@
+package conformance_test
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/server/internal/conformance"
+)
+
+func documented(t *testing.T) *mapping.Table {
+	t.Helper()
+	table, err := mapping.Builtin(mapping.Documented)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// sound is an answer that has nothing wrong.
+func sound(status int) *conformance.Answer {
+	header := http.Header{
+		"Date": {"Sun, 06 Nov 1994 08:49:37 GMT"}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"}, "X-Request-Id": {"r-1"},
+		"Content-Type":       {"application/json"},
+		"X-Rate-Limit-Limit": {"9"}, "X-Rate-Limit-Remaining": {"8"}, "X-Rate-Limit-Reset": {"7"}, "Ratelimit": {`"a";r=8;t=7`}, "Ratelimit-Policy": {`"a";q=9`},
+	}
+	body := `{"id":"x"}`
+	if status >= http.StatusBadRequest {
+		header["Content-Type"] = []string{"application/problem+json"}
+		body = `{"type":"https://x.example/statuses/404","title":"Resource Not Found","status":404,"detail":"No.","code":"NOT_FOUND","requestId":"r-1"}`
+	}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	return &conformance.Answer{Transport: conformance.OverHTTP1, Status: status, Header: header, Body: []byte(body), Length: len(body)}
+}
+
+// with replaces the body, and its length.
+func with(a *conformance.Answer, old, text string) {
+	a.Body = []byte(strings.Replace(string(a.Body), old, text, 1))
+	a.Length = len(a.Body)
+	a.Header.Set("Content-Length", strconv.Itoa(a.Length))
+}
+
+// Each invariant is broken once, so that none of them holds by itself.
+func TestInvariants(t *testing.T) {
+	t.Parallel()
+	header := func(name string, values ...string) func(*conformance.Answer) {
+		return func(a *conformance.Answer) { a.Header[name] = values }
+	}
+	lacking := func(name string) func(*conformance.Answer) {
+		return func(a *conformance.Answer) { a.Header.Del(name) }
+	}
+	body := func(old, text string) func(*conformance.Answer) {
+		return func(a *conformance.Answer) { with(a, old, text) }
+	}
+	for name, test := range map[string]struct {
+		status int
+		method string
+		change func(*conformance.Answer)
+		want   string
+	}{
+		"a success":           {200, "GET", header("Vary", "Accept"), ""},
+		"a list in two lines": {200, "GET", header("Vary", "Accept", "Prefer"), ""},
+		"an error":            {404, "GET", header("Vary", "Accept"), ""},
+		"unknown field":       {200, "GET", header("Grpc-Status", "0"), "no answer has the field Grpc-Status"},
+		"twice":               {200, "GET", header("Etag", `"1"`, `"1"`), "Etag comes 2 times"},
+		"control character":   {200, "GET", header("Link", "a\x01"), "Link is"},
+		"of the connection": {200, "GET", func(a *conformance.Answer) {
+			a.Transport = conformance.OverH2C
+			a.Header["Connection"] = []string{"close"}
+		}, "HTTP/2 has no fields"},
+		"length and coding":      {200, "GET", header("Transfer-Encoding", "chunked"), "a length and a coding"},
+		"no Date":                {200, "GET", lacking("Date"), "Date is"},
+		"no Cache-Control":       {200, "GET", lacking("Cache-Control"), "Cache-Control is not explicit"},
+		"no nosniff":             {200, "GET", lacking("X-Content-Type-Options"), "nosniff"},
+		"no request id":          {200, "GET", lacking("X-Request-Id"), "X-Request-Id is missing"},
+		"changed later":          {200, "GET", header("Last-Modified", "Sun, 06 Nov 1994 08:49:38 GMT"), "is after Date"},
+		"no allowance":           {200, "GET", lacking("X-Rate-Limit-Limit"), "X-Rate-Limit-"},
+		"more left than allowed": {200, "GET", header("X-Rate-Limit-Remaining", "9"), "X-Rate-Limit-"},
+		"a RateLimit of tokens":  {200, "GET", header("Ratelimit", "a;r=1"), "RateLimit and RateLimit-Policy are"},
+		"a RateLimit below zero": {200, "GET", header("Ratelimit", `"a";r=-1`), "RateLimit and RateLimit-Policy are"},
+		"a policy without q":     {200, "GET", header("Ratelimit-Policy", `"a"`), "RateLimit and RateLimit-Policy are"},
+		"no RateLimit":           {200, "GET", lacking("Ratelimit"), "RateLimit and RateLimit-Policy are missing"},
+		"content of a 204":       {204, "GET", func(*conformance.Answer) {}, "a 204 has no content"},
+		"no type":                {200, "GET", lacking("Content-Type"), "Content-Type is missing"},
+		"a charset":              {200, "GET", header("Content-Type", "application/json; charset=utf-8"), "Content-Type is"},
+		"no length":              {200, "GET", lacking("Content-Length"), "has a Content-Length"},
+		"another length":         {200, "GET", header("Content-Length", "3"), "Content-Length is 3"},
+		"HEAD with content":      {200, "HEAD", func(*conformance.Answer) {}, "HEAD is answered with content"},
+		"no JSON":                {200, "GET", body("}", ""), "no JSON"},
+		"no UTF-8":               {200, "GET", body("x", "\xff"), "no UTF-8"},
+		"Location on a 200":      {200, "GET", header("Location", "/x"), "Location on a 200"},
+		"ETag on a 404":          {404, "GET", header("Etag", `"1"`), "Etag on a 404"},
+		"201 without Location":   {201, "POST", func(*conformance.Answer) {}, "a 201 without Location"},
+		"405 without Allow":      {405, "POST", func(*conformance.Answer) {}, "a 405 without Allow"},
+		"Allow on a 200":         {200, "GET", header("Allow", "GET"), "Allow on a 200"},
+		"no row":                 {502, "GET", func(*conformance.Answer) {}, "502 is no row"},
+		"another shape":          {404, "GET", header("Content-Type", "text/plain"), "an error's Content-Type"},
+		"another status":         {404, "GET", body(`"status":404`, `"status":400`), "the problem's status"},
+		"another title":          {404, "GET", body("Resource Not Found", "Missing"), "the title is"},
+		"another type":           {404, "GET", body("https://x.example", ""), "type is"},
+		"another request id":     {404, "GET", body("r-1", "r-2"), "requestId is"},
+		"no detail":              {404, "GET", body("No.", ""), "code and detail"},
+		"a detail twice":         {404, "GET", body("}", `,"details":[{"@type":"type.googleapis.com/a"},{"@type":"type.googleapis.com/a"}]}`), "comes twice"},
+		"DebugInfo":              {404, "GET", body("}", `,"details":[{"@type":"type.googleapis.com/google.rpc.DebugInfo"}]}`), "DebugInfo has left"},
+		"a leak":                 {404, "GET", body("No.", "at main.go:7"), `says ".go:"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := sound(test.status)
+			test.change(got)
+			invariants := conformance.Invariants{Table: documented(t), PublicURL: "https://x.example", Allowance: conformance.AllowanceTold, Pages: []string{"/healthz"}}
+			err := invariants.Check(&conformance.Message{Method: test.method, Target: "/x"}, got)
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("%v, want one that says %q", err, test.want)
+			}
+		})
+	}
+}
+
+// A page of the server's own has no allowance, nor has any answer without a limit.
+func TestInvariantsWithoutLimit(t *testing.T) {
+	t.Parallel()
+	free := conformance.Invariants{Table: documented(t), PublicURL: "https://x.example", Allowance: conformance.AllowanceNone}
+	limited := free
+	limited.Allowance, limited.Pages = conformance.AllowanceTold, []string{"/healthz"}
+	bare := sound(200)
+	for _, name := range []string{"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "Ratelimit", "Ratelimit-Policy"} {
+		bare.Header.Del(name)
+	}
+	page, other := &conformance.Message{Method: "GET", Target: "/healthz?x"}, &conformance.Message{Method: "GET", Target: "/x"}
+	for name, test := range map[string]struct {
+		invariants conformance.Invariants
+		message    *conformance.Message
+		got        *conformance.Answer
+		holds      bool
+	}{
+		"no limit, no fields": {free, other, bare, true},
+		"no limit, fields":    {free, other, sound(200), false},
+		"a page, no fields":   {limited, page, bare, true},
+		"a page, fields":      {limited, page, sound(200), false},
+		"limit, no fields":    {limited, other, bare, false},
+	} {
+		if err := test.invariants.Check(test.message, test.got); (err == nil) != test.holds {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
