@@ -36,6 +36,9 @@ const messages = `
 		field { name: "part" number: 14 type: TYPE_DOUBLE label: LABEL_OPTIONAL }
 		field { name: "kind" number: 15 type: TYPE_ENUM type_name: ".t.Kind" label: LABEL_OPTIONAL }
 		field { name: "sizes" number: 16 type: TYPE_INT32 label: LABEL_REPEATED }
+		field { name: "left" number: 17 type: TYPE_STRING label: LABEL_OPTIONAL oneof_index: 0 }
+		field { name: "right" number: 18 type: TYPE_STRING label: LABEL_OPTIONAL oneof_index: 0 }
+		oneof_decl { name: "side" }
 		nested_type { name: "LabelsEntry" options { map_entry: true }
 			field { name: "key" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL }
 			field { name: "value" number: 2 type: TYPE_STRING label: LABEL_OPTIONAL }

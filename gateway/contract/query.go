@@ -28,7 +28,7 @@ func (e *ValueError) Error() string { return e.Parameter + ": " + e.Detail }
 
 // CheckQuery refuses a query that the transcoder would otherwise read leniently:
 // an unknown parameter, one that the path or the body sets already, two values for
-// a field that holds one. It returns nil if all is well.
+// a field or a oneof that holds one. It returns nil if all is well.
 func (b *Binding) CheckQuery(raw string) *ValueError {
 	if raw == "" {
 		return nil
@@ -37,27 +37,52 @@ func (b *Binding) CheckQuery(raw string) *ValueError {
 	if err != nil {
 		return &ValueError{Reason: "MALFORMED_QUERY", Detail: "the query is not percent-encoded as it should be"}
 	}
+	given := given{}
 	// By name, so that the same query always gets the same answer.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if err := b.checkParameter(name, values[name]); err != nil {
+		if err := b.checkParameter(name, values[name], given); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *Binding) checkParameter(name string, values []string) *ValueError {
+// given are the fields, entries and oneofs that the parameters so far set, by the path of
+// proto names, and the parameter that sets each.
+type given map[string]string
+
+// add returns the parameter that sets the same, if there is one.
+func (g given) add(name string, path FieldPath) (other string) {
+	_, entry, _ := strings.Cut(name, "[")
+	places := []string{path.String() + "[" + entry}
+	if oneof := path[len(path)-1].ContainingOneof(); oneof != nil {
+		places = append(places, path[:len(path)-1].String()+" "+string(oneof.Name()))
+	}
+	for _, place := range places {
+		if g[place] != "" {
+			return g[place]
+		}
+		g[place] = name
+	}
+	return ""
+}
+
+func (b *Binding) checkParameter(name string, values []string, given given) *ValueError {
 	for _, text := range append([]string{name}, values...) {
 		if err := checkText(name, text); err != nil {
 			return err
 		}
 	}
-	field, ok := b.queryField(name)
+	path, ok := b.queryField(name)
 	if !ok {
 		return &ValueError{Parameter: name, Reason: "UNKNOWN_PARAMETER", Detail: "no such query parameter"}
 	}
+	field := path[len(path)-1]
 	if len(values) > 1 && !field.IsList() {
 		return &ValueError{Parameter: name, Reason: "DUPLICATE_PARAMETER", Detail: "it holds one value and stands more than once"}
+	}
+	if other := given.add(name, path); other != "" {
+		return &ValueError{Parameter: name, Reason: "DUPLICATE_PARAMETER", Detail: "it excludes " + other + ", which is given too"}
 	}
 	for _, value := range values {
 		if detail := misfit(field, value); detail != "" {
@@ -93,7 +118,7 @@ func checkText(name, text string) *ValueError {
 
 // queryField finds the field that a parameter sets, by proto or JSON names. A map's
 // entry is written name[key].
-func (b *Binding) queryField(name string) (protoreflect.FieldDescriptor, bool) {
+func (b *Binding) queryField(name string) (FieldPath, bool) {
 	if b.Body == "*" {
 		return nil, false // The body is the whole request.
 	}
@@ -102,7 +127,7 @@ func (b *Binding) queryField(name string) (protoreflect.FieldDescriptor, bool) {
 		return nil, false
 	}
 	message := b.Method.Descriptor.Input()
-	var path []string
+	var path FieldPath
 	var field protoreflect.FieldDescriptor
 	for part := range strings.SplitSeq(plain, ".") {
 		if message == nil || (field != nil && (field.IsList() || field.IsMap())) {
@@ -114,13 +139,13 @@ func (b *Binding) queryField(name string) (protoreflect.FieldDescriptor, bool) {
 		if field == nil {
 			return nil, false
 		}
-		path = append(path, string(field.Name()))
+		path = append(path, field)
 		message = field.Message()
 	}
-	if isEntry != field.IsMap() || b.sets(strings.Join(path, ".")) {
+	if isEntry != field.IsMap() || b.sets(path.String()) {
 		return nil, false
 	}
-	return field, true
+	return path, true
 }
 
 // sets says whether the path's variables or the body set a field, or a part of it.

@@ -40,17 +40,12 @@ func setQuery(message protoreflect.Message, raw string) *contract.ValueError {
 	if err != nil {
 		return &contract.ValueError{Reason: "MALFORMED_QUERY", Detail: "the query is not percent-encoded as it should be"}
 	}
-	given := map[string]bool{} // by proto names: a field can be written in two ways
 	// By name, so that the same query always gets the same answer.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		parameter, ok := parseParameter(message.Descriptor(), name)
 		if !ok {
 			return &contract.ValueError{Parameter: name, Reason: "UNKNOWN_PARAMETER", Detail: "no such query parameter"}
 		}
-		if given[parameter.name] {
-			return &contract.ValueError{Parameter: name, Reason: reasonDuplicate, Detail: "it is given twice, under two names"}
-		}
-		given[parameter.name] = true
 		into, field := descend(message, parameter.path)
 		if other := rival(into, field); other != nil {
 			return &contract.ValueError{Parameter: name, Reason: reasonDuplicate, Detail: "it excludes " + string(other.Name()) + ", which is given too"}
@@ -64,7 +59,6 @@ func setQuery(message protoreflect.Message, raw string) *contract.ValueError {
 
 // parameter is where a query parameter leads.
 type parameter struct {
-	name string // in proto names, with the key of a map's entry
 	path contract.FieldPath
 	key  string
 }
@@ -90,10 +84,8 @@ func parseParameter(message protoreflect.MessageDescriptor, name string) (parame
 			message = nil
 		}
 	}
-	p.name = p.path.String()
 	if isEntry {
 		p.key = strings.TrimSuffix(rest, "]")
-		p.name += "[" + p.key + "]"
 	}
 	return p, true
 }

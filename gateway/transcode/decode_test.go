@@ -123,17 +123,18 @@ func TestPaths(t *testing.T) {
 func TestQuery(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]string{
-		"pageSize=3&group=a":    "",
-		"page_size=3":           "",
-		"":                      "",
-		"nope=1":                "/nope UNKNOWN_PARAMETER",
-		"pageSize=x":            "/pageSize INVALID_VALUE",
-		"pageSize=2147483648":   "/pageSize INVALID_VALUE",
-		"pageSize=1&pageSize=2": "/pageSize DUPLICATE_PARAMETER",
-		"group=%zz":             " MALFORMED_QUERY",
-		"group=%00":             "/group CONTROL_CHARACTER",
-		"group=%FF":             "/group INVALID_UTF8",
-		"a=1;b=2":               " MALFORMED_QUERY",
+		"pageSize=3&group=a":     "",
+		"page_size=3":            "",
+		"":                       "",
+		"nope=1":                 "/nope UNKNOWN_PARAMETER",
+		"pageSize=x":             "/pageSize INVALID_VALUE",
+		"pageSize=2147483648":    "/pageSize INVALID_VALUE",
+		"pageSize=1&pageSize=2":  "/pageSize DUPLICATE_PARAMETER",
+		"pageSize=1&page_size=2": "/pageSize DUPLICATE_PARAMETER",
+		"group=%zz":              " MALFORMED_QUERY",
+		"group=%00":              "/group CONTROL_CHARACTER",
+		"group=%FF":              "/group INVALID_UTF8",
+		"a=1;b=2":                " MALFORMED_QUERY",
 	} {
 		t.Run(query, func(t *testing.T) {
 			t.Parallel()
