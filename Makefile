@@ -76,9 +76,11 @@ fmt: $(NEED_BUF) $(NEED_GOLANGCI) ## Format the protos and the hand-written Go c
 	@$(GOLANGCI) fmt ./...
 
 .PHONY: generate
-generate: $(NEED_BUF) gen/imports/.stamp ## Write gen/go and gen/descriptors from proto
+generate: $(NEED_BUF) gen/imports/.stamp ## Write gen/go, gen/descriptors and gen/openapi from proto
 	@$(BUF) generate
 	@$(BUF) build proto --exclude-imports -o gen/descriptors/reference.binpb
+	@mkdir -p gen/openapi
+	@$(GO) run ./server openapi --format yaml >gen/openapi/reference.yaml
 
 .PHONY: checkgenerate
 checkgenerate: generate ## Fail if what is generated is not what proto says

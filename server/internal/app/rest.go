@@ -14,7 +14,9 @@ import (
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/openapi"
 	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/server/internal/apidocs"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/limiter"
 )
@@ -44,6 +46,7 @@ type rest struct {
 	limiter   *limiter.Limiter
 	shedder   middleware.Shedder
 	responder *respond.Responder
+	explorer  *apidocs.Explorer
 	listener  net.Listener
 	server    *http.Server
 	draining  atomic.Bool
@@ -56,7 +59,7 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rate limit: %w", err)
 	}
-	r := &rest{restParams: p, limiter: limiter.New(limits), shedder: newShedder(p.config.MaxInFlight)}
+	r := &rest{restParams: p, limiter: limiter.New(limits), shedder: newShedder(p.config.MaxInFlight), explorer: apidocs.NewExplorer()}
 	if r.listener, err = listen(ctx, p.config.HTTPAddr); err != nil {
 		return nil, err
 	}
@@ -101,7 +104,7 @@ func (r *rest) publicURL() string {
 
 // params are what every gateway of the server is made with. ready says why the server
 // cannot serve; see [rest.pages].
-func (r *rest) params(ready func(context.Context) error) (gateway.Params, error) {
+func (r *rest) params(ready func(context.Context) error, document *openapi.Document) (gateway.Params, error) {
 	bytes, err := r.config.BodyBytes()
 	if err != nil {
 		return gateway.Params{}, fmt.Errorf("reading the body limit: %w", err)
@@ -110,12 +113,16 @@ func (r *rest) params(ready func(context.Context) error) (gateway.Params, error)
 	if err != nil {
 		return gateway.Params{}, fmt.Errorf("reading the trusted proxies: %w", err)
 	}
+	pages, err := r.pages(ready, document)
+	if err != nil {
+		return gateway.Params{}, err
+	}
 	return gateway.Params{
 		Responder:   r.responder,
 		Logger:      r.logger,
 		Now:         r.now,
 		Body:        middleware.BodyLimits{Bytes: bytes, Time: r.config.BodyTimeout},
-		Pages:       r.pages(ready),
+		Pages:       pages,
 		Limiter:     r.gatewayLimiter(),
 		Concurrency: r.config.Concurrency,
 		Proxies:     proxies,
@@ -137,26 +144,29 @@ func (r *rest) gatewayLimiter() middleware.Limiter {
 }
 
 // pages are served without limit: whoever watches the server must reach them.
-func (r *rest) pages(ready func(context.Context) error) map[string]exchange.Handler {
+func (r *rest) pages(ready func(context.Context) error, document *openapi.Document) (map[string]exchange.Handler, error) {
+	pages, err := r.explorer.Pages(r.responder, document)
+	if err != nil {
+		return nil, err
+	}
 	healthy := func(w http.ResponseWriter, req *http.Request) {
 		r.responder.Page(w, req, respond.JSONType, []byte(`{"status":"ok"}`))
 	}
-	return map[string]exchange.Handler{
-		"/healthz": func(w http.ResponseWriter, req *http.Request) error {
-			healthy(w, req)
-			return nil
-		},
-		"/readyz": func(w http.ResponseWriter, req *http.Request) error {
-			if r.draining.Load() {
-				return draining()
-			}
-			if err := ready(req.Context()); err != nil {
-				return err
-			}
-			healthy(w, req)
-			return nil
-		},
+	pages["/healthz"] = func(w http.ResponseWriter, req *http.Request) error {
+		healthy(w, req)
+		return nil
 	}
+	pages["/readyz"] = func(w http.ResponseWriter, req *http.Request) error {
+		if r.draining.Load() {
+			return draining()
+		}
+		if err := ready(req.Context()); err != nil {
+			return err
+		}
+		healthy(w, req)
+		return nil
+	}
+	return pages, nil
 }
 
 // attach makes the server, over HTTP/1.1 and over HTTP/2 without TLS. handler is
