@@ -50,7 +50,7 @@ func (s *server) once(ctx context.Context, transport string, v variables, m *mes
 	if err != nil {
 		return nil, err
 	}
-	return got, errors.Join(got.framing, s.checkInvariants(m, got), checkResponse(m, got, want, v), capture(want.Capture, got, v))
+	return got, errors.Join(got.framing, s.checkInvariants(m, got), s.checkDocumented(ctx, m, got), checkResponse(m, got, want, v), capture(want.Capture, got, v))
 }
 
 func (s *server) send(ctx context.Context, transport string, m *message) (*answer, error) {
@@ -92,7 +92,7 @@ func (s *server) race(ctx context.Context, transport string, v variables, e exch
 			winner = one
 			winners++
 		}
-		errs = append(errs, one.framing, s.checkInvariants(m, one), checkResponse(m, one, want, v))
+		errs = append(errs, one.framing, s.checkInvariants(m, one), s.checkDocumented(ctx, m, one), checkResponse(m, one, want, v))
 	}
 	if winners != e.Race.Winners {
 		errs = append(errs, fmt.Errorf("%d of %d were answered %d, want %d", winners, e.Race.Times, e.Response.Status, e.Race.Winners))
