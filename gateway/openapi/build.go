@@ -1,10 +1,10 @@
 package openapi
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -186,10 +186,7 @@ func (b *builder) document() (*Document, error) {
 		if err != nil {
 			return nil, err
 		}
-		used := map[string]bool{}
-		for _, found := range reference.FindAllSubmatch(text, -1) {
-			used[string(found[1])] = true
-		}
+		used := references(text)
 		unused := func(kind string) func(string) bool {
 			return func(name string) bool { return !used[kind+"/"+name] }
 		}
@@ -203,8 +200,19 @@ func (b *builder) document() (*Document, error) {
 	}
 }
 
-// reference is a $ref to a component, of which it captures kind and name.
-var reference = regexp.MustCompile(`"#/components/([^"]+)"`)
+// references are the kinds and names of the components that a text refers to.
+func references(text []byte) map[string]bool {
+	used := map[string]bool{}
+	for {
+		_, after, found := bytes.Cut(text, []byte(`"#/components/`))
+		if !found {
+			return used
+		}
+		name, rest, _ := bytes.Cut(after, []byte(`"`))
+		used[string(name)] = true
+		text = rest
+	}
+}
 
 // sorted is an object with its members by name: in what order components were come
 // upon tells a reader nothing.

@@ -12,6 +12,7 @@ package apidocs
 import (
 	_ "embed"
 	"net/http"
+	"sync"
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/openapi"
@@ -56,18 +57,25 @@ func NewExplorer() *Explorer {
 
 // Pages are the document and the page that shows it, by their paths, as a gateway
 // serves them.
-func (e *Explorer) Pages(responder *respond.Responder, document *openapi.Document) (map[string]exchange.Handler, error) {
-	text, err := document.YAML()
-	if err != nil {
-		return nil, err
-	}
+func (e *Explorer) Pages(responder *respond.Responder, document *openapi.Document) map[string]exchange.Handler {
 	serve := func(file *respond.File) exchange.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error { return responder.File(w, r, file) }
 	}
 	page := serve(e.page)
+	// Once somebody asks: many a server starts of which nobody does.
+	inYAML := sync.OnceValues(func() (*respond.File, error) {
+		text, err := document.YAML()
+		return respond.NewFile("application/yaml", text), err // RFC 9512 §2.1
+	})
 	return map[string]exchange.Handler{
 		"/openapi.json": serve(respond.NewFile(respond.JSONType, document.JSON())),
-		"/openapi.yaml": serve(respond.NewFile("application/yaml", text)), // RFC 9512 §2.1
+		"/openapi.yaml": func(w http.ResponseWriter, r *http.Request) error {
+			file, err := inYAML()
+			if err != nil {
+				return err
+			}
+			return responder.File(w, r, file)
+		},
 		"/openapi": func(w http.ResponseWriter, r *http.Request) error {
 			exchange.From(r.Context()).Fields.Set("Content-Security-Policy", pagePolicy)
 			return page(w, r)
@@ -76,5 +84,5 @@ func (e *Explorer) Pages(responder *respond.Responder, document *openapi.Documen
 		"/openapi/page.js":              serve(e.script),
 		"/openapi/swagger-ui.css":       serve(e.swaggerStyle),
 		"/openapi/swagger-ui-bundle.js": serve(e.swaggerScript),
-	}, nil
+	}
 }

@@ -13,9 +13,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
+	"github.com/pb33f/libopenapi-validator/cache"
 	"github.com/pb33f/libopenapi-validator/config"
 	"github.com/pb33f/libopenapi-validator/content"
 	failures "github.com/pb33f/libopenapi-validator/errors"
@@ -34,7 +36,7 @@ func (s *server) checkDocumented(ctx context.Context, m *message, got *answer) e
 	if err != nil {
 		return err
 	}
-	if err := d.check(r, m.body, got); err != nil {
+	if err := d.check(r, m, got); err != nil {
 		return fmt.Errorf("/openapi.json: %s %s, answered %d: %w", m.method, m.target, got.status, err)
 	}
 	return nil
@@ -58,6 +60,9 @@ func (m *message) request(host string) (*http.Request, error) {
 
 // described is a server's document, as validators.
 type described struct {
+	// mu is held while one of them is at work: what compiles a schema is not safe for
+	// concurrent use.
+	mu sync.Mutex
 	// strict refuses what the document does not say; bare looks at no body.
 	request, strict, bare validator.Validator
 }
@@ -113,12 +118,17 @@ func newDescribed(text []byte) (*described, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A schema is compiled when it is first needed: most of a document never is.
+	cold, coldClosed := newColdCache(), newColdCache()
+	defer cold.open.Store(true)
+	defer coldClosed.open.Store(true)
 	always := []config.Option{
 		config.WithFormatAssertions(),
+		config.WithSchemaCache(cold),
 		config.WithBodyDecoder("application/x-ndjson", content.DecoderFunc(decodeLines)),
 		config.WithBodyDecoder("text/event-stream", content.DecoderFunc(decodeEvents)),
 	}
-	strict := append(slices.Clone(always), config.WithRejectUnsupportedBodyContent(),
+	strict := append(slices.Clone(always), config.WithSchemaCache(coldClosed), config.WithRejectUnsupportedBodyContent(),
 		// Of bodies the closed schemas say which members there are; this mode would refuse free ones too.
 		config.WithStrictMode(), config.WithStrictIgnoredHeaders(undocumented()...), config.WithStrictIgnorePaths("$.body", "$.body.**"))
 	return &described{
@@ -126,6 +136,23 @@ func newDescribed(text []byte) (*described, error) {
 		strict:  validator.NewValidatorFromV3Model(closed, strict...),
 		bare:    validator.NewValidatorFromV3Model(closed, append(slices.Clone(strict), config.WithoutResponseBodyValidation())...),
 	}, nil
+}
+
+// coldCache keeps compiled schemas. Until it is open it says that it has them all, so
+// that a new validator compiles none.
+type coldCache struct {
+	cache.SchemaCache
+
+	open atomic.Bool
+}
+
+func newColdCache() *coldCache { return &coldCache{SchemaCache: cache.NewDefaultCache()} }
+
+func (c *coldCache) Load(key uint64) (*cache.SchemaCacheEntry, bool) {
+	if !c.open.Load() {
+		return nil, true
+	}
+	return c.SchemaCache.Load(key)
 }
 
 func modelOf(text []byte) (*v3.Document, error) {
@@ -221,7 +248,9 @@ func decodeEvents(in *content.DecodeInput) (any, error) {
 	return all, nil
 }
 
-func (d *described) check(r *http.Request, body []byte, got *answer) error {
+func (d *described) check(r *http.Request, m *message, got *answer) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	response := &http.Response{StatusCode: got.status, Header: got.header, Body: io.NopCloser(bytes.NewReader(got.body)), Request: r}
 	answers := d.strict
 	// HEAD is answered as GET is, and a minimal answer as the other, without the body.
@@ -236,7 +265,7 @@ func (d *described) check(r *http.Request, body []byte, got *answer) error {
 	_, wrong := answers.ValidateHttpResponse(&asked, response)
 	switch {
 	case isElsewhere(wrong):
-		if got.status < 300 && strings.HasPrefix(r.URL.Path, "/v1/") && r.Method != http.MethodOptions {
+		if got.status < 400 && !m.isPage() && r.Method != http.MethodOptions {
 			return errors.New("it is a success, and the document has no such path")
 		}
 		return nil
@@ -247,6 +276,7 @@ func (d *described) check(r *http.Request, body []byte, got *answer) error {
 	case got.status >= 300 || r.Method == http.MethodHead:
 		return nil
 	}
+	body := m.body
 	if r.Method != http.MethodPatch {
 		body = withoutNull(body)
 	}

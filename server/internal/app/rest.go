@@ -113,16 +113,12 @@ func (r *rest) params(ready func(context.Context) error, document *openapi.Docum
 	if err != nil {
 		return gateway.Params{}, fmt.Errorf("reading the trusted proxies: %w", err)
 	}
-	pages, err := r.pages(ready, document)
-	if err != nil {
-		return gateway.Params{}, err
-	}
 	return gateway.Params{
 		Responder:   r.responder,
 		Logger:      r.logger,
 		Now:         r.now,
 		Body:        middleware.BodyLimits{Bytes: bytes, Time: r.config.BodyTimeout},
-		Pages:       pages,
+		Pages:       r.pages(ready, document),
 		Limiter:     r.gatewayLimiter(),
 		Concurrency: r.config.Concurrency,
 		Proxies:     proxies,
@@ -144,11 +140,8 @@ func (r *rest) gatewayLimiter() middleware.Limiter {
 }
 
 // pages are served without limit: whoever watches the server must reach them.
-func (r *rest) pages(ready func(context.Context) error, document *openapi.Document) (map[string]exchange.Handler, error) {
-	pages, err := r.explorer.Pages(r.responder, document)
-	if err != nil {
-		return nil, err
-	}
+func (r *rest) pages(ready func(context.Context) error, document *openapi.Document) map[string]exchange.Handler {
+	pages := r.explorer.Pages(r.responder, document)
 	healthy := func(w http.ResponseWriter, req *http.Request) {
 		r.responder.Page(w, req, respond.JSONType, []byte(`{"status":"ok"}`))
 	}
@@ -166,7 +159,7 @@ func (r *rest) pages(ready func(context.Context) error, document *openapi.Docume
 		healthy(w, req)
 		return nil
 	}
-	return pages, nil
+	return pages
 }
 
 // attach makes the server, over HTTP/1.1 and over HTTP/2 without TLS. handler is
