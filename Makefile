@@ -76,12 +76,15 @@ fmt: $(NEED_BUF) $(NEED_GOLANGCI) ## Format the protos and the hand-written Go c
 	@$(GOLANGCI) fmt ./...
 
 .PHONY: generate
-generate: $(NEED_BUF) gen/imports/.stamp ## Write gen/go and gen/openapi from proto
+generate: $(NEED_BUF) gen/imports/.stamp ## Write gen/go, gen/descriptors and gen/openapi from proto
 	@$(BUF) generate
+	@$(BUF) build proto --exclude-imports -o gen/descriptors/reference.binpb
+	@mkdir -p gen/openapi
+	@$(GO) run ./server openapi --format yaml >gen/openapi/reference.yaml
 
 .PHONY: checkgenerate
-checkgenerate: generate ## Fail if gen/go or gen/openapi is not what proto says
-	@stale=$$(git diff --name-only -- gen/go gen/openapi && git ls-files --others --exclude-standard -- gen/go gen/openapi) || exit 1; \
+checkgenerate: generate ## Fail if what is generated is not what proto says
+	@stale=$$(git diff --name-only -- gen && git ls-files --others --exclude-standard -- gen) || exit 1; \
 	if [ -n "$$stale" ]; then \
 		echo 'These files are not what `make generate` writes. Run it and commit its result:' >&2; \
 		echo "$$stale" >&2; \

@@ -107,6 +107,11 @@ func rules() []rule {
 			allow: []string{module + "gateway/inprocess/"}, deny: []string{module},
 		},
 		{
+			name: "openapi", folder: "gateway/openapi", why: "a document is made of what is declared, before any request",
+			allow: append(below("contract", "mapping", "openapi/", "route"), "google.golang.org/grpc/codes$"),
+			deny:  []string{module, "net/http", "os", "google.golang.org/grpc", "github.com/grpc-ecosystem"},
+		},
+		{
 			name: "gateway", folder: "gateway", alone: true, why: "the caller chooses the backend and hands in the configuration",
 			allow: below("contract", "exchange", "jsoncodec", "mapping", "middleware", "respond", "rfc9110", "route"),
 			deny:  []string{module, "os", "flag"},
@@ -197,6 +202,9 @@ func TestRulesBite(t *testing.T) {
 		{"gateway/dynamic/x.go", module + "gateway/transcode", "dynamic"},
 		{"gateway/forward/x.go", module + "gateway/transcode", "forward"},
 		{"gateway/inprocess/x.go", module + "gateway/exchange", "inprocess"},
+		{"gateway/openapi/x.go", "google.golang.org/grpc/codes", ""},
+		{"gateway/openapi/x.go", module + "gateway/respond", "openapi"},
+		{"gateway/openapi/x.go", "net/http", "openapi"},
 		{"gateway/x.go", module + "gateway/middleware", ""},
 		{"gateway/x.go", module + "gateway/transcode", "gateway"},
 		{"gateway/x.go", "os/signal", "gateway"},

@@ -13,6 +13,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/statusway/statusway/gateway/contract"
 )
 
 // SchemaParams are what a [Schema] is made of.
@@ -97,6 +99,12 @@ func (s *Schema) Services() []string {
 		names[i] = string(service.FullName())
 	}
 	return names
+}
+
+// Contract is what the services declare over HTTP. Its error joins all that is wrong
+// with their annotations.
+func (s *Schema) Contract() (*contract.Contract, error) {
+	return contract.ReadServices(s.services...)
 }
 
 // Equal says whether two schemas are of the same descriptors, so that neither need

@@ -193,8 +193,12 @@ func (s *server) address() string {
 func (s *server) connect() {
 	s.Client = conformance.NewClient(conformance.ClientParams{
 		Address: s.address(), TLS: s.tls, Next: "/healthz", NextStatus: http.StatusOK, Invariants: s.invariants(),
+		Check: s.checkDocumented,
 	})
 }
+
+// pages are those of the server's own that cases ask for.
+func pages() []string { return []string{"/healthz", "/readyz"} }
 
 // invariants are what is true of every answer of the server.
 func (s *server) invariants() conformance.Invariants {
@@ -203,7 +207,7 @@ func (s *server) invariants() conformance.Invariants {
 		allowance = conformance.AllowanceNone
 	}
 	return conformance.Invariants{
-		Table: s.params.Table, PublicURL: publicURL, Allowance: allowance, Pages: []string{"/healthz", "/readyz"}, Also: nil,
+		Table: s.params.Table, PublicURL: publicURL, Allowance: allowance, Pages: pages(), Also: nil,
 	}
 }
 

@@ -56,7 +56,11 @@ func (a *App) newGateway(ctx context.Context, authenticator *interceptor.Authent
 	if err := a.services.registerHandlers(ctx, mux, backend.Conn(a.inProcess(authenticator))); err != nil {
 		return nil, err
 	}
-	p, err := a.rest.params(a.ready)
+	document, err := a.document()
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.rest.params(a.ready, document)
 	if err != nil {
 		return nil, err
 	}

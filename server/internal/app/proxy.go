@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,8 +14,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/contract"
@@ -84,7 +81,7 @@ func (p *Proxy) build(ctx context.Context) error {
 	if p.most, err = c.MessageBytes(); err != nil {
 		return fmt.Errorf("reading the message limit: %w", err)
 	}
-	if err := p.loadRules(); err != nil {
+	if p.rules, err = readServiceConfig(c.ServiceConfig); err != nil {
 		return err
 	}
 	if err := p.dial(); err != nil {
@@ -104,21 +101,6 @@ func (p *Proxy) build(ctx context.Context) error {
 	p.rest.attach(p.current.Load(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.current.Load().ServeHTTP(w, r)
 	}))
-	return nil
-}
-
-func (p *Proxy) loadRules() error {
-	name := p.params.Config.ServiceConfig
-	if name == "" {
-		return nil
-	}
-	source, err := os.ReadFile(name) //nolint:gosec // the file that the caller named.
-	if err != nil {
-		return fmt.Errorf("--service-config: %w", err)
-	}
-	if p.rules, err = dynamic.ParseServiceConfig(name, source); err != nil {
-		return fmt.Errorf("--service-config: %w", err)
-	}
 	return nil
 }
 
@@ -178,13 +160,9 @@ func isAway(err error) bool {
 }
 
 func (p *Proxy) describeFrom(name string) error {
-	wire, err := os.ReadFile(name) //nolint:gosec // the file that the caller named.
+	set, err := readDescriptors(name)
 	if err != nil {
-		return fmt.Errorf("--descriptors: %w", err)
-	}
-	set := &descriptorpb.FileDescriptorSet{}
-	if err := proto.Unmarshal(wire, set); err != nil {
-		return fmt.Errorf("--descriptors: %s is no FileDescriptorSet: %w", name, err)
+		return err
 	}
 	for _, b := range p.backends {
 		b.schema, err = dynamic.NewSchema(dynamic.SchemaParams{Set: set, Services: b.Services, Except: b.except, Config: p.rules})
@@ -247,7 +225,11 @@ func (p *Proxy) replace() error {
 	if err != nil {
 		return err
 	}
-	params, err := p.rest.params(p.ready)
+	document, err := newDocument(documentOf{declared: served.Contract(), table: p.params.Table, publicURL: p.rest.publicURL(), reference: false})
+	if err != nil {
+		return err
+	}
+	params, err := p.rest.params(p.ready, document)
 	if err != nil {
 		return err
 	}

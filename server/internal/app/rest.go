@@ -15,7 +15,9 @@ import (
 	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/openapi"
 	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/server/internal/apidocs"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/limiter"
 )
@@ -45,6 +47,7 @@ type rest struct {
 	limiter   *limiter.Limiter
 	shedder   middleware.Shedder
 	responder *respond.Responder
+	explorer  *apidocs.Explorer
 	listener  net.Listener
 	server    *http.Server
 	draining  atomic.Bool
@@ -57,7 +60,7 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rate limit: %w", err)
 	}
-	r := &rest{restParams: p, limiter: limiter.New(limits), shedder: newShedder(p.config.MaxInFlight)}
+	r := &rest{restParams: p, limiter: limiter.New(limits), shedder: newShedder(p.config.MaxInFlight), explorer: apidocs.NewExplorer()}
 	if r.listener, err = listen(ctx, p.config.HTTPAddr); err != nil {
 		return nil, err
 	}
@@ -102,7 +105,7 @@ func (r *rest) publicURL() string {
 
 // params are what every gateway of the server is made with. ready says why the server
 // cannot serve; see [rest.pages].
-func (r *rest) params(ready func(context.Context) error) (gateway.Params, error) {
+func (r *rest) params(ready func(context.Context) error, document *openapi.Document) (gateway.Params, error) {
 	bytes, err := r.config.BodyBytes()
 	if err != nil {
 		return gateway.Params{}, fmt.Errorf("reading the body limit: %w", err)
@@ -116,7 +119,7 @@ func (r *rest) params(ready func(context.Context) error) (gateway.Params, error)
 		Logger:      r.logger,
 		Now:         r.now,
 		Body:        middleware.BodyLimits{Bytes: bytes, Time: r.config.BodyTimeout},
-		Pages:       r.pages(ready),
+		Pages:       r.pages(ready, document),
 		Limiter:     r.gatewayLimiter(),
 		Concurrency: r.config.Concurrency,
 		Proxies:     proxies,
@@ -143,26 +146,26 @@ func (r *rest) gatewayLimiter() middleware.Limiter {
 }
 
 // pages are served without limit: whoever watches the server must reach them.
-func (r *rest) pages(ready func(context.Context) error) map[string]exchange.Handler {
+func (r *rest) pages(ready func(context.Context) error, document *openapi.Document) map[string]exchange.Handler {
+	pages := r.explorer.Pages(r.responder, document)
 	healthy := func(w http.ResponseWriter, req *http.Request) {
 		r.responder.Page(w, req, respond.JSONType, []byte(`{"status":"ok"}`))
 	}
-	return map[string]exchange.Handler{
-		"/healthz": func(w http.ResponseWriter, req *http.Request) error {
-			healthy(w, req)
-			return nil
-		},
-		"/readyz": func(w http.ResponseWriter, req *http.Request) error {
-			if r.draining.Load() {
-				return draining()
-			}
-			if err := ready(req.Context()); err != nil {
-				return err
-			}
-			healthy(w, req)
-			return nil
-		},
+	pages["/healthz"] = func(w http.ResponseWriter, req *http.Request) error {
+		healthy(w, req)
+		return nil
 	}
+	pages["/readyz"] = func(w http.ResponseWriter, req *http.Request) error {
+		if r.draining.Load() {
+			return draining()
+		}
+		if err := ready(req.Context()); err != nil {
+			return err
+		}
+		healthy(w, req)
+		return nil
+	}
+	return pages
 }
 
 // attach makes the server, over HTTP/1.1 and over HTTP/2 without TLS. handler is

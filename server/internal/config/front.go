@@ -115,9 +115,14 @@ func (c *Front) checkPublicURL() error {
 	if c.PublicURL == "" {
 		return nil
 	}
-	public, err := url.Parse(c.PublicURL)
+	return CheckPublicURL(c.PublicURL)
+}
+
+// CheckPublicURL refuses the value of a flag --public-url that is no origin.
+func CheckPublicURL(text string) error {
+	public, err := url.Parse(text)
 	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") || strings.Trim(public.Path, "/") != "" {
-		return fmt.Errorf("--public-url: %q is not of the form https://api.example.com", c.PublicURL)
+		return fmt.Errorf("--public-url: %q is not of the form https://api.example.com", text)
 	}
 	return nil
 }

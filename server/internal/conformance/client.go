@@ -25,6 +25,8 @@ type ClientParams struct {
 	NextStatus int
 	// Invariants are what every answer is held to.
 	Invariants Invariants
+	// Check is what else every exchange is held to. May be nil.
+	Check func(context.Context, *Message, *Answer) error
 	// Patience is how long one request may wait for its turn where the server's own
 	// rate limit turns it away; 0 is not at all.
 	Patience time.Duration

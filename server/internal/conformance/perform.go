@@ -58,15 +58,19 @@ func (c *Client) once(ctx context.Context, a attempt) (*Answer, error) {
 	if err != nil {
 		return nil, mismatch(a, nil, a.Response, err)
 	}
-	if err := c.check(a, got, a.Response); err != nil {
+	if err := c.check(ctx, a, got, a.Response); err != nil {
 		return got, err
 	}
 	return got, mismatch(a, got, a.Response, capture(a.Response.Capture, got, a.vars))
 }
 
 // check holds an answer to all that is wanted of it.
-func (c *Client) check(a attempt, got *Answer, want Response) error {
-	return mismatch(a, got, want, errors.Join(got.Framing, c.params.Invariants.Check(a.message, got), checkResponse(got, want, a)))
+func (c *Client) check(ctx context.Context, a attempt, got *Answer, want Response) error {
+	errs := []error{got.Framing, c.params.Invariants.Check(a.message, got), checkResponse(got, want, a)}
+	if c.params.Check != nil {
+		errs = append(errs, c.params.Check(ctx, a.message, got))
+	}
+	return mismatch(a, got, want, errors.Join(errs...))
 }
 
 // race sends the request many times at once. It returns a winner's answer.
@@ -93,7 +97,7 @@ func (c *Client) race(ctx context.Context, a attempt) (*Answer, error) {
 			winner = one
 			winners++
 		}
-		errs = append(errs, c.check(a, one, want))
+		errs = append(errs, c.check(ctx, a, one, want))
 	}
 	if winners != a.Race.Winners {
 		err := fmt.Errorf("%d of %d were answered %d, want %d", winners, a.Race.Times, a.Response.Status, a.Race.Winners)

@@ -871,12 +871,11 @@ var File_entity_v1_entity_service_proto protoreflect.FileDescriptor
 
 const file_entity_v1_entity_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1eentity/v1/entity_service.proto\x12\tentity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a#google/longrunning/operations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1estatusway/v1/annotations.proto\"\xe7\x02\n" +
-	"\x06Entity\x12-\n" +
-	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x18\x80\x012\x13^[^\\x00-\\x1f\\x7f]*$R\x02id\x120\n" +
-	"\fdisplay_name\x18\x02 \x01(\tB\r\xbaH\n" +
-	"\xd8\x01\x01r\x05\x10\x01\x18\xc8\x01R\vdisplayName\x12+\n" +
-	"\x05group\x18\x03 \x01(\tB\x15\xbaH\x12r\x10\x18@2\f^[a-z0-9-]*$R\x05group\x127\n" +
+	"\x1eentity/v1/entity_service.proto\x12\tentity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a#google/longrunning/operations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1estatusway/v1/annotations.proto\"\x87\x03\n" +
+	"\x06Entity\x127\n" +
+	"\x02id\x18\x01 \x01(\tB'\xbaH$r\"\x18\x80\x012\x13^[^\\x00-\\x1f\\x7f]*$\x92\x02\asamovarR\x02id\x12<\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\x19\xbaH\x16\xd8\x01\x01r\x11\x10\x01\x18\xc8\x01\x92\x02\tA samovarR\vdisplayName\x125\n" +
+	"\x05group\x18\x03 \x01(\tB\x1f\xbaH\x1cr\x1a\x18@2\f^[a-z0-9-]*$\x92\x02\akitchenR\x05group\x127\n" +
 	"\n" +
 	"attributes\x18\x04 \x01(\v2\x17.google.protobuf.StructR\n" +
 	"attributes\x12\x1c\n" +
@@ -894,22 +893,20 @@ const file_entity_v1_entity_service_proto_rawDesc = "" +
 	"\x14ListEntitiesResponse\x12-\n" +
 	"\bentities\x18\x01 \x03(\v2\x11.entity.v1.EntityR\bentities\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x12\n" +
-	"\x04etag\x18\x03 \x01(\tR\x04etag\".\n" +
-	"\x10GetEntityRequest\x12\x1a\n" +
-	"\x02id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\"H\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\"7\n" +
+	"\x10GetEntityRequest\x12#\n" +
+	"\x02id\x18\x01 \x01(\tB\x13\xbaH\x10r\x0e\x10\x01\x18\x80\x01\x92\x02\x06teapotR\x02id\"H\n" +
 	"\x13CreateEntityRequest\x121\n" +
-	"\x06entity\x18\x01 \x01(\v2\x11.entity.v1.EntityB\x06\xbaH\x03\xc8\x01\x01R\x06entity\"v\n" +
-	"\x10PutEntityRequest\x12/\n" +
-	"\x02id\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a\x10\x01\x18\x80\x012\x13^[^\\x00-\\x1f\\x7f]*$R\x02id\x121\n" +
+	"\x06entity\x18\x01 \x01(\v2\x11.entity.v1.EntityB\x06\xbaH\x03\xc8\x01\x01R\x06entity\"\x80\x01\n" +
+	"\x10PutEntityRequest\x129\n" +
+	"\x02id\x18\x01 \x01(\tB)\xbaH&r$\x10\x01\x18\x80\x012\x13^[^\\x00-\\x1f\\x7f]*$\x92\x02\asamovarR\x02id\x121\n" +
 	"\x06entity\x18\x02 \x01(\v2\x11.entity.v1.EntityB\x06\xbaH\x03\xc8\x01\x01R\x06entity\"\x85\x01\n" +
 	"\x13UpdateEntityRequest\x121\n" +
 	"\x06entity\x18\x01 \x01(\v2\x11.entity.v1.EntityB\x06\xbaH\x03\xc8\x01\x01R\x06entity\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\"1\n" +
-	"\x13DeleteEntityRequest\x12\x1a\n" +
-	"\x02id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\"S\n" +
+	"updateMask\";\n" +
+	"\x13DeleteEntityRequest\x12$\n" +
+	"\x02id\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x10\x01\x18\x80\x01\x92\x02\asamovarR\x02id\"S\n" +
 	"\x15ImportEntitiesRequest\x12:\n" +
 	"\bentities\x18\x01 \x03(\v2\x11.entity.v1.EntityB\v\xbaH\b\x92\x01\x05\b\x01\x10\x90NR\bentities\"\x7f\n" +
 	"\x16ImportEntitiesMetadata\x12\x14\n" +

@@ -176,12 +176,13 @@ const file_entity_v1_maintenance_service_proto_rawDesc = "" +
 	"#entity/v1/maintenance_service.proto\x12\tentity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1estatusway/v1/annotations.proto\"\x17\n" +
 	"\x15GetMaintenanceRequest\"Y\n" +
 	"\x15SetMaintenanceRequest\x12@\n" +
-	"\vmaintenance\x18\x01 \x01(\v2\x16.entity.v1.MaintenanceB\x06\xbaH\x03\xc8\x01\x01R\vmaintenance\"y\n" +
-	"\vMaintenance\x12\x18\n" +
-	"\aenabled\x18\x01 \x01(\bR\aenabled\x12,\n" +
-	"\vretry_after\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\xa3\x05(\x00R\n" +
-	"retryAfter\x12\"\n" +
-	"\amessage\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\amessage2\xf3\x01\n" +
+	"\vmaintenance\x18\x01 \x01(\v2\x16.entity.v1.MaintenanceB\x06\xbaH\x03\xc8\x01\x01R\vmaintenance\"\x9d\x01\n" +
+	"\vMaintenance\x12!\n" +
+	"\aenabled\x18\x01 \x01(\bB\a\xbaH\x04j\x02\x10\x01R\aenabled\x12.\n" +
+	"\vretry_after\x18\x02 \x01(\x05B\r\xbaH\n" +
+	"\x1a\b@\x1e\x18\x80\xa3\x05(\x00R\n" +
+	"retryAfter\x12;\n" +
+	"\amessage\x18\x03 \x01(\tB!\xbaH\x1er\x1c\x18\xf4\x03\x92\x02\x16Back in half a minute.R\amessage2\xf3\x01\n" +
 	"\x12MaintenanceService\x12c\n" +
 	"\x0eGetMaintenance\x12 .entity.v1.GetMaintenanceRequest\x1a\x16.entity.v1.Maintenance\"\x17\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/maintenance\x12x\n" +
 	"\x0eSetMaintenance\x12 .entity.v1.SetMaintenanceRequest\x1a\x16.entity.v1.Maintenance\",\xfa\xa9\x19\x04\n" +

@@ -273,10 +273,10 @@ var File_entity_v1_session_service_proto protoreflect.FileDescriptor
 
 const file_entity_v1_session_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1fentity/v1/session_service.proto\x12\tentity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1estatusway/v1/annotations.proto\"g\n" +
-	"\x14CreateSessionRequest\x12%\n" +
-	"\busername\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\busername\x12(\n" +
-	"\bpassword\x18\x02 \x01(\tB\f\xbaH\x06r\x04\x10\x01(H\x80\x01\x01R\bpassword\"\xe5\x01\n" +
+	"\x1fentity/v1/session_service.proto\x12\tentity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1estatusway/v1/annotations.proto\"w\n" +
+	"\x14CreateSessionRequest\x12.\n" +
+	"\busername\x18\x01 \x01(\tB\x12\xbaH\x0fr\r\x10\x01\x18@\x92\x02\x06editorR\busername\x12/\n" +
+	"\bpassword\x18\x02 \x01(\tB\x13\xbaH\rr\v\x10\x01(H\x92\x02\x04demo\x80\x01\x01R\bpassword\"\xe5\x01\n" +
 	"\aSession\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\busername\x18\x02 \x01(\tR\busername\x12\x12\n" +

@@ -560,9 +560,9 @@ const file_statusway_v1_mapping_service_proto_rawDesc = "" +
 	"\x13ListStatusesRequest\"\\\n" +
 	"\x14ListStatusesResponse\x120\n" +
 	"\bstatuses\x18\x01 \x03(\v2\x14.statusway.v1.StatusR\bstatuses\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"&\n" +
-	"\x10GetStatusRequest\x12\x12\n" +
-	"\x04code\x18\x01 \x01(\x05R\x04code\"\x7f\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\"0\n" +
+	"\x10GetStatusRequest\x12\x1c\n" +
+	"\x04code\x18\x01 \x01(\x05B\b\xbaH\x05\x1a\x03@\x94\x03R\x04code\"\x7f\n" +
 	"\x06Status\x12#\n" +
 	"\x03row\x18\x01 \x01(\v2\x11.statusway.v1.RowR\x03row\x12(\n" +
 	"\x05rules\x18\x02 \x03(\v2\x12.statusway.v1.RuleR\x05rules\x12\x12\n" +
@@ -589,9 +589,10 @@ const file_statusway_v1_mapping_service_proto_rawDesc = "" +
 	"\x04spec\x18\x06 \x01(\tR\x04spec\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"&\n" +
-	"\x10GetPolicyRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"U\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\":\n" +
+	"\x10GetPolicyRequest\x12&\n" +
+	"\x04name\x18\x01 \x01(\tB\x12\xbaH\x0fr\r\x92\x02\n" +
+	"documentedR\x04name\"U\n" +
 	"\x11GetPolicyResponse\x12,\n" +
 	"\x06policy\x18\x01 \x01(\v2\x14.statusway.v1.PolicyR\x06policy\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag2\x8e\x04\n" +

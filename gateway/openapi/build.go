@@ -1,0 +1,222 @@
+package openapi
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/mapping"
+)
+
+// Version is the version of OpenAPI that a [Document] is of.
+const Version = "3.1.1"
+
+// Params are what a [Document] is made of.
+type Params struct {
+	// Contract is what the backends declare, with the policy's retirements (see
+	// [contract.Contract.Retire]). Comments become descriptions where its descriptors
+	// carry their source.
+	Contract *contract.Contract
+	// Table is the policy that decides.
+	Table *mapping.Table
+	// PublicURL is the scheme and authority under which clients reach the service; the
+	// types of problems begin with it.
+	PublicURL string
+	// Title is the API's name; empty means the proto packages' names.
+	Title string
+	// License is the SPDX identifier of the API's licence; empty means that the
+	// document says nothing of one.
+	License string
+	// Keys says that the gateway has a store for Idempotency-Key. Without one it refuses
+	// every key.
+	Keys bool
+}
+
+// New returns the document, or an error if PublicURL is not an http or https URL with an
+// authority. Whatever a gateway can serve has a document.
+func New(p Params) (*Document, error) {
+	public, err := url.Parse(p.PublicURL)
+	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
+		return nil, fmt.Errorf("the public URL %q is not of the form https://api.example.com", p.PublicURL)
+	}
+	b := &builder{Params: p, paths: map[string]*placed{}, root: &root{
+		OpenAPI: Version,
+		Servers: []server{{URL: public.Scheme + "://" + public.Host}},
+		Paths:   &ordered[*pathItem]{},
+	}}
+	b.components()
+	for _, method := range p.Contract.Methods {
+		b.method(method)
+	}
+	b.root.Info = b.info()
+	return b.document()
+}
+
+// builder puts a document together.
+type builder struct {
+	Params
+
+	root    *root
+	schemas schemas
+	paths   map[string]*placed // by their shape
+	// wordless are the routes that OpenAPI has no words for.
+	wordless []string
+}
+
+// placed is a path that is in the document.
+type placed struct {
+	path *path
+	item *pathItem
+}
+
+func (b *builder) method(method *contract.Method) {
+	served := 0
+	for i, binding := range method.Bindings {
+		// Nothing below a retired prefix is served, whatever is declared there.
+		if _, gone := b.Contract.RetiredBy(binding.Template.String()); gone {
+			continue
+		}
+		b.binding(binding, i)
+		served++
+	}
+	if served > 0 {
+		b.tag(method.Descriptor.Parent())
+	}
+}
+
+// tag groups the operations by their services.
+func (b *builder) tag(service protoreflect.Descriptor) {
+	name := string(service.FullName())
+	if !slices.ContainsFunc(b.root.Tags, func(t tag) bool { return t.Name == name }) {
+		b.root.Tags = append(b.root.Tags, tag{Name: name, Description: comment(service)})
+	}
+}
+
+func (b *builder) binding(binding *contract.Binding, number int) {
+	verb := strings.ToLower(binding.Verb)
+	if !slices.Contains([]string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}, verb) {
+		b.wordless = append(b.wordless, "`"+binding.Verb+" "+binding.Template.String()+"`") // 3.1 has no place for other methods.
+		return
+	}
+	at, own := b.place(binding)
+	if at.item.has(verb) {
+		b.wordless = append(b.wordless, "`"+binding.Verb+" "+binding.Template.String()+"`") // It is the path of another one.
+		return
+	}
+	at.item.set(verb, b.operation(binding, own, number))
+}
+
+// place returns where a route stands, and its own path with the names of that place:
+// OpenAPI takes two templates that differ in names alone for one path.
+func (b *builder) place(binding *contract.Binding) (*placed, *path) {
+	own := readPath(binding.Template.String(), func(field string) string { return jsonPath(binding.Method.Descriptor.Input(), field) })
+	at, ok := b.paths[own.shape]
+	if !ok {
+		at = &placed{path: own, item: &pathItem{}}
+		b.paths[own.shape] = at
+		b.root.Paths.set(own.text, at.item)
+	}
+	for i := range own.variables {
+		own.variables[i].name = at.path.variables[i].name
+	}
+	return at, own
+}
+
+// jsonPath is the path of a field in JSON names.
+func jsonPath(message protoreflect.MessageDescriptor, field string) string {
+	found, err := contract.ParseFieldPath(message, field)
+	if err != nil {
+		return field // The contract has checked it.
+	}
+	names := make([]string, len(found))
+	for i, one := range found {
+		names[i] = one.JSONName()
+	}
+	return strings.Join(names, ".")
+}
+
+func (b *builder) info() info {
+	packages := []string{}
+	for _, method := range b.Contract.Methods {
+		packages = append(packages, string(method.Descriptor.ParentFile().Package()))
+	}
+	slices.Sort(packages)
+	packages = slices.Compact(packages)
+	about := info{
+		Title:       cmp.Or(b.Title, strings.Join(packages, ", "), "No services"),
+		Version:     versionOf(packages),
+		Description: b.description(),
+	}
+	if b.License != "" {
+		about.License = &license{Name: b.License, Identifier: b.License}
+	}
+	return about
+}
+
+// versionOf is the version that all packages end with, such as "v1"; "0" where they
+// differ or have none.
+func versionOf(packages []string) string {
+	version := ""
+	for _, name := range packages {
+		last := name[strings.LastIndexByte(name, '.')+1:]
+		isVersion := len(last) > 1 && last[0] == 'v' && last[1] >= '0' && last[1] <= '9'
+		if !isVersion || version != "" && version != last {
+			return "0"
+		}
+		version = last
+	}
+	return cmp.Or(version, "0")
+}
+
+// document encodes what has been put together, without the components that nothing
+// refers to.
+func (b *builder) document() (*Document, error) {
+	components := &b.root.Components
+	components.Schemas = sorted(&b.schemas.known)
+	components.Responses = sorted(components.Responses)
+	components.Examples = sorted(components.Examples)
+	for {
+		text, err := encode(b.root)
+		if err != nil {
+			return nil, err
+		}
+		used := references(text)
+		unused := func(kind string) func(string) bool {
+			return func(name string) bool { return !used[kind+"/"+name] }
+		}
+		dropped := components.Schemas.drop(unused("schemas")) +
+			components.Responses.drop(unused("responses")) +
+			components.Parameters.drop(unused("parameters")) +
+			components.Headers.drop(unused("headers"))
+		if dropped == 0 {
+			return newDocument(text)
+		}
+	}
+}
+
+// references are the kinds and names of the components that a text refers to.
+func references(text []byte) map[string]bool {
+	used := map[string]bool{}
+	for {
+		_, after, found := bytes.Cut(text, []byte(`"#/components/`))
+		if !found {
+			return used
+		}
+		name, rest, _ := bytes.Cut(after, []byte(`"`))
+		used[string(name)] = true
+		text = rest
+	}
+}
+
+// sorted is an object with its members by name: in what order components were come
+// upon tells a reader nothing.
+func sorted[V any](of *ordered[V]) *ordered[V] {
+	of.names = slices.Sorted(slices.Values(of.names))
+	return of
+}

@@ -1,0 +1,48 @@
+package openapi
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// comment is what a proto file says of at, in front of it or else behind it: nothing
+// where the descriptors carry no source. Lines of one paragraph are joined, because a
+// line's end means something in the Markdown that a description is.
+func comment(at protoreflect.Descriptor) string {
+	location := at.ParentFile().SourceLocations().ByDescriptor(at)
+	text := location.LeadingComments
+	if strings.TrimSpace(text) == "" {
+		text = location.TrailingComments
+	}
+	return paragraphs(text)
+}
+
+func paragraphs(text string) string {
+	var out strings.Builder
+	broken := true // what comes begins a line
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimPrefix(strings.TrimRight(line, " \t\r"), " ")
+		// A list, a table or code keeps its lines.
+		kept := line == "" || strings.ContainsAny(line[:1], "-*+|>#\t ")
+		switch {
+		case out.Len() == 0:
+		case broken || kept:
+			out.WriteByte('\n')
+		default:
+			out.WriteByte(' ')
+		}
+		out.WriteString(line)
+		broken = kept
+	}
+	return strings.TrimSpace(out.String())
+}
+
+// summary is the first sentence of a comment.
+func summary(text string) string {
+	text, _, _ = strings.Cut(text, "\n")
+	if end := strings.Index(text, ". "); end >= 0 {
+		return text[:end+1]
+	}
+	return text
+}

@@ -1,0 +1,459 @@
+package openapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	validator "github.com/pb33f/libopenapi-validator"
+	failures "github.com/pb33f/libopenapi-validator/errors"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/openapi"
+)
+
+// Every document is one of OpenAPI 3.1, whatever the contract and the policy.
+func TestDocumentsAreValid(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name     string
+		declared *contract.Contract
+		table    *mapping.Table
+	}{
+		{"the reference API", reference(t), builtin(t, mapping.Documented)},
+		{"the reference API, by the other policy", reference(t), builtin(t, mapping.Canonical)},
+		{"the zoo, with a plain status", contractOf(t, zoo(t)), edited(t, mapping.Documented, "errorFormat: problem", "errorFormat: status")},
+		{"nothing, with a plain error", &contract.Contract{}, edited(t, mapping.Documented, "errorFormat: problem", "errorFormat: error")},
+		{"two routes that are one path", contractOf(t, fileOf(t, twice)), shop(t)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			document := documentOf(t, paramsOf(test.declared, test.table))
+			if valid, wrong := validatorOf(t, document.JSON()).ValidateDocument(); !valid {
+				t.Error(wrong)
+			}
+		})
+	}
+}
+
+// The same contract gives the same bytes, and YAML says what JSON says.
+func TestDocumentsAreDeterministic(t *testing.T) {
+	t.Parallel()
+	first := documentOf(t, paramsOf(reference(t), builtin(t, mapping.Documented)))
+	for range 5 {
+		if again := documentOf(t, paramsOf(reference(t), builtin(t, mapping.Documented))); !bytes.Equal(first.JSON(), again.JSON()) {
+			t.Fatalf("two documents differ:\n%s", cmp.Diff(string(first.JSON()), string(again.JSON())))
+		}
+	}
+	text, err := first.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root map[string]any
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		t.Fatal(err)
+	}
+	asJSON, err := json.Marshal(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var same map[string]any
+	if err := json.Unmarshal(asJSON, &same); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(parsed(t, first), same); diff != "" {
+		t.Errorf("JSON (-) and YAML (+):\n%s", diff)
+	}
+	// Who changes what was returned changes nothing else.
+	clear(first.JSON())
+	if first.JSON()[0] != '{' {
+		t.Error("a document's bytes are shared")
+	}
+}
+
+// A backend whose messages hold each other in more ways than there is time for has a
+// document all the same, and of no more parameters than can be read.
+func TestMessagesThatHoldEachOther(t *testing.T) {
+	t.Parallel()
+	var layers strings.Builder
+	for layer := range 40 {
+		fmt.Fprintf(&layers, `message_type { name: "L%d"`, layer)
+		for field := range 5 {
+			if layer < 39 {
+				fmt.Fprintf(&layers, ` field { name: "f%[1]d" json_name: "f%[1]d" number: %[2]d label: LABEL_OPTIONAL type: TYPE_MESSAGE type_name: ".test.v1.L%[3]d" }`,
+					field, field+1, layer+1)
+			}
+		}
+		layers.WriteString(` field { name: "text" json_name: "text" number: 9 label: LABEL_OPTIONAL type: TYPE_STRING } }`)
+	}
+	file := fileOf(t, `
+		name: "layers.proto" package: "test.v1" syntax: "proto3" dependency: ["google/api/annotations.proto"] `+layers.String()+`
+		service {
+			name: "Layers"
+			method { name: "Get" input_type: ".test.v1.L0" output_type: ".test.v1.L0" options { [google.api.http] { get: "/v1" } } }
+			method { name: "Patch" input_type: ".test.v1.L0" output_type: ".test.v1.L0" options { [google.api.http] { patch: "/v1" body: "*" } } }
+		}`)
+	root := parsed(t, documentOf(t, paramsOf(contractOf(t, file), builtin(t, mapping.Documented))))
+	operation := root["paths"].(map[string]any)["/v1"].(map[string]any)["get"].(map[string]any)
+	if parameters := operation["parameters"].([]any); len(parameters) != 200 {
+		t.Errorf("%d parameters", len(parameters))
+	}
+	if schemas := root["components"].(map[string]any)["schemas"].(map[string]any); schemas["test.v1.L39"] == nil || schemas["test.v1.L39-patch"] == nil {
+		t.Error("a message is missing")
+	}
+}
+
+// Whatever stands in a comment, both forms can be read.
+func TestStrangeComments(t *testing.T) {
+	t.Parallel()
+	const strange = "\x7f\u0085\u2028\ufeff\u00a0 <>&'\"\\ : - # {} [] | > 0x1F yes ~ \t"
+	file := protodesc.ToFileDescriptorProto(fileOf(t, twice))
+	file.SourceCodeInfo = &descriptorpb.SourceCodeInfo{Location: []*descriptorpb.SourceCodeInfo_Location{{
+		Path: []int32{4, 0}, Span: []int32{1, 0, 1}, LeadingComments: new(strange),
+	}}}
+	built, err := protodesc.NewFile(file, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := documentOf(t, paramsOf(contractOf(t, built), builtin(t, mapping.Documented)))
+	text, err := document.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root map[string]any
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		t.Fatal(err)
+	}
+	for name, root := range map[string]map[string]any{"JSON": parsed(t, document), "YAML": root} {
+		schemas := root["components"].(map[string]any)["schemas"].(map[string]any)
+		if got := schemas["test.v1.Request"].(map[string]any)["description"]; got != strings.TrimSpace(strange) {
+			t.Errorf("%s: %q, want %q", name, got, strange)
+		}
+	}
+}
+
+// The routes of the zoo, a few lines each: every kind of path, parameter and body.
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	root := parsed(t, documentOf(t, paramsOf(contractOf(t, zoo(t)), builtin(t, mapping.Documented))))
+	var out bytes.Buffer
+	paths := root["paths"].(map[string]any)
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		item := paths[path].(map[string]any)
+		for _, verb := range slices.Sorted(maps.Keys(item)) {
+			operation := item[verb].(map[string]any)
+			fmt.Fprintf(&out, "%s %s\n  %s\n", strings.ToUpper(verb), path, operation["operationId"])
+			var query []string
+			parameters, _ := operation["parameters"].([]any)
+			for _, one := range parameters {
+				// What the query can be is the same for each, and is shown once.
+				if parameter := one.(map[string]any); parameter["in"] == "query" && operation["operationId"] != "zoo.v1.Zoo.GetAnimal" {
+					query = append(query, parameter["name"].(string))
+					continue
+				}
+				fmt.Fprintf(&out, "  %s\n", compact(t, one))
+			}
+			if len(query) > 0 {
+				fmt.Fprintf(&out, "  ? %s\n", strings.Join(query, " "))
+			}
+			if body, ok := operation["requestBody"]; ok {
+				fmt.Fprintf(&out, "  < %s\n", compact(t, body))
+			}
+			ok := operation["responses"].(map[string]any)["200"]
+			if ok != nil {
+				fmt.Fprintf(&out, "  > %s\n", compact(t, ok.(map[string]any)["content"]))
+			}
+		}
+	}
+	golden(t, "zoo.golden", out.Bytes())
+}
+
+func compact(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// fill sets every field of a message to something, to a certain depth, and of a oneof
+// the one that comes last.
+func fill(message protoreflect.Message, depth int) {
+	fields := message.Descriptor().Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		switch {
+		case field.IsMap():
+			entries := message.Mutable(field).Map()
+			key := valueOf(field.MapKey(), nil, depth)
+			entries.Set(key.MapKey(), valueOf(field.MapValue(), entries.NewValue, depth))
+		case field.IsList():
+			list := message.Mutable(field).List()
+			if field.Message() == nil || depth > 0 {
+				list.Append(valueOf(field, list.NewElement, depth))
+			}
+		case field.Message() != nil && depth == 0:
+		default:
+			message.Set(field, valueOf(field, func() protoreflect.Value { return message.NewField(field) }, depth))
+		}
+	}
+}
+
+func valueOf(field protoreflect.FieldDescriptor, fresh func() protoreflect.Value, depth int) protoreflect.Value {
+	switch field.Kind() {
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(true)
+	case protoreflect.EnumKind:
+		return protoreflect.ValueOfEnum(1)
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		return protoreflect.ValueOfInt32(-1 << 31)
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		return protoreflect.ValueOfUint32(1<<32 - 1)
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		return protoreflect.ValueOfInt64(-1 << 63)
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		return protoreflect.ValueOfUint64(1<<64 - 1)
+	case protoreflect.FloatKind:
+		return protoreflect.ValueOfFloat32(1.5)
+	case protoreflect.DoubleKind:
+		return protoreflect.ValueOfFloat64(-1e300)
+	case protoreflect.StringKind:
+		return protoreflect.ValueOfString("text")
+	case protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes([]byte{0, 255})
+	default:
+		value := fresh()
+		known(value.Message(), depth)
+		return value
+	}
+}
+
+// known fills a message of which not every value has a JSON form.
+func known(message protoreflect.Message, depth int) {
+	parse := map[protoreflect.FullName]string{
+		"google.protobuf.Any":       `{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"X"}`,
+		"google.protobuf.Timestamp": `"2030-01-02T03:04:05.678Z"`, "google.protobuf.Duration": `"-1.5s"`, "google.protobuf.FieldMask": `"displayName,a.b"`,
+		"google.protobuf.Struct": `{"a":[1,null,{"b":true}]}`, "google.protobuf.Value": `[1]`, "google.protobuf.ListValue": `[null,"x"]`,
+	}
+	if text, ok := parse[message.Descriptor().FullName()]; ok {
+		if err := jsoncodec.Unmarshal([]byte(text), message.Interface()); err != nil {
+			message.Clear(message.Descriptor().Fields().Get(0))
+		}
+		return
+	}
+	fill(message, depth-1)
+}
+
+// What the codec writes of a message that is set through and through, and of one that
+// is not, is what the schema says; without additional members it still is.
+func TestSchemasAreWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	file := zoo(t)
+	document := documentOf(t, paramsOf(contractOf(t, file), builtin(t, mapping.Documented)))
+	checks := validatorOf(t, document.JSON())
+	whole := dynamicpb.NewMessage(file.Messages().ByName("Query"))
+	fill(whole, 3)
+	for name, message := range map[string]proto.Message{"whole": whole, "empty": dynamicpb.NewMessage(file.Messages().ByName("Query"))} {
+		text, err := jsoncodec.Marshal(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrong := exchanged(t, checks, string(text), string(text)); len(wrong) > 0 {
+			t.Errorf("%s: %v\n%s", name, wrong, text)
+		}
+	}
+	// A schema lets other members be; so that none is forgotten, they are counted.
+	written, err := jsoncodec.Marshal(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var members map[string]any
+	if err := json.Unmarshal(written, &members); err != nil {
+		t.Fatal(err)
+	}
+	schemas := parsed(t, document)["components"].(map[string]any)["schemas"].(map[string]any)
+	for name, object := range map[string]any{"zoo.v1.Query": members, "zoo.v1.Nested": members["nested"]} {
+		named := schemas[name].(map[string]any)["properties"].(map[string]any)
+		for member := range object.(map[string]any) {
+			if named[member] == nil {
+				t.Errorf("%s has a member %s, which its schema lacks", name, member)
+			}
+		}
+	}
+	for _, test := range []struct{ name, text string }{
+		{"a number where a text is", `{"name":1}`},
+		{"64 bits as a number", `{"int64Value":1}`},
+		{"an unknown value of an enum", `{"kind":"KIND_BIRD"}`},
+		{"a key of another type", `{"ranks":{"x":"KIND_CAT"}}`},
+		{"two of a oneof", `{"left":"a","right":"b"}`},
+		{"a negative number without sign", `{"uint32Value":-1}`},
+		{"no base64 alphabet matters, but a type does", `{"bytesValue":[1]}`},
+		{"an Any without its type", `{"any":{"reason":"X"}}`},
+		{"deep inside", `{"nested":{"deeper":{"deeper":{"name":1}}}}`},
+	} {
+		if wrong := exchanged(t, checks, "{}", test.text); len(wrong) == 0 {
+			t.Errorf("%s: the schema has nothing against %s", test.name, test.text)
+		}
+	}
+}
+
+// exchanged checks POST /v1/animals with a body, and its answer.
+func exchanged(t *testing.T, checks validator.Validator, sent, got string) []*failures.ValidationError {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/animals", strings.NewReader(sent))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", "Bearer x")
+	response := &http.Response{
+		StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(got)),
+		Header: http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"x"}, "Cache-Control": {"no-store"}},
+	}
+	_, wrong := checks.ValidateHttpRequestResponse(request, response)
+	return wrong
+}
+
+func TestPublicURL(t *testing.T) {
+	t.Parallel()
+	for url, ok := range map[string]bool{
+		"https://api.example.com": true, "http://127.0.0.1:8080": true, "": false, "/x": false, "api.example.com": false, "ftp://api.example.com": false,
+	} {
+		p := paramsOf(&contract.Contract{}, builtin(t, mapping.Documented))
+		p.PublicURL = url
+		if _, err := openapi.New(p); (err == nil) != ok {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+}
+
+// What OpenAPI has no words for is told in words, and keeps nothing from being served.
+func TestWordless(t *testing.T) {
+	t.Parallel()
+	table := builtin(t, mapping.Documented)
+	for _, test := range []struct {
+		name     string
+		contract *contract.Contract
+		want     string
+	}{
+		{"two routes that are one path", contractOf(t, fileOf(t, twice)), "\n- `GET /v1/{name=**}`"},
+		{"a method of another name", contractOf(t, zoo(t)), "\n- `REPORT /v1/animals/{name}:look`"},
+	} {
+		document := documentOf(t, paramsOf(test.contract, table))
+		about := parsed(t, document)["info"].(map[string]any)["description"].(string)
+		if !strings.HasSuffix(about, "cannot be told in OpenAPI:\n"+test.want) {
+			t.Errorf("%s: %s", test.name, about)
+		}
+	}
+}
+
+// An option that another has put under the same number says nothing.
+func TestForeignOptions(t *testing.T) {
+	t.Parallel()
+	file := protodesc.ToFileDescriptorProto(fileOf(t, twice))
+	// buf.validate.field is a message, and here is a text that is none.
+	wire := protowire.AppendString(protowire.AppendTag(nil, 1159, protowire.BytesType), "\xff\xff")
+	options := &descriptorpb.FieldOptions{}
+	options.ProtoReflect().SetUnknown(wire)
+	file.MessageType[0].Field[0].Options = options
+	built, err := protodesc.NewFile(file, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, needed, err := openapi.FieldSchema(built.Messages().Get(0).Fields().Get(0)); err != nil || needed || string(got) != `{"type":"string"}` {
+		t.Errorf("%s, needed: %t, %v", got, needed, err)
+	}
+}
+
+// twice has two routes that a gateway can tell apart, by the number of their segments.
+const twice = `
+	name: "twice.proto" package: "test.v1" syntax: "proto3" dependency: ["google/api/annotations.proto"]
+	message_type { name: "Request" field { name: "name" json_name: "name" number: 1 label: LABEL_OPTIONAL type: TYPE_STRING } }
+	service {
+		name: "Twice"
+		method { name: "First" input_type: ".test.v1.Request" output_type: ".test.v1.Request" options { [google.api.http] { get: "/v1/{name}" } } }
+		method { name: "Second" input_type: ".test.v1.Request" output_type: ".test.v1.Request" options { [google.api.http] { get: "/v1/{name=**}" } } }
+	}`
+
+// What is declared of the whole API stands where people look for it.
+func TestInfo(t *testing.T) {
+	t.Parallel()
+	p := paramsOf(reference(t), builtin(t, mapping.Documented))
+	for _, test := range []struct {
+		name   string
+		change func(*openapi.Params)
+		want   map[string]any
+	}{
+		{"by default", func(*openapi.Params) {}, map[string]any{"title": "entity.v1, statusway.v1", "version": "v1"}},
+		{"named", func(p *openapi.Params) { p.Title = "Shop" }, map[string]any{"title": "Shop", "version": "v1"}},
+		{"no service", func(p *openapi.Params) { p.Contract = &contract.Contract{} }, map[string]any{"title": "No services", "version": "0"}},
+		{
+			"licensed", func(p *openapi.Params) { p.License = "MIT" },
+			map[string]any{"title": "entity.v1, statusway.v1", "version": "v1", "license": map[string]any{"name": "MIT", "identifier": "MIT"}},
+		},
+	} {
+		p := p
+		test.change(&p)
+		info := parsed(t, documentOf(t, p))["info"].(map[string]any)
+		delete(info, "description")
+		if diff := cmp.Diff(test.want, info); diff != "" {
+			t.Errorf("%s, want (-) and got (+):\n%s", test.name, diff)
+		}
+	}
+	about := parsed(t, documentOf(t, p))["info"].(map[string]any)["description"].(string)
+	for _, text := range []string{"`documented`", "`application/problem+json`", "HEAD", "OPTIONS", "405", "`/v0/`"} {
+		if !strings.Contains(about, text) {
+			t.Errorf("the description does not speak of %s:\n%s", text, about)
+		}
+	}
+}
+
+// A deprecated method says so, and every answer of it may.
+func TestLifecycle(t *testing.T) {
+	t.Parallel()
+	declared := reference(t)
+	root := parsed(t, documentOf(t, paramsOf(declared, retiring(t, declared))))
+	get := func(of any, names ...string) any {
+		for _, name := range names {
+			object, _ := of.(map[string]any)
+			of = object[name]
+		}
+		return of
+	}
+	operation := get(root, "paths", "/v1/entities/{id}", "get")
+	if get(operation, "deprecated") != true {
+		t.Error("the operation is not deprecated")
+	}
+	for _, status := range []string{"200", "304"} {
+		for _, name := range []string{"Deprecation", "Sunset", "Link"} {
+			if get(operation, "responses", status, "headers", name) == nil {
+				t.Errorf("%s has no %s", status, name)
+			}
+		}
+	}
+	if ref := get(operation, "responses", "404", "$ref"); ref != "#/components/responses/Error404-deprecated-sunset" {
+		t.Errorf("404 is %v", ref)
+	}
+	if get(root, "components", "responses", "Error404-deprecated-sunset", "headers", "Sunset") == nil {
+		t.Error("404 has no Sunset")
+	}
+	if get(root, "paths", "/v1/statuses", "get", "deprecated") != nil {
+		t.Error("a method of another service is deprecated")
+	}
+}

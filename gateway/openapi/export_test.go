@@ -1,0 +1,53 @@
+package openapi
+
+import (
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// FieldSchema is the schema of a field as JSON, and whether a request needs it.
+func FieldSchema(field protoreflect.FieldDescriptor) (text []byte, needed bool, err error) {
+	s := &schemas{}
+	of, needed := s.field(field)
+	text, err = encode(of)
+	return text, needed, err
+}
+
+// MessageSchema is the schema of a message in place as JSON, or of its merge patch.
+func MessageSchema(message protoreflect.MessageDescriptor, patch bool) ([]byte, error) {
+	s := &schemas{}
+	of := s.object(message, nil)
+	if patch {
+		of = s.patchObject(message)
+	}
+	return encode(of)
+}
+
+// A PathVariable is a variable of [ReadPath].
+type PathVariable struct {
+	Name, Field, Pattern string
+	Open                 bool
+}
+
+// ReadPath is a template as OpenAPI has it.
+func ReadPath(template string) (text, shape string, variables []PathVariable) {
+	p := readPath(template, func(field string) string { return field })
+	for _, v := range p.variables {
+		variables = append(variables, PathVariable{Name: v.name, Field: v.field, Pattern: v.pattern, Open: v.open})
+	}
+	return p.text, p.shape, variables
+}
+
+// CodeOf is the code that a reason of the gateway's comes with.
+func CodeOf(reason string) codes.Code { return codeOf(reason) }
+
+// Paragraphs and Summary are what a comment becomes.
+func Paragraphs(text string) string { return paragraphs(text) }
+
+// Summary is its first sentence.
+func Summary(text string) string { return summary(text) }
+
+// MediaTypes are those that the gateway reads and sends.
+func MediaTypes() []string {
+	return []string{jsonType, linesType, eventsType, problemType, statusType, errorType}
+}

@@ -1,0 +1,229 @@
+package openapi
+
+import (
+	"slices"
+	"strconv"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/mapping"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+// cause is one way in which a request fails.
+type cause struct {
+	code           codes.Code
+	domain, reason string
+	details        []string
+}
+
+// codeOther stands for every number that no code has.
+const codeOther = codes.Code(17)
+
+// failures are the statuses from 400 on of a route.
+func (b *builder) failures(binding *contract.Binding) map[int]bool {
+	found := map[int]bool{}
+	for _, one := range slices.Concat(b.anywhere(), b.raised(binding)) {
+		for _, conditional := range []bool{false, true} {
+			if one.reason == mapping.ReasonPreconditionFailed && one.domain == mapping.Domain && !conditional && b.isConditionalRead(binding) {
+				continue // It is the gateway that says it, of the request's own condition.
+			}
+			found[b.decide(one, conditional).Status()] = true
+		}
+	}
+	return found
+}
+
+func (b *builder) decide(one cause, conditional bool) mapping.Decision {
+	return b.Table.Decide(mapping.Input{
+		Code: int32(one.code), Domain: one.domain, Reason: one.reason, Details: one.details, Conditional: conditional, //nolint:gosec // no code is near 2^31.
+	})
+}
+
+// anywhere are the causes that no contract rules out: a backend may answer with any
+// code and any detail, and with any reason of a domain that is not the gateway's.
+func (b *builder) anywhere() []cause {
+	var all []cause
+	for code := codes.Canceled; code <= codeOther; code++ {
+		all = append(all, cause{code: code})
+	}
+	for _, rule := range b.Table.Policy().GetRules() {
+		one := cause{code: codeNamed(rule.GetCode()), domain: rule.GetDomain(), reason: rule.GetReason()}
+		if rule.GetDetail() != "" {
+			one.details = []string{rule.GetDetail()}
+		}
+		if rule.GetDetail() != "" || rule.GetReason() != "" && rule.GetDomain() != mapping.Domain {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// codeNamed is the code that a rule is narrowed to; UNKNOWN if it is none.
+func codeNamed(name string) codes.Code {
+	var code codes.Code
+	if name == "" || code.UnmarshalJSON([]byte(strconv.Quote(name))) != nil || code == codes.OK {
+		return codes.Unknown
+	}
+	return code
+}
+
+// raised are the causes that only the gateway knows, of those that can come up on a
+// route.
+func (b *builder) raised(binding *contract.Binding) []cause {
+	method := binding.Method
+	reasons := []string{
+		mapping.ReasonMethodNotAllowed, // what the path answers to any other method
+		mapping.ReasonInvalidArgument, mapping.ReasonReservedHeader, mapping.ReasonExpectationFailed, mapping.ReasonHeaderTooLarge,
+		mapping.ReasonRateLimited, mapping.ReasonConcurrencyLimited, mapping.ReasonOverloaded, mapping.ReasonDraining, mapping.ReasonMaintenance,
+		mapping.ReasonResponseTooLarge, mapping.ReasonInternal,
+	}
+	if binding.Body != "" {
+		reasons = append(reasons, mapping.ReasonRequestTooLarge, mapping.ReasonUnsupportedMediaType, mapping.ReasonUnsupportedCoding)
+	}
+	if negotiates(method) {
+		reasons = append(reasons, mapping.ReasonNotAcceptable)
+	}
+	switch {
+	case b.isConditionalRead(binding), !isRead(binding) && method.Preconditions:
+		reasons = append(reasons, mapping.ReasonPreconditionFailed)
+	case !isRead(binding):
+		reasons = append(reasons, mapping.ReasonPreconditionUnsupported)
+	}
+	switch {
+	case isRead(binding):
+	case !b.honoursKey(method):
+		reasons = append(reasons, mapping.ReasonKeyUnsupported)
+	default:
+		reasons = append(reasons, mapping.ReasonKeyMissing, mapping.ReasonKeyReused, mapping.ReasonKeyInUse)
+	}
+	if !method.Lifecycle.Sunset.IsZero() {
+		reasons = append(reasons, mapping.ReasonRetired)
+	}
+	all := make([]cause, 0, len(reasons))
+	for _, reason := range reasons {
+		all = append(all, cause{code: codeOf(reason), domain: mapping.Domain, reason: reason})
+	}
+	return all
+}
+
+// codeOf is the code that a reason of the gateway's comes with, as package mapping says
+// beside each.
+func codeOf(reason string) codes.Code {
+	switch reason {
+	case mapping.ReasonRouteNotFound:
+		return codes.NotFound
+	case mapping.ReasonMethodNotAllowed, mapping.ReasonTransferCodingUnsupported, mapping.ReasonVersionUnsupported:
+		return codes.Unimplemented
+	case mapping.ReasonRetired:
+		return codes.FailedPrecondition
+	case mapping.ReasonRequestTooLarge, mapping.ReasonHeaderTooLarge, mapping.ReasonResponseTooLarge, mapping.ReasonRateLimited, mapping.ReasonConcurrencyLimited:
+		return codes.ResourceExhausted
+	case mapping.ReasonPreconditionFailed, mapping.ReasonKeyInUse:
+		return codes.Aborted
+	case mapping.ReasonOverloaded, mapping.ReasonDraining, mapping.ReasonMaintenance:
+		return codes.Unavailable
+	case mapping.ReasonInternal:
+		return codes.Internal
+	default:
+		return codes.InvalidArgument
+	}
+}
+
+// negotiates says whether a method's successes have a type that Accept can refuse.
+func negotiates(method *contract.Method) bool {
+	return !slices.Equal(method.Success, []int32{statusNoContent}) && method.Descriptor.Output().FullName() != httpBody
+}
+
+// failureResponse is a component that all routes of the same traits refer to. Its name
+// says the traits.
+func (b *builder) failureResponse(binding *contract.Binding, status int) *response {
+	method := binding.Method
+	name := "Error" + strconv.Itoa(status)
+	r := &response{Description: describe(b.Table.Row(status)), Headers: &ordered[*header]{}}
+	b.failureHeaders(r, status)
+	if b.readsBody(binding, status) {
+		accept := "Accept"
+		if isPatch(binding) {
+			accept = "Accept-Patch"
+			name += "-patch"
+		}
+		b.headers(r, accept, "Accept-Encoding")
+		name += "-body"
+	}
+	if b.isReplayed(binding, status) {
+		b.headers(r, "Idempotency-Replayed")
+		name += "-replayed"
+	}
+	if !method.Lifecycle.Deprecated.IsZero() {
+		b.headers(r, "Deprecation")
+		name += "-deprecated"
+	}
+	if !method.Lifecycle.Sunset.IsZero() {
+		b.headers(r, "Sunset")
+		name += "-sunset"
+	}
+	if _, ok := b.root.Components.Responses.get(name); !ok {
+		r.Content = b.failureContent(status)
+		b.root.Components.Responses.set(name, r)
+	}
+	return &response{Ref: "#/components/responses/" + name}
+}
+
+func (b *builder) failureHeaders(r *response, status int) {
+	cacheControl := b.Table.Row(status).GetCacheControl()
+	if cacheControl == "" {
+		cacheControl = noStore
+	}
+	b.headers(r, "X-Request-Id")
+	r.Headers.set("Cache-Control", fixed(cacheControl))
+	b.headers(r, "Vary")
+	switch status {
+	case 401:
+		b.headers(r, "WWW-Authenticate")
+	case 405:
+		b.headers(r, "Allow")
+	case 409, 429, 503, 504:
+		b.headers(r, "Retry-After")
+		// Where every rule says how long, so does every answer.
+		if isEvery(b.Table.RulesTo(status), func(rule *statuswayv1.Rule) bool { return rule.GetRetryAfter() != nil }) {
+			always, _ := b.root.Components.Headers.get("Retry-After")
+			r.Headers.set("Retry-After", &header{Description: always.Description, Required: true, Schema: always.Schema})
+		}
+	}
+	b.headers(r, "Link", "Content-Language")
+	b.limits(r)
+}
+
+func isEvery(rules []*statuswayv1.Rule, holds func(*statuswayv1.Rule) bool) bool {
+	return len(rules) > 0 && !slices.ContainsFunc(rules, func(rule *statuswayv1.Rule) bool { return !holds(rule) })
+}
+
+// readsBody says whether a status is what a body of the wrong type gets.
+func (b *builder) readsBody(binding *contract.Binding, status int) bool {
+	if binding.Body == "" {
+		return false
+	}
+	for _, reason := range []string{mapping.ReasonUnsupportedMediaType, mapping.ReasonUnsupportedCoding} {
+		if b.decide(cause{code: codes.InvalidArgument, domain: mapping.Domain, reason: reason}, false).Status() == status {
+			return true
+		}
+	}
+	return false
+}
+
+// isReplayed says whether a failure can come again under its Idempotency-Key: one of
+// the backend's that is not gone the next time.
+func (b *builder) isReplayed(binding *contract.Binding, status int) bool {
+	if !b.honoursKey(binding.Method) || status == 401 || status == 429 || status >= 500 {
+		return false
+	}
+	causes := b.anywhere()
+	if binding.Method.Preconditions {
+		causes = append(causes, cause{code: codes.Aborted, domain: mapping.Domain, reason: mapping.ReasonPreconditionFailed})
+	}
+	return slices.ContainsFunc(causes, func(one cause) bool {
+		return b.decide(one, false).Status() == status || b.decide(one, true).Status() == status
+	})
+}

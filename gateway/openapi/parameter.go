@@ -1,0 +1,205 @@
+package openapi
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/statusway/statusway/gateway/contract"
+)
+
+// parameters are those of a route: of its path, its query and its header fields.
+func (b *builder) parameters(binding *contract.Binding, at *path) []*parameter {
+	var all []*parameter
+	for _, v := range at.variables {
+		all = append(all, b.pathParameter(binding, v))
+	}
+	if binding.Body != "*" {
+		query := query{builder: b, binding: binding}
+		query.fields(binding.Method.Descriptor.Input(), "", nil)
+		all = append(all, query.found...)
+	}
+	for _, name := range b.requestFields(binding) {
+		all = append(all, &parameter{Ref: "#/components/parameters/" + name})
+	}
+	return all
+}
+
+func (b *builder) pathParameter(binding *contract.Binding, v variable) *parameter {
+	p := &parameter{Name: v.name, In: "path", Required: true, Schema: &schema{Type: typeString}}
+	if v.field != "" {
+		if found, err := contract.ParseFieldPath(binding.Method.Descriptor.Input(), v.field); err == nil {
+			leaf := found[len(found)-1]
+			p.Description, p.Deprecated = comment(leaf), isDeprecated(leaf)
+			if v.pattern == "" {
+				p.Schema, _ = b.schemas.field(leaf)
+				bare(p.Schema)
+			}
+		}
+	}
+	var about []string
+	if v.pattern != "" {
+		about = append(about, "It is the part of `"+v.pattern+"` that stands for `"+wildcard(v.open)+"`.")
+	}
+	if v.open {
+		about = append(about, "It may be several segments, with the slashes between them.")
+	}
+	p.Description = strings.TrimSpace(strings.Join(append([]string{p.Description}, about...), "\n\n"))
+	if p.Schema.Type == typeString && !v.open {
+		p.Schema.MinLength = max(p.Schema.MinLength, 1) // An empty segment is another path.
+	}
+	return p
+}
+
+func wildcard(open bool) string {
+	if open {
+		return "**"
+	}
+	return "*"
+}
+
+// bare takes off a schema what a parameter says itself.
+func bare(s *schema) { s.Description, s.Deprecated, s.ReadOnly, s.WriteOnly = "", false, false, false }
+
+// How many query parameters of a route are told, and how deep within its message: a
+// message of many that hold others has more than anybody could read.
+const (
+	mostParameters = 200
+	mostDepth      = 8
+)
+
+// query finds the query parameters of a route.
+type query struct {
+	builder *builder
+	binding *contract.Binding
+	found   []*parameter
+}
+
+// fields adds a parameter for each field of a message that a URL can hold, and goes into
+// the messages that hold such fields, but into none within itself.
+func (q *query) fields(message protoreflect.MessageDescriptor, prefix string, within []protoreflect.FullName) {
+	if slices.Contains(within, message.FullName()) || len(within) == mostDepth {
+		return
+	}
+	within = append(slices.Clone(within), message.FullName())
+	for i := range message.Fields().Len() {
+		field := message.Fields().Get(i)
+		name := prefix + field.JSONName()
+		inner := field.Message()
+		switch {
+		case len(q.found) == mostParameters:
+			return
+		case inner == nil || field.IsMap() || wellKnown(inner) != nil:
+			q.add(field, name)
+		case !field.IsList():
+			q.fields(inner, name+".", within)
+		}
+	}
+}
+
+func (q *query) add(field protoreflect.FieldDescriptor, name string) {
+	written := name
+	if field.IsMap() {
+		written += "[key]"
+	}
+	// The server itself says what it knows: not what the path or the body sets already.
+	if err := q.binding.CheckQuery(url.QueryEscape(written) + "="); err != nil && err.Reason == "UNKNOWN_PARAMETER" {
+		return
+	}
+	of, needed := q.builder.schemas.field(field)
+	p := &parameter{Name: name, In: "query", Description: of.Description, Required: needed, Deprecated: of.Deprecated}
+	bare(of)
+	value := field
+	if field.IsMap() {
+		value = field.MapValue()
+	}
+	switch isText, isJSON := textual(value); {
+	case isJSON && field == value && !field.IsList():
+		p.Content = &ordered[*mediaType]{}
+		p.Content.set(jsonType, &mediaType{Schema: of})
+	case !isText:
+		return
+	case field.IsMap():
+		p.Style, p.Explode, p.Schema = "deepObject", true, of
+	default:
+		p.Schema = of
+	}
+	q.found = append(q.found, p)
+}
+
+// textual says whether a value can be a text in a URL, and whether that is JSON.
+func textual(field protoreflect.FieldDescriptor) (isText, isJSON bool) {
+	message := field.Message()
+	if message == nil {
+		return true, false
+	}
+	if wellKnown(message) == nil {
+		return false, false
+	}
+	switch message.Name() {
+	case "Struct", "Value", "ListValue":
+		return false, true
+	case "Any":
+		return false, false
+	default:
+		return true, false
+	}
+}
+
+// requestFields are the names of the header parameters that mean something on a route.
+func (b *builder) requestFields(binding *contract.Binding) []string {
+	method := binding.Method
+	var names []string
+	add := func(meant bool, name ...string) {
+		if meant {
+			names = append(names, name...)
+		}
+	}
+	read := isRead(binding) && !method.Descriptor.IsStreamingServer()
+	add(read && method.ETag != nil, "If-None-Match", "If-Match")
+	add(read && method.LastModified != nil, "If-Modified-Since", "If-Unmodified-Since")
+	add(!isRead(binding) && method.Preconditions, "If-Match", "If-None-Match", "If-Unmodified-Since")
+	add(method.HonoursReturn && !method.HonoursWait, "Prefer-return")
+	add(method.HonoursWait && !method.HonoursReturn, "Prefer-wait")
+	add(method.HonoursWait && method.HonoursReturn, "Prefer")
+	add(b.honoursKey(method) && method.IdempotencyKey == contract.KeyOptional, "Idempotency-Key")
+	add(b.honoursKey(method) && method.IdempotencyKey == contract.KeyRequired, "Idempotency-Key-required")
+	return names
+}
+
+func isRead(binding *contract.Binding) bool { return binding.Verb == "GET" || binding.Verb == "HEAD" }
+
+func isPatch(binding *contract.Binding) bool { return binding.Verb == "PATCH" }
+
+func (b *builder) honoursKey(method *contract.Method) bool {
+	return b.Keys && method.IdempotencyKey != contract.KeyUnsupported
+}
+
+// headerParameters are all that [builder.requestFields] can name.
+func headerParameters() *ordered[*parameter] {
+	all := &ordered[*parameter]{}
+	add := func(key, name, description string, of *schema) {
+		all.set(key, &parameter{Name: name, In: "header", Description: description, Schema: of, Required: strings.HasSuffix(key, "-required")})
+	}
+	tags := &schema{Type: typeString, Examples: []any{`"33a64df5"`, `"33a64df5", "10fe1c2b"`, "*"}}
+	date := &schema{Type: typeString, Examples: []any{"Sun, 06 Nov 1994 08:49:37 GMT"}}
+	add("If-Match", "If-Match", "Do this only if the current version is one of these, or with * any (RFC 9110 §13.1.1); else 412.", tags)
+	add("If-None-Match", "If-None-Match",
+		"Do this only if the current version is none of these, or with * if there is none (RFC 9110 §13.1.2); else 304 for a read, and 412 for a write.", tags)
+	add("If-Modified-Since", "If-Modified-Since", "Send it only if it has changed since (RFC 9110 §13.1.3); else 304. If-None-Match has precedence.", date)
+	add("If-Unmodified-Since", "If-Unmodified-Since", "Do this only if it has not changed since (RFC 9110 §13.1.4); else 412. If-Match has precedence.", date)
+	const minimal = "`return=minimal` leaves the body out; `return=representation` confirms that it is wanted"
+	const wait = "`wait=N` waits up to N seconds, at most 30, for the end; `respond-async` does not wait at all"
+	const rest = " (RFC 7240). Anything else is ignored; Preference-Applied says what was done."
+	add("Prefer", "Prefer", minimal+"; "+wait+rest, &schema{Type: typeString, Examples: []any{"return=minimal", "wait=10"}})
+	add("Prefer-return", "Prefer", minimal+rest, &schema{Type: typeString, Examples: []any{"return=minimal"}})
+	add("Prefer-wait", "Prefer", wait+rest, &schema{Type: typeString, Examples: []any{"wait=10"}})
+	key := &schema{Type: typeString, Pattern: `^"([ !#-\[\]-~]|\\["\\]){1,255}"`, Examples: []any{`"8e03978e-40d5-43dd-bc93-6894a57f9324"`}}
+	const about = "1 to 255 characters in quotes that name this request, made up by the client. The same request under the same key gets the first " +
+		"answer again, for 24 hours (draft-ietf-httpapi-idempotency-key-header-06)."
+	add("Idempotency-Key", "Idempotency-Key", about, key)
+	add("Idempotency-Key-required", "Idempotency-Key", about, key)
+	return all
+}

@@ -1,0 +1,171 @@
+package openapi
+
+import (
+	"strconv"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/statusway/statusway/gateway/mapping"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+// The schemas of the three shapes of an error, and of a code. No proto name is like
+// them: those have a dot.
+const (
+	problemSchema = "Problem"
+	statusSchema  = "RPCStatus"
+	errorSchema   = "RPCError"
+	codeName      = "RPCCode"
+)
+
+// errorSchemas adds the three shapes.
+func (b *builder) errorSchemas() {
+	details := &schema{Type: typeArray, Description: "Every detail of the google.rpc.Status.", Items: b.schemas.any()}
+	b.schemas.known.set(problemSchema, b.problem(details))
+	b.schemas.known.set(statusSchema, object("A google.rpc.Status.",
+		always("code", &schema{Type: typeInteger, Format: "int32", Description: "The number of the gRPC code."}),
+		always("message", &schema{Type: typeString}),
+		always("details", details),
+	))
+	b.schemas.known.set(errorSchema, object("The error of AIP-193.",
+		always("error", object("",
+			always("code", &schema{Type: typeInteger, Description: "The HTTP status."}),
+			always("message", &schema{Type: typeString}),
+			always("status", b.codeSchema()),
+			maybe("details", details),
+		)),
+	))
+}
+
+func (b *builder) problem(details *schema) *schema {
+	text := &schema{Type: typeString}
+	about := func(description string) *schema { return &schema{Type: typeString, Description: description} }
+	of := object("A problem of RFC 9457. A backend may add members.",
+		always("type", &schema{Type: typeString, Format: "uri-reference", Description: "The page of what went wrong."}),
+		always("title", about("What went wrong, in the same words each time.")),
+		always("status", &schema{Type: typeInteger, Description: "The HTTP status."}),
+		maybe("detail", about("What went wrong this time.")),
+		maybe("instance", &schema{Type: typeString, Format: "uri-reference", Description: "The path of the request."}),
+		always("code", b.codeSchema()),
+		maybe("reason", about("What to branch on: UPPER_SNAKE, unique within its domain. A server-side failure has one only if it is meant for clients.")),
+		maybe("domain", about("Who gives the reason its meaning.")),
+		maybe("metadata", &schema{Type: typeObject, AdditionalProperties: text, Description: "What the reason is about."}),
+		maybe("errors", &schema{Type: typeArray, Description: "What of the request is wrong.", Items: object("",
+			always("pointer", about("A JSON pointer (RFC 6901) into the request's body, or to a parameter's name.")),
+			maybe("detail", text),
+			maybe("reason", text),
+		)}),
+		maybe("retryAfter", &schema{Type: typeInteger, Minimum: "1", Description: "Retry-After: in how many seconds to come back."}),
+		maybe("violated-policies", &schema{Type: typeArray, Items: text, Description: "The limits that are used up, as RateLimit-Policy names them."}),
+		maybe("requestId", about("X-Request-Id.")),
+		maybe("traceId", about("The trace of the request's Traceparent.")),
+		maybe("details", details),
+	)
+	of.AdditionalProperties = &schema{}
+	return of
+}
+
+// codeSchema is of the names of all codes but OK.
+func (b *builder) codeSchema() *schema {
+	of := &schema{Type: typeString, Description: "The gRPC code."}
+	for code := int32(codes.Canceled); code < int32(codeOther); code++ {
+		of.Enum = append(of.Enum, mapping.CodeName(code))
+	}
+	b.schemas.known.set(codeName, of)
+	return schemaRef(codeName)
+}
+
+// property is a member of an object.
+type property struct {
+	name   string
+	of     *schema
+	needed bool
+}
+
+func always(name string, of *schema) property { return property{name: name, of: of, needed: true} }
+
+func maybe(name string, of *schema) property { return property{name: name, of: of} }
+
+func object(description string, properties ...property) *schema {
+	of := &schema{Type: typeObject, Description: description, Properties: &ordered[*schema]{}}
+	for _, one := range properties {
+		of.Properties.set(one.name, one.of)
+		if one.needed {
+			of.Required = append(of.Required, one.name)
+		}
+	}
+	return of
+}
+
+// failureSchema is of an error within a stream, whose type does not say its shape.
+func (b *builder) failureSchema() *schema {
+	return &schema{AnyOf: []*schema{schemaRef(problemSchema), schemaRef(statusSchema), schemaRef(errorSchema)}}
+}
+
+// failureContent has all three shapes, the policy's own first: Accept can ask for any.
+func (b *builder) failureContent(status int) *ordered[*mediaType] {
+	content := &ordered[*mediaType]{}
+	switch b.Table.Policy().GetErrorFormat() {
+	case statuswayv1.ErrorFormat_ERROR_FORMAT_STATUS:
+		content.set(jsonType, &mediaType{Schema: schemaRef(statusSchema)})
+	case statuswayv1.ErrorFormat_ERROR_FORMAT_ERROR:
+		content.set(jsonType, &mediaType{Schema: schemaRef(errorSchema)})
+	default: // The problem, which stands below in any case.
+	}
+	pinned := object("", maybe("status", &schema{Const: status}))
+	pinned.Type = ""
+	content.set(problemType, &mediaType{
+		Schema:   &schema{AllOf: []*schema{schemaRef(problemSchema), pinned}},
+		Examples: b.examples(status),
+	})
+	content.set(statusType, &mediaType{Schema: schemaRef(statusSchema)})
+	content.set(errorType, &mediaType{Schema: schemaRef(errorSchema)})
+	return content
+}
+
+// exampleProblem has the order of a problem that is sent.
+type exampleProblem struct {
+	Type       string `json:"type"`
+	Title      string `json:"title"`
+	Status     int    `json:"status"`
+	Detail     string `json:"detail"`
+	Code       string `json:"code"`
+	Reason     string `json:"reason,omitempty"`
+	Domain     string `json:"domain,omitempty"`
+	RetryAfter int64  `json:"retryAfter,omitempty"`
+	RequestID  string `json:"requestId"`
+}
+
+// examples show a problem for each rule that leads to a status.
+func (b *builder) examples(status int) *ordered[*example] {
+	all := &ordered[*example]{}
+	for _, rule := range b.Table.RulesTo(status) {
+		if rule.GetDetail() != "" {
+			continue // It shows no more than its code does.
+		}
+		row := b.Table.Row(status)
+		problem := exampleProblem{
+			Type: b.root.Servers[0].URL + "/statuses/" + strconv.Itoa(status), Title: row.GetTitle(), Status: status,
+			Detail: row.GetDescription(), Code: ruleCode(rule), Reason: rule.GetReason(), Domain: rule.GetDomain(), RequestID: "9f86d081884c7d65",
+		}
+		if wait := rule.GetRetryAfter(); wait != nil {
+			problem.RetryAfter = max(1, (wait.GetSeconds()*1e9+int64(wait.GetNanos())+1e9-1)/1e9)
+		}
+		b.root.Components.Examples.set(rule.GetName(), &example{Summary: rule.GetWhy(), Value: problem})
+		all.set(rule.GetName(), &example{Ref: "#/components/examples/" + rule.GetName()})
+	}
+	return all
+}
+
+// ruleCode is the code of an error that a rule is for.
+func ruleCode(rule *statuswayv1.Rule) string {
+	code := codeNamed(rule.GetCode())
+	switch {
+	case rule.GetReason() == "":
+	case rule.GetDomain() == mapping.Domain:
+		code = codeOf(rule.GetReason())
+	default:
+		code = codes.Unknown
+	}
+	return mapping.CodeName(int32(code))
+}

@@ -1,0 +1,190 @@
+package openapi
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/mapping"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+const (
+	statusOK          = 200
+	statusCreated     = 201
+	statusAccepted    = 202
+	statusNoContent   = 204
+	statusNotModified = 304
+)
+
+// responses are all answers of a route, by their status.
+func (b *builder) responses(binding *contract.Binding) *ordered[*response] {
+	all := map[int]*response{}
+	for _, status := range b.successes(binding) {
+		all[status] = b.successResponse(binding, status)
+	}
+	for status := range b.failures(binding) {
+		all[status] = b.failureResponse(binding, status)
+	}
+	out := &ordered[*response]{}
+	for _, row := range b.Table.Rows() {
+		if found := all[int(row.GetStatus())]; found != nil {
+			out.set(strconv.Itoa(int(row.GetStatus())), found)
+		}
+	}
+	return out
+}
+
+// successes are the statuses below 400 of a route. The table decides here as it does
+// for an answer: where it has no row for one of them, it is another.
+func (b *builder) successes(binding *contract.Binding) []int {
+	method := binding.Method
+	var all []int
+	decide := func(in mapping.Input) {
+		if status := b.Table.Decide(in).Status(); !slices.Contains(all, status) {
+			all = append(all, status)
+		}
+	}
+	for _, status := range method.Success {
+		decide(mapping.Input{Declared: method.Success, Chosen: status})
+	}
+	if method.HonoursReturn && slices.Contains(method.Success, statusOK) && b.Table.Row(statusNoContent) != nil {
+		decide(mapping.Input{Declared: []int32{statusNoContent}})
+	}
+	if b.isConditionalRead(binding) {
+		decide(mapping.Input{Declared: method.Success, NotModified: true})
+	}
+	return all
+}
+
+// isConditionalRead says whether the gateway compares the request's conditions with what
+// the backend returns.
+func (b *builder) isConditionalRead(binding *contract.Binding) bool {
+	return isRead(binding) && !binding.Method.Descriptor.IsStreamingServer()
+}
+
+func (b *builder) successResponse(binding *contract.Binding, status int) *response {
+	method := binding.Method
+	r := &response{Description: describe(b.Table.Row(status)), Headers: &ordered[*header]{}}
+	single := !method.Descriptor.IsStreamingServer()
+	created := status == statusCreated
+	cacheControl := noStore
+	if single {
+		cacheControl = method.CacheControl
+	}
+	b.headers(r, "X-Request-Id")
+	r.Headers.set("Cache-Control", fixed(cacheControl))
+	for _, one := range []struct {
+		sent   bool
+		header string
+	}{
+		{true, "Vary"},
+		{single && method.ETag != nil, "ETag"},
+		{single && method.LastModified != nil, "Last-Modified"},
+		{method.Location != nil && (created || status == statusAccepted), "Location"},
+		{created && (method.ETag != nil || method.HonoursReturn), "Content-Location"},
+		{method.HonoursReturn || method.HonoursWait, "Preference-Applied"},
+		{b.honoursKey(method), "Idempotency-Replayed"},
+		{!method.Lifecycle.Deprecated.IsZero(), "Deprecation"},
+		{!method.Lifecycle.Sunset.IsZero(), "Sunset"},
+		{method.Lifecycle.Successor != "", "Link"},
+	} {
+		if one.sent {
+			b.headers(r, one.header)
+		}
+	}
+	b.limits(r)
+	if status != statusNoContent && status != statusNotModified {
+		r.Content = b.success(binding)
+	}
+	if created && method.HonoursReturn {
+		r.Description += " With `Prefer: return=minimal` it has no body."
+	}
+	return r
+}
+
+// headers adds components.
+func (b *builder) headers(r *response, names ...string) {
+	for _, name := range names {
+		r.Headers.set(name, &header{Ref: "#/components/headers/" + name})
+	}
+}
+
+func (b *builder) limits(r *response) {
+	b.headers(r, "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "RateLimit-Policy", "RateLimit",
+		"X-Concurrency-Limit-Limit", "X-Concurrency-Limit-Remaining")
+}
+
+// noStore is the Cache-Control of what must not be kept.
+const noStore = "no-store"
+
+// fixed is Cache-Control, which an answer always has, and always the same.
+func fixed(cacheControl string) *header {
+	return &header{
+		Description: "How long it may be kept (RFC 9111 §5.2).", Required: true,
+		Schema: &schema{Type: typeString, Const: cacheControl},
+	}
+}
+
+func describe(row *statuswayv1.Row) string {
+	if row.GetDescription() == "" {
+		return row.GetTitle() + "."
+	}
+	return row.GetTitle() + ". " + row.GetDescription()
+}
+
+// components are the parts that operations refer to.
+func (b *builder) components() {
+	b.root.Components = components{
+		Responses:       &ordered[*response]{},
+		Parameters:      headerParameters(),
+		Examples:        &ordered[*example]{},
+		Headers:         headers(),
+		SecuritySchemes: &ordered[*securityScheme]{},
+	}
+	b.root.Components.SecuritySchemes.set(bearer, &securityScheme{
+		Type: "http", Scheme: "bearer", Description: "A token in `Authorization: Bearer` (RFC 6750).",
+	})
+	b.errorSchemas()
+}
+
+// headers are the header fields of answers.
+func headers() *ordered[*header] {
+	all := &ordered[*header]{}
+	add := func(name, description string, of *schema) {
+		all.set(name, &header{Description: description, Schema: of})
+	}
+	always := func(name, description string, of *schema) {
+		all.set(name, &header{Description: description, Required: true, Schema: of})
+	}
+	const httpDate = "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$"
+	text, count, date := &schema{Type: typeString}, &schema{Type: typeInteger, Minimum: "0"}, &schema{Type: typeString, Pattern: httpDate}
+	reference := &schema{Type: typeString, Format: "uri-reference"}
+	always("X-Request-Id", "Names the exchange, in the server's log too. A client may choose it by the request field of that name.",
+		&schema{Type: typeString, Pattern: "^[A-Za-z0-9._-]{1,128}$"})
+	add("Vary", "What of the request the answer depends on (RFC 9110 §12.5.5).", text)
+	add("ETag", "The version of what is sent, for If-None-Match and If-Match (RFC 9110 §8.8.3).", &schema{Type: typeString, Pattern: `^"[!#-~]*"$`})
+	add("Last-Modified", "When it was last changed (RFC 9110 §8.8.2).", date)
+	always("Location", "Where what was created is, or the operation to follow (RFC 9110 §10.2.2).", reference)
+	add("Content-Location", "Where a GET returns the same as this body (RFC 9110 §8.7).", reference)
+	add("Preference-Applied", "What of Prefer was done (RFC 7240 §3).", text)
+	add("Idempotency-Replayed", "It is there where an earlier request with the same Idempotency-Key was answered so.", &schema{Type: typeString, Const: "true"})
+	add("Deprecation", "Since when it is deprecated, in seconds since 1970 (RFC 9745 §2).", &schema{Type: typeString, Pattern: "^@-?[0-9]+$"})
+	add("Sunset", "When it ends (RFC 8594 §3).", date)
+	add("Link", "More about it, such as its successor-version or help (RFC 8288).", text)
+	always("Allow", "The methods that the resource has (RFC 9110 §10.2.1).", text)
+	always("WWW-Authenticate", "How to say who asks (RFC 9110 §11.6.1, RFC 6750 §3).", &schema{Type: typeString, Pattern: "^Bearer "})
+	add("Retry-After", "In how many seconds to come back (RFC 9110 §10.2.3).", &schema{Type: typeInteger, Minimum: "1"})
+	add("Content-Language", "The language of the message, chosen by Accept-Language (RFC 9110 §8.5).", text)
+	add("Accept", "The media types that the resource reads (RFC 9110 §15.5.16).", text)
+	add("Accept-Patch", "The media types that PATCH reads (RFC 5789 §3.1).", text)
+	add("Accept-Encoding", "The content codings that the server reads (RFC 9110 §12.5.3).", text)
+	add("X-Rate-Limit-Limit", "How many requests the limit that is nearest its end allows in its period, where there is one.", count)
+	add("X-Rate-Limit-Remaining", "How many of them are left.", count)
+	add("X-Rate-Limit-Reset", "In how many seconds all of them are left again.", count)
+	add("RateLimit-Policy", "Every limit: q requests in w seconds (draft-ietf-httpapi-ratelimit-headers-10 §3).", text)
+	add("RateLimit", "The state of every limit: r requests are left, all of them in t seconds (§4).", text)
+	add("X-Concurrency-Limit-Limit", "How many requests at once the caller may have, where that is limited.", count)
+	add("X-Concurrency-Limit-Remaining", "How many more.", count)
+	return all
+}

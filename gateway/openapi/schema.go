@@ -1,0 +1,275 @@
+package openapi
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// The types of JSON Schema.
+const (
+	typeString  = "string"
+	typeInteger = "integer"
+	typeObject  = "object"
+	typeArray   = "array"
+)
+
+// schemas makes the schemas of messages and enums, by the ProtoJSON mapping, and keeps
+// each once, under its full name: a message that holds itself is a reference to itself.
+type schemas struct {
+	known ordered[*schema]
+	// samples are of components; nil while one is being made.
+	samples map[string]any
+}
+
+// patchSuffix ends the name of a message as a JSON merge patch (RFC 7396): nothing is
+// needed, and null takes a member away. No proto name has a hyphen.
+const patchSuffix = "-patch"
+
+// message is the schema of a message.
+func (s *schemas) message(of protoreflect.MessageDescriptor) *schema {
+	if of.FullName() == anyName {
+		return s.any()
+	}
+	if known := wellKnown(of); known != nil {
+		return known
+	}
+	name := componentName(of)
+	if _, ok := s.known.get(name); !ok {
+		s.known.set(name, &schema{}) // first, for whatever leads back here
+		s.known.set(name, s.object(of, nil))
+	}
+	return schemaRef(name)
+}
+
+// patch is the schema of a merge patch of a message.
+func (s *schemas) patch(of protoreflect.MessageDescriptor) *schema {
+	if of.FullName() == anyName {
+		return s.any()
+	}
+	if known := wellKnown(of); known != nil {
+		return known
+	}
+	name := componentName(of) + patchSuffix
+	if _, ok := s.known.get(name); !ok {
+		s.known.set(name, &schema{})
+		s.known.set(name, s.patchObject(of))
+	}
+	return schemaRef(name)
+}
+
+// anyName is the one well-known type that is a component: it is an object like others.
+const anyName = "google.protobuf.Any"
+
+func (s *schemas) any() *schema {
+	properties := &ordered[*schema]{}
+	properties.set("@type", &schema{Type: typeString, Description: "The type of the message, such as type.googleapis.com/google.rpc.ErrorInfo."})
+	s.known.set(anyName, &schema{
+		Type: typeObject, Properties: properties, Required: []string{"@type"}, AdditionalProperties: &schema{},
+		Description: "A message of any type: its members stand beside @type. Where it is written in a way of its own, or its type is not " +
+			"known, its value stands in the member value; of an unknown type that is base64.",
+	})
+	return schemaRef(anyName)
+}
+
+func (s *schemas) patchObject(of protoreflect.MessageDescriptor) *schema {
+	object := s.object(of, nil)
+	object.Required = nil
+	for i := range of.Fields().Len() {
+		field := of.Fields().Get(i)
+		property, _ := object.Properties.get(field.JSONName())
+		nullable := &schema{Description: property.Description, Deprecated: property.Deprecated, ReadOnly: property.ReadOnly, WriteOnly: property.WriteOnly}
+		if field.Message() != nil && !field.IsList() && !field.IsMap() {
+			property = s.patch(field.Message())
+		}
+		plain := *property
+		plain.Description, plain.Deprecated, plain.ReadOnly, plain.WriteOnly = "", false, false, false
+		if plain.Type != "" || plain.Ref != "" || plain.AnyOf != nil { // else it holds for null already
+			nullable.AnyOf = []*schema{&plain, {Type: "null"}}
+		}
+		object.Properties.set(field.JSONName(), nullable)
+	}
+	return object
+}
+
+// object is the schema of a message in place. Fields for which without is true are
+// left out.
+func (s *schemas) object(of protoreflect.MessageDescriptor, without func(protoreflect.FieldDescriptor) bool) *schema {
+	object := &schema{Type: typeObject, Description: comment(of), Properties: &ordered[*schema]{}, Deprecated: isDeprecated(of)}
+	for i := range of.Fields().Len() {
+		field := of.Fields().Get(i)
+		if without != nil && without(field) {
+			continue
+		}
+		property, needed := s.field(field)
+		object.Properties.set(field.JSONName(), property)
+		if needed {
+			object.Required = append(object.Required, field.JSONName())
+		}
+	}
+	s.oneofs(object, of)
+	return object
+}
+
+// oneofs says which members exclude each other, in words that a generator of code may
+// pass over, and of which there has to be one.
+func (s *schemas) oneofs(object *schema, of protoreflect.MessageDescriptor) {
+	for i := range of.Oneofs().Len() {
+		oneof := of.Oneofs().Get(i)
+		if oneof.IsSynthetic() {
+			continue
+		}
+		var names []string
+		for j := range oneof.Fields().Len() {
+			if name := oneof.Fields().Get(j).JSONName(); object.Properties.has(name) {
+				names = append(names, name)
+			}
+		}
+		exclude(object, names)
+		if needsOne(oneof) {
+			demand(object, names)
+		}
+	}
+}
+
+// exclude lets no two of the members be there.
+func exclude(object *schema, names []string) {
+	for i, name := range names[:max(0, len(names)-1)] {
+		others := &ordered[*schema]{}
+		for _, other := range names[i+1:] {
+			others.set(other, &schema{Not: &schema{}})
+		}
+		if object.DependentSchemas == nil {
+			object.DependentSchemas = &ordered[*schema]{}
+		}
+		object.DependentSchemas.set(name, &schema{Properties: others})
+	}
+}
+
+// demand lets one of the members be there.
+func demand(object *schema, names []string) {
+	if len(names) == 1 {
+		object.Required = append(object.Required, names[0])
+		return
+	}
+	one := &schema{}
+	for _, name := range names {
+		there := &ordered[*schema]{}
+		there.set(name, &schema{})
+		one.AnyOf = append(one.AnyOf, &schema{Properties: there, Required: []string{name}})
+	}
+	object.AllOf = append(object.AllOf, one)
+}
+
+// field is the schema of a field, with what its proto says of it, and whether a request
+// needs it.
+func (s *schemas) field(field protoreflect.FieldDescriptor) (*schema, bool) {
+	rules := rulesOf(field)
+	property := s.plainField(field)
+	if property.Ref != "" {
+		property = &schema{Ref: property.Ref} // beside it stands what is the field's own
+	}
+	needed := constrain(property, field, rules)
+	if text := comment(field); text != "" {
+		property.Description = text
+	}
+	property.Deprecated = isDeprecated(field)
+	behaviour := behaviourOf(field)
+	property.ReadOnly, property.WriteOnly = behaviour.output, behaviour.input
+	return property, needed || behaviour.required || field.Cardinality() == protoreflect.Required
+}
+
+// plainField is the schema of a field by its type alone.
+func (s *schemas) plainField(field protoreflect.FieldDescriptor) *schema {
+	switch {
+	case field.IsMap():
+		return &schema{Type: typeObject, PropertyNames: keys(field.MapKey().Kind()), AdditionalProperties: s.value(field.MapValue())}
+	case field.IsList():
+		return &schema{Type: typeArray, Items: s.value(field)}
+	default:
+		return s.value(field)
+	}
+}
+
+// value is the schema of one value of a field.
+func (s *schemas) value(field protoreflect.FieldDescriptor) *schema {
+	switch {
+	case field.Message() != nil:
+		return s.message(field.Message())
+	case field.Enum() != nil:
+		return s.enum(field.Enum())
+	default:
+		return scalar(field.Kind())
+	}
+}
+
+// keys is the schema of a map's keys: nil where they may be any text.
+func keys(kind protoreflect.Kind) *schema {
+	switch kind {
+	case protoreflect.StringKind:
+		return nil
+	case protoreflect.BoolKind:
+		return &schema{Enum: []any{"true", "false"}}
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		return &schema{Pattern: "^[0-9]+$"}
+	default:
+		return &schema{Pattern: "^-?[0-9]+$"}
+	}
+}
+
+func (s *schemas) enum(of protoreflect.EnumDescriptor) *schema {
+	if of.FullName() == "google.protobuf.NullValue" {
+		return &schema{Type: "null"}
+	}
+	name := componentName(of)
+	if _, ok := s.known.get(name); !ok {
+		enum := &schema{Type: typeString, Deprecated: isDeprecated(of)}
+		about := []string{comment(of)}
+		for i := range of.Values().Len() {
+			value := of.Values().Get(i)
+			enum.Enum = append(enum.Enum, string(value.Name()))
+			if text := comment(value); text != "" {
+				about = append(about, "- `"+string(value.Name())+"`: "+strings.ReplaceAll(text, "\n", " "))
+			}
+		}
+		enum.Description = strings.TrimSpace(strings.Join(about, "\n"))
+		s.known.set(name, enum)
+	}
+	return schemaRef(name)
+}
+
+// componentName is a full name; one without a package is kept apart from the names that
+// this package gives.
+func componentName(of protoreflect.Descriptor) string {
+	if name := string(of.FullName()); strings.Contains(name, ".") {
+		return name
+	}
+	return "proto." + string(of.FullName())
+}
+
+func schemaRef(name string) *schema { return &schema{Ref: "#/components/schemas/" + name} }
+
+// isDeprecated says whether an option of protobuf's own says so.
+func isDeprecated(of protoreflect.Descriptor) bool {
+	switch of := of.(type) {
+	case protoreflect.FieldDescriptor:
+		options := &descriptorpb.FieldOptions{}
+		read(of, options)
+		return options.GetDeprecated()
+	case protoreflect.EnumDescriptor:
+		options := &descriptorpb.EnumOptions{}
+		read(of, options)
+		return options.GetDeprecated()
+	case protoreflect.MessageDescriptor:
+		options := &descriptorpb.MessageOptions{}
+		read(of, options)
+		return options.GetDeprecated()
+	case protoreflect.MethodDescriptor:
+		options := &descriptorpb.MethodOptions{}
+		read(of, options)
+		return options.GetDeprecated()
+	default:
+		return false
+	}
+}

@@ -1,0 +1,182 @@
+package apidocs_test
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/openapi"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/server/internal/apidocs"
+)
+
+// A site is the pages of a document.
+type site struct {
+	pages    map[string]exchange.Handler
+	document *openapi.Document
+}
+
+func newSite(t *testing.T) site {
+	t.Helper()
+	table, err := mapping.Builtin(mapping.Documented)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const url = "https://api.example.com"
+	document, err := openapi.New(openapi.Params{Contract: &contract.Contract{}, Table: table, PublicURL: url, Title: "", License: "", Keys: false})
+	if err != nil {
+		t.Fatal(err)
+	}
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: url, Realm: "", Gzip: false, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return site{pages: apidocs.NewExplorer().Pages(responder, document), document: document}
+}
+
+// get asks for a page as the gateway does.
+func (s site) get(t *testing.T, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	page, ok := s.pages[path]
+	if !ok {
+		t.Fatalf("there is no page %s", path)
+	}
+	recorder := httptest.NewRecorder()
+	request, _ := exchange.Begin(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+	if err := page(recorder, request); err != nil {
+		t.Fatal(err)
+	}
+	return recorder
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	text, err := s.document.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(name string) string {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	want := map[string]struct{ kind, body string }{
+		"/openapi.json":                 {"application/json", string(s.document.JSON())},
+		"/openapi.yaml":                 {"application/yaml", string(text)},
+		"/openapi":                      {"text/html; charset=utf-8", file("index.html")},
+		"/openapi/page.css":             {"text/css; charset=utf-8", file("page.css")},
+		"/openapi/page.js":              {"text/javascript; charset=utf-8", file("page.js")},
+		"/openapi/swagger-ui.css":       {"text/css; charset=utf-8", file("swagger-ui/swagger-ui.css")},
+		"/openapi/swagger-ui-bundle.js": {"text/javascript; charset=utf-8", file("swagger-ui/swagger-ui-bundle.js")},
+	}
+	if len(s.pages) != len(want) {
+		t.Errorf("there are %d pages, want %d", len(s.pages), len(want))
+	}
+	for path, page := range want {
+		got := s.get(t, path)
+		if got.Code != http.StatusOK || got.Header().Get("Content-Type") != page.kind || got.Body.String() != page.body {
+			t.Errorf("%s: %d %s, and %d bytes", path, got.Code, got.Header().Get("Content-Type"), got.Body.Len())
+		}
+		for name, value := range map[string]string{"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"} {
+			if got.Header().Get(name) != value {
+				t.Errorf("%s: %s is %q", path, name, got.Header().Get(name))
+			}
+		}
+		if got.Header().Get("Etag") == "" || len(got.Header().Values("Content-Security-Policy")) != 1 {
+			t.Errorf("%s: %v", path, got.Header())
+		}
+	}
+}
+
+// The page alone may load anything, and nothing but what this server has; no script and
+// no style stands in it.
+func TestPolicy(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for path := range s.pages {
+		policy := s.get(t, path).Header().Get("Content-Security-Policy")
+		if path != "/openapi" {
+			if !strings.HasPrefix(policy, "default-src 'none'; frame-ancestors") {
+				t.Errorf("%s: %s", path, policy)
+			}
+			continue
+		}
+		directives := strings.Split(policy, "; ")
+		slices.Sort(directives)
+		want := []string{
+			"base-uri 'none'", "connect-src 'self'", "default-src 'none'", "form-action 'none'", "frame-ancestors 'none'",
+			"img-src 'self' data:", "script-src 'self'", "style-src 'self'",
+		}
+		if !slices.Equal(directives, want) {
+			t.Errorf("the page's policy is %q", directives)
+		}
+	}
+	page := s.get(t, "/openapi").Body.String()
+	for _, inline := range []string{"<script>", "<style", " style=", " onload=", " onclick=", "javascript:", "http:", "https:"} {
+		if strings.Contains(page, inline) {
+			t.Errorf("the page has %q", inline)
+		}
+	}
+	for _, found := range regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		// No icon is one too; without it a browser asks for /favicon.ico.
+		if _, ok := s.pages[found[1]]; !ok && found[1] != "data:," {
+			t.Errorf("the page loads %s, which is not there", found[1])
+		}
+	}
+}
+
+// The files of Swagger UI are those of its package, and bring their licence.
+func TestFilesAreUnchanged(t *testing.T) {
+	t.Parallel()
+	sums, err := os.Open("swagger-ui/SHA256SUMS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = sums.Close() }()
+	var summed []string
+	for lines := bufio.NewScanner(sums); lines.Scan(); {
+		want, name, _ := strings.Cut(lines.Text(), "  ")
+		content, err := os.ReadFile(filepath.Join("swagger-ui", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != want {
+			t.Errorf("%s is not what it was", name)
+		}
+		summed = append(summed, name)
+	}
+	files, err := os.ReadDir("swagger-ui")
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := int64(0)
+	for _, file := range files {
+		if !slices.Contains(append(summed, "SHA256SUMS"), file.Name()) {
+			t.Errorf("%s has no sum", file.Name())
+		}
+		if info, err := file.Info(); err == nil {
+			size += info.Size()
+		}
+	}
+	if !slices.Contains(summed, "LICENSE") || !slices.Contains(summed, "NOTICE") {
+		t.Error("the licence is missing")
+	}
+	if size > 3<<20 {
+		t.Errorf("all of them are %d bytes", size)
+	}
+}

@@ -1,0 +1,340 @@
+package app_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pb33f/libopenapi"
+	validator "github.com/pb33f/libopenapi-validator"
+	"github.com/pb33f/libopenapi-validator/cache"
+	"github.com/pb33f/libopenapi-validator/config"
+	"github.com/pb33f/libopenapi-validator/content"
+	failures "github.com/pb33f/libopenapi-validator/errors"
+	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
+
+	"github.com/statusway/statusway/server/internal/conformance"
+)
+
+// checkDocumented holds an exchange to the OpenAPI document that the very server
+// serves: a request that was answered with a success, and every answer to a request for
+// a path of the document. What is no HTTP request, or is for another path, is exempt.
+func (s *server) checkDocumented(ctx context.Context, m *conformance.Message, got *conformance.Answer) error {
+	r, err := requestOf(m, s.address())
+	if err != nil {
+		return nil //nolint:nilerr // net/http cannot read it either.
+	}
+	d, err := s.described(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.check(r, m, got); err != nil {
+		return fmt.Errorf("/openapi.json: %s %s, answered %d: %w", m.Method, m.Target, got.Status, err)
+	}
+	return nil
+}
+
+// requestOf is the message as net/http reads it; an error if it cannot.
+func requestOf(m *conformance.Message, host string) (*http.Request, error) {
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(m.Text(host))))
+	if err != nil {
+		return nil, fmt.Errorf("reading the request: %w", err)
+	}
+	if r.ProtoMajor != 1 {
+		return nil, fmt.Errorf("it is %s", r.Proto)
+	}
+	return r, nil
+}
+
+// described is a server's document, as validators.
+type described struct {
+	// mu is held while one of them is at work: what compiles a schema is not safe for
+	// concurrent use.
+	mu sync.Mutex
+	// strict refuses what the document does not say; bare looks at no body.
+	request, strict, bare validator.Validator
+}
+
+// documents are the validators by their document, and by the server that they were
+// got from: making one takes longer than the cases that need it.
+var documents struct {
+	sync.Mutex
+
+	byText   map[string]func() (*described, error)
+	byServer map[*server]func() (*described, error)
+}
+
+// described asks the server for its document, once.
+func (s *server) described(ctx context.Context) (*described, error) {
+	documents.Lock()
+	once, ok := documents.byServer[s]
+	documents.Unlock()
+	if ok {
+		return once()
+	}
+	got, err := s.Send(ctx, conformance.OverHTTP1, &conformance.Message{Method: http.MethodGet, Target: "/openapi.json"})
+	if err != nil {
+		return nil, err
+	}
+	if got.Status != http.StatusOK {
+		return nil, fmt.Errorf("/openapi.json is answered %d", got.Status)
+	}
+	return remember(s, string(got.Body))()
+}
+
+func remember(s *server, text string) func() (*described, error) {
+	documents.Lock()
+	defer documents.Unlock()
+	if documents.byText == nil {
+		documents.byText, documents.byServer = map[string]func() (*described, error){}, map[*server]func() (*described, error){}
+	}
+	once, ok := documents.byText[text]
+	if !ok {
+		once = sync.OnceValues(func() (*described, error) { return newDescribed([]byte(text)) })
+		documents.byText[text] = once
+	}
+	documents.byServer[s] = once
+	return once
+}
+
+func newDescribed(text []byte) (*described, error) {
+	open, err := modelOf(text)
+	if err != nil {
+		return nil, err
+	}
+	closed, err := closedDocument(text)
+	if err != nil {
+		return nil, err
+	}
+	// A schema is compiled when it is first needed: most of a document never is.
+	cold, coldClosed := newColdCache(), newColdCache()
+	defer cold.open.Store(true)
+	defer coldClosed.open.Store(true)
+	always := []config.Option{
+		config.WithFormatAssertions(),
+		config.WithSchemaCache(cold),
+		config.WithBodyDecoder("application/x-ndjson", content.DecoderFunc(decodeLines)),
+		config.WithBodyDecoder("text/event-stream", content.DecoderFunc(decodeEvents)),
+	}
+	strict := append(slices.Clone(always), config.WithSchemaCache(coldClosed), config.WithRejectUnsupportedBodyContent(),
+		// Of bodies the closed schemas say which members there are; this mode would refuse free ones too.
+		config.WithStrictMode(), config.WithStrictIgnoredHeaders(undocumented()...), config.WithStrictIgnorePaths("$.body", "$.body.**"))
+	return &described{
+		request: validator.NewValidatorFromV3Model(open, always...),
+		strict:  validator.NewValidatorFromV3Model(closed, strict...),
+		bare:    validator.NewValidatorFromV3Model(closed, append(slices.Clone(strict), config.WithoutResponseBodyValidation())...),
+	}, nil
+}
+
+// coldCache keeps compiled schemas. Until it is open it says that it has them all, so
+// that a new validator compiles none.
+type coldCache struct {
+	cache.SchemaCache
+
+	open atomic.Bool
+}
+
+func newColdCache() *coldCache { return &coldCache{SchemaCache: cache.NewDefaultCache()} }
+
+func (c *coldCache) Load(key uint64) (*cache.SchemaCacheEntry, bool) {
+	if !c.open.Load() {
+		return nil, true
+	}
+	return c.SchemaCache.Load(key)
+}
+
+func modelOf(text []byte) (*v3.Document, error) {
+	document, err := libopenapi.NewDocument(text)
+	if err != nil {
+		return nil, fmt.Errorf("reading the document: %w", err)
+	}
+	model, err := document.BuildV3Model()
+	if err != nil {
+		return nil, fmt.Errorf("reading the document: %w", err)
+	}
+	return &model.Model, nil
+}
+
+// closedDocument is the document with no members but those that it names in any object,
+// unless it says that there may be more.
+func closedDocument(text []byte) (*v3.Document, error) {
+	var root any
+	if err := json.Unmarshal(text, &root); err != nil {
+		return nil, fmt.Errorf("reading the document: %w", err)
+	}
+	eachObject(root, func(object map[string]any) {
+		_, isOpen := object["additionalProperties"]
+		if _, isSchema := object["properties"].(map[string]any); isSchema && object["type"] == "object" && !isOpen {
+			object["additionalProperties"] = false
+		}
+	})
+	closed, err := json.Marshal(root)
+	if err != nil {
+		return nil, fmt.Errorf("closing the document: %w", err)
+	}
+	return modelOf(closed)
+}
+
+// eachObject calls do for every object in a value, an outer one before those in it.
+func eachObject(value any, do func(object map[string]any)) {
+	switch value := value.(type) {
+	case map[string]any:
+		do(value)
+		for _, inner := range value {
+			eachObject(inner, do)
+		}
+	case []any:
+		for _, inner := range value {
+			eachObject(inner, do)
+		}
+	}
+}
+
+// undocumented are the fields of answers that no operation lists: they are HTTP's own,
+// or the browser's.
+func undocumented() []string {
+	return []string{
+		"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Date", "Transfer-Encoding",
+		"Access-Control-Allow-Headers", "Access-Control-Allow-Methods", "Access-Control-Allow-Origin", "Access-Control-Expose-Headers",
+		"Access-Control-Max-Age", "Content-Security-Policy", "Strict-Transport-Security", "X-Content-Type-Options",
+	}
+}
+
+// decodeLines makes a list of NDJSON.
+func decodeLines(in *content.DecodeInput) (any, error) {
+	all := []any{}
+	decoder := json.NewDecoder(in.Body)
+	for {
+		var line any
+		if err := decoder.Decode(&line); errors.Is(err, io.EOF) {
+			return all, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("a line: %w", err)
+		}
+		all = append(all, line)
+	}
+}
+
+// decodeEvents makes a list of server-sent events.
+func decodeEvents(in *content.DecodeInput) (any, error) {
+	text, err := io.ReadAll(in.Body)
+	if err != nil {
+		return nil, fmt.Errorf("reading: %w", err)
+	}
+	all := []any{}
+	for event := range strings.SplitSeq(strings.TrimSuffix(string(text), "\n\n"), "\n\n") {
+		fields := map[string]any{}
+		for line := range strings.SplitSeq(event, "\n") {
+			if name, value, ok := strings.Cut(line, ": "); ok {
+				fields[name] = value
+			}
+		}
+		if len(fields) > 0 {
+			all = append(all, fields)
+		}
+	}
+	return all, nil
+}
+
+func (d *described) check(r *http.Request, m *conformance.Message, got *conformance.Answer) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	response := &http.Response{StatusCode: got.Status, Header: got.Header, Body: io.NopCloser(bytes.NewReader(got.Body)), Request: r}
+	answers := d.strict
+	// HEAD is answered as GET is, and a minimal answer as the other, without the body.
+	minimal := got.Header.Get("Preference-Applied") == "return=minimal"
+	if r.Method == http.MethodHead || minimal {
+		answers = d.bare
+	}
+	asked := *r
+	if r.Method == http.MethodHead {
+		asked.Method = http.MethodGet
+	}
+	_, wrong := answers.ValidateHttpResponse(&asked, response)
+	switch {
+	case isElsewhere(wrong):
+		if got.Status < 400 && !slices.Contains(pages(), r.URL.Path) && r.Method != http.MethodOptions {
+			return errors.New("it is a success, and the document has no such path")
+		}
+		return nil
+	case isOtherMethod(wrong):
+		return d.checkOther(answers, &asked, response)
+	case len(wrong) > 0:
+		return joined(wrong)
+	case got.Status >= 300 || r.Method == http.MethodHead:
+		return nil
+	}
+	body := m.Body
+	if r.Method != http.MethodPatch {
+		body = withoutNull(body)
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	_, wrong = d.request.ValidateHttpRequestSync(r)
+	return joined(wrong)
+}
+
+// withoutNull leaves out the members that are null, as ProtoJSON reads them; the
+// document says so in words alone. In a merge patch null means something.
+func withoutNull(body []byte) []byte {
+	var value any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if decoder.Decode(&value) != nil {
+		return body
+	}
+	eachObject(value, func(object map[string]any) {
+		maps.DeleteFunc(object, func(_ string, member any) bool { return member == nil })
+	})
+	text, err := json.Marshal(value)
+	if err != nil {
+		return body
+	}
+	return text
+}
+
+// checkOther holds the answer to a method that the path does not have to what is said
+// of it under those that it has.
+func (d *described) checkOther(answers validator.Validator, r *http.Request, response *http.Response) error {
+	if r.Method == http.MethodOptions {
+		return nil
+	}
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		response.Body = io.NopCloser(bytes.NewReader(content))
+		r.Method = method
+		_, wrong := answers.ValidateHttpResponse(r, response)
+		if !isOtherMethod(wrong) {
+			return joined(wrong)
+		}
+	}
+	return errors.New("the path has no method")
+}
+
+func isElsewhere(wrong []*failures.ValidationError) bool {
+	return slices.ContainsFunc(wrong, (*failures.ValidationError).IsPathMissingError)
+}
+
+func isOtherMethod(wrong []*failures.ValidationError) bool {
+	return slices.ContainsFunc(wrong, (*failures.ValidationError).IsOperationMissingError)
+}
+
+func joined(wrong []*failures.ValidationError) error {
+	errs := make([]error, len(wrong))
+	for i, one := range wrong {
+		errs[i] = one
+	}
+	return errors.Join(errs...)
+}
