@@ -27,6 +27,9 @@ ARGS      ?=
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
 
+# What the samples in other languages read instead of generated code.
+SAMPLES := proto/examples/conformance.binpb
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,12 +79,14 @@ fmt: $(NEED_BUF) $(NEED_GOLANGCI) ## Format the protos and the hand-written Go c
 	@$(GOLANGCI) fmt ./...
 
 .PHONY: generate
-generate: $(NEED_BUF) gen/imports/.stamp ## Write gen/go and gen/openapi from proto
+generate: $(NEED_BUF) gen/imports/.stamp ## Write gen/go, gen/openapi and the samples' descriptors from proto
 	@$(BUF) generate
+	@$(BUF) build --as-file-descriptor-set --exclude-source-info -o $(SAMPLES) \
+		--path proto/statusway/conformance --path proto/statusway/v1/problem.proto --path gen/imports/google/rpc/error_details.proto
 
 .PHONY: checkgenerate
-checkgenerate: generate ## Fail if gen/go or gen/openapi is not what proto says
-	@stale=$$(git diff --name-only -- gen/go gen/openapi && git ls-files --others --exclude-standard -- gen/go gen/openapi) || exit 1; \
+checkgenerate: generate ## Fail if what `make generate` writes is not what proto says
+	@stale=$$(git diff --name-only -- gen/go gen/openapi $(SAMPLES) && git ls-files --others --exclude-standard -- gen/go gen/openapi $(SAMPLES)) || exit 1; \
 	if [ -n "$$stale" ]; then \
 		echo 'These files are not what `make generate` writes. Run it and commit its result:' >&2; \
 		echo "$$stale" >&2; \

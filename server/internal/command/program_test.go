@@ -83,7 +83,7 @@ func (o *output) String() string {
 	return text
 }
 
-// A process is the program as it runs for somebody.
+// A process is the program, or a backend, as it runs for somebody.
 type process struct {
 	// rest is the URL of the REST side, grpc the address of the other.
 	rest, grpc string
@@ -100,12 +100,26 @@ type process struct {
 // serve starts the program on ports of its own, and returns when it says where.
 func serve(t *testing.T, arguments ...string) *process {
 	t.Helper()
+	p := program(t, append([]string{"serve", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"}, arguments...)...)
+	found := p.await(t, `(?m)^REST +(https?://\S+)\ngRPC +(\S+)$`)
+	p.rest, p.grpc = found[1], found[2]
+	return p
+}
+
+// program starts the program.
+func program(t *testing.T, arguments ...string) *process {
+	t.Helper()
 	path, err := buildProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return launch(t, path, arguments...)
+}
+
+// launch starts a process that ends with the test.
+func launch(t *testing.T, path string, arguments ...string) *process {
+	t.Helper()
 	p := &process{temporary: t.TempDir(), exited: make(chan struct{})}
-	arguments = append([]string{"serve", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"}, arguments...)
 	p.command = exec.CommandContext(t.Context(), path, arguments...)
 	p.command.Env = append(os.Environ(), "TMPDIR="+p.temporary)
 	p.command.Stdout, p.command.Stderr = &p.out, &p.log
@@ -119,11 +133,9 @@ func serve(t *testing.T, arguments ...string) *process {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("the program printed:\n%s\nand logged:\n%s", &p.out, lastLines(p.log.String(), 40))
+			t.Logf("%s printed:\n%s\nand logged:\n%s", path, &p.out, lastLines(p.log.String(), 40))
 		}
 	})
-	found := p.await(t, `(?m)^REST +(https?://\S+)\ngRPC +(\S+)$`)
-	p.rest, p.grpc = found[1], found[2]
 	return p
 }
 
