@@ -117,6 +117,11 @@ func rules() []rule {
 			deny:  []string{module, "net/http", "database/sql", "modernc.org", "github.com/jackc", "google.golang.org/grpc"},
 		},
 		{
+			name: "conformance", folder: "server/internal/conformance", why: "who runs cases knows no more of a server than its address and its policy",
+			allow: []string{module + "server/internal/conformance$", module + "server/internal/conformance/", module + "gateway/mapping"},
+			deny:  []string{module, "google.golang.org/grpc"},
+		},
+		{
 			name: "services", folder: "server/internal/*svc", why: "a service speaks gRPC; HTTP is declared in proto",
 			deny: []string{"net/http"},
 		},
@@ -197,6 +202,9 @@ func TestRulesBite(t *testing.T) {
 		{"gateway/x.go", "os/signal", "gateway"},
 		{"server/internal/entity/x.go", module + "server/internal/entity/sub", ""},
 		{"server/internal/entity/x.go", module + "server/internal/entitysvc", "entity"},
+		{"server/internal/conformance/suite/x.go", module + "server/internal/conformance", ""},
+		{"server/internal/conformance/x.go", module + "server/internal/conformancesvc", "conformance"},
+		{"server/internal/conformance/x.go", module + "gateway/respond", "conformance"},
 		{"server/internal/entitysvc/x.go", module + "gateway/mapping", ""},
 		{"server/internal/entitysvc/x.go", "net/http", "services"},
 		{"server/internal/entitysvc/x.go", module + "server/internal/store/sqlite", "stores-behind-app"},

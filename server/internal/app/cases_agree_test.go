@@ -181,7 +181,7 @@ func statusOf(got *conformance.Answer) (*spb.Status, *conformance.ProblemBody, e
 	if err := jsoncodec.Unmarshal(text, status); err != nil {
 		return nil, nil, fmt.Errorf("the details: %w", err)
 	}
-	status.Code, status.Message = code.Code_value[sent.Code], sent.Detail
+	status.Code, status.Message = code.Code_value[string(sent.Code)], sent.Detail
 	if len(sent.Details) == 0 && sent.RetryAfter > 0 {
 		// The details were kept from the client, but for what Retry-After says of them.
 		wait, err := anypb.New(&errdetails.RetryInfo{RetryDelay: &durationpb.Duration{Seconds: int64(sent.RetryAfter)}})

@@ -198,9 +198,12 @@ func (s *server) connect() {
 
 // invariants are what is true of every answer of the server.
 func (s *server) invariants() conformance.Invariants {
+	allowance := conformance.AllowanceTold
+	if s.params.Config.RateLimit == "off" {
+		allowance = conformance.AllowanceNone
+	}
 	return conformance.Invariants{
-		Table: s.params.Table, PublicURL: publicURL,
-		Limited: s.params.Config.RateLimit != "off", Pages: []string{"/healthz", "/readyz"},
+		Table: s.params.Table, PublicURL: publicURL, Allowance: allowance, Pages: []string{"/healthz", "/readyz"}, Also: nil,
 	}
 }
 

@@ -68,7 +68,7 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
-	root.AddCommand(serve, newProxy(streams), newMap(streams), newPolicy(streams))
+	root.AddCommand(serve, newProxy(streams), newConformance(streams), newMap(streams), newPolicy(streams))
 	return root
 }
 

@@ -51,6 +51,18 @@ func TestExitCodes(t *testing.T) {
 		{name: "an argument too many for policy show", arguments: []string{"policy", "show", "coffee"}, code: 2, err: `"coffee"`},
 		{name: "an argument too many for proxy", arguments: []string{"proxy", "coffee"}, code: 2, err: `"coffee"`},
 		{name: "a proxy for nothing", arguments: []string{"proxy"}, code: 2, err: "--backend"},
+		{name: "conformance of nothing", arguments: []string{"conformance"}, code: 2, err: "--target"},
+		{name: "conformance of no URL", arguments: []string{"conformance", "--target=here"}, code: 2, err: "--target"},
+		{name: "conformance of a path", arguments: []string{"conformance", "--target=http://x/api"}, code: 2, err: "--target"},
+		{name: "conformance to no policy", arguments: []string{"conformance", "--target=http://x", "--policy=mine"}, code: 2, err: "--policy"},
+		{name: "conformance over no transport", arguments: []string{"conformance", "--target=http://x", "--transport=h3"}, code: 2, err: "--transport"},
+		{name: "conformance by no expression", arguments: []string{"conformance", "--target=http://x", "--filter=("}, code: 2, err: "--filter"},
+		{name: "conformance one at no time", arguments: []string{"conformance", "--target=http://x", "--parallel=0"}, code: 2, err: "--parallel"},
+		{name: "conformance in two forms at once", arguments: []string{"conformance", "--target=http://x", "--json=-", "--junit=-"}, code: 2, err: "--json"},
+		{name: "conformance by no cases", arguments: []string{"conformance", "--target=http://x", "--cases=" + folder}, code: 2, err: "manifest.yaml"},
+		{name: "an argument too many for conformance", arguments: []string{"conformance", "coffee"}, code: 2, err: `"coffee"`},
+		{name: "help of conformance", arguments: []string{"conformance", "--help"}, out: "--known-failures"},
+
 		{name: "no file to check", arguments: []string{"policy", "check"}, code: 2, err: "one file"},
 		{name: "two files to check", arguments: []string{"policy", "check", "a", "b"}, code: 2, err: "one file"},
 

@@ -100,24 +100,32 @@ type process struct {
 // serve starts the program on ports of its own, and returns when it says where.
 func serve(t *testing.T, arguments ...string) *process {
 	t.Helper()
-	p := program(t, append([]string{"serve", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"}, arguments...)...)
+	p := launch(t, append([]string{"serve", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"}, arguments...)...)
 	found := p.await(t, `(?m)^REST +(https?://\S+)\ngRPC +(\S+)$`)
 	p.rest, p.grpc = found[1], found[2]
 	return p
 }
 
-// program starts the program.
-func program(t *testing.T, arguments ...string) *process {
+// before starts a proxy in front of p.
+func (p *process) before(t *testing.T, arguments ...string) *process {
+	t.Helper()
+	proxy := launch(t, append([]string{"proxy", "--http-addr=127.0.0.1:0", "--backend=" + p.grpc}, arguments...)...)
+	proxy.rest = proxy.await(t, `(?m)^REST +(https?://\S+)$`)[1]
+	return proxy
+}
+
+// launch starts the program until the test is over.
+func launch(t *testing.T, arguments ...string) *process {
 	t.Helper()
 	path, err := buildProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return launch(t, path, arguments...)
+	return start(t, path, arguments...)
 }
 
-// launch starts a process that ends with the test.
-func launch(t *testing.T, path string, arguments ...string) *process {
+// start starts a process until the test is over.
+func start(t *testing.T, path string, arguments ...string) *process {
 	t.Helper()
 	p := &process{temporary: t.TempDir(), exited: make(chan struct{})}
 	p.command = exec.CommandContext(t.Context(), path, arguments...)

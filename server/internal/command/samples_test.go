@@ -118,7 +118,7 @@ func (s sample) start(t *testing.T, arguments ...string) *process {
 	t.Helper()
 	command, err := s.command()
 	needed(t, err)
-	p := launch(t, command[0], append(append(command[1:len(command):len(command)], "--address=127.0.0.1:0"), arguments...)...)
+	p := start(t, command[0], append(append(command[1:len(command):len(command)], "--address=127.0.0.1:0"), arguments...)...)
 	p.grpc = p.await(t, `(?m)^gRPC (\S+)$`)[1]
 	return p
 }
@@ -136,15 +136,11 @@ func needed(t *testing.T, err error) {
 	}
 }
 
-// before starts the program as a proxy before a backend, which says nothing of itself.
-func before(t *testing.T, backend *process, arguments ...string) *process {
+// proxied starts a sample with a proxy before it, and returns the proxy.
+func (s sample) proxied(t *testing.T, arguments ...string) *process {
 	t.Helper()
-	p := program(t, append([]string{
-		"proxy", "--http-addr=127.0.0.1:0", "--backend=" + backend.grpc,
-		"--descriptors=" + filepath.Join(samplesFolder, "conformance.binpb"), "--rate-limit=off",
-	}, arguments...)...)
-	p.rest = p.await(t, `(?m)^REST +(http://\S+)$`)[1]
-	return p
+	// What a sample is it cannot say itself.
+	return s.start(t, arguments...).before(t, "--rate-limit=off", "--descriptors="+filepath.Join(samplesFolder, "conformance.binpb"))
 }
 
 // An error means the same, however its backend sends it: its details by a whole
@@ -161,7 +157,7 @@ func TestSamplesErrors(t *testing.T) {
 	for _, one := range samples() {
 		t.Run(one.name, func(t *testing.T) {
 			t.Parallel()
-			proxy := before(t, one.start(t))
+			proxy := one.proxied(t)
 			for what, delivery := range map[string]string{"as a status": asStatus, "plainly": plainly} {
 				for _, placement := range placements {
 					for _, path := range []string{"/conformance/v1/outcomes", "/conformance/v1/items:watch"} {
@@ -187,7 +183,7 @@ func TestSamplesAllowance(t *testing.T) {
 	for _, one := range samples() {
 		t.Run(one.name, func(t *testing.T) {
 			t.Parallel()
-			proxy := before(t, one.start(t, "--allowance=3/60"))
+			proxy := one.proxied(t, "--allowance=3/60")
 			want := map[int][2]string{1: {"200", "2"}, 2: {"404", "1"}, 3: {"200", "0"}, 4: {"429", "0"}}
 			paths := map[int]string{1: "/conformance/v1/items", 2: "/conformance/v1/items/none", 3: "/conformance/v1/items", 4: "/conformance/v1/items"}
 			for i := 1; i <= len(want); i++ {

@@ -1,7 +1,9 @@
 package command_test
 
 import (
+	"encoding/json"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,6 +20,7 @@ import (
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance/suite"
 )
 
 // table returns the cells of the README's table whose header line begins so, without
@@ -166,6 +169,50 @@ func TestReadmeFlags(t *testing.T) {
 	if example == nil || config.EnvName(strings.TrimPrefix(example[1], "--")) != example[2] || !slices.Contains(slices.Collect(maps.Keys(want)), example[1]) {
 		t.Errorf("the example of a variable is %q", example)
 	}
+}
+
+// The table of commands has every command of the program, and no other.
+func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
+	_, rest, _ := strings.Cut(run(t, "", "--help").out, "Available Commands:\n")
+	listed, _, _ := strings.Cut(rest, "\n\n")
+	var want, got []string
+	for line := range strings.Lines(listed) {
+		if name := strings.Fields(line)[0]; name != "help" && name != "completion" {
+			want = append(want, name)
+		}
+	}
+	for _, cells := range table(t, "| command | what |") {
+		got = append(got, strings.Fields(cells[0])[1])
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the commands (-) and the README (+):\n%s", diff)
+	}
+}
+
+// The README's report has the members of one, and no other.
+func TestReadmeReport(t *testing.T) {
+	t.Parallel()
+	var shown suite.Report
+	decoder := json.NewDecoder(strings.NewReader(strings.Replace(blocks(t, "json")[1], `"…"`, `"2026-01-02T03:04:05Z"`, 1)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&shown); err != nil {
+		t.Fatal(err)
+	}
+	if len(shown.Results) != 1 || shown.Results[0].Failure == nil {
+		t.Errorf("%+v", shown)
+	}
+	missing := func(of reflect.Value, but ...string) {
+		for i := range of.NumField() {
+			if name := of.Type().Field(i).Name; of.Field(i).IsZero() && !slices.Contains(but, name) {
+				t.Errorf("the README does not show %s", name)
+			}
+		}
+	}
+	missing(reflect.ValueOf(shown), "Known", "Unexpected", "Waited") // None of them here.
+	missing(reflect.ValueOf(shown.Results[0]), "Known")
+	missing(reflect.ValueOf(*shown.Results[0].Failure), "Where")
 }
 
 // A readmeRoute is a route of the README's table, and what its row says of success.

@@ -40,7 +40,8 @@ func (c *Serve) Flags(set *pflag.FlagSet) {
 	c.Front.Flags(set)
 	set.StringVar(&c.GRPCAddr, "grpc-addr", c.GRPCAddr, "`address` on which gRPC is served")
 	set.StringVar(&c.DataDir, "data-dir", c.DataDir, "`folder` of the database (default statusway in the user's configuration folder)")
-	set.BoolVar(&c.Demo, "demo", c.Demo, "sample entities and the users viewer, editor and admin with the password demo, in a temporary folder; loopback only")
+	set.BoolVar(&c.Demo, "demo", c.Demo,
+		"sample entities and the users viewer, editor and admin with the password demo, in a temporary folder, and ConformanceService; loopback only")
 	set.BoolVar(&c.Maintenance, "maintenance", c.Maintenance, "start with the API closed for maintenance")
 	set.DurationVar(&c.SessionTTL, "session-ttl", c.SessionTTL, "how long an access token works")
 }

@@ -123,19 +123,3 @@ func checkText(content []byte, want *Body, v Variables) error {
 	}
 	return errors.Join(errs...)
 }
-
-// CheckJSON compares a value with what has to be part of it.
-func CheckJSON(got any, want *JSON, v Variables) error {
-	text, err := JSONOf(want.Value, v)
-	if err != nil {
-		return err
-	}
-	var wanted any
-	if err := json.Unmarshal(text, &wanted); err != nil {
-		return fmt.Errorf("the wanted JSON: %w", err)
-	}
-	if path, ok := contains(got, wanted, ""); !ok {
-		return fmt.Errorf("at %q it is not %s: %v", path, text, got)
-	}
-	return nil
-}

@@ -25,6 +25,11 @@ type ClientParams struct {
 	NextStatus int
 	// Invariants are what every answer is held to.
 	Invariants Invariants
+	// Patience is how long one request may wait for its turn where the server's own
+	// rate limit turns it away; 0 is not at all.
+	Patience time.Duration
+	// Waiting is told of each such wait. May be nil.
+	Waiting func(time.Duration)
 }
 
 // A Client sends what cases say to one server. It is safe for concurrent use.
@@ -46,6 +51,8 @@ func (c *Client) Close() { c.h2.CloseIdleConnections() }
 
 // Send sends a request over one transport.
 func (c *Client) Send(ctx context.Context, transport string, m *Message) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, ExchangeTimeout)
+	defer cancel()
 	if transport == OverH2C {
 		return c.sendH2(ctx, m)
 	}

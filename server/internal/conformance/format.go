@@ -27,73 +27,75 @@ type Case struct {
 	// POST /v1/statuses:map it is the status that is described.
 	Row int `yaml:"row"`
 	// Checklist names the items of the HTTP checklist that the case covers.
-	Checklist []string `yaml:"checklist"`
+	Checklist []string `yaml:"checklist,omitempty"`
 	// Server is the variant of the server; empty means "default".
-	Server string `yaml:"server"`
+	Server string `yaml:"server,omitempty"`
 	// Transports limits the case to some of the ways, with the reason.
-	Transports *Limitation `yaml:"transports"`
+	Transports *Limitation `yaml:"transports,omitempty"`
+	// Policies limits the case to some of the built-in policies, with the reason.
+	Policies *Limitation `yaml:"policies,omitempty"`
 	// Varies says why the bodies over HTTP/1.1 and HTTP/2 are not the same.
-	Varies string `yaml:"varies"`
+	Varies string `yaml:"varies,omitempty"`
 
 	// Before sets up what the case is about.
-	Before []Exchange `yaml:"before"`
+	Before []Exchange `yaml:"before,omitempty"`
 	// After looks at what the exchange has left behind.
-	After []Exchange `yaml:"after"`
+	After []Exchange `yaml:"after,omitempty"`
 	// GRPC is the same call by a gRPC client. It runs with the same Before and After.
-	GRPC *Call `yaml:"grpc"`
+	GRPC *Call `yaml:"grpc,omitempty"`
 }
 
-// A Limitation leaves out some of the ways in which a case is run.
+// A Limitation leaves out all but some of what a case could be run by, for a reason.
 type Limitation struct {
-	Only    []string `yaml:"only"`
-	Because string   `yaml:"because"`
+	Only    []string `yaml:"only,omitempty"`
+	Because string   `yaml:"because,omitempty"`
 }
 
 // An Exchange is one request and what its answer has to be.
 type Exchange struct {
 	// As is the user: viewer, editor, admin, or empty for nobody.
-	As string `yaml:"as"`
+	As string `yaml:"as,omitempty"`
 	// Request is what is sent.
 	Request Request `yaml:"request"`
 	// Response is what has to come back. Before and After take any success where it
 	// names no status.
 	Response Response `yaml:"response"`
 	// Eventually repeats the request until the answer is right.
-	Eventually bool `yaml:"eventually"`
+	Eventually bool `yaml:"eventually,omitempty"`
 	// Race sends the request many times at once.
-	Race *Race `yaml:"race"`
+	Race *Race `yaml:"race,omitempty"`
 }
 
 // A Race is one request sent many times at once, of which some succeed.
 type Race struct {
-	Times int `yaml:"times"`
+	Times int `yaml:"times,omitempty"`
 	// Winners is how many are answered as Response says.
-	Winners int `yaml:"winners"`
+	Winners int `yaml:"winners,omitempty"`
 	// Losers is how all others are answered.
-	Losers Response `yaml:"losers"`
+	Losers Response `yaml:"losers,omitempty"`
 }
 
 // A Request is either a method and a target with headers and a body, or raw.
 type Request struct {
-	Method string `yaml:"method"`
+	Method string `yaml:"method,omitempty"`
 	// Target is sent as it is written, percent-encoding and all.
-	Target string `yaml:"target"`
+	Target string `yaml:"target,omitempty"`
 	// Headers are pairs, so that one name can come twice.
-	Headers [][2]string `yaml:"headers"`
+	Headers [][2]string `yaml:"headers,omitempty"`
 	// JSON is a body; it brings Content-Type: application/json, unless Headers have one.
-	JSON *JSON `yaml:"json"`
+	JSON *JSON `yaml:"json,omitempty"`
 	// Text is a body as it is written. It brings no Content-Type.
-	Text *string `yaml:"text"`
+	Text *string `yaml:"text,omitempty"`
 	// Chunked sends the body without its length.
-	Chunked bool `yaml:"chunked"`
+	Chunked bool `yaml:"chunked,omitempty"`
 	// Stalled announces one byte more than the body has, and never sends it.
-	Stalled bool `yaml:"stalled"`
+	Stalled bool `yaml:"stalled,omitempty"`
 	// Cut announces one byte more than the body has, and closes.
-	Cut bool `yaml:"cut"`
+	Cut bool `yaml:"cut,omitempty"`
 
 	// Raw are the lines of a whole request, which CRLF is put between; for what no
 	// HTTP client would send. Only over HTTP/1.1.
-	Raw []string `yaml:"raw"`
+	Raw []string `yaml:"raw,omitempty"`
 }
 
 // IsHead says whether the answer has no content.
@@ -104,86 +106,92 @@ func (r Request) IsHead() bool {
 // A Response is what an answer has to be. What is not named here is still held to
 // the [Invariants].
 type Response struct {
+	// Status is the answer's, by the documented policy.
 	Status int `yaml:"status"`
+	// Canonical is the status by the canonical policy; 0 means the same.
+	Canonical int `yaml:"canonical,omitempty"`
 	// Headers are values; the lines of one name are joined by ", ".
-	Headers map[string]string `yaml:"headers"`
+	Headers map[string]string `yaml:"headers,omitempty"`
 	// Matches are regular expressions for the whole values.
-	Matches map[string]string `yaml:"matches"`
+	Matches map[string]string `yaml:"matches,omitempty"`
 	// Absent are names of headers.
-	Absent []string `yaml:"absent"`
+	Absent []string `yaml:"absent,omitempty"`
 	// Continued says that 100 (Continue) came before the answer.
-	Continued bool `yaml:"continued"`
+	Continued bool `yaml:"continued,omitempty"`
 	// Problem is what an application/problem+json has to say.
-	Problem *Problem `yaml:"problem"`
+	Problem *Problem `yaml:"problem,omitempty"`
 	// Body is of an answer that is no problem.
-	Body *Body `yaml:"body"`
+	Body *Body `yaml:"body,omitempty"`
 	// Capture puts parts of the answer into variables: header:NAME or a JSON pointer.
-	Capture map[string]string `yaml:"capture"`
+	Capture map[string]string `yaml:"capture,omitempty"`
 }
 
 // A Problem is the part of an error that clients branch on.
 type Problem struct {
-	Code   string `yaml:"code"`
-	Reason string `yaml:"reason"`
-	Domain string `yaml:"domain"`
+	Code   string `yaml:"code,omitempty"`
+	Reason string `yaml:"reason,omitempty"`
+	Domain string `yaml:"domain,omitempty"`
 	// Detail is a regular expression for all of it; empty means any.
-	Detail string `yaml:"detail"`
+	Detail string `yaml:"detail,omitempty"`
 	// Metadata is all of it; absent means any.
-	Metadata map[string]string `yaml:"metadata"`
+	Metadata map[string]string `yaml:"metadata,omitempty"`
 	// Errors are all of them; absent means that there are none.
-	Errors []Violation `yaml:"errors"`
+	Errors []Violation `yaml:"errors,omitempty"`
 	// RetryAfter is a number of seconds; absent means that there is none.
-	RetryAfter int `yaml:"retryAfter"`
+	RetryAfter int `yaml:"retryAfter,omitempty"`
 	// Details are the types of all details, without their prefix; absent means any.
-	Details []string `yaml:"details"`
+	Details []string `yaml:"details,omitempty"`
 }
 
 // A Violation is one of the errors of a problem.
 type Violation struct {
-	Pointer string `yaml:"pointer"`
-	Reason  string `yaml:"reason"`
+	Pointer string `yaml:"pointer,omitempty"`
+	Reason  string `yaml:"reason,omitempty"`
 }
 
 // A Body is what the content of a success has to be.
 type Body struct {
 	// JSON has to be part of it: objects may have more members, arrays may not.
-	JSON *JSON `yaml:"json"`
+	JSON *JSON `yaml:"json,omitempty"`
 	// Matches are regular expressions by JSON pointer.
-	Matches map[string]string `yaml:"matches"`
+	Matches map[string]string `yaml:"matches,omitempty"`
 	// Absent are JSON pointers that lead to nothing.
-	Absent []string `yaml:"absent"`
+	Absent []string `yaml:"absent,omitempty"`
 	// Text is all of it; Pattern is a regular expression for all of it; Lacks are texts
 	// that are nowhere in it.
-	Text    *string  `yaml:"text"`
-	Pattern string   `yaml:"pattern"`
-	Lacks   []string `yaml:"lacks"`
+	Text    *string  `yaml:"text,omitempty"`
+	Pattern string   `yaml:"pattern,omitempty"`
+	Lacks   []string `yaml:"lacks,omitempty"`
 }
 
 // A Call is an exchange over gRPC.
 type Call struct {
 	// Method is package.Service/Method.
-	Method string `yaml:"method"`
+	Method string `yaml:"method,omitempty"`
 	// Request is the message as JSON.
 	Request *JSON `yaml:"request"`
 	// Metadata are pairs.
-	Metadata [][2]string `yaml:"metadata"`
+	Metadata [][2]string `yaml:"metadata,omitempty"`
 	// Code is the name of the gRPC code; empty means OK.
-	Code string `yaml:"code"`
+	Code string `yaml:"code,omitempty"`
 	// Reason and Domain are those of ErrorInfo.
-	Reason string `yaml:"reason"`
-	Domain string `yaml:"domain"`
+	Reason string `yaml:"reason,omitempty"`
+	Domain string `yaml:"domain,omitempty"`
 	// Details are the types of all details, without their prefix; absent means any.
-	Details []string `yaml:"details"`
+	Details []string `yaml:"details,omitempty"`
 	// Response has to be part of the message, or of the list of a stream's messages.
 	Response *JSON `yaml:"response"`
 	// Headers are response metadata, by key; "" means that there is none.
-	Headers map[string]string `yaml:"headers"`
+	Headers map[string]string `yaml:"headers,omitempty"`
 	// Capture puts parts of the message into variables, by JSON pointer.
-	Capture map[string]string `yaml:"capture"`
+	Capture map[string]string `yaml:"capture,omitempty"`
 }
 
 // JSON is any value of it; null is one too.
 type JSON struct{ Value any }
+
+// MarshalYAML writes the value alone.
+func (j *JSON) MarshalYAML() (any, error) { return j.Value, nil }
 
 // UnmarshalYAML takes the value as it stands.
 func (j *JSON) UnmarshalYAML(node *yaml.Node) error {

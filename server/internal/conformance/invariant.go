@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/dunglas/httpsfv"
+
 	"github.com/statusway/statusway/gateway/mapping"
 )
 
@@ -20,13 +22,29 @@ import (
 type Invariants struct {
 	// Table is the policy that decides. Its rows are the statuses that there are.
 	Table *mapping.Table
-	// PublicURL is what problem types begin with.
+	// PublicURL is what problem types begin with; empty means anything absolute.
 	PublicURL string
-	// Limited says that answers tell the client its allowance, but for those of Pages,
-	// which no limit stands before.
-	Limited bool
-	Pages   []string
+	// Allowance says whether answers tell the client its allowance, but for those of
+	// Pages, which no limit stands before.
+	Allowance Allowance
+	Pages     []string
+	// Also are fields that answers may have beyond those of the gateway, such as those
+	// of whatever stands before it.
+	Also []string
 }
+
+// Allowance says whether answers tell the client what it may still do.
+type Allowance int
+
+// The zero value is for a server of which nothing is known.
+const (
+	// AllowanceUnknown: where answers tell one, it makes sense.
+	AllowanceUnknown Allowance = iota
+	// AllowanceTold: each answer tells one, and counts the request itself.
+	AllowanceTold
+	// AllowanceNone: no answer tells one.
+	AllowanceNone
+)
 
 // vocabulary is every header field that an answer may have. What is not here has
 // leaked from somewhere.
@@ -81,7 +99,7 @@ func (c *holding) has(name string) bool { return len(c.got.Header[name]) > 0 }
 
 func (c *holding) vocabulary() {
 	for name, values := range c.got.Header {
-		c.holdf(slices.Contains(vocabulary(), name), "no answer has the field %s: %q", name, values)
+		c.holdf(slices.Contains(vocabulary(), name) || slices.Contains(c.Also, name), "no answer has the field %s: %q", name, values)
 		c.holdf(len(values) == 1 || slices.Contains(lists(), name), "%s comes %d times: %q", name, len(values), values)
 		for _, value := range values {
 			c.holdf(value != "" && value == strings.TrimSpace(value) && !strings.ContainsFunc(value, isControl), "%s is %q", name, value)
@@ -113,16 +131,65 @@ func (c *holding) always() {
 		changed, err := time.Parse(http.TimeFormat, header.Get("Last-Modified"))
 		c.holdf(err == nil && !changed.After(date), "Last-Modified %q is after Date %q", header.Get("Last-Modified"), header.Get("Date"))
 	}
-	if !c.Limited || c.isPage() {
-		c.holdf(!c.has("X-Rate-Limit-Limit") && !c.has("Ratelimit") && !c.has("Ratelimit-Policy"), "there is no limit, and yet fields that tell of one")
+	c.allowance()
+}
+
+func (c *holding) allowance() {
+	header := c.got.Header
+	told := c.has(limitField) || c.has(remainingField) || c.has(resetField)
+	if c.Allowance == AllowanceNone || c.isPage() {
+		c.holdf(!told && !c.has("Ratelimit") && !c.has("Ratelimit-Policy"), "there is no limit, and yet fields that tell of one")
 		return
 	}
-	limit, noLimit := strconv.Atoi(header.Get("X-Rate-Limit-Limit"))
-	left, noRemaining := strconv.Atoi(header.Get("X-Rate-Limit-Remaining"))
-	reset, noReset := strconv.Atoi(header.Get("X-Rate-Limit-Reset"))
-	c.holdf(noLimit == nil && noRemaining == nil && noReset == nil && left >= 0 && left < limit && reset > 0,
-		"X-Rate-Limit-… are %q, %q, %q", header.Get("X-Rate-Limit-Limit"), header.Get("X-Rate-Limit-Remaining"), header.Get("X-Rate-Limit-Reset"))
-	c.holdf(c.has("Ratelimit") && c.has("Ratelimit-Policy"), "RateLimit and RateLimit-Policy are missing")
+	c.holdf(isList(header["Ratelimit"], "r") && isList(header["Ratelimit-Policy"], "q"), "RateLimit and RateLimit-Policy are %q and %q",
+		header["Ratelimit"], header["Ratelimit-Policy"])
+	if c.Allowance == AllowanceTold {
+		c.holdf(c.has("Ratelimit") && c.has("Ratelimit-Policy"), "RateLimit and RateLimit-Policy are missing")
+	}
+	if c.Allowance == AllowanceTold || told {
+		c.holdf(c.makesSense(), "X-Rate-Limit-… are %q, %q, %q", header.Get(limitField), header.Get(remainingField), header.Get(resetField))
+	}
+}
+
+const (
+	limitField     = "X-Rate-Limit-Limit"
+	remainingField = "X-Rate-Limit-Remaining"
+	resetField     = "X-Rate-Limit-Reset"
+)
+
+// makesSense says whether an allowance is one. Where it is the server's own, the request
+// itself is counted, and not all of the period is past.
+func (c *holding) makesSense() bool {
+	var numbers [3]int
+	for i, name := range []string{limitField, remainingField, resetField} {
+		var err error
+		if numbers[i], err = strconv.Atoi(c.got.Header.Get(name)); err != nil || numbers[i] < 0 {
+			return false
+		}
+	}
+	limit, left, reset := numbers[0], numbers[1], numbers[2]
+	if c.Allowance == AllowanceTold {
+		return left < limit && reset > 0
+	}
+	return left <= limit
+}
+
+// isList says whether a field is a list of Strings, each with a number that is not
+// negative (draft-ietf-httpapi-ratelimit-headers-10 §3, §4).
+func isList(lines []string, number string) bool {
+	list, err := httpsfv.UnmarshalList(lines)
+	for _, member := range list {
+		item, ok := member.(httpsfv.Item)
+		if !ok {
+			return false
+		}
+		_, named := item.Value.(string)
+		value, _ := item.Params.Get(number)
+		if count, ok := value.(int64); !ok || !named || count < 0 {
+			return false
+		}
+	}
+	return err == nil
 }
 
 func (c *holding) content() {
@@ -183,6 +250,15 @@ func (c *holding) belonging() {
 	c.holdf(c.Table.Row(status) != nil, "%d is no row of the policy", status)
 }
 
+// kind holds a problem to the page that tells of its row.
+func (c *holding) kind(got ProblemBody) {
+	page := "/statuses/" + strconv.Itoa(c.got.Status)
+	kind, err := url.Parse(got.Type)
+	c.holdf(err == nil && kind.IsAbs() && strings.HasSuffix(got.Type, page), "type is %q", got.Type)
+	c.holdf(c.PublicURL == "" || got.Type == c.PublicURL+page, "type is %q, want one of %s", got.Type, c.PublicURL)
+	c.holdf(got.Title == c.Table.Row(c.got.Status).GetTitle(), "the title is %q", got.Title)
+}
+
 // failure holds an error to the one shape.
 func (c *holding) failure() {
 	kind := c.got.Header.Get("Content-Type")
@@ -198,15 +274,15 @@ func (c *holding) failure() {
 	}
 	c.holdf(got.Status == c.got.Status, "the problem's status is %d and the answer's %d", got.Status, c.got.Status)
 	c.holdf(got.RequestID == c.got.Header.Get("X-Request-Id"), "requestId is %q and X-Request-Id %q", got.RequestID, c.got.Header.Get("X-Request-Id"))
-	c.holdf(got.Title == c.Table.Row(c.got.Status).GetTitle() && got.Code != "", "title and code are %q and %q", got.Title, got.Code)
-	c.holdf(got.Detail != "", "a problem without a detail")
-	kindOf, err := url.Parse(got.Type)
-	c.holdf(err == nil && kindOf.IsAbs() && got.Type == c.PublicURL+"/statuses/"+strconv.Itoa(c.got.Status), "type is %q", got.Type)
+	c.holdf(got.Code != "" && got.Detail != "", "code and detail are %q and %q", got.Code, got.Detail)
+	details := TypesOf(got.Details)
+	if !slices.Contains(details, "statusway.v1.Problem") { // By which a backend states its own.
+		c.kind(got)
+	}
 	if c.has("Retry-After") {
 		wait := c.got.Header.Get("Retry-After")
 		c.holdf(wait == strconv.Itoa(got.RetryAfter) && got.RetryAfter > 0, "Retry-After is %s and retryAfter %d", wait, got.RetryAfter)
 	}
-	details := TypesOf(got.Details)
 	c.holdf(len(slices.Compact(slices.Sorted(slices.Values(details)))) == len(details), "a type of detail comes twice (AIP-193): %q", details)
 	for _, one := range got.Details {
 		c.holdf(!strings.Contains(string(one), "google.rpc.DebugInfo"), "DebugInfo has left: %s", one)

@@ -78,6 +78,9 @@ func TestInvariants(t *testing.T) {
 		"changed later":          {200, "GET", header("Last-Modified", "Sun, 06 Nov 1994 08:49:38 GMT"), "is after Date"},
 		"no allowance":           {200, "GET", lacking("X-Rate-Limit-Limit"), "X-Rate-Limit-"},
 		"more left than allowed": {200, "GET", header("X-Rate-Limit-Remaining", "9"), "X-Rate-Limit-"},
+		"a RateLimit of tokens":  {200, "GET", header("Ratelimit", "a;r=1"), "RateLimit and RateLimit-Policy are"},
+		"a RateLimit below zero": {200, "GET", header("Ratelimit", `"a";r=-1`), "RateLimit and RateLimit-Policy are"},
+		"a policy without q":     {200, "GET", header("Ratelimit-Policy", `"a"`), "RateLimit and RateLimit-Policy are"},
 		"no RateLimit":           {200, "GET", lacking("Ratelimit"), "RateLimit and RateLimit-Policy are missing"},
 		"content of a 204":       {204, "GET", func(*conformance.Answer) {}, "a 204 has no content"},
 		"no type":                {200, "GET", lacking("Content-Type"), "Content-Type is missing"},
@@ -95,10 +98,10 @@ func TestInvariants(t *testing.T) {
 		"no row":                 {502, "GET", func(*conformance.Answer) {}, "502 is no row"},
 		"another shape":          {404, "GET", header("Content-Type", "text/plain"), "an error's Content-Type"},
 		"another status":         {404, "GET", body(`"status":404`, `"status":400`), "the problem's status"},
-		"another title":          {404, "GET", body("Resource Not Found", "Missing"), "title and code"},
+		"another title":          {404, "GET", body("Resource Not Found", "Missing"), "the title is"},
 		"another type":           {404, "GET", body("https://x.example", ""), "type is"},
 		"another request id":     {404, "GET", body("r-1", "r-2"), "requestId is"},
-		"no detail":              {404, "GET", body("No.", ""), "without a detail"},
+		"no detail":              {404, "GET", body("No.", ""), "code and detail"},
 		"a detail twice":         {404, "GET", body("}", `,"details":[{"@type":"type.googleapis.com/a"},{"@type":"type.googleapis.com/a"}]}`), "comes twice"},
 		"DebugInfo":              {404, "GET", body("}", `,"details":[{"@type":"type.googleapis.com/google.rpc.DebugInfo"}]}`), "DebugInfo has left"},
 		"a leak":                 {404, "GET", body("No.", "at main.go:7"), `says ".go:"`},
@@ -107,7 +110,7 @@ func TestInvariants(t *testing.T) {
 			t.Parallel()
 			got := sound(test.status)
 			test.change(got)
-			invariants := conformance.Invariants{Table: documented(t), PublicURL: "https://x.example", Limited: true, Pages: []string{"/healthz"}}
+			invariants := conformance.Invariants{Table: documented(t), PublicURL: "https://x.example", Allowance: conformance.AllowanceTold, Pages: []string{"/healthz"}}
 			err := invariants.Check(&conformance.Message{Method: test.method, Target: "/x"}, got)
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("%v, want one that says %q", err, test.want)
@@ -119,9 +122,9 @@ func TestInvariants(t *testing.T) {
 // A page of the server's own has no allowance, nor has any answer without a limit.
 func TestInvariantsWithoutLimit(t *testing.T) {
 	t.Parallel()
-	free := conformance.Invariants{Table: documented(t), PublicURL: "https://x.example"}
+	free := conformance.Invariants{Table: documented(t), PublicURL: "https://x.example", Allowance: conformance.AllowanceNone}
 	limited := free
-	limited.Limited, limited.Pages = true, []string{"/healthz"}
+	limited.Allowance, limited.Pages = conformance.AllowanceTold, []string{"/healthz"}
 	bare := sound(200)
 	for _, name := range []string{"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "Ratelimit", "Ratelimit-Policy"} {
 		bare.Header.Del(name)

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/statusway/statusway/gateway/mapping"
 )
 
 // Load reads every case of a folder: the files that end in .yaml. Its error joins all
@@ -80,18 +82,24 @@ func (c *Case) faults() []error {
 	f.whenf(c.Response.Status == 0, "the response has no status")
 	f.whenf(!c.Describes() && c.Response.Status != c.Row, "the row is %d and the status %d", c.Row, c.Response.Status)
 	f.whenf(c.Response.Status >= 400 && !c.Request.IsHead() && c.Response.Problem == nil && c.Response.Body == nil, "an error states its problem")
-	if c.Transports != nil {
-		f.whenf(c.Transports.Because == "" || len(c.Transports.Only) == 0, "transports are limited for a reason")
-		for _, one := range c.Transports.Only {
-			f.whenf(!slices.Contains([]string{OverHTTP1, OverH2C, OverGRPC}, one), "there is no transport %q", one)
-		}
-	}
+	f.limitation("transport", c.Transports, OverHTTP1, OverH2C, OverGRPC)
+	f.limitation("policy", c.Policies, mapping.Documented, mapping.Canonical)
 	for _, one := range slices.Concat(c.Before, []Exchange{c.Exchange}, c.After) {
 		f.exchange(one)
 	}
 	f.whenf(len(c.Request.Raw) > 0 && c.Runs(OverH2C), "a raw request goes over HTTP/1.1 alone: limit the transports")
 	f.whenf(c.GRPC != nil && c.GRPC.Code != "" && c.GRPC.Reason == "" && c.GRPC.Domain != "", "a domain goes with a reason")
 	return f
+}
+
+func (f *faults) limitation(of string, l *Limitation, known ...string) {
+	if l == nil {
+		return
+	}
+	f.whenf(l.Because == "" || len(l.Only) == 0, "a %s is left out for a reason", of)
+	for _, one := range l.Only {
+		f.whenf(!slices.Contains(known, one), "there is no %s %q", of, one)
+	}
 }
 
 func (f *faults) exchange(one Exchange) {

@@ -26,8 +26,6 @@ type attempt struct {
 // Perform does one exchange over HTTP, puts what it captures into v, and returns the
 // answer with what is wrong with it.
 func (c *Client) Perform(ctx context.Context, transport string, v Variables, e Exchange) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, ExchangeTimeout)
-	defer cancel()
 	m, err := Prepare(e.Request, v.As(e.As))
 	if err != nil {
 		return nil, err
@@ -56,16 +54,19 @@ func (c *Client) Perform(ctx context.Context, transport string, v Variables, e E
 }
 
 func (c *Client) once(ctx context.Context, a attempt) (*Answer, error) {
-	got, err := c.Send(ctx, a.transport, a.message)
+	got, err := c.Ask(ctx, a.transport, a.message, a.Response)
 	if err != nil {
-		return nil, err
+		return nil, mismatch(a, nil, a.Response, err)
 	}
-	return got, errors.Join(c.check(a, got, a.Response), capture(a.Response.Capture, got, a.vars))
+	if err := c.check(a, got, a.Response); err != nil {
+		return got, err
+	}
+	return got, mismatch(a, got, a.Response, capture(a.Response.Capture, got, a.vars))
 }
 
 // check holds an answer to all that is wanted of it.
 func (c *Client) check(a attempt, got *Answer, want Response) error {
-	return errors.Join(got.Framing, c.params.Invariants.Check(a.message, got), checkResponse(got, want, a))
+	return mismatch(a, got, want, errors.Join(got.Framing, c.params.Invariants.Check(a.message, got), checkResponse(got, want, a)))
 }
 
 // race sends the request many times at once. It returns a winner's answer.
@@ -75,12 +76,12 @@ func (c *Client) race(ctx context.Context, a attempt) (*Answer, error) {
 	for i := range answers {
 		group.Go(func() error {
 			var err error
-			answers[i], err = c.Send(ctx, a.transport, a.message)
+			answers[i], err = c.Ask(ctx, a.transport, a.message, a.Response)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err //nolint:wrapcheck // as Send returns it.
+		return nil, mismatch(a, nil, a.Response, err)
 	}
 	var errs []error
 	var winner *Answer
@@ -95,7 +96,8 @@ func (c *Client) race(ctx context.Context, a attempt) (*Answer, error) {
 		errs = append(errs, c.check(a, one, want))
 	}
 	if winners != a.Race.Winners {
-		errs = append(errs, fmt.Errorf("%d of %d were answered %d, want %d", winners, a.Race.Times, a.Response.Status, a.Race.Winners))
+		err := fmt.Errorf("%d of %d were answered %d, want %d", winners, a.Race.Times, a.Response.Status, a.Race.Winners)
+		errs = append(errs, mismatch(a, winner, a.Response, err))
 	}
 	if winner == nil {
 		return nil, errors.Join(errs...)

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 )
 
@@ -31,38 +30,4 @@ func Lookup(value any, pointer string) (any, bool) {
 		}
 	}
 	return value, true
-}
-
-// contains says whether wanted is part of got, else where it is not.
-func contains(got, wanted any, path string) (string, bool) {
-	switch wanted := wanted.(type) {
-	case map[string]any:
-		object, ok := got.(map[string]any)
-		if !ok {
-			return path, false
-		}
-		for name, inner := range wanted {
-			member, ok := object[name]
-			if !ok {
-				return path + "/" + name, false
-			}
-			if at, ok := contains(member, inner, path+"/"+name); !ok {
-				return at, false
-			}
-		}
-		return "", true
-	case []any:
-		list, ok := got.([]any)
-		if !ok || len(list) != len(wanted) {
-			return path, false
-		}
-		for i := range wanted {
-			if at, ok := contains(list[i], wanted[i], fmt.Sprintf("%s/%d", path, i)); !ok {
-				return at, false
-			}
-		}
-		return "", true
-	default:
-		return path, reflect.DeepEqual(got, wanted)
-	}
 }

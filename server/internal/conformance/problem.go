@@ -16,7 +16,7 @@ type ProblemBody struct {
 	Status     int               `json:"status"`
 	Detail     string            `json:"detail"`
 	Instance   string            `json:"instance"`
-	Code       string            `json:"code"`
+	Code       CodeName          `json:"code"`
 	Reason     string            `json:"reason"`
 	Domain     string            `json:"domain"`
 	Metadata   map[string]string `json:"metadata"`
@@ -24,6 +24,20 @@ type ProblemBody struct {
 	RetryAfter int               `json:"retryAfter"`
 	RequestID  string            `json:"requestId"`
 	Details    []json.RawMessage `json:"details"`
+}
+
+// A CodeName is the name of a gRPC code; of a server that has a number in its place, the
+// number, so that what is wrong with it can be said.
+type CodeName string
+
+// UnmarshalJSON takes a string, or else the JSON as it stands.
+func (n *CodeName) UnmarshalJSON(text []byte) error {
+	var name string
+	if err := json.Unmarshal(text, &name); err != nil {
+		name = string(text)
+	}
+	*n = CodeName(name)
+	return nil
 }
 
 // A ViolationBody is one of its errors.
@@ -47,20 +61,22 @@ func checkProblem(content []byte, want *Problem, v Variables) error {
 		violations = append(violations, Violation{Pointer: one.Pointer, Reason: one.Reason})
 	}
 	var errs []error
-	differs := func(is bool, member string, got, want any) {
+	unlike := func(is bool, member string, got, want any) {
 		if is {
-			errs = append(errs, fmt.Errorf("the problem's %s is %v, want %v: %s", member, got, want, content))
+			errs = append(errs, fmt.Errorf("the problem's %s is %v, want %v", member, got, want))
 		}
 	}
-	differs(got.Code != want.Code, "code", got.Code, want.Code)
-	differs(got.Reason != want.Reason, "reason", got.Reason, want.Reason)
-	differs(got.Domain != want.Domain, "domain", got.Domain, want.Domain)
-	differs(got.RetryAfter != want.RetryAfter, "retryAfter", got.RetryAfter, want.RetryAfter)
-	differs(!slices.Equal(violations, want.Errors), "errors", violations, want.Errors)
-	differs(want.Metadata != nil && !maps.Equal(got.Metadata, metadata), "metadata", got.Metadata, metadata)
-	differs(want.Details != nil && !slices.Equal(TypesOf(got.Details), want.Details), "details", TypesOf(got.Details), want.Details)
+	unlike(string(got.Code) != want.Code, "code", got.Code, want.Code)
+	unlike(got.Reason != want.Reason, "reason", got.Reason, want.Reason)
+	unlike(got.Domain != want.Domain, "domain", got.Domain, want.Domain)
+	unlike(got.RetryAfter != want.RetryAfter, "retryAfter", got.RetryAfter, want.RetryAfter)
+	unlike(!slices.Equal(violations, want.Errors), "errors", violations, want.Errors)
+	unlike(want.Metadata != nil && !maps.Equal(got.Metadata, metadata), "metadata", got.Metadata, metadata)
+	unlike(want.Details != nil && !slices.Equal(TypesOf(got.Details), want.Details), "details", TypesOf(got.Details), want.Details)
 	if want.Detail != "" {
-		errs = append(errs, matches(want.Detail, got.Detail, v))
+		if err := matches(want.Detail, got.Detail, v); err != nil {
+			errs = append(errs, fmt.Errorf("the problem's detail: %w", err))
+		}
 	}
 	return errors.Join(errs...)
 }

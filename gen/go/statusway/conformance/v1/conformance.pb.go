@@ -221,8 +221,9 @@ func (Color) EnumDescriptor() ([]byte, []int) {
 // that the syntax is right.
 type Item struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Any text of 1 to 128 characters, a slash among them. Made by the backend where
-	// it is empty in CreateItem; elsewhere the path names it.
+	// Any text of 1 to 128 characters without control characters; a slash may be among
+	// them. Made by the backend where it is empty in CreateItem; elsewhere the path
+	// names it.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// What people call it. Needed.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`

@@ -1,0 +1,308 @@
+package command
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/server/internal/conformance"
+	"github.com/statusway/statusway/server/internal/conformance/suite"
+)
+
+// conformanceSettings are the flags of conformance.
+type conformanceSettings struct {
+	target, policy, transport, filter string
+	cases, writeCases, knownFailures  string
+	junit, json                       string
+	ca                                string
+	insecure, list                    bool
+	parallel                          int
+}
+
+func newConformance(streams Streams) *cobra.Command {
+	var settings conformanceSettings
+	cmd := &cobra.Command{
+		Use:   "conformance --target URL",
+		Short: "Show that a server's clients get what the table promises",
+		Long: `conformance runs black-box cases against a server and reports which of them fail.
+
+The server needs statusway.conformance.v1.ConformanceService behind it
+(proto/statusway/conformance/v1/conformance.proto), in whatever language, and
+whatever gateway before it; statusway serve --demo has both. The run creates
+items there and needs no credentials.
+
+The cases are YAML, one file each: --write-cases writes them out, with the JSON
+schema of their format, and --cases runs such a folder. Their version grows
+whenever a server that passed before may fail now.
+
+A target that limits its clients is waited for when it answers 429 with
+Retry-After; a run takes some hundred requests.
+
+The exit code is 0 if every case passes, 1 if one fails, which includes a known
+failure that passes, or if the target cannot be tested, and 2 for a mistake in
+the arguments.`,
+		Example: `  statusway conformance --target http://127.0.0.1:8080
+  statusway conformance --target https://api.example.com --junit report.xml --known-failures known.yaml
+  statusway conformance --list --filter '^412-'`,
+		Args:    noArguments,
+		PreRunE: fromEnvironment,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runConformance(cmd.Context(), streams, settings)
+		},
+	}
+	settings.flags(cmd.Flags())
+	return cmd
+}
+
+func (s *conformanceSettings) flags(set *pflag.FlagSet) {
+	set.StringVar(&s.target, "target", "", "`URL` of the server: a scheme and an authority")
+	set.StringVar(&s.policy, "policy", "", "`name` of the policy: documented or canonical (default what the target answers FAILED_PRECONDITION with)")
+	set.StringVar(&s.transport, "transport", "all", "`name` of the protocol: http1, h2c (HTTP/2, over https by TLS) or all")
+	set.StringVar(&s.filter, "filter", "", "run the cases whose name this regular `expression` finds")
+	set.BoolVar(&s.list, "list", false, "list the cases and run none")
+	set.StringVar(&s.cases, "cases", "", "`folder` of the cases, as --write-cases writes one (default those of this program)")
+	set.StringVar(&s.writeCases, "write-cases", "", "write the cases of this program into a new `folder`, and run none")
+	set.StringVar(&s.knownFailures, "known-failures", "", "`file` with a YAML list of {name, reason}: cases that are known to fail")
+	set.StringVar(&s.junit, "junit", "", "write the report as JUnit's XML to a `file`, - for standard output")
+	set.StringVar(&s.json, "json", "", "write the report as JSON to a `file`, - for standard output")
+	set.StringVar(&s.ca, "ca", "", "`file` with the certificates to trust, in place of the system's")
+	set.BoolVar(&s.insecure, "insecure", false, "trust any certificate")
+	set.IntVar(&s.parallel, "parallel", 4, "how `many` cases to run at once")
+}
+
+func runConformance(ctx context.Context, streams Streams, settings conformanceSettings) error {
+	if settings.writeCases != "" {
+		if err := suite.Write(settings.writeCases); err != nil {
+			return err
+		}
+		fmt.Fprintf(streams.Out, "The cases are in %s. Run them by --cases %s\n", settings.writeCases, settings.writeCases)
+		return nil
+	}
+	cases, err := settings.read()
+	if err != nil {
+		return err
+	}
+	params, err := settings.params(cases)
+	if err != nil {
+		return err
+	}
+	if settings.list {
+		list(streams.Out, cases, params.Select)
+		return nil
+	}
+	if params.Target == nil {
+		return fmt.Errorf("--target is needed: %w", errUsage)
+	}
+	shown := newProgress(streams.Err)
+	params.Progress, params.Waiting = shown.result, shown.waiting
+	report, err := cases.Run(ctx, params)
+	shown.end()
+	if err != nil {
+		return err
+	}
+	return settings.write(streams, report)
+}
+
+func (s *conformanceSettings) read() (*suite.Suite, error) {
+	if s.cases == "" {
+		return suite.Builtin()
+	}
+	cases, err := suite.Read(os.DirFS(s.cases))
+	if err != nil {
+		return nil, fmt.Errorf("--cases %s: %w: %w", s.cases, err, errUsage)
+	}
+	return cases, nil
+}
+
+// params are what the flags say of a run. The target is nil if there is none.
+func (s *conformanceSettings) params(cases *suite.Suite) (suite.Params, error) {
+	var errs []error
+	wrong := func(flag string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--%s: %w", flag, err))
+		}
+	}
+	target, err := s.url()
+	wrong("target", err)
+	secure, err := s.tls()
+	wrong("ca", err)
+	over, err := transports(s.transport)
+	wrong("transport", err)
+	expression, err := regexp.Compile(s.filter)
+	wrong("filter", err)
+	known, err := s.known(cases)
+	wrong("known-failures", err)
+	if s.policy != "" && s.policy != mapping.Documented && s.policy != mapping.Canonical {
+		wrong("policy", fmt.Errorf("%q is neither %s nor %s", s.policy, mapping.Documented, mapping.Canonical))
+	}
+	if s.parallel < 1 {
+		wrong("parallel", fmt.Errorf("%d cases at once are too few", s.parallel))
+	}
+	if s.junit == "-" && s.json == "-" {
+		wrong("json", errors.New("standard output takes one report"))
+	}
+	if len(errs) > 0 {
+		return suite.Params{}, fmt.Errorf("%w: %w", errors.Join(errs...), errUsage)
+	}
+	return suite.Params{
+		Target: target, TLS: secure, Policy: s.policy, Transports: over, Select: expression.MatchString, Known: known, Parallel: s.parallel,
+		Progress: nil, Waiting: nil, // Whoever runs it says whom to tell.
+	}, nil
+}
+
+func (s *conformanceSettings) url() (*url.URL, error) {
+	if s.target == "" {
+		return nil, nil //nolint:nilnil // a list needs none.
+	}
+	target, err := url.Parse(s.target)
+	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
+		return nil, fmt.Errorf("%q is not of the form http://127.0.0.1:8080", s.target)
+	}
+	if strings.Trim(target.Path, "/") != "" || target.RawQuery != "" || target.User != nil {
+		return nil, fmt.Errorf("%q has more than a scheme and an authority", s.target)
+	}
+	target.Path = ""
+	return target, nil
+}
+
+func (s *conformanceSettings) tls() (*tls.Config, error) {
+	settings := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: s.insecure} //nolint:gosec // whoever says --insecure means it.
+	if s.ca == "" {
+		return settings, nil
+	}
+	text, err := os.ReadFile(s.ca)
+	if err != nil {
+		return nil, fmt.Errorf("reading the certificates: %w", err)
+	}
+	settings.RootCAs = x509.NewCertPool()
+	if !settings.RootCAs.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate", s.ca)
+	}
+	return settings, nil
+}
+
+func transports(name string) ([]string, error) {
+	switch name {
+	case "all":
+		return []string{conformance.OverHTTP1, conformance.OverH2C}, nil
+	case conformance.OverHTTP1, conformance.OverH2C:
+		return []string{name}, nil
+	default:
+		return nil, fmt.Errorf("%q is none of http1, h2c and all", name)
+	}
+}
+
+func (s *conformanceSettings) known(cases *suite.Suite) (suite.Known, error) {
+	if s.knownFailures == "" {
+		return suite.Known{}, nil
+	}
+	text, err := os.ReadFile(s.knownFailures)
+	if err != nil {
+		return nil, fmt.Errorf("reading the file: %w", err)
+	}
+	return cases.ReadKnown(text)
+}
+
+func list(out io.Writer, cases *suite.Suite, chosen func(string) bool) {
+	for _, c := range cases.Cases {
+		if chosen(c.Name) {
+			fmt.Fprintf(out, "%-44s %s\n", c.Name, c.Title)
+		}
+	}
+}
+
+// write writes the report wherever the flags say. Standard output has it for people,
+// unless another form of it goes there.
+func (s *conformanceSettings) write(streams Streams, report *suite.Report) error {
+	readable := streams.Out
+	if s.json == "-" || s.junit == "-" {
+		readable = streams.Err
+	}
+	report.Write(readable, colours(readable))
+	err := errors.Join(
+		into(s.json, streams.Out, func(out io.Writer) error { return encode(out, report) }),
+		into(s.junit, streams.Out, report.WriteJUnit),
+	)
+	if err != nil {
+		return err
+	}
+	if !report.OK() {
+		return fmt.Errorf("%d of %d failed", report.Failed+report.Unexpected, len(report.Results))
+	}
+	return nil
+}
+
+// into writes to a file, to standard output for "-", and nowhere for "".
+func into(name string, standard io.Writer, write func(io.Writer) error) error {
+	switch name {
+	case "":
+		return nil
+	case "-":
+		return write(standard)
+	}
+	file, err := os.Create(name) //nolint:gosec // the file that the caller named.
+	if err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	if err := errors.Join(write(file), file.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}
+
+// colours are those of a terminal, unless its user wants none (https://no-color.org).
+func colours(out io.Writer) suite.Colours {
+	if os.Getenv("NO_COLOR") != "" || !isTerminal(out) {
+		return suite.Colours{Good: "", Bad: "", Dim: "", Reset: ""}
+	}
+	return suite.Terminal()
+}
+
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && isatty.IsTerminal(file.Fd())
+}
+
+// progress is one line of a terminal that says how far the run is.
+type progress struct {
+	out          io.Writer
+	terminal     bool
+	done, failed int
+}
+
+func newProgress(out io.Writer) *progress { return &progress{out: out, terminal: isTerminal(out)} }
+
+func (p *progress) result(result suite.Result, of int) {
+	p.done++
+	if result.Outcome == suite.Failed {
+		p.failed++
+	}
+	if p.terminal {
+		fmt.Fprintf(p.out, "\r\x1b[K%d of %d, %d failed: %s", p.done, of, p.failed, result.Name)
+	}
+}
+
+// waiting is said to everybody: a run that stands still is to say why.
+func (p *progress) waiting(long time.Duration) {
+	p.end()
+	fmt.Fprintf(p.out, "The target's rate limit is used up: waiting %s, as Retry-After says.\n", long)
+}
+
+func (p *progress) end() {
+	if p.terminal {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}

@@ -1,0 +1,59 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/statusway/statusway/gateway/mapping"
+)
+
+// ErrTurnedAway is of a request that the server's own rate limit lets through no more.
+var ErrTurnedAway = errors.New("the server's rate limit turns requests away")
+
+// Ask sends a request, and sends it again where the server's own rate limit turned it
+// away, once the server says that it may come back. Nothing has been done with it
+// before (RFC 6585 §4). want is what is hoped for, which may be a 429.
+func (c *Client) Ask(ctx context.Context, transport string, m *Message, want Response) (*Answer, error) {
+	for began := time.Now(); ; {
+		got, err := c.Send(ctx, transport, m)
+		if err != nil || c.params.Patience == 0 || !isTurnedAway(m, got, want) {
+			return got, err
+		}
+		seconds, err := strconv.Atoi(got.Header.Get("Retry-After"))
+		wait := time.Duration(seconds) * time.Second
+		if err != nil || time.Since(began)+wait > c.params.Patience {
+			return nil, fmt.Errorf("%w, and Retry-After is %q", ErrTurnedAway, got.Header.Get("Retry-After"))
+		}
+		if c.params.Waiting != nil {
+			c.params.Waiting(wait)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// isTurnedAway says whether an answer is of the server's own rate limit, which says so
+// by its reason, and not what the case is about. The answer to HEAD says nothing.
+func isTurnedAway(m *Message, got *Answer, want Response) bool {
+	if got.Status != http.StatusTooManyRequests {
+		return false
+	}
+	if m.Method == http.MethodHead {
+		return want.Status != http.StatusTooManyRequests && got.Header.Get("Retry-After") != ""
+	}
+	var said ProblemBody
+	if err := json.Unmarshal(got.Body, &said); err != nil {
+		return false
+	}
+	return said.Domain == mapping.Domain && said.Reason == mapping.ReasonRateLimited && (want.Problem == nil || want.Problem.Reason != said.Reason)
+}

@@ -1,0 +1,73 @@
+package suite
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/server/internal/conformance"
+)
+
+// ErrTarget marks a target that no case can be run against.
+var ErrTarget = errors.New("the target cannot be tested")
+
+// reach says what keeps a target from being tested at all, if anything does.
+func (r *run) reach(ctx context.Context) error {
+	client := r.client(nil)
+	defer client.Close()
+	for _, transport := range r.params.Transports {
+		got, err := client.Ask(ctx, transport, &conformance.Message{Method: http.MethodGet, Target: "/conformance/v1/items?pageSize=1"}, conformance.Response{})
+		switch {
+		case errors.Is(err, conformance.ErrTurnedAway):
+			return tooFew(err)
+		case isUntrusted(err):
+			return fmt.Errorf("%w: %s is not trusted (%w): say --ca or --insecure", ErrTarget, r.params.Target, err)
+		case err != nil && transport == conformance.OverH2C:
+			return fmt.Errorf("%w: %s does not speak HTTP/2 (%w): leave that out with --transport http1", ErrTarget, r.params.Target, err)
+		case err != nil:
+			return fmt.Errorf("%w: nobody answers at %s (%w): is the server running?", ErrTarget, r.params.Target, err)
+		case got.Status == http.StatusNotFound:
+			return fmt.Errorf("%w: %s has no /conformance/v1/items: the service %s has to be behind it (statusway serve --demo has it)",
+				ErrTarget, r.params.Target, r.suite.Service)
+		}
+	}
+	return nil
+}
+
+func isUntrusted(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
+}
+
+// tooFew is what is said of a target whose rate limit a run cannot wait for.
+func tooFew(err error) error {
+	return fmt.Errorf("%w: %w: a run takes some hundred requests, so give it a larger allowance", ErrTarget, err)
+}
+
+// findPolicy asks the target for an error that the built-in policies have different
+// statuses for.
+func (r *run) findPolicy(ctx context.Context) (string, error) {
+	client := r.client(nil)
+	defer client.Close()
+	got, err := client.Ask(ctx, r.params.Transports[0], &conformance.Message{
+		Method: http.MethodPost, Target: "/conformance/v1/outcomes",
+		Headers: [][2]string{{"Content-Type", "application/json"}},
+		Body:    []byte(`{"status": {"code": 9}}`),
+	}, conformance.Response{})
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrTarget, err)
+	}
+	for _, name := range []string{mapping.Documented, mapping.Canonical} {
+		table, err := mapping.Builtin(name)
+		if err != nil {
+			return "", err
+		}
+		if table.Decide(mapping.Input{Code: 9}).Status() == got.Status {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("%w: %s answers FAILED_PRECONDITION with %d, which is neither policy's: say --policy", ErrTarget, r.params.Target, got.Status)
+}
