@@ -5,7 +5,7 @@ never sees HTTP. This file and descriptors.py are what a backend of yours copies
 """
 
 import asyncio
-import email.utils
+import datetime
 import logging
 import math
 import re
@@ -133,21 +133,13 @@ def _condition_failed():
     )
 
 
-_DATES = [
-    re.compile(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} [\d:]{8} GMT"),
-    re.compile(r"[A-Z][a-z]+day, \d{2}-[A-Z][a-z]{2}-\d{2} [\d:]{8} GMT"),
-    re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4}"),
-]
-
-
 def _http_date(text):
-    """The second of an HTTP-date in any of its three forms (§5.6.7); None if it is none, and ignored."""
-    if text is None or not any(form.fullmatch(text) for form in _DATES):
-        return None
+    """The second of an HTTP-date in the form in which the gateway sends it (§5.6.7); None if there is none."""
     try:
-        return email.utils.mktime_tz((*email.utils.parsedate(text), 0))
-    except (TypeError, ValueError):
+        date = datetime.datetime.strptime(text or "", "%a, %d %b %Y %H:%M:%S GMT")
+    except ValueError:
         return None
+    return date.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
 class Call:

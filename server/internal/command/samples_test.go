@@ -136,11 +136,29 @@ func needed(t *testing.T, err error) {
 	}
 }
 
-// proxied starts a sample with a proxy before it, and returns the proxy.
-func (s sample) proxied(t *testing.T, arguments ...string) *process {
+// served starts a proxy before a running sample.
+func served(t *testing.T, backend *process, arguments ...string) *process {
 	t.Helper()
 	// What a sample is it cannot say itself.
-	return s.start(t, arguments...).before(t, "--rate-limit=off", "--descriptors="+filepath.Join(samplesFolder, "conformance.binpb"))
+	return backend.before(t, append(arguments, "--rate-limit=off", "--descriptors="+filepath.Join(samplesFolder, "conformance.binpb"))...)
+}
+
+// Each sample conforms to either policy, over either transport.
+func TestSamplesConform(t *testing.T) {
+	t.Parallel()
+	for _, one := range samples() {
+		for _, policy := range []string{"documented", "canonical"} {
+			t.Run(one.name+" "+policy, func(t *testing.T) {
+				t.Parallel()
+				backend := one.start(t)
+				got := conform(t, served(t, backend, "--policy="+policy).rest)
+				if got.code != 0 || !strings.Contains(got.out, " conforms to the policy "+policy+", ") || !strings.Contains(got.out, " passed, 0 failed, ") {
+					t.Errorf("exit code %d\n%s%s", got.code, got.out, got.err)
+				}
+				backend.stop(t)
+			})
+		}
+	}
 }
 
 // An error means the same, however its backend sends it: its details by a whole
@@ -157,7 +175,7 @@ func TestSamplesErrors(t *testing.T) {
 	for _, one := range samples() {
 		t.Run(one.name, func(t *testing.T) {
 			t.Parallel()
-			proxy := one.proxied(t)
+			proxy := served(t, one.start(t))
 			for what, delivery := range map[string]string{"as a status": asStatus, "plainly": plainly} {
 				for _, placement := range placements {
 					for _, path := range []string{"/conformance/v1/outcomes", "/conformance/v1/items:watch"} {
@@ -183,7 +201,7 @@ func TestSamplesAllowance(t *testing.T) {
 	for _, one := range samples() {
 		t.Run(one.name, func(t *testing.T) {
 			t.Parallel()
-			proxy := one.proxied(t, "--allowance=3/60")
+			proxy := served(t, one.start(t, "--allowance=3/60"))
 			want := map[int][2]string{1: {"200", "2"}, 2: {"404", "1"}, 3: {"200", "0"}, 4: {"429", "0"}}
 			paths := map[int]string{1: "/conformance/v1/items", 2: "/conformance/v1/items/none", 3: "/conformance/v1/items", 4: "/conformance/v1/items"}
 			for i := 1; i <= len(want); i++ {
