@@ -30,8 +30,12 @@ import (
 // without it they are left out where their languages are missing.
 const samplesNeeded = "STATUSWAY_TEST_SAMPLES"
 
-// samplesFolder holds the samples, and the descriptors of the service that they are.
-const samplesFolder = "../../../proto/examples"
+// samplesFolder holds the samples, and the descriptors of the service that they are;
+// vectorsFolder what proves a port of the core.
+const (
+	samplesFolder = "../../../proto/examples"
+	vectorsFolder = "../../../proto/vectors"
+)
 
 // A sample is a backend in another language.
 type sample struct {
@@ -46,30 +50,36 @@ func samples() []sample {
 
 // copySamples copies the samples, so that a checkout stays as it is: without what has
 // been installed there, and with all that is, read by this process, which is how
-// `go test` knows that a result is stale.
+// `go test` knows that a result is stale. The vectors, which one of them reads, come
+// along.
 var copySamples = sync.OnceValues(func() (string, error) {
 	folder, err := programFolder()
 	if err != nil {
 		return "", err
 	}
-	into := filepath.Join(folder, "examples")
-	whole := os.DirFS(samplesFolder)
-	return into, fs.WalkDir(whole, ".", func(name string, entry fs.DirEntry, err error) error {
+	return filepath.Join(folder, "examples"), errors.Join(
+		copyFolder(samplesFolder, filepath.Join(folder, "examples")), copyFolder(vectorsFolder, filepath.Join(folder, "vectors")),
+	)
+})
+
+func copyFolder(from, to string) error {
+	whole := os.DirFS(from)
+	return fs.WalkDir(whole, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case entry.Name() == "node_modules" || entry.Name() == "__pycache__":
 			return fs.SkipDir
 		case entry.IsDir():
-			return os.MkdirAll(filepath.Join(into, name), 0o700)
+			return os.MkdirAll(filepath.Join(to, name), 0o700)
 		}
 		text, err := fs.ReadFile(whole, name)
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(into, name), text, 0o600)
+		return os.WriteFile(filepath.Join(to, name), text, 0o600)
 	})
-})
+}
 
 // nodeFolder is the sample in Node with what it needs installed.
 var nodeFolder = sync.OnceValues(func() (string, error) {
@@ -229,6 +239,19 @@ func TestSamplesStop(t *testing.T) {
 	}
 }
 
+// The port of the core to JavaScript passes every vector.
+func TestSamplesPort(t *testing.T) {
+	t.Parallel()
+	folder, err := nodeFolder()
+	needed(t, err)
+	tests := exec.CommandContext(t.Context(), "node", "--test")
+	tests.Dir = folder
+	out, err := tests.CombinedOutput()
+	if err != nil || !regexp.MustCompile(`(?m)^# pass \d{3,}$`).Match(out) {
+		t.Errorf("node --test: %v\n%s", err, lastLines(string(out), 60))
+	}
+}
+
 // The samples' descriptors are those of the protos, with all that is imported.
 func TestSamplesDescriptors(t *testing.T) {
 	t.Parallel()
@@ -271,7 +294,7 @@ func TestSamplesDescriptors(t *testing.T) {
 // What the specification and the samples' pages link to is there.
 func TestSamplesLinks(t *testing.T) {
 	t.Parallel()
-	for _, folder := range []string{"..", "node", "python"} {
+	for _, folder := range []string{"..", "node", "python", "../vectors"} {
 		folder = filepath.Join(samplesFolder, folder)
 		text, err := os.ReadFile(filepath.Join(folder, "README.md"))
 		if err != nil {
