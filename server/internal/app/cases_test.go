@@ -105,14 +105,14 @@ func runGRPC(t *testing.T, servers *fleet, c conformance.Case) {
 	t.Helper()
 	s := servers.server(t, c.Variant())
 	v := newVariables(s)
-	if err := s.Steps(t.Context(), conformance.OverHTTP1, v, c.Before); err != nil {
-		t.Fatalf("%s\nbefore: %v", c.Title, err)
+	if err := s.Before(t.Context(), c, conformance.OverHTTP1, v); err != nil {
+		t.Fatalf("%s\n%v", c.Title, err)
 	}
 	if err := s.call(t.Context(), v, c.As, c.GRPC); err != nil {
 		t.Fatalf("%s\n%v", c.Title, err)
 	}
-	if err := s.Steps(t.Context(), conformance.OverHTTP1, v, c.After); err != nil {
-		t.Fatalf("%s\nafter: %v", c.Title, err)
+	if err := s.After(t.Context(), c, conformance.OverHTTP1, v); err != nil {
+		t.Fatalf("%s\n%v", c.Title, err)
 	}
 	if err := s.isAlive(t.Context()); err != nil {
 		t.Fatal(err)

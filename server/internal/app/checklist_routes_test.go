@@ -222,7 +222,7 @@ func TestAnswersToWhatWasAsked(t *testing.T) {
 			t.Parallel()
 			s := servers.server(t, c.Variant())
 			v := newVariables(s)
-			if err := s.Steps(t.Context(), conformance.OverHTTP1, v, c.Before); err != nil {
+			if err := s.Before(t.Context(), c, conformance.OverHTTP1, v); err != nil {
 				t.Fatal(err)
 			}
 			plain := c.Exchange

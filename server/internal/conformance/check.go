@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -36,15 +38,15 @@ func checkResponse(got *Answer, want Response, a attempt) error {
 func checkFields(header http.Header, want Response, v Variables) error {
 	var errs []error
 	value := func(name string) string { return strings.Join(header.Values(name), ", ") }
-	for name, text := range want.Headers {
-		if text, err := v.Expand(text); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(want.Headers)) {
+		if text, err := v.Expand(want.Headers[name]); err != nil {
 			errs = append(errs, err)
 		} else if got := value(name); got != text {
 			errs = append(errs, fmt.Errorf("%s is %q, want %q", name, got, text))
 		}
 	}
-	for name, pattern := range want.Matches {
-		if err := matches(pattern, value(name), v); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(want.Matches)) {
+		if err := matches(want.Matches[name], value(name), v); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		} else if header.Get(name) == "" {
 			errs = append(errs, fmt.Errorf("%s is missing", name))
@@ -86,10 +88,10 @@ func checkBody(content []byte, want *Body, v Variables) error {
 	if want.JSON != nil {
 		errs = append(errs, CheckJSON(got, want.JSON, v))
 	}
-	for pointer, pattern := range want.Matches {
+	for _, pointer := range slices.Sorted(maps.Keys(want.Matches)) {
 		if found, ok := Lookup(got, pointer); !ok {
 			errs = append(errs, fmt.Errorf("nothing is at %s: %s", pointer, content))
-		} else if err := matches(pattern, fmt.Sprint(found), v); err != nil {
+		} else if err := matches(want.Matches[pointer], fmt.Sprint(found), v); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w: %s", pointer, err, content))
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -98,7 +99,8 @@ func (c *holding) holdf(ok bool, format string, args ...any) {
 func (c *holding) has(name string) bool { return len(c.got.Header[name]) > 0 }
 
 func (c *holding) vocabulary() {
-	for name, values := range c.got.Header {
+	for _, name := range slices.Sorted(maps.Keys(c.got.Header)) {
+		values := c.got.Header[name]
 		c.holdf(slices.Contains(vocabulary(), name) || slices.Contains(c.Also, name), "no answer has the field %s: %q", name, values)
 		c.holdf(len(values) == 1 || slices.Contains(lists(), name), "%s comes %d times: %q", name, len(values), values)
 		for _, value := range values {
@@ -276,7 +278,9 @@ func (c *holding) failure() {
 	c.holdf(got.RequestID == c.got.Header.Get("X-Request-Id"), "requestId is %q and X-Request-Id %q", got.RequestID, c.got.Header.Get("X-Request-Id"))
 	c.holdf(got.Code != "" && got.Detail != "", "code and detail are %q and %q", got.Code, got.Detail)
 	details := TypesOf(got.Details)
-	if !slices.Contains(details, "statusway.v1.Problem") { // By which a backend states its own.
+	// A backend may state its own kind of problem. Of a server whose URL is known it is
+	// known that none does.
+	if c.PublicURL != "" || !slices.Contains(details, "statusway.v1.Problem") {
 		c.kind(got)
 	}
 	if c.has("Retry-After") {

@@ -14,17 +14,27 @@ type Run struct {
 // Run does all of a case over one transport of HTTP.
 func (c *Client) Run(ctx context.Context, of Case, transport string, v Variables) (*Run, error) {
 	r := &Run{Vars: v}
-	if err := c.part(ctx, "before", attempt{transport: transport, vars: v}, of.Before); err != nil {
+	if err := c.Before(ctx, of, transport, v); err != nil {
 		return nil, err
 	}
 	var err error
 	if r.Answer, err = c.Perform(ctx, transport, v, of.Exchange); err != nil {
 		return nil, err
 	}
-	if err := c.part(ctx, "after", attempt{transport: transport, vars: v}, of.After); err != nil {
+	if err := c.After(ctx, of, transport, v); err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// Before does what sets a case up.
+func (c *Client) Before(ctx context.Context, of Case, transport string, v Variables) error {
+	return c.steps(ctx, "before", attempt{transport: transport, vars: v}, of.Before)
+}
+
+// After does what looks at what a case has left behind.
+func (c *Client) After(ctx context.Context, of Case, transport string, v Variables) error {
+	return c.steps(ctx, "after", attempt{transport: transport, vars: v}, of.After)
 }
 
 // A StepError is of one of the exchanges around that which a case is about.
@@ -42,15 +52,11 @@ func (e *StepError) Error() string {
 
 func (e *StepError) Unwrap() error { return e.Err }
 
-// Steps does one exchange after the other, until one goes wrong.
-func (c *Client) Steps(ctx context.Context, transport string, v Variables, steps []Exchange) error {
-	return c.part(ctx, "in between", attempt{transport: transport, vars: v}, steps)
-}
-
-func (c *Client) part(ctx context.Context, name string, how attempt, steps []Exchange) error {
+// steps does one exchange after the other, until one goes wrong.
+func (c *Client) steps(ctx context.Context, part string, how attempt, steps []Exchange) error {
 	for i, step := range steps {
 		if _, err := c.Perform(ctx, how.transport, how.vars, step); err != nil {
-			return &StepError{Part: name, Number: i + 1, Request: step.Request, Err: err}
+			return &StepError{Part: part, Number: i + 1, Request: step.Request, Err: err}
 		}
 	}
 	return nil
