@@ -23,6 +23,9 @@ func (r *Rules) Metadata(req *http.Request) metadata.MD {
 	for name, key := range r.inbound {
 		add(md, key, req.Header[name])
 	}
+	if r.all {
+		r.addClient(md, req.Header)
+	}
 	// Set, not added: the keys are the gateway's.
 	delete(md, "x-forwarded-for")
 	delete(md, "x-forwarded-host")
