@@ -104,7 +104,7 @@ export function itemMethods() {
 }
 
 /** An error of the service's own. */
-export const failure = (code, reason, message) => fail({ code, message, reason, domain });
+const failure = (code, reason, message) => fail({ code, message, reason, domain });
 
 function validate(id, item) {
   if (!item?.displayName || [...id].length > longestId) {

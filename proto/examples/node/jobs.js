@@ -3,8 +3,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import grpc from '@grpc/grpc-js';
-import { failure } from './items.js';
-import { chooseStatus, preferWait } from './statusway.js';
+import { domain } from './items.js';
+import { chooseStatus, plainFail, preferWait } from './statusway.js';
 
 const most = 1024;
 const longest = 10_000;
@@ -29,7 +29,10 @@ export function jobMethods() {
 
     async GetJob({ name }) {
       const job = jobs.get(name);
-      if (!job) throw failure(grpc.status.NOT_FOUND, 'JOB_NOT_FOUND', `There is no job "${name}".`);
+      if (!job) {
+        // A reason needs no details: two keys of metadata say it as well.
+        throw plainFail({ code: grpc.status.NOT_FOUND, reason: 'JOB_NOT_FOUND', domain, message: `There is no job "${name}".` });
+      }
       return at(job, Date.now());
     },
 

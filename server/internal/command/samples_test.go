@@ -228,6 +228,25 @@ func TestSamplesAllowance(t *testing.T) {
 	}
 }
 
+// Header fields and errors arrive that are longer than most of gRPC takes unasked.
+func TestSamplesLongMetadata(t *testing.T) {
+	t.Parallel()
+	for _, one := range samples() {
+		t.Run(one.name, func(t *testing.T) {
+			t.Parallel()
+			proxy := served(t, one.start(t))
+			if a := proxy.must(t, http.MethodGet, "/conformance/v1/echo", strings.Repeat("t", 40<<10), nil); a.status != http.StatusOK {
+				t.Errorf("a long token: %+v", a)
+			}
+			message := strings.Repeat("No. ", 20<<10)
+			a := proxy.must(t, http.MethodPost, "/conformance/v1/outcomes", "", fmt.Appendf(nil, `{"status": {"code": 5, "message": %q}}`, message))
+			if a.status != http.StatusNotFound || a.body["detail"] != message {
+				t.Errorf("a long message: %d, %.100s", a.status, a.text)
+			}
+		})
+	}
+}
+
 // TestSamplesStop: a backend ends well when it is asked to.
 func TestSamplesStop(t *testing.T) {
 	t.Parallel()
@@ -239,16 +258,29 @@ func TestSamplesStop(t *testing.T) {
 	}
 }
 
-// The port of the core to JavaScript passes every vector.
-func TestSamplesPort(t *testing.T) {
+// The samples' own tests pass: of the modules that are there to be copied, and of the
+// port of the core to JavaScript, which passes every vector.
+func TestSamplesOwnTests(t *testing.T) {
 	t.Parallel()
-	folder, err := nodeFolder()
-	needed(t, err)
-	tests := exec.CommandContext(t.Context(), "node", "--test")
-	tests.Dir = folder
-	out, err := tests.CombinedOutput()
-	if err != nil || !regexp.MustCompile(`(?m)^# pass \d{3,}$`).Match(out) {
-		t.Errorf("node --test: %v\n%s", err, lastLines(string(out), 60))
+	for _, test := range []struct {
+		sample    sample
+		arguments []string
+		passes    string
+	}{
+		{samples()[0], []string{"--test"}, `(?m)^# pass \d{3,}$`},
+		{samples()[1], []string{"-m", "unittest"}, `(?m)^Ran \d+ tests in .*\n\nOK$`},
+	} {
+		t.Run(test.sample.name, func(t *testing.T) {
+			t.Parallel()
+			command, err := test.sample.command()
+			needed(t, err)
+			tests := exec.CommandContext(t.Context(), command[0], test.arguments...)
+			tests.Dir = filepath.Dir(command[1])
+			out, err := tests.CombinedOutput()
+			if err != nil || !regexp.MustCompile(test.passes).Match(out) {
+				t.Errorf("%v: %v\n%s", tests.Args, err, lastLines(string(out), 60))
+			}
+		})
 	}
 }
 
