@@ -26,6 +26,9 @@ TESTFLAGS ?=
 ARGS      ?=
 FUZZTIME  ?= 10s
 
+# What the samples in other languages read instead of generated code.
+SAMPLES := proto/examples/conformance.binpb
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,15 +79,17 @@ fmt: $(NEED_BUF) $(NEED_GOLANGCI) ## Format the protos and the hand-written Go c
 	@$(GOLANGCI) fmt ./...
 
 .PHONY: generate
-generate: $(NEED_BUF) gen/imports/.stamp ## Write gen/go, gen/descriptors and gen/openapi from proto
+generate: $(NEED_BUF) gen/imports/.stamp ## Write gen/go, gen/descriptors, gen/openapi and the samples' descriptors from proto
 	@$(BUF) generate
 	@$(BUF) build proto --exclude-imports -o gen/descriptors/reference.binpb
 	@mkdir -p gen/openapi
 	@$(GO) run ./server openapi --format yaml >gen/openapi/reference.yaml
+	@$(BUF) build --as-file-descriptor-set --exclude-source-info -o $(SAMPLES) \
+		--path proto/statusway/conformance --path proto/statusway/v1/problem.proto --path gen/imports/google/rpc/error_details.proto
 
 .PHONY: checkgenerate
-checkgenerate: generate ## Fail if what is generated is not what proto says
-	@stale=$$(git diff --name-only -- gen && git ls-files --others --exclude-standard -- gen) || exit 1; \
+checkgenerate: generate ## Fail if what `make generate` writes is not what proto says
+	@stale=$$(git diff --name-only -- gen $(SAMPLES) && git ls-files --others --exclude-standard -- gen $(SAMPLES)) || exit 1; \
 	if [ -n "$$stale" ]; then \
 		echo 'These files are not what `make generate` writes. Run it and commit its result:' >&2; \
 		echo "$$stale" >&2; \

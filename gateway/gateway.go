@@ -52,6 +52,9 @@ type Params struct {
 	// Pending is what a request gets that has no route while Contract is not yet
 	// complete. Nil means that it is.
 	Pending error
+	// ClientMetadata lets a request's Grpc-Metadata-… reach the backend, whose rules of
+	// package forward then say what becomes of them. Otherwise they are refused.
+	ClientMetadata bool
 	// Idempotency keeps answers under the Idempotency-Key of their requests. Nil means
 	// that every such key is refused, whatever the methods declare.
 	Idempotency middleware.IdempotencyStore
@@ -96,7 +99,7 @@ func New(p Params) (*Gateway, error) {
 		middleware.Available(p.Closed),
 		middleware.Overload(p.Shedder, p.Spare),
 		middleware.Credentials(),
-		middleware.Reserved(),
+		middleware.Reserved(p.ClientMetadata),
 		middleware.Body(p.Body),
 		middleware.Negotiate(),
 		middleware.Preconditions(),

@@ -37,10 +37,13 @@ func (b *Binding) CheckQuery(raw string) *ValueError {
 	if err != nil {
 		return &ValueError{Reason: "MALFORMED_QUERY", Detail: "the query is not percent-encoded as it should be"}
 	}
-	given := given{}
+	var others given
+	if len(values) > 1 {
+		others = given{}
+	}
 	// By name, so that the same query always gets the same answer.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if err := b.checkParameter(name, values[name], given); err != nil {
+		if err := b.checkParameter(name, values[name], others); err != nil {
 			return err
 		}
 	}
@@ -48,11 +51,14 @@ func (b *Binding) CheckQuery(raw string) *ValueError {
 }
 
 // given are the fields, entries and oneofs that the parameters so far set, by the path of
-// proto names, and the parameter that sets each.
+// proto names, and the parameter that sets each. Nil where there is but one.
 type given map[string]string
 
 // add returns the parameter that sets the same, if there is one.
 func (g given) add(name string, path FieldPath) (other string) {
+	if g == nil {
+		return ""
+	}
 	_, entry, _ := strings.Cut(name, "[")
 	places := []string{path.String() + "[" + entry}
 	if oneof := path[len(path)-1].ContainingOneof(); oneof != nil {
@@ -67,7 +73,7 @@ func (g given) add(name string, path FieldPath) (other string) {
 	return ""
 }
 
-func (b *Binding) checkParameter(name string, values []string, given given) *ValueError {
+func (b *Binding) checkParameter(name string, values []string, others given) *ValueError {
 	for _, text := range append([]string{name}, values...) {
 		if err := checkText(name, text); err != nil {
 			return err
@@ -81,7 +87,7 @@ func (b *Binding) checkParameter(name string, values []string, given given) *Val
 	if len(values) > 1 && !field.IsList() {
 		return &ValueError{Parameter: name, Reason: "DUPLICATE_PARAMETER", Detail: "it holds one value and stands more than once"}
 	}
-	if other := given.add(name, path); other != "" {
+	if other := others.add(name, path); other != "" {
 		return &ValueError{Parameter: name, Reason: "DUPLICATE_PARAMETER", Detail: "it excludes " + other + ", which is given too"}
 	}
 	for _, value := range values {

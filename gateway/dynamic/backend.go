@@ -81,7 +81,7 @@ func New(p Params, targets ...Target) (*Backend, error) {
 		p.MaxMessage = DefaultMaxMessage
 	}
 	if p.Forward == nil {
-		p.Forward = forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil, Logger: nil})
+		p.Forward = forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil, GRPCGateway: false, Logger: nil})
 	}
 	var services []protoreflect.ServiceDescriptor
 	var errs []error

@@ -12,6 +12,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/rfc9110"
 )
 
 // Metadata is what goes on to the backend: the fields that may pass, and what the
@@ -24,6 +25,9 @@ func (r *Rules) Metadata(req *http.Request) metadata.MD {
 		if lines := req.Header[name]; len(lines) > 0 {
 			add(md, key, lines)
 		}
+	}
+	if r.all {
+		r.addClient(md, req.Header)
 	}
 	// Set, not added: the keys are the gateway's.
 	own := [...]string{ex.RequestID, ex.Client, req.Host}
@@ -38,7 +42,11 @@ func (r *Rules) Metadata(req *http.Request) metadata.MD {
 	if ex.Binding != nil && ex.Binding.Method.Preconditions {
 		add(md, "if-match", tags(req.Header["If-Match"]))
 		add(md, "if-none-match", tags(req.Header["If-None-Match"]))
-		add(md, "if-unmodified-since", req.Header["If-Unmodified-Since"])
+		if since := ex.Conditions.IfUnmodifiedSince; !since.IsZero() {
+			// What is no date is to be ignored, and the form that all may send (RFC 9110
+			// §5.6.7) is the one that a backend has to read.
+			md["if-unmodified-since"] = []string{rfc9110.FormatDate(since)}
+		}
 	}
 	return md
 }
@@ -55,23 +63,27 @@ func Outgoing(ctx context.Context, conn any, md metadata.MD) context.Context {
 }
 
 // tags are lines of entity-tags as a backend can read them: those of the resource,
-// whatever way it was sent, and in ASCII. A line dropped for an octet of
-// another tag would take a condition off a write. No tag of ours has such octets, nor
-// a percent sign before anything but two hexadecimal digits.
+// whatever way it was sent, in ASCII and on one line. A line that is dropped, here for
+// an octet of another tag or by a library that knows the field and takes one value of
+// it, as Node's does, would take a condition off a write. No tag of ours has such
+// octets, nor a percent sign before anything but two hexadecimal digits; a tab is white
+// space between tags.
 func tags(lines []string) []string {
-	plain := respond.PlainTags(lines)
-	for i, line := range plain {
-		var ascii strings.Builder
-		for _, octet := range []byte(line) {
-			if octet > '~' {
-				ascii.WriteString("%_")
-				continue
-			}
+	if len(lines) == 0 {
+		return nil
+	}
+	var ascii strings.Builder
+	for _, octet := range []byte(strings.Join(respond.PlainTags(lines), ", ")) {
+		switch {
+		case octet == '\t':
+			ascii.WriteByte(' ')
+		case octet > '~':
+			ascii.WriteString("%_")
+		default:
 			ascii.WriteByte(octet)
 		}
-		plain[i] = ascii.String()
 	}
-	return plain
+	return []string{ascii.String()}
 }
 
 // add adds the values that metadata can hold: printable ASCII (gRPC's

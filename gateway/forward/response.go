@@ -40,10 +40,13 @@ func chosen(header, trailer metadata.MD) int32 {
 // as header fields; nil if none may.
 func (r *Rules) Answered(ctx context.Context, header, trailer metadata.MD) http.Header {
 	r.allow(ctx, exchange.From(ctx).Fields, received{header, trailer})
-	if len(r.outbound) == 0 {
+	if len(r.outbound) == 0 && !r.all {
 		return nil
 	}
 	out := http.Header{}
+	if r.all {
+		addAnswered(out, header)
+	}
 	for key, name := range r.outbound {
 		for _, value := range (received{header, trailer}).values(key) {
 			out.Add(name, value)
@@ -69,6 +72,10 @@ func (r *Rules) Failed(ctx context.Context, err error, header, trailer metadata.
 	sent := r.Answered(ctx, header, trailer)
 	for _, name := range aboutContent() {
 		sent.Del(name)
+	}
+	if r.all && len(header) == 0 {
+		// An answer of trailers only: what another would have sent first is among them.
+		addAnswered(sent, withoutContentType(trailer))
 	}
 	stated := r.stated(ctx, err, received{header, trailer})
 	if len(sent) == 0 && len(stated) == 0 {

@@ -18,6 +18,13 @@ type Params struct {
 	// for those of the backend's allowance. A key or a field that means something to
 	// the gateway itself is left out.
 	ResponseHeaders map[string]string
+	// GRPCGateway lets metadata pass as grpc-gateway did for years, for clients and
+	// backends that rely on it. A request's Grpc-Metadata-… are metadata, and so are the
+	// registered header fields, as grpcgateway-…; a response's leading metadata leaves as
+	// Grpc-Metadata-…, and so does that of an answer of trailers only. Not for backends
+	// that trust a key because only a gateway sets it: a client sets any but those of
+	// this gateway.
+	GRPCGateway bool
 	// Logger is told, at debug, which metadata is ignored because it cannot be read.
 	// Nil means nobody.
 	Logger *slog.Logger
@@ -27,6 +34,7 @@ type Params struct {
 type Rules struct {
 	inbound  map[string]string // header field, canonical: metadata key
 	outbound map[string]string // metadata key: header field
+	all      bool              // Params.GRPCGateway
 	logger   *slog.Logger
 }
 
@@ -44,7 +52,7 @@ func New(p Params) *Rules {
 	}
 	outbound := maps.Clone(p.ResponseHeaders)
 	maps.DeleteFunc(outbound, func(key, name string) bool { return isOwn(key) || isOwn(strings.ToLower(name)) })
-	return &Rules{inbound: inbound, outbound: outbound, logger: p.Logger}
+	return &Rules{inbound: inbound, outbound: outbound, all: p.GRPCGateway, logger: p.Logger}
 }
 
 // isOwn says whether metadata has a meaning for the gateway, and so cannot have

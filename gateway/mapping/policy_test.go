@@ -83,3 +83,28 @@ func ruleNamed(table *mapping.Table, name string) *statuswayv1.Rule {
 	}
 	return nil
 }
+
+// The shape of an error's body changes nothing else of a policy, and is part of its version.
+func TestWithErrorFormat(t *testing.T) {
+	t.Parallel()
+	table := load(t, layered)
+	versions := map[string]bool{table.Version(): true}
+	for _, format := range []statuswayv1.ErrorFormat{
+		statuswayv1.ErrorFormat_ERROR_FORMAT_PROBLEM, statuswayv1.ErrorFormat_ERROR_FORMAT_STATUS, statuswayv1.ErrorFormat_ERROR_FORMAT_ERROR,
+	} {
+		other := table.WithErrorFormat(format)
+		if other.Policy().GetErrorFormat() != format || versions[other.Version()] {
+			t.Errorf("%v: %v, version %s", format, other.Policy().GetErrorFormat(), other.Version())
+		}
+		versions[other.Version()] = true
+		for code := range int32(18) {
+			in := mapping.Input{Code: code, Conditional: true}
+			if got, want := other.Decide(in), table.Decide(in); got.Rule.GetName() != want.Rule.GetName() || got.Status() != want.Status() {
+				t.Errorf("%v: %d is %v, want %v", format, code, got, want)
+			}
+		}
+	}
+	if table.Policy().GetErrorFormat() != statuswayv1.ErrorFormat_ERROR_FORMAT_UNSPECIFIED {
+		t.Error("the table itself has changed")
+	}
+}

@@ -3,8 +3,10 @@ package mapping
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/protobuf/proto"
 
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
@@ -58,6 +60,17 @@ type Table struct {
 
 // Policy returns the policy that t was made from. It is shared and read-only.
 func (t *Table) Policy() *statuswayv1.Policy { return t.policy }
+
+// WithErrorFormat returns the table of the same policy with another shape of an error's
+// body, and another version: what a client reads of the policy differs.
+func (t *Table) WithErrorFormat(format statuswayv1.ErrorFormat) *Table {
+	other := *t
+	other.policy = &statuswayv1.Policy{}
+	proto.Merge(other.policy, t.policy)
+	other.policy.ErrorFormat = format
+	other.version += "-" + strconv.Itoa(int(format))
+	return &other
+}
 
 // Name is the policy's.
 func (t *Table) Name() string { return t.policy.GetName() }

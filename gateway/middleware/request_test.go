@@ -355,7 +355,30 @@ func TestReserved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			request, _ := ask(t, "GET", "/", "", test.field, test.value)
-			passed, err := run(middleware.Reserved(), request)
+			passed, err := run(middleware.Reserved(false), request)
+			check(t, passed, err, test.reason)
+		})
+	}
+}
+
+// TestReservedButMetadata: where clients may send metadata, only what it is called and
+// its form are looked at here.
+func TestReservedButMetadata(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ field, value, reason string }{
+		"metadata":                {"Grpc-Metadata-X", "1", ""},
+		"grpcgateway":             {"Grpcgateway-X", "1", mapping.ReasonReservedHeader},
+		"statusway":               {"Statusway-Status", "201", mapping.ReasonReservedHeader},
+		"binary":                  {"Grpc-Metadata-X-Bin", "AP8=", ""},
+		"binary, without padding": {"Grpc-Metadata-X-Bin", "AP8", ""},
+		"binary, none":            {"Grpc-Metadata-X-Bin", "", ""},
+		"binary, no base64":       {"Grpc-Metadata-X-Bin", "a b", mapping.ReasonInvalidArgument},
+		"a timeout":               {"Grpc-Timeout", "5s", mapping.ReasonInvalidArgument},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request, _ := ask(t, "GET", "/", "", test.field, test.value)
+			passed, err := run(middleware.Reserved(true), request)
 			check(t, passed, err, test.reason)
 		})
 	}
@@ -366,7 +389,7 @@ func TestReserved(t *testing.T) {
 func TestOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	rules := []middleware.Middleware{
-		middleware.Accept(), middleware.Expect(), middleware.Reserved(), middleware.Negotiate(), middleware.Preconditions(),
+		middleware.Accept(), middleware.Expect(), middleware.Reserved(false), middleware.Negotiate(), middleware.Preconditions(),
 		middleware.Body(middleware.BodyLimits{Bytes: 10}), middleware.Credentials(),
 	}
 	for _, fields := range [][]string{

@@ -1,7 +1,9 @@
 package middleware
 
 import (
+	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -14,30 +16,45 @@ import (
 // Reserved refuses header fields that only the gateway may set: Grpc-Metadata-…,
 // which other gateways turn into metadata that a backend trusts, Grpcgateway-… and
 // Statusway-…. They are refused and not dropped, so that a client which relies on
-// them learns of it. Grpc-Timeout is read, and must be well formed.
-func Reserved() Middleware {
+// them learns of it. Where metadata is the clients' to send, Grpc-Metadata-… may pass;
+// that of a binary key must be base64. Grpc-Timeout is read, and must be well formed.
+func Reserved(metadata bool) Middleware {
 	return func(next exchange.Handler) exchange.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
-			for name := range r.Header {
-				if isReserved(name) {
+			for name, values := range r.Header {
+				if metadata && strings.HasPrefix(name, metadataField) {
+					if err := checkBinary(name, values); err != nil {
+						return err
+					}
+				} else if isReserved(name) {
 					return respond.Fail(codes.InvalidArgument, mapping.ReasonReservedHeader, "the request sets a header that only the gateway may set")
 				}
 			}
-			for _, value := range r.Header["Grpc-Timeout"] {
-				if !isTimeout(value) {
-					return respond.Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, "Grpc-Timeout is up to 8 digits and one of H, M, S, m, u and n")
-				}
+			if slices.ContainsFunc(r.Header["Grpc-Timeout"], func(value string) bool { return !isTimeout(value) }) {
+				return respond.Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, "Grpc-Timeout is up to 8 digits and one of H, M, S, m, u and n")
 			}
 			return next(w, r)
 		}
 	}
 }
 
+const metadataField = "Grpc-Metadata-"
+
+// checkBinary refuses what could not become the metadata of a binary key.
+func checkBinary(name string, values []string) error {
+	for _, value := range values {
+		if _, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "=")); err != nil && strings.HasSuffix(name, "-Bin") {
+			return respond.Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, "a Grpc-Metadata-…-Bin is not base64")
+		}
+	}
+	return nil
+}
+
 // isReserved takes names in canonical form, as net/http has them.
 func isReserved(name string) bool {
 	switch name[0] {
 	case 'G':
-		return strings.HasPrefix(name, "Grpc-Metadata-") || strings.HasPrefix(name, "Grpcgateway-")
+		return strings.HasPrefix(name, metadataField) || strings.HasPrefix(name, "Grpcgateway-")
 	case 'S':
 		return strings.HasPrefix(name, "Statusway-")
 	default:

@@ -37,7 +37,7 @@ type Backend struct {
 // New returns a backend.
 func New(p Params) *Backend {
 	if p.Forward == nil {
-		p.Forward = forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil, Logger: nil})
+		p.Forward = forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil, GRPCGateway: false, Logger: nil})
 	}
 	return &Backend{responder: p.Responder, rules: p.Forward, bare: http.Header{}}
 }

@@ -12,5 +12,6 @@
 //
 // A program makes a [Backend], gives its [Backend.Options] to runtime.NewServeMux,
 // registers the generated handlers on that mux with the connection that
-// [Backend.Conn] returns, and serves [Backend.Handler].
+// [Backend.Conn] returns, and serves [Backend.Handler]. The example shows what that
+// changes in a program that has served its mux alone.
 package transcode

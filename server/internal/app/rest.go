@@ -125,16 +125,21 @@ func (r *rest) params(ready func(context.Context) error, document *openapi.Docum
 		Proxies:     proxies,
 		CrossOrigin: middleware.CrossOrigin{Origins: r.config.CORSOrigins, MaxAge: preflightAge},
 		Shedder:     r.shedder,
+		// Together with rules.
+		ClientMetadata: r.likeGRPCGateway(),
 
 		// What stands behind the gateway is filled in by whoever knows it.
 		Contract: nil, Backend: nil, Identify: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
 	}, nil
 }
 
-// rules are what passes between clients and backends: no more than always does.
+// rules are what passes between clients and backends: no more than always does, unless
+// the configuration says otherwise.
 func (r *rest) rules() *forward.Rules {
-	return forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil, Logger: r.logger})
+	return forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil, GRPCGateway: r.likeGRPCGateway(), Logger: r.logger})
 }
+
+func (r *rest) likeGRPCGateway() bool { return r.config.Headers == config.HeadersGRPCGateway }
 
 // gatewayLimiter is nil where there is no limit, and not a nil *Limiter in an
 // interface.

@@ -29,8 +29,18 @@ import (
 	"github.com/statusway/statusway/server/internal/conformancesvc"
 )
 
-// stockGateway is grpc-gateway as it comes, before the service that the demo has.
+// stockGateway is grpc-gateway as it comes, before the service that the demo has, with
+// what every answer has to have.
 func stockGateway(t *testing.T) string {
+	t.Helper()
+	mux := stockMux(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(&polite{ResponseWriter: w}, r) }))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// stockMux is grpc-gateway as it comes, before the service that the demo has.
+func stockMux(t *testing.T, options ...runtime.ServeMuxOption) *runtime.ServeMux {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,13 +55,11 @@ func stockGateway(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	mux := runtime.NewServeMux()
+	mux := runtime.NewServeMux(options...)
 	if err := conformancev1.RegisterConformanceServiceHandler(t.Context(), mux, conn); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(&polite{ResponseWriter: w}, r) }))
-	t.Cleanup(server.Close)
-	return server.URL
+	return mux
 }
 
 // polite gives every answer the fields that every answer has, and takes one away that

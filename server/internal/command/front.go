@@ -19,5 +19,12 @@ func front(streams Streams, settings config.Front) (*slog.Logger, *mapping.Table
 	if err != nil {
 		return nil, nil, err
 	}
+	format, err := settings.Format()
+	if err != nil {
+		return nil, nil, fmt.Errorf("--error-format: %w: %w", err, errUsage)
+	}
+	if format != 0 {
+		table = table.WithErrorFormat(format)
+	}
 	return slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: level})), table, nil
 }

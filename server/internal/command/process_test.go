@@ -157,8 +157,17 @@ func TestSecondSignal(t *testing.T) {
 	p := serve(t, "--demo", "--grace=1h")
 	p.slowly(t, p.demoToken(t))
 	p.drain(t)
-	p.signal(t, syscall.SIGTERM)
-	exit, ok := errors.AsType[*exec.ExitError](p.wait(t))
+	// A signal ends it once it is no longer caught, which is soon after the first one.
+	eventually(t, func(context.Context) (bool, error) {
+		_ = p.command.Process.Signal(syscall.SIGTERM) // An error says that it has ended.
+		select {
+		case <-p.exited:
+			return true, nil
+		default:
+			return false, nil
+		}
+	})
+	exit, ok := errors.AsType[*exec.ExitError](p.err)
 	if !ok {
 		t.Fatal("the program has ended as if all were well")
 	}

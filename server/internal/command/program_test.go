@@ -83,7 +83,7 @@ func (o *output) String() string {
 	return text
 }
 
-// A process is the program as it runs for somebody.
+// A process is the program, or a backend, as it runs for somebody.
 type process struct {
 	// rest is the URL of the REST side, grpc the address of the other.
 	rest, grpc string
@@ -121,6 +121,12 @@ func launch(t *testing.T, arguments ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return start(t, path, arguments...)
+}
+
+// start starts a process until the test is over.
+func start(t *testing.T, path string, arguments ...string) *process {
+	t.Helper()
 	p := &process{temporary: t.TempDir(), exited: make(chan struct{})}
 	p.command = exec.CommandContext(t.Context(), path, arguments...)
 	p.command.Env = append(os.Environ(), "TMPDIR="+p.temporary)
@@ -135,7 +141,7 @@ func launch(t *testing.T, arguments ...string) *process {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("the program printed:\n%s\nand logged:\n%s", &p.out, lastLines(p.log.String(), 40))
+			t.Logf("%s printed:\n%s\nand logged:\n%s", path, &p.out, lastLines(p.log.String(), 40))
 		}
 	})
 	return p

@@ -65,6 +65,11 @@ func TestComplete(t *testing.T) {
 			refused: []string{"--http-addr", "--grpc-addr"},
 		},
 
+		{name: "each shape", change: func(c *config.Serve) { c.ErrorFormat, c.Headers = "status", "grpc-gateway" }},
+		{name: "a shape that is none", change: func(c *config.Serve) { c.ErrorFormat = "unspecified" }, refused: []string{"--error-format"}},
+		{name: "a shape in capitals", change: func(c *config.Serve) { c.ErrorFormat = "STATUS" }, refused: []string{"--error-format"}},
+		{name: "headers of another", change: func(c *config.Serve) { c.Headers = "envoy" }, refused: []string{"--headers"}},
+
 		{name: "one byte", change: func(c *config.Serve) { c.MaxBody = "1B" }},
 		{name: "the largest body", change: func(c *config.Serve) { c.MaxBody = "256MiB" }},
 		{name: "a byte more", change: func(c *config.Serve) { c.MaxBody = "268435457" }, refused: []string{"--max-body"}},

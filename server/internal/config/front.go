@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/pflag"
 
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 	"github.com/statusway/statusway/server/internal/limiter"
 )
 
@@ -24,6 +25,8 @@ type Front struct {
 	HTTPAddr        string
 	PublicURL       string
 	Policy          string
+	ErrorFormat     string
+	Headers         string
 	RateLimit       string
 	MaxBody         string
 	Concurrency     int
@@ -55,6 +58,10 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 	set.StringVar(&c.HTTPAddr, "http-addr", c.HTTPAddr, "`address` on which REST is served")
 	set.StringVar(&c.PublicURL, "public-url", c.PublicURL, "`URL` under which clients reach REST; problem types begin with it (default http:// and the address)")
 	set.StringVar(&c.Policy, "policy", c.Policy, "documented, canonical, or the `file` of a policy")
+	set.StringVar(&c.ErrorFormat, "error-format", c.ErrorFormat,
+		"`shape` of an error's body where the request asks for none: problem, status or error (default the policy's)")
+	set.StringVar(&c.Headers, "headers", c.Headers,
+		"`grpc-gateway` lets metadata pass as that does, as Grpc-Metadata-… in either direction; otherwise none passes that is not named")
 	set.StringVar(&c.RateLimit, "rate-limit", c.RateLimit, "`requests/period` that each user, else each address, may send, or a list of such limits, or off")
 	set.StringVar(&c.MaxBody, "max-body", c.MaxBody, "largest request body, such as `4MiB`")
 	set.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "`requests` that each user, else each address, may have running at once; 0 for any number")
@@ -73,8 +80,34 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 func (c *Front) check() error {
 	return errors.Join(
 		c.checkLimits(), atLeast(duration{"--body-timeout", c.BodyTimeout}, duration{"--grace", c.Grace}),
-		c.checkPublicURL(), c.checkTLS(), c.checkOrigins(),
+		c.checkPublicURL(), c.checkTLS(), c.checkOrigins(), c.checkMigration(),
 	)
+}
+
+// HeadersGRPCGateway is the one value of Headers beside none.
+const HeadersGRPCGateway = "grpc-gateway"
+
+func (c *Front) checkMigration() error {
+	var errs []error
+	if _, err := c.Format(); err != nil {
+		errs = append(errs, fmt.Errorf("--error-format: %w", err))
+	}
+	if c.Headers != "" && c.Headers != HeadersGRPCGateway {
+		errs = append(errs, fmt.Errorf("--headers: %q is not %s", c.Headers, HeadersGRPCGateway))
+	}
+	return errors.Join(errs...)
+}
+
+// Format is ErrorFormat as a policy has it; unspecified where the policy's own holds.
+func (c *Front) Format() (statuswayv1.ErrorFormat, error) {
+	if c.ErrorFormat == "" {
+		return statuswayv1.ErrorFormat_ERROR_FORMAT_UNSPECIFIED, nil
+	}
+	number, ok := statuswayv1.ErrorFormat_value["ERROR_FORMAT_"+strings.ToUpper(c.ErrorFormat)]
+	if !ok || number == 0 || c.ErrorFormat != strings.ToLower(c.ErrorFormat) {
+		return 0, fmt.Errorf("%q is none of problem, status and error", c.ErrorFormat)
+	}
+	return statuswayv1.ErrorFormat(number), nil
 }
 
 type duration struct {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -16,7 +17,7 @@ func Same(first, second *Run) error {
 		return nil
 	}
 	var errs []error
-	one, other := first.Vars.Generalize(string(first.Answer.Body)), second.Vars.Generalize(string(second.Answer.Body))
+	one, other := generalize(first, string(first.Answer.Body)), generalize(second, string(second.Answer.Body))
 	if one != other {
 		errs = append(errs, fmt.Errorf("the bodies differ:\n- %s\n+ %s", one, other))
 	}
@@ -25,6 +26,22 @@ func Same(first, second *Run) error {
 		errs = append(errs, fmt.Errorf("the headers differ:\n- %v\n+ %v", fields, others))
 	}
 	return errors.Join(errs...)
+}
+
+// jobPattern finds the name that a server has made for a job.
+var jobPattern = regexp.MustCompile(`"name":"jobs/[^"]+"`)
+
+// generalize takes out of a text what is the run's own, and the ids that the server has
+// made, whatever they look like: a job's, and that of what Location leads to.
+func generalize(r *Run, text string) string {
+	location := r.Answer.Header.Get("Location")
+	if made := location[strings.LastIndexByte(location, '/')+1:]; made != "" {
+		if before, ok := strings.CutSuffix(text, "/"+made); ok {
+			text = before + "/<made>"
+		}
+		text = strings.ReplaceAll(text, `"id":"`+made+`"`, `"id":"<made>"`)
+	}
+	return r.Vars.Generalize(jobPattern.ReplaceAllString(text, `"name":"jobs/<made>"`))
 }
 
 // lastingFields are the header fields that do not change from run to run; of the
@@ -39,7 +56,7 @@ func lastingFields(r *Run) map[string]string {
 		case slices.Contains(own, name):
 			fields[name] = "is there"
 		default:
-			fields[name] = r.Vars.Generalize(strings.Join(values, ", "))
+			fields[name] = generalize(r, strings.Join(values, ", "))
 		}
 	}
 	return fields

@@ -139,6 +139,32 @@ func TestSame(t *testing.T) {
 	}
 }
 
+// Two servers, or one twice, make other ids, of whatever form they like.
+func TestSameButForIds(t *testing.T) {
+	t.Parallel()
+	made := func(id, location, body string) *conformance.Run {
+		a := sound(201)
+		a.Header.Set("Location", strings.ReplaceAll(location, "ID", id))
+		a.Body = []byte(strings.ReplaceAll(body, "ID", id))
+		return &conformance.Run{Vars: conformance.Variables{}, Answer: a}
+	}
+	for name, test := range map[string]struct {
+		location, body string
+		one, other     string
+		same           bool
+	}{
+		"of an item":            {"/v1/items/ID", `{"id":"ID"}`, "0f8fad5b-d9cb-469f", "7c9e6679-7425-40de", true},
+		"of a job":              {"/v1/jobs/ID", `{"name":"jobs/ID","done":true}`, "01ARZ3NDEKTSV4RRFFQ69G5FAV", "7", true},
+		"of a job that is done": {"", `{"name":"jobs/ID","done":true}`, "7", "8", true},
+		"what leads elsewhere":  {"/v1/items", `{"id":"ID"}`, "0f8fad5b-d9cb-469f", "7c9e6679-7425-40de", false},
+		"in another member":     {"/v1/items/ID", `{"key":"ID"}`, "7", "8", false},
+	} {
+		if err := conformance.Same(made(test.one, test.location, test.body), made(test.other, test.location, test.body)); (err == nil) != test.same {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // What is wrong with a file is said before anything is sent.
 func TestParse(t *testing.T) {
 	t.Parallel()

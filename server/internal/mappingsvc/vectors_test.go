@@ -1,0 +1,146 @@
+package mappingsvc_test
+
+import (
+	"encoding/json"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	_ "google.golang.org/protobuf/types/known/wrapperspb" // details of these types are known
+
+	"github.com/statusway/statusway/gateway/respond"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	"github.com/statusway/statusway/server/internal/mappingsvc"
+)
+
+// vectors are as much of proto/vectors/mapping.json as MapStatus can be asked.
+type vectors struct {
+	PublicURL string            `json:"publicUrl"`
+	Realm     string            `json:"realm"`
+	Policies  []json.RawMessage `json:"policies"`
+	Vectors   []vector          `json:"vectors"`
+}
+
+type vector struct {
+	Name    string        `json:"name"`
+	Policy  string        `json:"policy"`
+	Wire    []byte        `json:"wire"`
+	Request vectorRequest `json:"request"`
+	Answer  vectorAnswer  `json:"answer"`
+}
+
+type vectorRequest struct {
+	Method         string   `json:"method"`
+	Path           string   `json:"path"`
+	RequestID      string   `json:"requestId"`
+	TraceID        string   `json:"traceId"`
+	BodyField      string   `json:"bodyField"`
+	Accept         []string `json:"accept"`
+	AcceptLanguage []string `json:"acceptLanguage"`
+	Conditional    bool     `json:"conditional"`
+	Credentials    bool     `json:"credentials"`
+}
+
+type vectorAnswer struct {
+	Status  int32             `json:"status"`
+	Rule    string            `json:"rule"`
+	Headers map[string]string `json:"headers"`
+	Body    string            `json:"body"`
+}
+
+// context is the request as MapStatus is told of it.
+func (r vectorRequest) context() *statuswayv1.RequestContext {
+	headers := map[string]string{"x-request-id": r.RequestID}
+	if r.Accept != nil {
+		headers["accept"] = strings.Join(r.Accept, ", ")
+	}
+	if r.AcceptLanguage != nil {
+		headers["accept-language"] = strings.Join(r.AcceptLanguage, ", ")
+	}
+	if r.Conditional {
+		headers["if-match"] = "*"
+	}
+	if r.Credentials {
+		headers["authorization"] = "Bearer x"
+	}
+	return &statuswayv1.RequestContext{Method: r.Method, Path: r.Path, Headers: headers}
+}
+
+// compare says in what MapStatus differs from the vector; nothing if it does not.
+func (a vectorAnswer) compare(t *testing.T, told *statuswayv1.MapStatusResponse) string {
+	t.Helper()
+	headers := map[string]string{}
+	for name, value := range told.GetHeaders() {
+		headers[strings.ToLower(name)] = value
+	}
+	var body any
+	if a.Body != "" {
+		if err := json.Unmarshal([]byte(a.Body), &body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []any{a.Status, a.Rule, a.Headers, body}
+	return cmp.Diff(want, []any{told.GetHttpStatus(), told.GetRule(), headers, told.GetBody().AsInterface()})
+}
+
+// What MapStatus says is what the vectors show.
+func TestMapStatusIsTheVectors(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../../proto/vectors/mapping.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file vectors
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	// A port reads the built-in policies here, so they have to be those.
+	for _, policy := range file.Policies {
+		got := &statuswayv1.Policy{}
+		if err := protojson.Unmarshal(policy, got); err != nil {
+			t.Fatal(err)
+		}
+		if got.GetName() != "custom" && !proto.Equal(got, tableOf(t, got.GetName()).Policy()) {
+			t.Errorf("the policy %s is another", got.GetName())
+		}
+	}
+	services := map[string]*mappingsvc.Service{}
+	for _, policy := range []string{"documented", "canonical"} {
+		responder, err := respond.New(respond.Params{
+			Table: tableOf(t, policy), PublicURL: file.PublicURL, Realm: file.Realm, Gzip: false, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if services[policy], err = mappingsvc.New(responder, "build"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := 0
+	for _, v := range file.Vectors {
+		service, status := services[v.Policy], &spb.Status{}
+		// A policy that is not in force, text that no proto holds, and what MapStatus is not
+		// told of a request, cannot be asked.
+		if service == nil || proto.Unmarshal(v.Wire, status) != nil || v.Request.TraceID != "" {
+			continue
+		}
+		service.Beside(func(string, string) string { return v.Request.BodyField })
+		told, err := service.MapStatus(t.Context(), &statuswayv1.MapStatusRequest{Status: status, Context: v.Request.context()})
+		if err != nil {
+			t.Errorf("%s: %v", v.Name, err)
+			continue
+		}
+		asked++
+		if diff := v.Answer.compare(t, told); diff != "" {
+			t.Errorf("%s (-vector +MapStatus):\n%s", v.Name, diff)
+		}
+	}
+	if asked < 300 {
+		t.Errorf("only %d of %d vectors could be asked", asked, len(file.Vectors))
+	}
+}
