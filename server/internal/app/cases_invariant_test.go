@@ -40,7 +40,7 @@ func documentedRows() []int {
 // and no negotiation stands before.
 func (m *message) isPage() bool {
 	path, _, _ := strings.Cut(m.target, "?")
-	return path == "/healthz" || path == "/readyz"
+	return path == "/healthz" || path == "/readyz" || path == "/statuses" || strings.HasPrefix(path, "/statuses/")
 }
 
 // checkInvariants holds an answer to what is true of every answer, whatever it is.
