@@ -144,6 +144,15 @@ func rules() []rule {
 			except: []string{"server/internal/app", "server/internal/store"}, deny: []string{module + "server/internal/store"},
 		},
 		{
+			name: "tour", folder: "server/internal/tour", why: "a tour is a client of any server, and knows what is sent and not who answers",
+			allow: []string{module + "server/internal/tour/"}, deny: []string{module},
+		},
+		{
+			name: "catalogue", folder: "server/internal/catalogue", why: "the pages show a policy and a tour, and know no service but the one that maps",
+			allow: []string{module + "server/internal/catalogue/", module + "server/internal/mappingsvc$", module + "server/internal/tour$"},
+			deny:  []string{module + "server/", module + "gen/go/entity/", module + "gateway/transcode", module + "gateway/dynamic"},
+		},
+		{
 			name: "app", folder: "server/internal/app", why: "app takes a validated configuration, so that tests need no command line",
 			deny: []string{"flag", "github.com/spf13"},
 		},
@@ -223,6 +232,12 @@ func TestRulesBite(t *testing.T) {
 		{"server/internal/store/sqlite/x.go", "database/sql", ""},
 		{"server/internal/store/sqlite/x.go", module + "server/internal/entity", ""},
 		{"server/internal/store/sqlite/x.go", module + "server/internal/store/postgres", "store"},
+		{"server/internal/tour/x.go", "net/http", ""},
+		{"server/internal/tour/x.go", module + "gateway/mapping", "tour"},
+		{"server/internal/catalogue/x.go", module + "gateway/respond", ""},
+		{"server/internal/catalogue/x.go", module + "server/internal/mappingsvc", ""},
+		{"server/internal/catalogue/x.go", module + "server/internal/entitysvc", "catalogue"},
+		{"server/internal/catalogue/x.go", module + "gen/go/entity/v1", "catalogue"},
 		{"server/internal/app/x.go", module + "server/internal/store/sqlite", ""},
 		{"server/internal/app/x.go", "github.com/spf13/cobra", "app"},
 		{"server/main.go", "os", ""},

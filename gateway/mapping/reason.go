@@ -1,5 +1,7 @@
 package mapping
 
+import "google.golang.org/grpc/codes"
+
 // Domain is the ErrorInfo domain of the reasons below: the name of the proto
 // package that defines the contract. A backend may raise them too.
 const Domain = "statusway.v1"
@@ -64,3 +66,26 @@ const (
 	// ReasonInternal: the server failed. INTERNAL.
 	ReasonInternal = "INTERNAL"
 )
+
+// CodeOf is the code that one of the reasons above comes with; INVALID_ARGUMENT of any
+// other.
+func CodeOf(reason string) codes.Code {
+	switch reason {
+	case ReasonRouteNotFound:
+		return codes.NotFound
+	case ReasonMethodNotAllowed, ReasonTransferCodingUnsupported, ReasonVersionUnsupported:
+		return codes.Unimplemented
+	case ReasonRetired:
+		return codes.FailedPrecondition
+	case ReasonRequestTooLarge, ReasonHeaderTooLarge, ReasonResponseTooLarge, ReasonRateLimited, ReasonConcurrencyLimited:
+		return codes.ResourceExhausted
+	case ReasonPreconditionFailed, ReasonKeyInUse:
+		return codes.Aborted
+	case ReasonOverloaded, ReasonDraining, ReasonMaintenance:
+		return codes.Unavailable
+	case ReasonInternal:
+		return codes.Internal
+	default:
+		return codes.InvalidArgument
+	}
+}

@@ -81,6 +81,9 @@ func TestEveryReasonIsAnswered(t *testing.T) {
 				if !ok {
 					t.Fatalf("its comment ends with %q, not with the code that it comes with", reason.code)
 				}
+				if got := mapping.CodeOf(reason.value); int32(got) != number {
+					t.Errorf("CodeOf says %v, and its comment %s", got, reason.code)
+				}
 				for _, conditional := range []bool{false, true} {
 					in := mapping.Input{Code: number, Domain: mapping.Domain, Reason: reason.value, Conditional: conditional}
 					rule := table.Decide(in).Rule

@@ -27,16 +27,21 @@ func Accept() Middleware {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			ex := exchange.From(r.Context())
 			ex.Fields.Add("Vary", "Accept")
-			ranges, err := rfc9110.ParseAccept(r.Header["Accept"])
-			if err != nil {
-				ex.Unreadable = respond.Invalid("the Accept header cannot be read", &errdetails.BadRequest_FieldViolation{
-					Field: "Accept", Description: "the Accept header cannot be read", Reason: "MALFORMED_ACCEPT",
-				}).Because(err)
-			}
-			ex.Accept = ranges
+			ex.Accept, ex.Unreadable = ReadAccept(r)
 			return next(w, r)
 		}
 	}
+}
+
+// ReadAccept reads the Accept field. An error is a failure.
+func ReadAccept(r *http.Request) ([]rfc9110.MediaRange, error) {
+	ranges, err := rfc9110.ParseAccept(r.Header["Accept"])
+	if err != nil {
+		return nil, respond.Invalid("the Accept header cannot be read", &errdetails.BadRequest_FieldViolation{
+			Field: "Accept", Description: "the Accept header cannot be read", Reason: "MALFORMED_ACCEPT",
+		}).Because(err)
+	}
+	return ranges, nil
 }
 
 // Negotiate refuses a body of a type or coding that the resource does not read, and
@@ -132,6 +137,12 @@ func acceptable(ex *exchange.Exchange) error {
 	if _, ok := rfc9110.Negotiate(ex.Accept, offers); ok && !refusesJSON(ex.Accept, offers) {
 		return nil
 	}
+	return NotAcceptable(offers)
+}
+
+// NotAcceptable is the failure of a request that accepts none of the media types that it
+// could get.
+func NotAcceptable(offers []string) *respond.Failure {
 	all := strings.Join(offers, ", ")
 	return respond.Fail(codes.InvalidArgument, mapping.ReasonNotAcceptable, "the request accepts none of "+all).About("offers", all)
 }

@@ -1,9 +1,6 @@
 package openapi
 
-import (
-	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/reflect/protoreflect"
-)
+import "google.golang.org/protobuf/reflect/protoreflect"
 
 // FieldSchema is the schema of a field as JSON, and whether a request needs it.
 func FieldSchema(field protoreflect.FieldDescriptor) (text []byte, needed bool, err error) {
@@ -37,9 +34,6 @@ func ReadPath(template string) (text, shape string, variables []PathVariable) {
 	}
 	return p.text, p.shape, variables
 }
-
-// CodeOf is the code that a reason of the gateway's comes with.
-func CodeOf(reason string) codes.Code { return codeOf(reason) }
 
 // Paragraphs and Summary are what a comment becomes.
 func Paragraphs(text string) string { return paragraphs(text) }

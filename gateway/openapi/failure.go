@@ -103,32 +103,9 @@ func (b *builder) raised(binding *contract.Binding) []cause {
 	}
 	all := make([]cause, 0, len(reasons))
 	for _, reason := range reasons {
-		all = append(all, cause{code: codeOf(reason), domain: mapping.Domain, reason: reason})
+		all = append(all, cause{code: mapping.CodeOf(reason), domain: mapping.Domain, reason: reason})
 	}
 	return all
-}
-
-// codeOf is the code that a reason of the gateway's comes with, as package mapping says
-// beside each.
-func codeOf(reason string) codes.Code {
-	switch reason {
-	case mapping.ReasonRouteNotFound:
-		return codes.NotFound
-	case mapping.ReasonMethodNotAllowed, mapping.ReasonTransferCodingUnsupported, mapping.ReasonVersionUnsupported:
-		return codes.Unimplemented
-	case mapping.ReasonRetired:
-		return codes.FailedPrecondition
-	case mapping.ReasonRequestTooLarge, mapping.ReasonHeaderTooLarge, mapping.ReasonResponseTooLarge, mapping.ReasonRateLimited, mapping.ReasonConcurrencyLimited:
-		return codes.ResourceExhausted
-	case mapping.ReasonPreconditionFailed, mapping.ReasonKeyInUse:
-		return codes.Aborted
-	case mapping.ReasonOverloaded, mapping.ReasonDraining, mapping.ReasonMaintenance:
-		return codes.Unavailable
-	case mapping.ReasonInternal:
-		return codes.Internal
-	default:
-		return codes.InvalidArgument
-	}
 }
 
 // negotiates says whether a method's successes have a type that Accept can refuse.

@@ -163,7 +163,7 @@ func ruleCode(rule *statuswayv1.Rule) string {
 	switch {
 	case rule.GetReason() == "":
 	case rule.GetDomain() == mapping.Domain:
-		code = codeOf(rule.GetReason())
+		code = mapping.CodeOf(rule.GetReason())
 	default:
 		code = codes.Unknown
 	}

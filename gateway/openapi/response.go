@@ -148,6 +148,15 @@ func (b *builder) components() {
 	b.errorSchemas()
 }
 
+// DescribeField says what a header field of answers means; "" of one that no document
+// has. The name is spelt as in the document.
+func DescribeField(name string) string {
+	if one, ok := headers().get(name); ok {
+		return one.Description
+	}
+	return ""
+}
+
 // headers are the header fields of answers.
 func headers() *ordered[*header] {
 	all := &ordered[*header]{}

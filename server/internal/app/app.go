@@ -80,6 +80,9 @@ func (a *App) build(ctx context.Context) error {
 	if err := a.firstStart(ctx); err != nil {
 		return err
 	}
+	if err := a.rest.show(ctx, a.services.mapping, a.has()); err != nil {
+		return err
+	}
 	authenticator := interceptor.NewAuthenticator(a.store)
 	a.grpc, a.health = a.newGRPC(authenticator)
 	front, err := a.newGateway(ctx, authenticator)

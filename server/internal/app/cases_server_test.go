@@ -198,7 +198,7 @@ func (s *server) connect() {
 }
 
 // pages are those of the server's own that cases ask for.
-func pages() []string { return []string{"/healthz", "/readyz"} }
+func pages() []string { return []string{"/healthz", "/readyz", "/statuses", "/statuses/"} }
 
 // invariants are what is true of every answer of the server.
 func (s *server) invariants() conformance.Invariants {

@@ -60,11 +60,10 @@ func (a *App) newGateway(ctx context.Context, authenticator *interceptor.Authent
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.rest.params(a.ready, document)
+	p, err := a.rest.params(behind{declared: a.services.contract, document: document, ready: a.ready})
 	if err != nil {
 		return nil, err
 	}
-	p.Contract = a.services.contract
 	p.Backend = backend.Handler(mux)
 	p.Identify = identify(authenticator)
 	p.Spare = func(binding *contract.Binding) bool { return stayOpen(binding.Method.FullName) }

@@ -21,6 +21,8 @@ import (
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/mappingsvc"
+	"github.com/statusway/statusway/server/internal/tour"
 )
 
 const (
@@ -37,6 +39,8 @@ type ProxyParams struct {
 	Logger *slog.Logger
 	// Now is the clock of lifecycles.
 	Now func() time.Time
+	// Build names the program's version.
+	Build string
 }
 
 // Proxy is the gateway alone, before gRPC servers of which it knows no more than they
@@ -92,6 +96,13 @@ func (p *Proxy) build(ctx context.Context) error {
 		return err
 	}
 	p.closers = append(p.closers, p.rest.close)
+	explain, err := mappingsvc.New(p.rest.responder, p.params.Build)
+	if err != nil {
+		return err
+	}
+	if err := p.rest.show(ctx, explain, tour.AnyServer); err != nil {
+		return err
+	}
 	if err := p.describe(ctx); err != nil {
 		return err
 	}
@@ -229,11 +240,11 @@ func (p *Proxy) replace() error {
 	if err != nil {
 		return err
 	}
-	params, err := p.rest.params(p.ready, document)
+	params, err := p.rest.params(behind{declared: served.Contract(), document: document, ready: p.ready})
 	if err != nil {
 		return err
 	}
-	params.Contract, params.Backend, params.Responder = served.Contract(), served.Handle, served.Responder()
+	params.Backend, params.Responder = served.Handle, served.Responder()
 	params.Closed = func(*contract.Binding) error {
 		if p.rest.draining.Load() {
 			return draining()

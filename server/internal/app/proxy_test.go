@@ -154,9 +154,18 @@ type gotten struct {
 
 func fetch(t *testing.T, url string) gotten {
 	t.Helper()
+	return fetchAs(t, url)
+}
+
+// fetchAs is fetch with header fields.
+func fetchAs(t *testing.T, url string, fields ...[2]string) gotten {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, field := range fields {
+		r.Header.Set(field[0], field[1])
 	}
 	r.Close = true
 	answer, err := http.DefaultClient.Do(r)

@@ -7,19 +7,26 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/openapi"
 	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/route"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 	"github.com/statusway/statusway/server/internal/apidocs"
+	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/limiter"
+	"github.com/statusway/statusway/server/internal/mappingsvc"
+	"github.com/statusway/statusway/server/internal/tour"
 )
 
 const (
@@ -48,13 +55,14 @@ type rest struct {
 	shedder   middleware.Shedder
 	responder *respond.Responder
 	explorer  *apidocs.Explorer
+	catalogue *catalogue.Catalogue
 	listener  net.Listener
 	server    *http.Server
 	draining  atomic.Bool
 	running   atomic.Int64
 }
 
-// newREST opens the listener; [rest.attach] completes the server.
+// newREST opens the listener; [rest.show] and [rest.attach] complete the server.
 func newREST(ctx context.Context, p restParams) (*rest, error) {
 	limits, err := p.config.Limits()
 	if err != nil {
@@ -103,9 +111,16 @@ func (r *rest) publicURL() string {
 	return scheme + r.listener.Addr().String()
 }
 
-// params are what every gateway of the server is made with. ready says why the server
-// cannot serve; see [rest.pages].
-func (r *rest) params(ready func(context.Context) error, document *openapi.Document) (gateway.Params, error) {
+// behind is what stands behind a gateway: what it declares, the document of that, and
+// why it cannot serve.
+type behind struct {
+	declared *contract.Contract
+	document *openapi.Document
+	ready    func(context.Context) error
+}
+
+// params are what every gateway of the server is made with.
+func (r *rest) params(b behind) (gateway.Params, error) {
 	bytes, err := r.config.BodyBytes()
 	if err != nil {
 		return gateway.Params{}, fmt.Errorf("reading the body limit: %w", err)
@@ -114,12 +129,16 @@ func (r *rest) params(ready func(context.Context) error, document *openapi.Docum
 	if err != nil {
 		return gateway.Params{}, fmt.Errorf("reading the trusted proxies: %w", err)
 	}
+	pages, err := r.pages(b)
+	if err != nil {
+		return gateway.Params{}, err
+	}
 	return gateway.Params{
 		Responder:   r.responder,
 		Logger:      r.logger,
 		Now:         r.now,
 		Body:        middleware.BodyLimits{Bytes: bytes, Time: r.config.BodyTimeout},
-		Pages:       r.pages(ready, document),
+		Pages:       pages,
 		Limiter:     r.gatewayLimiter(),
 		Concurrency: r.config.Concurrency,
 		Proxies:     proxies,
@@ -128,8 +147,9 @@ func (r *rest) params(ready func(context.Context) error, document *openapi.Docum
 		// Together with rules.
 		ClientMetadata: r.likeGRPCGateway(),
 
-		// What stands behind the gateway is filled in by whoever knows it.
-		Contract: nil, Backend: nil, Identify: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
+		Contract: b.declared,
+		// The rest of what stands behind the gateway is filled in by whoever knows it.
+		Backend: nil, Identify: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
 	}, nil
 }
 
@@ -141,6 +161,17 @@ func (r *rest) rules() *forward.Rules {
 
 func (r *rest) likeGRPCGateway() bool { return r.config.Headers == config.HeadersGRPCGateway }
 
+// show renders the catalogue of the policy in force. mapping is asked what policies make
+// of a status, and has is what the server has of what a tour needs.
+func (r *rest) show(ctx context.Context, mapping *mappingsvc.Service, has tour.Needs) error {
+	var err error
+	r.catalogue, err = catalogue.New(ctx, catalogue.Params{Responder: r.responder, Mapping: mapping, Has: has})
+	if err != nil {
+		return fmt.Errorf("rendering the catalogue: %w", err)
+	}
+	return nil
+}
+
 // gatewayLimiter is nil where there is no limit, and not a nil *Limiter in an
 // interface.
 func (r *rest) gatewayLimiter() middleware.Limiter {
@@ -151,8 +182,17 @@ func (r *rest) gatewayLimiter() middleware.Limiter {
 }
 
 // pages are served without limit: whoever watches the server must reach them.
-func (r *rest) pages(ready func(context.Context) error, document *openapi.Document) map[string]exchange.Handler {
-	pages := r.explorer.Pages(r.responder, document)
+func (r *rest) pages(b behind) (map[string]exchange.Handler, error) {
+	pages := r.explorer.Pages(r.responder, b.document)
+	index, err := b.declared.Index()
+	if err != nil {
+		return nil, fmt.Errorf("reading the routes: %w", err)
+	}
+	for path, page := range r.catalogue.Pages() {
+		if !isTaken(index, path) {
+			pages[path] = page
+		}
+	}
 	healthy := func(w http.ResponseWriter, req *http.Request) {
 		r.responder.Page(w, req, respond.JSONType, []byte(`{"status":"ok"}`))
 	}
@@ -164,13 +204,23 @@ func (r *rest) pages(ready func(context.Context) error, document *openapi.Docume
 		if r.draining.Load() {
 			return draining()
 		}
-		if err := ready(req.Context()); err != nil {
+		if err := b.ready(req.Context()); err != nil {
 			return err
 		}
 		healthy(w, req)
 		return nil
 	}
-	return pages
+	return pages, nil
+}
+
+// isTaken says whether an API has a route of its own at the path of a page, which then
+// is there for its clients. The routes of MappingService there are the page as JSON.
+func isTaken(index *route.Index[*contract.Binding], path string) bool {
+	found, outcome, err := index.Lookup(http.MethodGet, path)
+	if err != nil || outcome == route.NotFound {
+		return false
+	}
+	return outcome != route.Found || !strings.HasPrefix(found.Value.Method.FullName, "/"+statuswayv1.MappingService_ServiceDesc.ServiceName+"/")
 }
 
 // attach makes the server, over HTTP/1.1 and over HTTP/2 without TLS. handler is

@@ -8,6 +8,7 @@ import (
 
 	"github.com/statusway/statusway/server/internal/entity"
 	"github.com/statusway/statusway/server/internal/store/sqlite"
+	"github.com/statusway/statusway/server/internal/tour"
 )
 
 // Start is what a start has set up, for whoever started the program to read.
@@ -77,6 +78,14 @@ func (a *App) user(ctx context.Context, user entity.User, password string) error
 	}
 	user.PasswordHash = hash
 	return a.store.CreateUser(ctx, user)
+}
+
+// has is what there is of what a tour needs.
+func (a *App) has() tour.Needs {
+	if a.params.Config.Demo {
+		return tour.DemoData
+	}
+	return tour.ReferenceAPI
 }
 
 // demo fills the temporary store with what the README's examples use.

@@ -46,6 +46,7 @@ func proxy(cmd *cobra.Command, streams Streams, settings config.Proxy) error {
 		Table:  table,
 		Logger: logger,
 		Now:    time.Now,
+		Build:  version(),
 	})
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)

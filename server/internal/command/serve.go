@@ -64,6 +64,9 @@ func announce(out io.Writer, program *app.App, settings config.Serve) {
 	fmt.Fprintf(out, `
 Users  viewer, editor and admin, each with the password demo
 
+Look at the table in a browser, and try each row:
+  %[1]s/
+
 Create an entity (201 with Location):
   curl -i %[1]s/v1/entities %[2]s -H 'Content-Type: application/json' -d '{"id": "samovar", "displayName": "A samovar"}'
 

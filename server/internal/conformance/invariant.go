@@ -26,7 +26,7 @@ type Invariants struct {
 	// PublicURL is what problem types begin with; empty means anything absolute.
 	PublicURL string
 	// Allowance says whether answers tell the client its allowance, but for those of
-	// Pages, which no limit stands before.
+	// Pages, which no limit stands before. One that ends in a slash is all below it.
 	Allowance Allowance
 	Pages     []string
 	// Also are fields that answers may have beyond those of the gateway, such as those
@@ -117,7 +117,9 @@ func (c *holding) vocabulary() {
 // isPage says whether the request is for a page of the server's own.
 func (c *holding) isPage() bool {
 	path, _, _ := strings.Cut(c.m.Target, "?")
-	return slices.Contains(c.Pages, path)
+	return slices.ContainsFunc(c.Pages, func(page string) bool {
+		return path == page || strings.HasSuffix(page, "/") && strings.HasPrefix(path, page)
+	})
 }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }

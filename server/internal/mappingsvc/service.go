@@ -83,20 +83,33 @@ func (s *Service) GetStatus(_ context.Context, request *statuswayv1.GetStatusReq
 
 // MapStatus implements MappingService.
 func (s *Service) MapStatus(_ context.Context, request *statuswayv1.MapStatusRequest) (*statuswayv1.MapStatusResponse, error) {
-	responder, err := s.responder(request.GetPolicy())
+	answer, err := s.Answer(request)
 	if err != nil {
 		return nil, err
+	}
+	return response(answer)
+}
+
+// Answer is what MapStatus tells of, as it would be sent: its body has its members in
+// their order.
+func (s *Service) Answer(request *statuswayv1.MapStatusRequest) (respond.Answer, error) {
+	responder, err := s.responder(request.GetPolicy())
+	if err != nil {
+		return respond.Answer{}, err
 	}
 	described, err := requestOf(request.GetContext())
 	if err != nil {
-		return nil, err
+		return respond.Answer{}, err
 	}
 	described.BodyField = s.bodyField(described.Method, described.Path)
 	if request.GetStatus().GetCode() == int32(codes.OK) {
-		decision := responder.Table().Decide(mapping.Input{})
-		return response(respond.Answer{Decision: decision}, described)
+		return respond.Answer{Decision: responder.Table().Decide(mapping.Input{})}, nil
 	}
-	return response(responder.Render(&respond.Failure{Status: request.GetStatus()}, described), described)
+	answer := responder.Render(&respond.Failure{Status: request.GetStatus()}, described)
+	if described.Method == "HEAD" {
+		answer.Body = nil
+	}
+	return answer, nil
 }
 
 // GetPolicy implements MappingService.
@@ -165,7 +178,7 @@ func first(lines []string) string {
 	return lines[0]
 }
 
-func response(answer respond.Answer, request respond.Request) (*statuswayv1.MapStatusResponse, error) {
+func response(answer respond.Answer) (*statuswayv1.MapStatusResponse, error) {
 	message := &statuswayv1.MapStatusResponse{
 		HttpStatus: answer.Decision.Row.GetStatus(),
 		Headers:    map[string]string{},
@@ -176,7 +189,7 @@ func response(answer respond.Answer, request respond.Request) (*statuswayv1.MapS
 	for name, values := range answer.Header {
 		message.Headers[name] = strings.Join(values, ", ")
 	}
-	if len(answer.Body) == 0 || request.Method == "HEAD" {
+	if len(answer.Body) == 0 {
 		return message, nil
 	}
 	message.Body = &structpb.Value{}

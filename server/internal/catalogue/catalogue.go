@@ -1,0 +1,224 @@
+// Package catalogue is the policy in force as pages for people: the documented table,
+// a page for each of its rows, and a playground that maps any google.rpc.Status.
+//
+// Every problem type is the page of its row: HTML for a browser and JSON for a program,
+// by Accept. The pages are rendered once, when the server starts. They load nothing but
+// their own two files, and no script or style stands in them, so that the
+// Content-Security-Policy can forbid all else. Without JavaScript all of it works but
+// trying a request.
+package catalogue
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/respond"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	"github.com/statusway/statusway/server/internal/mappingsvc"
+	"github.com/statusway/statusway/server/internal/tour"
+)
+
+// pagePolicy lets a page load its own files, ask its own server and send it forms, and
+// nothing else.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+const (
+	htmlType = "text/html; charset=utf-8"
+	tablePath,
+	homePath,
+	playgroundPath = "/statuses", "/", "/playground"
+)
+
+//go:embed files
+var files embed.FS
+
+// Params say what the pages are about.
+type Params struct {
+	// Responder has the policy in force, and answers.
+	Responder *respond.Responder
+	// Mapping says what the policies make of a status.
+	Mapping *mappingsvc.Service
+	// Has is what the server has of what a step of the tour may need.
+	Has tour.Needs
+}
+
+// Catalogue is the pages of one server. It is safe for concurrent use.
+type Catalogue struct {
+	Params
+
+	views views
+	pages map[string]exchange.Handler
+}
+
+// New renders the pages.
+func New(ctx context.Context, p Params) (*Catalogue, error) {
+	c := &Catalogue{Params: p, pages: map[string]exchange.Handler{}}
+	var err error
+	if c.views, err = readViews(); err != nil {
+		return nil, err
+	}
+	rows, err := newRows(p)
+	if err != nil {
+		return nil, err
+	}
+	for _, add := range []func(context.Context, []*row) error{c.addFiles, c.addHome, c.addTable, c.addRows} {
+		if err := add(ctx, rows); err != nil {
+			return nil, err
+		}
+	}
+	c.pages[playgroundPath] = c.playground(rows)
+	c.pages[expectPath] = unmet
+	return c, nil
+}
+
+// Pages are all pages by their paths, as a gateway serves them.
+func (c *Catalogue) Pages() map[string]exchange.Handler { return c.pages }
+
+// expectPath is what a browser asks instead of sending Expect; see [tour.Request].
+const expectPath = "/catalogue/expect"
+
+// unmet answers as a request is answered whose Expect cannot be met. No page may set that
+// field (Fetch §2.2.2), so this is how the row shows in a browser.
+func unmet(http.ResponseWriter, *http.Request) error { return middleware.UnmetExpectation() }
+
+func (c *Catalogue) addFiles(context.Context, []*row) error {
+	for name, contentType := range map[string]string{
+		"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
+	} {
+		text, err := files.ReadFile("files/" + name)
+		if err != nil {
+			return fmt.Errorf("reading the pages: %w", err)
+		}
+		c.pages["/catalogue/"+name] = c.file(respond.NewFile(contentType, text))
+	}
+	return nil
+}
+
+func (c *Catalogue) addHome(_ context.Context, rows []*row) error {
+	html, err := c.html(c.views.home, homePath, "HTTP Status Codes", groups(rows))
+	if err != nil {
+		return err
+	}
+	c.pages[homePath] = c.page(html)
+	return nil
+}
+
+func (c *Catalogue) addTable(ctx context.Context, rows []*row) error {
+	html, err := c.html(c.views.table, tablePath, "All rows in full", groups(rows))
+	if err != nil {
+		return err
+	}
+	list, err := c.Mapping.ListStatuses(ctx, &statuswayv1.ListStatusesRequest{})
+	if err != nil {
+		return err
+	}
+	c.pages[tablePath], err = c.negotiated(html, list)
+	return err
+}
+
+func (c *Catalogue) addRows(ctx context.Context, rows []*row) error {
+	for i, one := range rows {
+		of := rowPage{row: one}
+		if i > 0 {
+			of.Previous = rows[i-1]
+		}
+		if i+1 < len(rows) {
+			of.Next = rows[i+1]
+		}
+		html, err := c.html(c.views.row, one.Path, strconv.Itoa(one.Number)+" "+one.Title, of)
+		if err != nil {
+			return err
+		}
+		status, err := c.Mapping.GetStatus(ctx, &statuswayv1.GetStatusRequest{Code: int32(one.Number)}) //nolint:gosec // a status has three digits.
+		if err != nil {
+			return err
+		}
+		if c.pages[one.Path], err = c.negotiated(html, status); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rowPage is a row and its neighbours in the table.
+type rowPage struct {
+	*row
+
+	Previous, Next *row
+}
+
+// html renders a page into a file.
+func (c *Catalogue) html(view *template.Template, path, title string, content any) (*respond.File, error) {
+	text, err := c.render(view, path, title, content)
+	if err != nil {
+		return nil, err
+	}
+	return respond.NewFile(htmlType, text), nil
+}
+
+func (c *Catalogue) file(file *respond.File) exchange.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error { return c.Responder.File(w, r, file) }
+}
+
+// page serves HTML, which alone may load anything.
+func (c *Catalogue) page(html *respond.File) exchange.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		allow(r)
+		return c.Responder.File(w, r, html)
+	}
+}
+
+func allow(r *http.Request) {
+	exchange.From(r.Context()).Fields.Set("Content-Security-Policy", pagePolicy)
+}
+
+// negotiated serves a page as HTML or as JSON, by Accept: JSON where the request does
+// not say, because browsers do.
+func (c *Catalogue) negotiated(html *respond.File, message proto.Message) (exchange.Handler, error) {
+	text, err := jsoncodec.Marshal(message)
+	if err != nil {
+		return nil, fmt.Errorf("writing a page as JSON: %w", err)
+	}
+	page, plain := c.page(html), c.file(respond.NewFile(respond.JSONType, text))
+	return func(w http.ResponseWriter, r *http.Request) error {
+		kind, err := choose(r)
+		switch {
+		case err != nil:
+			return err
+		case kind == htmlType:
+			return page(w, r)
+		default:
+			return plain(w, r)
+		}
+	}, nil
+}
+
+func groups(rows []*row) []group {
+	all := []group{
+		{Name: "Successful Request Responses", ID: "successful", Rows: nil},
+		{Name: "Invalid Request Responses", ID: "invalid", Rows: nil},
+		{Name: "Internal Error Responses", ID: "internal", Rows: nil},
+	}
+	for _, one := range rows {
+		at := max(0, min(2, one.Number/100-3))
+		all[at].Rows = append(all[at].Rows, one)
+	}
+	return slices.DeleteFunc(all, func(one group) bool { return len(one.Rows) == 0 })
+}
+
+// group is a part of the documented table, by its own heading.
+type group struct {
+	Name, ID string
+	Rows     []*row
+}

@@ -1,0 +1,171 @@
+package catalogue
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+
+	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/server/internal/tour"
+)
+
+// exampleID stands for the id that every exchange has.
+const exampleID = "7KD5H2VQ3XEXAMPLE"
+
+// step is a step of the tour as a page shows it.
+type step struct {
+	badge
+
+	Name, Title, Why string
+	Before, After    []told
+	Request          []piece
+	Answer           string
+	Mapped           bool
+	// Trial is the step as JSON for the page's script; empty if it cannot be tried on
+	// this server, and then Missing says what that would need.
+	Trial, Missing string
+
+	answer respond.Answer
+}
+
+// told is a request in a line.
+type told struct {
+	Line []piece
+	// Keeps are the names of what is kept of its answer.
+	Keeps []string
+}
+
+// piece is a part of a text. A name stands for a value that is not known before.
+type piece struct {
+	Text   string
+	IsName bool
+}
+
+// pieces divides a text at its names.
+func pieces(text string) []piece {
+	var all []piece
+	last := 0
+	for _, at := range regexp.MustCompile(`\{[a-z]+\}`).FindAllStringIndex(text, -1) {
+		all = append(all, piece{Text: text[last:at[0]]}, piece{Text: text[at[0]:at[1]], IsName: true})
+		last = at[1]
+	}
+	return append(all, piece{Text: text[last:]})
+}
+
+// newSteps are the steps by the row that they end in under the policy in force.
+func newSteps(p Params) (map[int][]*step, error) {
+	answers, err := tour.Answers()
+	if err != nil {
+		return nil, err
+	}
+	steps := map[int][]*step{}
+	for _, from := range tour.Steps() {
+		one, err := newStep(p, from, answers[from.Name])
+		if err != nil {
+			return nil, fmt.Errorf("the example %s: %w", from.Name, err)
+		}
+		steps[one.Number] = append(steps[one.Number], one)
+	}
+	return steps, nil
+}
+
+func newStep(p Params, from tour.Step, recorded tour.Answer) (*step, error) {
+	one := &step{Name: from.Name, Title: from.Title, Why: from.Why, Mapped: from.Mapped, Request: pieces(head(from.Request))}
+	var err error
+	if one.answer, err = answerTo(p, from, recorded); err != nil {
+		return nil, err
+	}
+	one.badge = badgeOf(one.answer.Decision.Status())
+	one.Answer = text(one.answer)
+	one.Before, one.After = tell(from.Before), tell(from.After)
+	switch {
+	case from.Needs <= p.Has:
+		from.Row = one.Number
+		trial, err := json.Marshal(from)
+		if err != nil {
+			return nil, fmt.Errorf("writing it for the script: %w", err)
+		}
+		one.Trial = string(trial)
+	case from.Needs == tour.DemoData:
+		one.Missing = "the users and entities of a demo: statusway serve --demo"
+	default:
+		one.Missing = "the reference API: statusway serve"
+	}
+	return one, nil
+}
+
+func tell(requests []tour.Request) []told {
+	var all []told
+	for _, request := range requests {
+		all = append(all, told{
+			Line:  pieces(request.Method + " " + request.Path),
+			Keeps: slices.Sorted(maps.Keys(request.Keep)),
+		})
+	}
+	return all
+}
+
+// head is a request as it goes over the wire, but for the fields that every client adds.
+func head(request tour.Request) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s %s HTTP/1.1\n", request.Method, request.Path)
+	for _, one := range request.Fields {
+		fmt.Fprintf(&out, "%s: %s\n", one.Name, one.Value)
+	}
+	if request.Body != "" {
+		fmt.Fprintf(&out, "\n%s\n", request.Body)
+	}
+	return out.String()
+}
+
+// answerTo is what a step is answered under the policy in force. An error goes through
+// the code that answers; of a success the policy decides the row alone.
+func answerTo(p Params, from tour.Step, recorded tour.Answer) (respond.Answer, error) {
+	header := http.Header{}
+	for name, value := range recorded.Header {
+		header.Set(name, value)
+	}
+	if recorded.Status == nil {
+		return respond.Answer{Decision: p.Responder.Table().Decide(success(from.Row)), Header: header, Body: recorded.Body}, nil
+	}
+	status := &spb.Status{}
+	if err := jsoncodec.Unmarshal(recorded.Status, status); err != nil {
+		return respond.Answer{}, fmt.Errorf("reading its status: %w", err)
+	}
+	id := exampleID
+	if from.Mapped {
+		id = "" // What is told of has not been asked.
+	}
+	return p.Responder.Render(&respond.Failure{Status: status, Header: header}, respond.Request{
+		Method: from.Request.Method, Path: recorded.Instance, RequestID: id,
+		Conditional: from.Request.Has("If-Match", "If-None-Match"), Credentials: from.Request.Has("Authorization"),
+	}), nil
+}
+
+// text is an answer for people: its body is indented.
+func text(answer respond.Answer) string {
+	var out bytes.Buffer
+	status := answer.Decision.Status()
+	out.WriteString(strings.TrimSpace("HTTP/1.1 " + strconv.Itoa(status) + " " + http.StatusText(status)))
+	for _, name := range slices.Sorted(maps.Keys(answer.Header)) {
+		for _, value := range answer.Header[name] {
+			fmt.Fprintf(&out, "\n%s: %s", spell(name), value)
+		}
+	}
+	if len(answer.Body) > 0 {
+		out.WriteString("\n\n")
+		if json.Indent(&out, answer.Body, "", "  ") != nil {
+			out.Write(answer.Body)
+		}
+	}
+	return out.String()
+}

@@ -1,0 +1,80 @@
+package catalogue
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"strings"
+
+	"github.com/statusway/statusway/server/internal/tour"
+)
+
+// views are the templates of the pages.
+type views struct{ home, table, row, playground *template.Template }
+
+func readViews() (views, error) {
+	base, err := template.New("layout.html").Funcs(template.FuncMap{"words": words}).ParseFS(files, "files/layout.html", "files/parts.html")
+	if err != nil {
+		return views{}, fmt.Errorf("reading the templates: %w", err)
+	}
+	var v views
+	for name, into := range map[string]**template.Template{"home": &v.home, "table": &v.table, "row": &v.row, "playground": &v.playground} {
+		view, err := base.Clone()
+		if err == nil {
+			view, err = view.ParseFS(files, "files/"+name+".html")
+		}
+		if err != nil {
+			return views{}, fmt.Errorf("reading the templates: %w", err)
+		}
+		*into = view
+	}
+	return v, nil
+}
+
+// layout is what every page is made of.
+type layout struct {
+	Title, Path string
+	// Policy is the name of the policy in force, and About what it says of itself.
+	Policy, About string
+	// IsDemo and IsReference say what can be tried.
+	IsDemo, IsReference bool
+	// Long is how long the text is that {long} stands for.
+	Long    int
+	Content any
+}
+
+func (c *Catalogue) render(view *template.Template, path, title string, content any) ([]byte, error) {
+	policy := c.Responder.Table().Policy()
+	var out bytes.Buffer
+	err := view.Execute(&out, layout{
+		Title: title, Path: path, Policy: policy.GetName(), About: policy.GetDescription(),
+		IsDemo: c.Has == tour.DemoData, IsReference: c.Has >= tour.ReferenceAPI, Long: tour.LongLength, Content: content,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rendering %s: %w", path, err)
+	}
+	return out.Bytes(), nil
+}
+
+// words divides a long name where a line may break.
+func words(name string) []string {
+	var all []string
+	for {
+		at := strings.IndexAny(name, "._/") + 1
+		if at == 0 {
+			return append(all, name)
+		}
+		all = append(all, name[:at])
+		name = name[at:]
+	}
+}
+
+// indented is JSON for people. What is no JSON stays as it is.
+func indented(text []byte) string {
+	var out bytes.Buffer
+	if json.Indent(&out, text, "", "  ") != nil {
+		return string(text)
+	}
+	return out.String()
+}

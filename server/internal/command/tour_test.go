@@ -1,0 +1,224 @@
+package command_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/code"
+
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/server/internal/tour"
+)
+
+// answersFile holds what the steps of a tour are answered, to be shown as examples.
+const answersFile = "../tour/answers.json"
+
+// Every step of the tour ends in its row, and every row has a step. What the pages show
+// as its answer is what is answered.
+func TestTour(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "--demo")
+	guide := tour.NewGuide(client(), p.rest)
+	rows := map[int]bool{}
+	got := map[string]tour.Answer{}
+	for _, step := range tour.Steps() {
+		visit, err := guide.Walk(t.Context(), step)
+		if err != nil {
+			t.Fatalf("%s: %v", step.Name, err)
+		}
+		if visit.Row != step.Row {
+			t.Errorf("%s ends in %d, want %d: %s", step.Name, visit.Row, step.Row, visit.Body)
+		}
+		if _, twice := got[step.Name]; twice {
+			t.Errorf("%s is the name of two steps", step.Name)
+		}
+		for _, one := range visit.After {
+			if one.Code >= http.StatusBadRequest {
+				t.Errorf("%s: after it %s %s is answered %s", step.Name, one.Request.Method, one.Request.Path, one.Status)
+			}
+		}
+		if one, err := record(step, visit); err == nil {
+			got[step.Name] = one
+		} else {
+			t.Errorf("%s: %v", step.Name, err)
+		}
+		rows[visit.Row] = true
+	}
+	table, err := mapping.Builtin(mapping.Documented)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range table.Rows() {
+		if !rows[int(row.GetStatus())] {
+			t.Errorf("no step ends in %d", row.GetStatus())
+		}
+	}
+	checkAnswers(t, got)
+	p.stop(t)
+}
+
+func checkAnswers(t *testing.T, got map[string]tour.Answer) {
+	t.Helper()
+	text, err := json.MarshalIndent(got, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = append(text, '\n')
+	if *update {
+		if err := os.WriteFile(answersFile, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(answersFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(text)); diff != "" {
+		t.Errorf("%s (-want +got; -update writes it anew):\n%s", answersFile, diff)
+	}
+}
+
+// Under another policy a step ends in the row that this one has for it, and what was
+// changed is put back all the same.
+func TestTourUnderCanonical(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "--demo", "--policy=canonical", "--rate-limit=100/1m")
+	guide := tour.NewGuide(client(), p.rest)
+	other := map[string]int{"not-acceptable": 406, "expectation": 417, "head-too-large": 431}
+	for _, step := range tour.Steps() {
+		visit, err := guide.Walk(t.Context(), step)
+		if err != nil {
+			t.Fatalf("%s: %v", step.Name, err)
+		}
+		want, ok := other[step.Name]
+		if !ok {
+			want = step.Row
+		}
+		if visit.Row != want {
+			t.Errorf("%s ends in %d, want %d: %s", step.Name, visit.Row, want, visit.Body)
+		}
+	}
+	a := p.must(t, http.MethodGet, "/v1/entities", p.demoToken(t), nil)
+	left := []string{}
+	for _, one := range regexp.MustCompile(`"id":"([a-z-]+)`).FindAllStringSubmatch(string(a.text), -1) {
+		// An import cannot be taken back: it goes on after the answer.
+		if !strings.HasPrefix(one[1], "saucer-") {
+			left = append(left, one[1])
+		}
+	}
+	if diff := cmp.Diff([]string{"cup", "kettle", "teapot"}, left); diff != "" {
+		t.Errorf("the entities after it (-want +got):\n%s", diff)
+	}
+	p.stop(t)
+}
+
+// A step that cannot be done is an error, and what it has done until then is put back.
+func TestTourOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "--data-dir="+t.TempDir())
+	guide := tour.NewGuide(client(), p.rest)
+	for _, step := range tour.Steps() {
+		visit, err := guide.Walk(t.Context(), step)
+		if step.Needs == tour.DemoData {
+			if err == nil || !strings.Contains(err.Error(), step.Name+": before it POST /v1/sessions is answered 401") {
+				t.Errorf("%s without its users: %v", step.Name, err)
+			}
+			continue
+		}
+		if err != nil || visit.Row != step.Row {
+			t.Errorf("%s: %d, %v", step.Name, visit.Row, err)
+		}
+	}
+	p.stop(t)
+	if _, err := guide.Walk(t.Context(), tour.Steps()[0]); err == nil {
+		t.Error("a server that has stopped is not missed")
+	}
+}
+
+// record is what of a visit can be shown as an example.
+func record(step tour.Step, visit tour.Visit) (tour.Answer, error) {
+	one := tour.Answer{Header: map[string]string{}}
+	isError := visit.Row >= http.StatusBadRequest
+	for _, name := range ownFields(step) {
+		if value := visit.Header.Get(name); value != "" {
+			one.Header[name] = steady(value)
+		}
+	}
+	body := []byte(steady(string(visit.Body)))
+	switch {
+	case step.Mapped:
+		one.Header = nil
+		var request struct {
+			Status json.RawMessage `json:"status"`
+		}
+		err := json.Unmarshal([]byte(visit.Request.Body), &request)
+		one.Status = request.Status
+		return one, err
+	case isError:
+		var problem struct {
+			Code     string          `json:"code"`
+			Detail   string          `json:"detail"`
+			Instance string          `json:"instance"`
+			Details  json.RawMessage `json:"details"`
+		}
+		if err := json.Unmarshal(body, &problem); err != nil {
+			return one, err
+		}
+		one.Instance = problem.Instance
+		number, ok := code.Code_value[problem.Code]
+		if !ok {
+			return one, fmt.Errorf("%q is no code", problem.Code)
+		}
+		var err error
+		one.Status, err = json.Marshal(map[string]any{"code": number, "message": problem.Detail, "details": problem.Details})
+		return one, err
+	case len(body) > 0:
+		one.Body = body
+	}
+	return one, nil
+}
+
+// ownFields are the fields of an answer that a step is about. An error has others by
+// its policy alone.
+func ownFields(step tour.Step) []string {
+	fields := []string{"Link"}
+	switch {
+	case step.Row < http.StatusBadRequest:
+		fields = append(fields, "Cache-Control", "Content-Location", "Content-Type", "Etag", "Last-Modified", "Location")
+	case step.Row == http.StatusMethodNotAllowed:
+		fields = append(fields, "Allow")
+	case step.Row == http.StatusUnsupportedMediaType:
+		fields = append(fields, "Accept", "Accept-Encoding")
+	case step.Row == http.StatusTooManyRequests:
+		fields = append(fields, "Ratelimit", "Ratelimit-Policy", "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset")
+	}
+	return fields
+}
+
+// steady replaces what differs from walk to walk.
+func steady(text string) string {
+	for _, one := range []struct{ pattern, by string }{
+		{`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`, "2026-01-31T08:30:00Z"},
+		{`[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT`, "Sat, 31 Jan 2026 08:30:00 GMT"},
+		{`^"[^"]*"$`, `"hojnvfz99y"`},
+		{`("(?:etag|currentEtag)":)"[^"]*"`, `$1"hojnvfz99y"`},
+		{`(operations/)[a-z0-9]+`, "${1}c2apzklhmv3p"},
+		{`\b(urn|tray|cracked-cup|saucer)-[a-z0-9]{8}\b`, "$1-7f3a"},
+		{`("done":)\d`, "${1}0"},
+		{`("retryDelay":)"(?:[45]\d(?:\.\d+)?|60)s"`, `$1"42s"`},
+		{`(t=)\d+$`, "${1}42"},
+	} {
+		text = regexp.MustCompile(one.pattern).ReplaceAllString(text, one.by)
+	}
+	if number, err := strconv.Atoi(text); err == nil && number > 0 && number <= 60 {
+		return "42" // X-Rate-Limit-Reset
+	}
+	return text
+}

@@ -1,0 +1,153 @@
+package tour
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// longestAnswer bounds what is read of an answer.
+const longestAnswer = 4 << 20
+
+// Guide walks through steps on one server. It is safe for concurrent use, as far as the
+// steps do not change the same things.
+type Guide struct {
+	client *http.Client
+	target string
+}
+
+// NewGuide returns a guide through the server whose URL is target, such as
+// "http://127.0.0.1:8080". The client should have a time limit.
+func NewGuide(client *http.Client, target string) *Guide {
+	own := *client
+	// An answer is shown as it is.
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Guide{client: &own, target: strings.TrimSuffix(target, "/")}
+}
+
+// Visit is what came of a step.
+type Visit struct {
+	// Exchange is that of the step's own request; of a burst, the last one.
+	Exchange
+
+	Before, After []Exchange
+	// Sent is how many times the request was sent.
+	Sent int
+	// Row is the row of the table that it ended in.
+	Row int
+}
+
+// Exchange is a request and its answer.
+type Exchange struct {
+	// Request is as it was sent: nothing is left to fill in.
+	Request Request
+	// Status is the status line, such as "404 Not Found", and Code its number.
+	Status string
+	Code   int
+	Header http.Header
+	Body   []byte
+}
+
+// Walk does a step. An error means that it could not be done, and not that it ended in
+// another row than its own.
+func (g *Guide) Walk(ctx context.Context, step Step) (visit Visit, err error) {
+	values := map[string]string{runName: strings.ToLower(rand.Text()[:8]), longName: strings.Repeat("x", LongLength)}
+	defer func() {
+		// Whatever happened, and also if ctx is done: what was changed is put back.
+		after, undone := g.undo(context.WithoutCancel(ctx), step.After, values)
+		visit.After, err = after, errors.Join(err, undone)
+	}()
+	for _, request := range step.Before {
+		one, err := g.send(ctx, request, values)
+		if err != nil {
+			return visit, err
+		}
+		if one.Code >= http.StatusBadRequest {
+			return visit, fmt.Errorf("%s: before it %s %s is answered %s", step.Name, one.Request.Method, one.Request.Path, one.Status)
+		}
+		visit.Before = append(visit.Before, one)
+	}
+	for visit.Sent == 0 || visit.Sent < step.Request.Burst && visit.Code < http.StatusBadRequest {
+		if visit.Exchange, err = g.send(ctx, step.Request, values); err != nil {
+			return visit, err
+		}
+		visit.Sent++
+	}
+	visit.Row = visit.Code
+	if step.Mapped {
+		visit.Row, err = mapped(visit.Body)
+	}
+	return visit, err
+}
+
+// undo sends what puts things back, but for what needs a value that never came.
+func (g *Guide) undo(ctx context.Context, requests []Request, values map[string]string) ([]Exchange, error) {
+	var done []Exchange
+	for _, request := range requests {
+		if strings.HasPrefix(request.fill(values).Path, "{") {
+			continue
+		}
+		one, err := g.send(ctx, request, values)
+		if err != nil {
+			return done, err
+		}
+		done = append(done, one)
+	}
+	return done, nil
+}
+
+// send sends one request, and adds to values what is kept of its answer.
+func (g *Guide) send(ctx context.Context, request Request, values map[string]string) (Exchange, error) {
+	exchange := Exchange{Request: request.fill(values)}
+	sent, err := http.NewRequestWithContext(ctx, request.Method, g.target+exchange.Request.Path, strings.NewReader(exchange.Request.Body))
+	if err != nil {
+		return exchange, fmt.Errorf("making a request: %w", err)
+	}
+	for _, field := range exchange.Request.Fields {
+		sent.Header.Add(field.Name, field.Value)
+	}
+	response, err := g.client.Do(sent)
+	if err != nil {
+		return exchange, fmt.Errorf("sending a request: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	exchange.Status, exchange.Code, exchange.Header = response.Status, response.StatusCode, response.Header
+	if exchange.Body, err = io.ReadAll(io.LimitReader(response.Body, longestAnswer)); err != nil {
+		return exchange, fmt.Errorf("reading the answer to %s %s: %w", request.Method, request.Path, err)
+	}
+	for name, of := range request.Keep {
+		if value := exchange.value(of); value != "" {
+			values[name] = value
+		}
+	}
+	return exchange, nil
+}
+
+// value is what [Request].Keep names; empty if the answer has no such text.
+func (e Exchange) value(of string) string {
+	if name, ok := strings.CutPrefix(of, "header:"); ok {
+		return e.Header.Get(name)
+	}
+	members := map[string]json.RawMessage{}
+	text := ""
+	if json.Unmarshal(e.Body, &members) != nil || json.Unmarshal(members[strings.TrimPrefix(of, "/")], &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// mapped is the status that an answer of statuses:map tells of.
+func mapped(body []byte) (int, error) {
+	var answer struct {
+		HTTPStatus int `json:"httpStatus"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return 0, fmt.Errorf("reading what would be answered: %w", err)
+	}
+	return answer.HTTPStatus, nil
+}
