@@ -35,9 +35,10 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 
 const (
 	htmlType = "text/html; charset=utf-8"
-	tablePath,
-	homePath,
-	playgroundPath = "/statuses", "/", "/playground"
+
+	homePath       = "/"
+	tablePath      = "/statuses"
+	playgroundPath = "/playground"
 )
 
 //go:embed files
