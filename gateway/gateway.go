@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,7 +24,8 @@ type Params struct {
 	Responder *respond.Responder
 	// Backend answers a request that has matched a route of the contract.
 	Backend exchange.Handler
-	// Logger gets a line for each request. Never nil.
+	// Logger gets a line for each request, with nothing of it that could be a secret: see
+	// log.go. Never nil.
 	Logger *slog.Logger
 	// Now is the clock for lifecycles.
 	Now func() time.Time
@@ -77,7 +79,7 @@ func New(p Params) (*Gateway, error) {
 	}
 	// From the outside in. Package doc says why each stands where it does.
 	chain := []middleware.Middleware{
-		middleware.Recover(p.Logger),
+		middleware.Recover(),
 		middleware.Framing(),
 		middleware.Deadline(p.Body.Time),
 		middleware.Pages(p.Pages, p.options),
@@ -132,31 +134,14 @@ func (p Params) options(w http.ResponseWriter, r *http.Request) error {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own(r.Context())
 	r, ex := exchange.Begin(w, r)
-	defer g.log(r, ex) // also where a panic goes on to net/http
+	defer g.over(r.Context(), r.Method, ex) // also where a panic goes on to net/http
 	if err := g.handler(w, r); err != nil {
 		g.responder.Error(w, r, err)
 	}
 }
 
-// log writes the request's one line. It names the route and not the path, which may
-// hold what is nobody's business.
-func (g *Gateway) log(r *http.Request, ex *exchange.Exchange) {
-	if !g.logger.Enabled(r.Context(), slog.LevelInfo) {
-		return
-	}
-	route, method := "", ""
-	if ex.Binding != nil {
-		route, method = ex.Binding.Template.String(), ex.Binding.Method.FullName
-	}
-	g.logger.LogAttrs(
-		r.Context(), slog.LevelInfo, "request",
-		slog.String("requestId", ex.RequestID),
-		slog.String("method", r.Method),
-		slog.String("route", route),
-		slog.String("rpc", method),
-		slog.Int("status", ex.Status),
-		slog.String("rule", ex.Rule),
-		slog.Bool("clientClosed", r.Context().Err() != nil),
-		slog.Duration("duration", time.Since(ex.Start)),
-	)
+// over is the end of every exchange.
+func (g *Gateway) over(ctx context.Context, method string, ex *exchange.Exchange) {
+	ex.ClientClosed = ex.Failure != nil && ctx.Err() != nil
+	g.log(ctx, method, ex)
 }

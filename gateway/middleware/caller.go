@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 
@@ -13,6 +14,10 @@ import (
 
 // userPrefix begins the name of a caller that is a known user.
 const userPrefix = "user:"
+
+// IsUser says whether the name of a caller is that of a known user, rather than the
+// address of somebody unknown.
+func IsUser(caller string) bool { return strings.HasPrefix(caller, userPrefix) }
 
 // Identity is a caller that is known.
 type Identity struct {

@@ -87,11 +87,8 @@ func (s *Stream) End(err error) error {
 	if s.isRaw {
 		return s.abort(err)
 	}
-	failure := AsFailure(err)
-	answer := s.responder.Render(failure, RequestOf(s.req))
-	ex := exchange.From(s.req.Context())
-	ex.Failure, ex.Rule = err, answer.Decision.Rule.GetName()
-	s.responder.logHidden(s.req, failure, answer)
+	answer := s.responder.Render(AsFailure(err), RequestOf(s.req))
+	Note(exchange.From(s.req.Context()), err, answer)
 	// The status line has gone out as 200; this frame is all that is left to say it.
 	_ = s.frame("error", answer.Body)
 	return nil
@@ -138,7 +135,9 @@ func (s *Stream) frame(kind string, text []byte) error {
 
 // write sends bytes at once.
 func (s *Stream) write(out []byte) error {
-	if _, err := s.w.Write(out); err != nil {
+	n, err := s.w.Write(out)
+	exchange.From(s.req.Context()).Written += int64(n)
+	if err != nil {
 		return Fail(codes.Canceled, "CLIENT_CLOSED", "the client has gone").Because(err)
 	}
 	if err := http.NewResponseController(s.w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
@@ -163,8 +162,6 @@ func (s *Stream) sendRaw(data []byte, kind string) error {
 // abort breaks the connection: raw bytes have no frame that could say that they are
 // not all, and their end must not look like one (RFC 9112 §8).
 func (s *Stream) abort(err error) error {
-	exchange.From(s.req.Context()).Failure = err
-	failure := AsFailure(err)
-	s.responder.logHidden(s.req, failure, s.responder.Render(failure, RequestOf(s.req)))
+	Note(exchange.From(s.req.Context()), err, s.responder.Render(AsFailure(err), RequestOf(s.req)))
 	panic(http.ErrAbortHandler) //nolint:forbidigo // it is how a handler tells net/http to break the connection.
 }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -42,7 +41,7 @@ func serve(t *testing.T, change func(*config.Serve), table *mapping.Table, now f
 	}
 	s := &server{name: "default", h2c: newH2C(), log: &lockedBuffer{}, done: make(chan error, 1)}
 	s.params = app.Params{
-		Config: settings, Table: table, Logger: slog.New(slog.NewTextHandler(s.log, nil)),
+		Config: settings, Table: table, Logger: newLogger(s.log),
 		Now: now, HashCost: bcrypt.MinCost, Build: "test",
 	}
 	s.run(t)
@@ -173,7 +172,7 @@ func (b *backend) before(t *testing.T) *server {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &server{name: "default", h2c: newH2C(), log: &lockedBuffer{}}
 	s.params = app.Params{Config: config.Serve{Front: settings.Front}, Table: policyOf(t, variant{})}
-	logger := slog.New(slog.NewTextHandler(s.log, nil))
+	logger := newLogger(s.log)
 	if s.proxy, err = app.NewProxy(ctx, app.ProxyParams{Config: settings, Table: s.params.Table, Logger: logger, Now: time.Now}); err != nil {
 		stop()
 		t.Fatal(err)

@@ -61,7 +61,7 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 		return nil, err
 	}
 	r.responder, err = respond.New(respond.Params{
-		Table: p.table, PublicURL: r.publicURL(), Realm: "statusway", Gzip: p.config.Gzip, Logger: p.logger,
+		Table: p.table, PublicURL: r.publicURL(), Realm: "statusway", Gzip: p.config.Gzip,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("making the responder: %w", err), r.close())

@@ -129,7 +129,7 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the policy: %w", err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false, Logger: logger})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false})
 	if err != nil {
 		return nil, fmt.Errorf("the responder: %w", err)
 	}

@@ -15,9 +15,16 @@ func front(streams Streams, settings config.Front) (*slog.Logger, *mapping.Table
 	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
 		return nil, nil, fmt.Errorf("--log-level: %w: %w", err, errUsage)
 	}
-	table, err := loadPolicy(settings.Policy)
-	if err != nil {
-		return nil, nil, err
+	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler
+	switch settings.LogFormat {
+	case "text":
+		handler = slog.NewTextHandler(streams.Err, options)
+	case "json":
+		handler = slog.NewJSONHandler(streams.Err, options)
+	default:
+		return nil, nil, fmt.Errorf("--log-format: %q is neither text nor json: %w", settings.LogFormat, errUsage)
 	}
-	return slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: level})), table, nil
+	table, err := loadPolicy(settings.Policy)
+	return slog.New(handler), table, err
 }

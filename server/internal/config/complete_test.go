@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
-	"log/slog"
 	"math/big"
 	"net/netip"
 	"os"
@@ -236,7 +235,7 @@ func TestPublicURL(t *testing.T) {
 		if err := settings.Complete(); (err == nil) != test.ok {
 			t.Errorf("Complete with %q: %v", test.url, err)
 		}
-		_, err := respond.New(respond.Params{Table: table, PublicURL: test.url, Realm: "statusway", Logger: slog.New(slog.DiscardHandler)})
+		_, err := respond.New(respond.Params{Table: table, PublicURL: test.url, Realm: "statusway"})
 		if (err == nil) != test.ok {
 			t.Errorf("respond.New with %q: %v", test.url, err)
 		}

@@ -35,6 +35,7 @@ type Front struct {
 	BodyTimeout     time.Duration
 	Grace           time.Duration
 	LogLevel        string
+	LogFormat       string
 }
 
 func frontDefaults() Front {
@@ -47,6 +48,7 @@ func frontDefaults() Front {
 		BodyTimeout: 30 * time.Second,
 		Grace:       15 * time.Second,
 		LogLevel:    "info",
+		LogFormat:   "text",
 	}
 }
 
@@ -67,6 +69,7 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "how long a request body may take to arrive")
 	set.DurationVar(&c.Grace, "grace", c.Grace, "how long running requests may take to finish at a stop")
 	set.StringVar(&c.LogLevel, "log-level", c.LogLevel, "`level` from which on is logged: debug, info, warn or error")
+	set.StringVar(&c.LogFormat, "log-format", c.LogFormat, "`format` of the log: text or json")
 }
 
 // check checks all but the address, which the commands differ in.
