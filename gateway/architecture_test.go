@@ -107,6 +107,14 @@ func rules() []rule {
 			allow: []string{module + "gateway/inprocess/"}, deny: []string{module},
 		},
 		{
+			name: "tracing", folder: "gateway/tracing", why: "a tracer sees the exchange, and nobody who fills it",
+			allow: below("exchange", "mapping", "tracing/"), deny: []string{module, "github.com/grpc-ecosystem"},
+		},
+		{
+			name: "telemetry", folder: "gateway", why: "who wants neither traces nor metrics links nothing for them",
+			except: []string{"gateway/tracing"}, deny: []string{"go.opentelemetry.io"},
+		},
+		{
 			name: "gateway", folder: "gateway", alone: true, why: "the caller chooses the backend and hands in the configuration",
 			allow: below("contract", "exchange", "jsoncodec", "mapping", "middleware", "respond", "rfc9110", "route"),
 			deny:  []string{module, "os", "flag"},
@@ -192,6 +200,9 @@ func TestRulesBite(t *testing.T) {
 		{"gateway/dynamic/x.go", module + "gateway/transcode", "dynamic"},
 		{"gateway/forward/x.go", module + "gateway/transcode", "forward"},
 		{"gateway/inprocess/x.go", module + "gateway/exchange", "inprocess"},
+		{"gateway/tracing/x.go", module + "gateway/respond", "tracing"},
+		{"gateway/tracing/x.go", "go.opentelemetry.io/otel/trace", ""},
+		{"gateway/forward/x.go", "go.opentelemetry.io/otel/trace", "telemetry"},
 		{"gateway/x.go", module + "gateway/middleware", ""},
 		{"gateway/x.go", module + "gateway/transcode", "gateway"},
 		{"gateway/x.go", "os/signal", "gateway"},

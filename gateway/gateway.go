@@ -38,6 +38,9 @@ type Params struct {
 	Identify middleware.Identify
 	// Limiter counts each caller's requests. Nil means that there is no limit.
 	Limiter middleware.Limiter
+	// Tracer follows the requests, but for those of pages, which are polled. Nil means
+	// that nothing does, and then the client's own trace context goes on to the backend.
+	Tracer exchange.Tracer
 	// Proxies may name the client's address, by Forwarded or X-Forwarded-For. None
 	// means that nobody may.
 	Proxies []netip.Prefix
@@ -64,6 +67,8 @@ type Gateway struct {
 	responder *respond.Responder
 	limiter   middleware.Limiter
 	logger    *slog.Logger
+	tracer    exchange.Tracer
+	pages     map[string]exchange.Handler
 	handler   exchange.Handler
 }
 
@@ -108,7 +113,9 @@ func New(p Params) (*Gateway, error) {
 	for _, wrap := range slices.Backward(chain) {
 		handler = wrap(handler)
 	}
-	return &Gateway{responder: p.Responder, limiter: p.Limiter, logger: p.Logger, handler: handler}, nil
+	return &Gateway{
+		responder: p.Responder, limiter: p.Limiter, logger: p.Logger, tracer: p.Tracer, pages: p.Pages, handler: handler,
+	}, nil
 }
 
 // checkKeys refuses a method that no request could satisfy.
@@ -134,14 +141,33 @@ func (p Params) options(w http.ResponseWriter, r *http.Request) error {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own(r.Context())
 	r, ex := exchange.Begin(w, r)
+	if g.tracer != nil {
+		r = g.trace(r, ex)
+	}
 	defer g.over(r.Context(), r.Method, ex) // also where a panic goes on to net/http
 	if err := g.handler(w, r); err != nil {
 		g.responder.Error(w, r, err)
 	}
 }
 
+// trace begins to follow a request.
+func (g *Gateway) trace(r *http.Request, ex *exchange.Exchange) *http.Request {
+	if _, ok := g.pages[r.URL.Path]; ok {
+		return r
+	}
+	ctx, trace := g.tracer.Trace(r)
+	ex.Trace = trace
+	if id := trace.ID(); id != "" {
+		ex.TraceID = id
+	}
+	return r.WithContext(ctx)
+}
+
 // over is the end of every exchange.
 func (g *Gateway) over(ctx context.Context, method string, ex *exchange.Exchange) {
 	ex.ClientClosed = ex.Failure != nil && ctx.Err() != nil
+	if ex.Trace != nil {
+		ex.Trace.End(ex)
+	}
 	g.log(ctx, method, ex)
 }

@@ -13,7 +13,7 @@ import (
 func Begin(w http.ResponseWriter, r *http.Request) (*http.Request, *Exchange) {
 	e := &Exchange{RequestID: requestID(r.Header["X-Request-Id"]), Start: time.Now(), Fields: w.Header()}
 	if lines := r.Header["Traceparent"]; len(lines) > 0 {
-		e.TraceID = traceID(lines[0])
+		e.TraceID = TraceID(lines[0])
 	}
 	// No answer is to be taken for another type than it says, nor to be framed or to
 	// load anything if a browser opens it.

@@ -29,6 +29,8 @@ type Exchange struct {
 	// TraceID is the trace that the request belongs to, as 32 hexadecimal digits; empty
 	// if it belongs to none.
 	TraceID string
+	// Trace follows the request; nil if nothing does.
+	Trace Trace
 	// Start is when the request's header section had been read.
 	Start time.Time
 	// Client is the address that the request came from, without its port.

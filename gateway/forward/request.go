@@ -43,17 +43,6 @@ func (r *Rules) Metadata(req *http.Request) metadata.MD {
 	return md
 }
 
-// Outgoing returns a context for a call over conn that carries md. A connection that
-// needs no copy of it, as gateway/inprocess, says so by a method of this name.
-func Outgoing(ctx context.Context, conn any, md metadata.MD) context.Context {
-	if owner, ok := conn.(interface {
-		Outgoing(ctx context.Context, md metadata.MD) context.Context
-	}); ok {
-		return owner.Outgoing(ctx, md)
-	}
-	return metadata.NewOutgoingContext(ctx, md)
-}
-
 // tags are lines of entity-tags as a backend can read them: those of the resource,
 // whatever way it was sent, and in ASCII. A line dropped for an octet of
 // another tag would take a condition off a write. No tag of ours has such octets, nor

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -30,6 +31,8 @@ type Params struct {
 	Config config.Serve
 	Table  *mapping.Table
 	Logger *slog.Logger
+	// Traces is where the spans of requests and calls go. Nil means that there are none.
+	Traces trace.TracerProvider
 	// Now is the clock of sessions, entities and lifecycles.
 	Now func() time.Time
 	// HashCost is bcrypt's; 0 means its default.
@@ -97,7 +100,7 @@ func (a *App) build(ctx context.Context) error {
 func (a *App) listen(ctx context.Context) error {
 	p := a.params
 	var err error
-	if a.rest, err = newREST(ctx, restParams{config: p.Config.Front, table: p.Table, logger: p.Logger, now: p.Now}); err != nil {
+	if a.rest, err = newREST(ctx, restParams{config: p.Config.Front, table: p.Table, logger: p.Logger, traces: p.Traces, now: p.Now}); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.rest.close)

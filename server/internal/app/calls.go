@@ -6,14 +6,20 @@ import (
 	"net"
 	"time"
 
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/tracing"
 	"github.com/statusway/statusway/server/internal/interceptor"
 )
 
@@ -37,6 +43,7 @@ func (a *App) called(ctx context.Context, call *interceptor.Call) {
 	attrs = append(
 		attrs,
 		slog.String("requestId", requestID(ctx)),
+		slog.String("traceId", traceID(ctx)),
 		slog.String("rpc", call.Method),
 		slog.String("code", mapping.CodeName(outcome.Code)),
 		slog.String("domain", exchange.Identifier(outcome.Domain)),
@@ -97,4 +104,28 @@ func addressOf(ctx context.Context) string {
 		return ""
 	}
 	return host
+}
+
+// traceCalls are the options of a server whose calls have spans. otelgrpc fits here: it
+// writes nothing that a caller sees, and is not there at all where there are no traces.
+func (a *App) traceCalls() []grpc.ServerOption {
+	if a.params.Traces == nil {
+		return nil
+	}
+	return []grpc.ServerOption{grpc.StatsHandler(otelgrpc.NewServerHandler(
+		otelgrpc.WithTracerProvider(a.params.Traces), otelgrpc.WithPropagators(tracing.W3C{}), otelgrpc.WithMeterProvider(noop.NewMeterProvider()),
+		otelgrpc.WithFilter(func(info *stats.RPCTagInfo) bool { return !isPlumbing(info.FullMethodName) }),
+	))}
+}
+
+// traceID is the trace that a call belongs to; empty if it belongs to none.
+func traceID(ctx context.Context) string {
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
+		return span.TraceID().String()
+	}
+	parents := metadata.ValueFromIncomingContext(ctx, "traceparent")
+	if len(parents) == 0 {
+		return ""
+	}
+	return exchange.TraceID(parents[0])
 }

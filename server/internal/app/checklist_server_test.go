@@ -27,6 +27,15 @@ import (
 // documented one.
 func serve(t *testing.T, change func(*config.Serve), table *mapping.Table, now func() time.Time) *server {
 	t.Helper()
+	s := demo(t, change, table, now)
+	s.run(t)
+	s.login(t)
+	return s
+}
+
+// demo is what serve starts.
+func demo(t *testing.T, change func(*config.Serve), table *mapping.Table, now func() time.Time) *server {
+	t.Helper()
 	settings := config.Defaults()
 	settings.HTTPAddr, settings.GRPCAddr, settings.PublicURL = "127.0.0.1:0", "127.0.0.1:0", publicURL
 	settings.Demo, settings.RateLimit = true, "1000000/1h"
@@ -44,8 +53,6 @@ func serve(t *testing.T, change func(*config.Serve), table *mapping.Table, now f
 		Config: settings, Table: table, Logger: newLogger(s.log),
 		Now: now, HashCost: bcrypt.MinCost, Build: "test",
 	}
-	s.run(t)
-	s.login(t)
 	return s
 }
 

@@ -35,13 +35,15 @@ func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *
 	available := interceptor.Availability(a.closedMethod)
 	quota := interceptor.Quota(a.takeCall, authenticator)
 	authenticate := authenticator.Authenticate(a.services.isAnonymous)
-	server := grpc.NewServer(
+	options := append(
+		a.traceCalls(),
 		grpc.ChainUnaryInterceptor(observe.Unary(), interceptor.FitUnary, interceptor.RecoverUnary(noted), interceptor.ErrorsUnary(noted),
 			available.Unary(), quota.Unary(), authenticate.Unary(), a.services.validator.Unary()),
 		grpc.ChainStreamInterceptor(observe.Stream(), interceptor.FitStream, interceptor.RecoverStream(noted), interceptor.ErrorsStream(noted),
 			available.Stream(), quota.Stream(), authenticate.Stream(), a.services.validator.Stream()),
 		grpc.WaitForHandlers(true),
 	)
+	server := grpc.NewServer(options...)
 	a.services.register(server)
 	checks := health.NewServer()
 	healthpb.RegisterHealthServer(server, checks)

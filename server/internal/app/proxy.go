@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -38,6 +39,8 @@ type ProxyParams struct {
 	Config config.Proxy
 	Table  *mapping.Table
 	Logger *slog.Logger
+	// Traces is where the spans of requests go. Nil means that there are none.
+	Traces trace.TracerProvider
 	// Now is the clock of lifecycles.
 	Now func() time.Time
 }
@@ -90,7 +93,9 @@ func (p *Proxy) build(ctx context.Context) error {
 	if err := p.dial(); err != nil {
 		return err
 	}
-	p.rest, err = newREST(ctx, restParams{config: c.Front, table: p.params.Table, logger: p.params.Logger, now: p.params.Now})
+	p.rest, err = newREST(ctx, restParams{
+		config: c.Front, table: p.params.Table, logger: p.params.Logger, traces: p.params.Traces, now: p.params.Now,
+	})
 	if err != nil {
 		return err
 	}

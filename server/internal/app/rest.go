@@ -10,11 +10,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/tracing"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/limiter"
 )
@@ -33,6 +36,7 @@ type restParams struct {
 	config config.Front
 	table  *mapping.Table
 	logger *slog.Logger
+	traces trace.TracerProvider
 	now    func() time.Time
 }
 
@@ -121,6 +125,7 @@ func (r *rest) params(ready func(context.Context) error) (gateway.Params, error)
 		Proxies:     proxies,
 		CrossOrigin: middleware.CrossOrigin{Origins: r.config.CORSOrigins, MaxAge: preflightAge},
 		Shedder:     r.shedder,
+		Tracer:      r.tracer(),
 
 		// What stands behind the gateway is filled in by whoever knows it.
 		Contract: nil, Backend: nil, Identify: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
@@ -134,6 +139,14 @@ func (r *rest) gatewayLimiter() middleware.Limiter {
 		return nil
 	}
 	return r.limiter
+}
+
+// tracer is nil where there are no traces.
+func (r *rest) tracer() exchange.Tracer {
+	if r.traces == nil {
+		return nil
+	}
+	return tracing.New(r.traces)
 }
 
 // pages are served without limit: whoever watches the server must reach them.

@@ -141,7 +141,7 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 		// The backend's part is filled in below; the rest is what the program has off by default.
 		Contract: nil, Backend: nil,
 		Pages: nil, Identify: nil, Proxies: nil, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0,
-		Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
+		Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil, Tracer: nil,
 	}
 	if p.kind == generated {
 		err = useGenerated(ctx, p, &params)

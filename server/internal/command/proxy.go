@@ -37,14 +37,16 @@ func newProxy(streams Streams) *cobra.Command {
 }
 
 func proxy(cmd *cobra.Command, streams Streams, settings config.Proxy) error {
-	logger, table, err := front(streams, settings.Front)
+	begun, err := begin(cmd.Context(), streams, settings.Front)
 	if err != nil {
 		return err
 	}
+	defer begun.traces.Flush(cmd.Context())
 	program, err := app.NewProxy(cmd.Context(), app.ProxyParams{
 		Config: settings,
-		Table:  table,
-		Logger: logger,
+		Table:  begun.table,
+		Logger: begun.logger,
+		Traces: begun.traces.Provider,
 		Now:    time.Now,
 	})
 	if err != nil {

@@ -31,14 +31,16 @@ func newServe(streams Streams) *cobra.Command {
 }
 
 func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
-	logger, table, err := front(streams, settings.Front)
+	begun, err := begin(cmd.Context(), streams, settings.Front)
 	if err != nil {
 		return err
 	}
+	defer begun.traces.Flush(cmd.Context())
 	program, err := app.New(cmd.Context(), app.Params{
 		Config:   settings,
-		Table:    table,
-		Logger:   logger,
+		Table:    begun.table,
+		Logger:   begun.logger,
+		Traces:   begun.traces.Provider,
 		Now:      time.Now,
 		HashCost: 0,
 		Build:    version(),
