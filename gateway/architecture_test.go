@@ -111,8 +111,12 @@ func rules() []rule {
 			allow: below("exchange", "mapping", "tracing/"), deny: []string{module, "github.com/grpc-ecosystem"},
 		},
 		{
+			name: "metrics", folder: "gateway/metrics", why: "metrics see the exchange, and what decides beside it",
+			allow: below("exchange", "mapping", "metrics/", "middleware"), deny: []string{module, "github.com/grpc-ecosystem"},
+		},
+		{
 			name: "telemetry", folder: "gateway", why: "who wants neither traces nor metrics links nothing for them",
-			except: []string{"gateway/tracing"}, deny: []string{"go.opentelemetry.io"},
+			except: []string{"gateway/metrics", "gateway/tracing"}, deny: []string{"github.com/prometheus", "go.opentelemetry.io"},
 		},
 		{
 			name: "gateway", folder: "gateway", alone: true, why: "the caller chooses the backend and hands in the configuration",
@@ -202,7 +206,10 @@ func TestRulesBite(t *testing.T) {
 		{"gateway/inprocess/x.go", module + "gateway/exchange", "inprocess"},
 		{"gateway/tracing/x.go", module + "gateway/respond", "tracing"},
 		{"gateway/tracing/x.go", "go.opentelemetry.io/otel/trace", ""},
+		{"gateway/metrics/x.go", module + "gateway/respond", "metrics"},
+		{"gateway/metrics/x.go", "github.com/prometheus/client_golang/prometheus", ""},
 		{"gateway/forward/x.go", "go.opentelemetry.io/otel/trace", "telemetry"},
+		{"gateway/x.go", "github.com/prometheus/client_golang/prometheus", "telemetry"},
 		{"gateway/x.go", module + "gateway/middleware", ""},
 		{"gateway/x.go", module + "gateway/transcode", "gateway"},
 		{"gateway/x.go", "os/signal", "gateway"},

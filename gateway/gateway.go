@@ -41,6 +41,8 @@ type Params struct {
 	// Tracer follows the requests, but for those of pages, which are polled. Nil means
 	// that nothing does, and then the client's own trace context goes on to the backend.
 	Tracer exchange.Tracer
+	// Observer is told of every request. Nil means that nobody is.
+	Observer exchange.Observer
 	// Proxies may name the client's address, by Forwarded or X-Forwarded-For. None
 	// means that nobody may.
 	Proxies []netip.Prefix
@@ -68,6 +70,7 @@ type Gateway struct {
 	limiter   middleware.Limiter
 	logger    *slog.Logger
 	tracer    exchange.Tracer
+	observer  exchange.Observer
 	pages     map[string]exchange.Handler
 	handler   exchange.Handler
 }
@@ -114,7 +117,7 @@ func New(p Params) (*Gateway, error) {
 		handler = wrap(handler)
 	}
 	return &Gateway{
-		responder: p.Responder, limiter: p.Limiter, logger: p.Logger, tracer: p.Tracer, pages: p.Pages, handler: handler,
+		responder: p.Responder, limiter: p.Limiter, logger: p.Logger, tracer: p.Tracer, observer: p.Observer, pages: p.Pages, handler: handler,
 	}, nil
 }
 
@@ -141,6 +144,9 @@ func (p Params) options(w http.ResponseWriter, r *http.Request) error {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own(r.Context())
 	r, ex := exchange.Begin(w, r)
+	if g.observer != nil {
+		g.observer.Begin()
+	}
 	if g.tracer != nil {
 		r = g.trace(r, ex)
 	}
@@ -168,6 +174,9 @@ func (g *Gateway) over(ctx context.Context, method string, ex *exchange.Exchange
 	ex.ClientClosed = ex.Failure != nil && ctx.Err() != nil
 	if ex.Trace != nil {
 		ex.Trace.End(ex)
+	}
+	if g.observer != nil {
+		g.observer.End(method, ex)
 	}
 	g.log(ctx, method, ex)
 }

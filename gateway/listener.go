@@ -168,6 +168,9 @@ func (g *Gateway) refusal(conn *watchedConn, status int) []byte {
 	answer := g.responder.Render(failure, respond.Request{Method: method, RequestID: ex.RequestID})
 	respond.Note(ex, failure, answer)
 	ex.Status, ex.Written = answer.Decision.Status(), int64(len(answer.Body))
+	if g.observer != nil {
+		g.observer.Begin()
+	}
 	g.over(context.Background(), "", ex)
 	return answer.Raw(method, fields, time.Now())
 }

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
@@ -61,7 +62,7 @@ func Credentials() Middleware {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			ex := exchange.From(r.Context())
 			if len(r.Header.Values("Authorization")) > 1 {
-				return respond.Fail(codes.Unauthenticated, "AUTHORIZATION_REPEATED", "the request carries credentials more than once")
+				return respond.Fail(codes.Unauthenticated, mapping.ReasonAuthorizationRepeated, "the request carries credentials more than once")
 			}
 			if ex.Unidentified != nil && !ex.Binding.Method.Anonymous {
 				return ex.Unidentified

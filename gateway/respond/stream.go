@@ -138,10 +138,10 @@ func (s *Stream) write(out []byte) error {
 	n, err := s.w.Write(out)
 	exchange.From(s.req.Context()).Written += int64(n)
 	if err != nil {
-		return Fail(codes.Canceled, "CLIENT_CLOSED", "the client has gone").Because(err)
+		return Fail(codes.Canceled, mapping.ReasonClientClosed, "the client has gone").Because(err)
 	}
 	if err := http.NewResponseController(s.w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return Fail(codes.Canceled, "CLIENT_CLOSED", "the client has gone").Because(err)
+		return Fail(codes.Canceled, mapping.ReasonClientClosed, "the client has gone").Because(err)
 	}
 	return nil
 }

@@ -23,10 +23,13 @@ import (
 	"github.com/statusway/statusway/server/internal/interceptor"
 )
 
-// called is told of every call over gRPC, and writes its one line. It has what that of a
+// called is told of every call over gRPC, counts it and writes its one line. It has what that of a
 // request has, by the same rules: see gateway/log.go.
 func (a *App) called(ctx context.Context, call *interceptor.Call) {
 	outcome := outcomeOf(ctx, call)
+	if a.rest.meters != nil {
+		a.rest.meters.Call(call.Method, outcome.Code, time.Since(call.Start))
+	}
 	level := outcome.Level()
 	if isPlumbing(call.Method) && level < slog.LevelError {
 		level = slog.LevelDebug

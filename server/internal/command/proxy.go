@@ -48,10 +48,12 @@ func proxy(cmd *cobra.Command, streams Streams, settings config.Proxy) error {
 		Logger: begun.logger,
 		Traces: begun.traces.Provider,
 		Now:    time.Now,
+		From:   builtFrom(),
 	})
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)
 	}
 	fmt.Fprintf(streams.Out, "REST  %s\nfor   %s\n", address(settings.Front, program.HTTPAddr()), strings.Join(settings.Backend, ", "))
+	announceMetrics(streams.Out, program.MetricsAddr())
 	return errors.Join(program.Run(cmd.Context()), program.Close())
 }

@@ -42,3 +42,25 @@ func TestTracesThatCannotBe(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// Where the metrics are is said, if it is not the REST address, and they name what the
+// program was built from.
+func TestMetricsAreAnnounced(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "--demo", "--metrics-addr=127.0.0.1:0")
+	found := p.await(t, `(?m)^metrics +(http://\S+)$`)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, found[1], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || !bytes.Contains(body, []byte("statusway_build_info{commit=")) {
+		t.Errorf("%s: %v: %s", response.Status, err, body)
+	}
+	p.stop(t)
+}

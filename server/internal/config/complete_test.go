@@ -64,6 +64,16 @@ func TestComplete(t *testing.T) {
 			refused: []string{"--http-addr", "--grpc-addr"},
 		},
 
+		{name: "metrics elsewhere", change: func(c *config.Serve) { c.MetricsAddr = "0.0.0.0:9100" }},
+		{name: "no metrics", change: func(c *config.Serve) { c.MetricsAddr = "off" }},
+		{name: "metrics at no port", change: func(c *config.Serve) { c.MetricsAddr = "on" }, refused: []string{"--metrics-addr"}},
+		{
+			name:    "a demo's metrics for everybody",
+			change:  func(c *config.Serve) { c.Demo, c.DataDir, c.MetricsAddr = true, "", ":9100" },
+			refused: []string{"--metrics-addr"},
+		},
+		{name: "a demo without metrics", change: func(c *config.Serve) { c.Demo, c.DataDir, c.MetricsAddr = true, "", "off" }},
+
 		{name: "one byte", change: func(c *config.Serve) { c.MaxBody = "1B" }},
 		{name: "the largest body", change: func(c *config.Serve) { c.MaxBody = "256MiB" }},
 		{name: "a byte more", change: func(c *config.Serve) { c.MaxBody = "268435457" }, refused: []string{"--max-body"}},
