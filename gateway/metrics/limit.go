@@ -23,6 +23,8 @@ type decision struct{ policy, decision string }
 // PolicyName. The names are the operator's own, so that there are as many series as
 // policies.
 func (m *Metrics) Limiter(inner middleware.Limiter) middleware.Limiter {
+	// So that the first failure is an increase, and not a series that begins at 1.
+	m.decide(decision{exchange.Other, failed}, 0)
 	return limiter{Limiter: inner, metrics: m}
 }
 
@@ -42,25 +44,25 @@ func (l limiter) Take(ctx context.Context, use middleware.Use) (middleware.Allow
 		}](err); ok {
 			policy = named.PolicyName()
 		}
-		l.metrics.decide(decision{policy, failed})
+		l.metrics.decide(decision{policy, failed}, 1)
 		return allowance, err
 	}
 	for _, quota := range allowance {
 		if quota.Exceeded {
-			l.metrics.decide(decision{quota.Policy, refused})
+			l.metrics.decide(decision{quota.Policy, refused}, 1)
 		} else {
-			l.metrics.decide(decision{quota.Policy, allowed})
+			l.metrics.decide(decision{quota.Policy, allowed}, 1)
 		}
 	}
 	return allowance, nil
 }
 
-func (m *Metrics) decide(key decision) {
+func (m *Metrics) decide(key decision, many float64) {
 	counter, ok := (*m.policies.Load())[key]
 	if !ok {
 		counter = add(m, &m.policies, key, func() prometheus.Counter { return m.decisions.WithLabelValues(key.policy, key.decision) })
 	}
-	counter.Inc()
+	counter.Add(many)
 }
 
 // Shedder counts what inner does not take.
