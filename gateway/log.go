@@ -55,12 +55,16 @@ func (g *Gateway) log(ctx context.Context, method string, ex *exchange.Exchange)
 }
 
 // levelOf is the outcome's own, but for the gateway's own pages, which are asked for every
-// few seconds.
+// few seconds: that the server is not ready is an answer of theirs.
 func levelOf(ex *exchange.Exchange) slog.Level {
-	if ex.Page != "" && ex.Status < http.StatusBadRequest {
+	switch {
+	case ex.Page != "" && ex.Status < http.StatusBadRequest:
 		return slog.LevelDebug
+	case ex.Page != "" && ex.Status == http.StatusServiceUnavailable:
+		return slog.LevelWarn
+	default:
+		return ex.Level()
 	}
-	return ex.Level()
 }
 
 // causeOf is what the client is not told: the failure, and what a service in this

@@ -130,6 +130,7 @@ func TestLog(t *testing.T) {
 			s.status = &spb.Status{Code: int32(codes.Internal), Message: "inner text"}
 		}, want: line{"level": "ERROR", "status": 200.0, "code": "INTERNAL", "rule": "internal", "error": "inner text"}},
 		{name: "a page", text: get("/page"), want: line{"level": "DEBUG", "status": 200.0, "route": "/page", "rpc": "", "caller": "", "client": ""}},
+		{name: "a page that says no", text: get("/closed"), want: line{"level": "WARN", "status": 503.0, "route": "/closed", "error": "inner text"}},
 		{name: "a page that fails", text: get("/broken"), want: line{"level": "ERROR", "status": 500.0, "route": "/broken", "error": "inner text"}},
 		{name: "what net/http refuses", text: get("/private", "Private : x"), want: line{
 			"level": "INFO", "method": "_OTHER", "route": "", "status": 400.0, "code": "INVALID_ARGUMENT", "reason": "MALFORMED_REQUEST",
@@ -150,6 +151,9 @@ func TestLog(t *testing.T) {
 				"/page": func(w http.ResponseWriter, r *http.Request) error {
 					p.Responder.Page(w, r, "text/plain", []byte("page"))
 					return nil
+				},
+				"/closed": func(http.ResponseWriter, *http.Request) error {
+					return respond.Fail(codes.Unavailable, "A_REASON", "inner text")
 				},
 				"/broken": func(http.ResponseWriter, *http.Request) error { return errors.New("inner text") },
 			}

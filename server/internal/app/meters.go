@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/common/expfmt"
+	"golang.org/x/sync/singleflight"
 	"google.golang.org/grpc/connectivity"
 
 	"github.com/statusway/statusway/gateway/exchange"
@@ -32,6 +33,7 @@ type meters struct {
 	*metrics.Metrics
 
 	registry *prometheus.Registry
+	scrapes  singleflight.Group
 }
 
 type metersParams struct {
@@ -63,22 +65,32 @@ func (m *meters) register(all ...prometheus.Collector) error {
 }
 
 // page is a page with all that has been counted, in Prometheus's text format. promhttp's
-// handler would answer by itself.
+// handler would answer by itself. No limit holds for pages, so that requests for this one
+// that come at once share the work.
 func (m *meters) page(responder *respond.Responder) exchange.Handler {
 	return func(w http.ResponseWriter, req *http.Request) error {
-		families, err := m.registry.Gather()
+		body, err, _ := m.scrapes.Do("", m.text)
 		if err != nil {
 			return fmt.Errorf("gathering the metrics: %w", err)
 		}
-		var body bytes.Buffer
-		for _, family := range families {
-			if _, err := expfmt.MetricFamilyToText(&body, family); err != nil {
-				return fmt.Errorf("writing the metrics: %w", err)
-			}
-		}
-		responder.Page(w, req, string(expfmt.NewFormat(expfmt.TypeTextPlain)), body.Bytes())
+		responder.Page(w, req, string(expfmt.NewFormat(expfmt.TypeTextPlain)), body.([]byte)) //nolint:forcetypeassert // it is what text returns.
 		return nil
 	}
+}
+
+// text is all that has been counted, as []byte.
+func (m *meters) text() (any, error) {
+	families, err := m.registry.Gather()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // page says what it is of.
+	}
+	var body bytes.Buffer
+	for _, family := range families {
+		if _, err := expfmt.MetricFamilyToText(&body, family); err != nil {
+			return nil, err //nolint:wrapcheck // as above.
+		}
+	}
+	return body.Bytes(), nil
 }
 
 // watchLimit adds what the limit of requests at once has adapted to.
