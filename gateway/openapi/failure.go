@@ -114,8 +114,12 @@ func codeOf(reason string) codes.Code {
 	switch reason {
 	case mapping.ReasonRouteNotFound:
 		return codes.NotFound
-	case mapping.ReasonMethodNotAllowed, mapping.ReasonTransferCodingUnsupported, mapping.ReasonVersionUnsupported:
+	case mapping.ReasonMethodNotAllowed, mapping.ReasonTransferCodingUnsupported, mapping.ReasonVersionUnsupported, mapping.ReasonHandlerNotRegistered:
 		return codes.Unimplemented
+	case mapping.ReasonAuthorizationRepeated:
+		return codes.Unauthenticated
+	case mapping.ReasonClientClosed:
+		return codes.Canceled
 	case mapping.ReasonRetired:
 		return codes.FailedPrecondition
 	case mapping.ReasonRequestTooLarge, mapping.ReasonHeaderTooLarge, mapping.ReasonResponseTooLarge, mapping.ReasonRateLimited, mapping.ReasonConcurrencyLimited:

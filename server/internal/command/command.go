@@ -2,6 +2,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/config"
 )
 
@@ -100,16 +102,23 @@ func loadPolicy(nameOrFile string) (*mapping.Table, error) {
 	return mapping.Load(nameOrFile, source)
 }
 
-// version is the module's version, or the commit that the program was built from.
+// version is the commit that the program was built from, or the module's version.
 func version() string {
+	from := builtFrom()
+	return cmp.Or(from.Commit, from.Version)
+}
+
+// builtFrom is as far as the program knows it.
+func builtFrom() app.Build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return app.Build{Version: "unknown", Commit: ""}
 	}
+	from := app.Build{Version: info.Main.Version}
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" {
-			return setting.Value
+			from.Commit = setting.Value
 		}
 	}
-	return info.Main.Version
+	return from
 }
