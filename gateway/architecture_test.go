@@ -104,6 +104,18 @@ func rules() []rule {
 			allow: []string{module + "gateway/inprocess/"}, deny: []string{module},
 		},
 		{
+			name: "tracing", folder: "gateway/tracing", why: "a tracer sees the exchange, and nobody who fills it",
+			allow: below("exchange", "mapping", "tracing/"), deny: []string{module, "github.com/grpc-ecosystem"},
+		},
+		{
+			name: "metrics", folder: "gateway/metrics", why: "metrics see the exchange, and what decides beside it",
+			allow: below("exchange", "mapping", "metrics/", "middleware"), deny: []string{module, "github.com/grpc-ecosystem"},
+		},
+		{
+			name: "telemetry", folder: "gateway", why: "who wants neither traces nor metrics links nothing for them",
+			except: []string{"gateway/metrics", "gateway/tracing"}, deny: []string{"github.com/prometheus", "go.opentelemetry.io"},
+		},
+		{
 			name: "openapi", folder: "gateway/openapi", why: "a document is made of what is declared, before any request",
 			allow: append(below("contract", "mapping", "openapi/", "route"), "google.golang.org/grpc/codes$"),
 			deny:  []string{module, "net/http", "os", "google.golang.org/grpc", "github.com/grpc-ecosystem"},
@@ -212,6 +224,12 @@ func TestRulesBite(t *testing.T) {
 		{"gateway/dynamic/x.go", module + "gateway/transcode", "dynamic"},
 		{"gateway/forward/x.go", module + "gateway/transcode", "forward"},
 		{"gateway/inprocess/x.go", module + "gateway/exchange", "inprocess"},
+		{"gateway/tracing/x.go", module + "gateway/respond", "tracing"},
+		{"gateway/tracing/x.go", "go.opentelemetry.io/otel/trace", ""},
+		{"gateway/metrics/x.go", module + "gateway/respond", "metrics"},
+		{"gateway/metrics/x.go", "github.com/prometheus/client_golang/prometheus", ""},
+		{"gateway/forward/x.go", "go.opentelemetry.io/otel/trace", "telemetry"},
+		{"gateway/x.go", "github.com/prometheus/client_golang/prometheus", "telemetry"},
 		{"gateway/openapi/x.go", "google.golang.org/grpc/codes", ""},
 		{"gateway/openapi/x.go", module + "gateway/respond", "openapi"},
 		{"gateway/openapi/x.go", "net/http", "openapi"},

@@ -31,6 +31,8 @@
 //	transcode/ or dynamic/      the call
 //	mapping/decide.go           what it becomes
 //	respond/                    the answer, whole, and then onto the wire
+//	exchange/outcome.go         what has come of it, for all who are told:
+//	tracing/, metrics/, log.go  the span, the counters, the line
 //
 // A request without a route is counted before it is turned away, so that every
 // answer carries the state of the caller's allowance and guessing paths is no way

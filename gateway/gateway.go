@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,7 +24,8 @@ type Params struct {
 	Responder *respond.Responder
 	// Backend answers a request that has matched a route of the contract.
 	Backend exchange.Handler
-	// Logger gets a line for each request. Never nil.
+	// Logger gets a line for each request, with nothing of it that could be a secret: see
+	// log.go. Never nil.
 	Logger *slog.Logger
 	// Now is the clock for lifecycles.
 	Now func() time.Time
@@ -36,6 +38,11 @@ type Params struct {
 	Identify middleware.Identify
 	// Limiter counts each caller's requests. Nil means that there is no limit.
 	Limiter middleware.Limiter
+	// Tracer follows the requests, but for those of pages, which are polled. Nil means
+	// that nothing does, and then the client's own trace context goes on to the backend.
+	Tracer exchange.Tracer
+	// Observer is told of every request. Nil means that nobody is.
+	Observer exchange.Observer
 	// Proxies may name the client's address, by Forwarded or X-Forwarded-For. None
 	// means that nobody may.
 	Proxies []netip.Prefix
@@ -65,6 +72,9 @@ type Gateway struct {
 	responder *respond.Responder
 	limiter   middleware.Limiter
 	logger    *slog.Logger
+	tracer    exchange.Tracer
+	observer  exchange.Observer
+	pages     map[string]exchange.Handler
 	handler   exchange.Handler
 }
 
@@ -80,7 +90,7 @@ func New(p Params) (*Gateway, error) {
 	}
 	// From the outside in. Package doc says why each stands where it does.
 	chain := []middleware.Middleware{
-		middleware.Recover(p.Logger),
+		middleware.Recover(),
 		middleware.Framing(),
 		middleware.Deadline(p.Body.Time),
 		middleware.Pages(p.Pages, p.options),
@@ -109,7 +119,9 @@ func New(p Params) (*Gateway, error) {
 	for _, wrap := range slices.Backward(chain) {
 		handler = wrap(handler)
 	}
-	return &Gateway{responder: p.Responder, limiter: p.Limiter, logger: p.Logger, handler: handler}, nil
+	return &Gateway{
+		responder: p.Responder, limiter: p.Limiter, logger: p.Logger, tracer: p.Tracer, observer: p.Observer, pages: p.Pages, handler: handler,
+	}, nil
 }
 
 // checkKeys refuses a method that no request could satisfy.
@@ -135,31 +147,39 @@ func (p Params) options(w http.ResponseWriter, r *http.Request) error {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	own(r.Context())
 	r, ex := exchange.Begin(w, r)
-	defer g.log(r, ex) // also where a panic goes on to net/http
+	if g.observer != nil {
+		g.observer.Begin()
+	}
+	if g.tracer != nil {
+		r = g.trace(r, ex)
+	}
+	defer g.over(r.Context(), r.Method, ex) // also where a panic goes on to net/http
 	if err := g.handler(w, r); err != nil {
 		g.responder.Error(w, r, err)
 	}
 }
 
-// log writes the request's one line. It names the route and not the path, which may
-// hold what is nobody's business.
-func (g *Gateway) log(r *http.Request, ex *exchange.Exchange) {
-	if !g.logger.Enabled(r.Context(), slog.LevelInfo) {
-		return
+// trace begins to follow a request.
+func (g *Gateway) trace(r *http.Request, ex *exchange.Exchange) *http.Request {
+	if _, ok := g.pages[r.URL.Path]; ok {
+		return r
 	}
-	route, method := "", ""
-	if ex.Binding != nil {
-		route, method = ex.Binding.Template.String(), ex.Binding.Method.FullName
+	ctx, trace := g.tracer.Trace(r)
+	ex.Trace = trace
+	if id := trace.ID(); id != "" {
+		ex.TraceID = id
 	}
-	g.logger.LogAttrs(
-		r.Context(), slog.LevelInfo, "request",
-		slog.String("requestId", ex.RequestID),
-		slog.String("method", r.Method),
-		slog.String("route", route),
-		slog.String("rpc", method),
-		slog.Int("status", ex.Status),
-		slog.String("rule", ex.Rule),
-		slog.Bool("clientClosed", r.Context().Err() != nil),
-		slog.Duration("duration", time.Since(ex.Start)),
-	)
+	return r.WithContext(ctx)
+}
+
+// over is the end of every exchange.
+func (g *Gateway) over(ctx context.Context, method string, ex *exchange.Exchange) {
+	ex.ClientClosed = ex.Failure != nil && ctx.Err() != nil
+	if ex.Trace != nil {
+		ex.Trace.End(ex)
+	}
+	if g.observer != nil {
+		g.observer.End(method, ex)
+	}
+	g.log(ctx, method, ex)
 }

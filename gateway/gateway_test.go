@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -245,27 +244,5 @@ func TestOptions(t *testing.T) {
 		if got.Header.Get("Allow") != want || (got.StatusCode == 204) != (want != "") {
 			t.Errorf("%s: %d, Allow %q, want %q", path, got.StatusCode, got.Header.Get("Allow"), want)
 		}
-	}
-}
-
-// TestLog: one line for each request, by its route and not by its path.
-func TestLog(t *testing.T) {
-	t.Parallel()
-	p, f := params(t, mapping.Documented)
-	built, err := gateway.New(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/entities/private?group=private", nil)
-	request.Header.Set("X-Request-ID", "r-9")
-	built.ServeHTTP(httptest.NewRecorder(), request)
-	got := f.log.String()
-	for _, want := range []string{"requestId=r-9", "route=/v1/entities/{id}", "rpc=/entity.v1.EntityService/GetEntity", "clientClosed=false"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("the log has no %s: %s", want, got)
-		}
-	}
-	if strings.Contains(got, "private") {
-		t.Errorf("the log tells what was asked for: %s", got)
 	}
 }

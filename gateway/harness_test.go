@@ -179,7 +179,7 @@ func params(tb testing.TB, policy string) (gateway.Params, *front) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: "test", Logger: logger})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: "test"})
 	if err != nil {
 		tb.Fatal(err)
 	}

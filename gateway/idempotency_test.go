@@ -36,7 +36,7 @@ func TestNewNeedsAStoreForKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.DiscardHandler)
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Logger: logger})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}

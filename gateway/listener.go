@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
@@ -143,28 +144,35 @@ func bareStatus(p []byte) (int, bool) {
 	return status, err == nil && status >= http.StatusBadRequest
 }
 
-// refusal is the documented answer in place of net/http's own.
+// refusal is the documented answer in place of net/http's own. Of the request no more
+// is known than that there was one.
 func (g *Gateway) refusal(conn *watchedConn, status int) []byte {
 	method := http.MethodGet
 	if conn.head.Load() {
 		method = http.MethodHead
 	}
 	fields := http.Header{"X-Content-Type-Options": {"nosniff"}, "Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"}}
-	request := respond.Request{Method: method, RequestID: rand.Text()}
-	fields["X-Request-Id"] = []string{request.RequestID}
+	ex := &exchange.Exchange{RequestID: rand.Text(), Start: time.Now(), Fields: fields, Client: conn.RemoteAddr().String()}
+	if client, _, err := net.SplitHostPort(ex.Client); err == nil {
+		ex.Client = client
+	}
+	ex.Caller = "address:" + ex.Client
+	fields["X-Request-Id"] = []string{ex.RequestID}
 	failure := refused(status)
 	if g.limiter != nil {
-		client, _, err := net.SplitHostPort(conn.RemoteAddr().String())
-		if err != nil {
-			client = conn.RemoteAddr().String()
-		}
-		caller := "address:" + client
-		if allowance, err := g.limiter.Take(context.Background(), middleware.Use{Caller: caller}); err == nil {
+		if allowance, err := g.limiter.Take(context.Background(), middleware.Use{Caller: ex.Caller}); err == nil {
 			allowance.Fields(fields)
 			failure = cmp.Or(allowance.Failure(), failure)
 		}
 	}
-	return g.responder.Raw(failure, request, fields, time.Now())
+	answer := g.responder.Render(failure, respond.Request{Method: method, RequestID: ex.RequestID})
+	respond.Note(ex, failure, answer)
+	ex.Status, ex.Written = answer.Decision.Status(), int64(len(answer.Body))
+	if g.observer != nil {
+		g.observer.Begin()
+	}
+	g.over(context.Background(), "", ex)
+	return answer.Raw(method, fields, time.Now())
 }
 
 // refused is what net/http's own status means.

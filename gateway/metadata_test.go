@@ -125,7 +125,7 @@ func beforeObedient(t *testing.T, limiter middleware.Limiter) map[string]*front 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = calls.Close() })
-	responder, err := respond.New(respond.Params{Table: transcoding.table, PublicURL: "https://api.example.com", Logger: slog.New(slog.DiscardHandler)})
+	responder, err := respond.New(respond.Params{Table: transcoding.table, PublicURL: "https://api.example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ import (
 var (
 	single = []string{
 		"Allow", "Accept", "Accept-Encoding", "Accept-Patch", "Cache-Control", "Connection", "Content-Language", "Content-Length",
-		"Content-Security-Policy", "Content-Type", "Date", "Etag", "Last-Modified", "Location", "Retry-After", "Ratelimit", "Ratelimit-Policy",
+		"Content-Location", "Content-Security-Policy", "Content-Type", "Date", "Etag", "Last-Modified", "Location", "Retry-After", "Ratelimit", "Ratelimit-Policy",
 		"Www-Authenticate", "X-Content-Type-Options", "X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "X-Request-Id",
 	}
 	many = []string{"Link", "Vary", "X-Info"}

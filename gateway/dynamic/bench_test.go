@@ -19,7 +19,7 @@ func BenchmarkProxied(b *testing.B) {
 	wire := wireOf(b, "Query", `{"name":"Ada","strings":["a","b"],"nested":{"timestamp":"2026-01-02T03:04:05Z","struct":{"a":[1,2,3],"b":"text"}}}`)
 	logger := slog.New(slog.DiscardHandler)
 	backend, err := dynamic.New(
-		dynamic.Params{Responder: newResponder(b, logger)},
+		dynamic.Params{Responder: newResponder(b)},
 		dynamic.Target{Schema: zooSchema(b), Conn: dial(b, serveGRPC(b, answer(wire)))},
 	)
 	if err != nil {

@@ -52,11 +52,14 @@ func (c *call) unary() error {
 	}
 	ctx, cancel := forward.Deadline(c.r, params.Deadline)
 	defer cancel()
-	e := &exchanged{Context: forward.Outgoing(ctx, c.method.conn, params.Forward.Metadata(c.r))}
+	ctx, followed := params.Forward.Begin(ctx, c.method.conn, c.r)
+	e := &exchanged{Context: ctx}
 	e.options = [...]grpc.CallOption{c.backend.codecOption, c.backend.limitOption, grpc.Header(&e.header), grpc.Trailer(&e.trailer)}
 	reply := c.method.carrier.reply(params.MaxMessage)
 	err = c.method.conn.Invoke(e, exchange.From(ctx).Binding.Method.FullName, request, reply, e.options[:]...)
-	if err := received(err, reply, &e.seen); err != nil {
+	err = received(err, reply, &e.seen)
+	followed.End(err)
+	if err != nil {
 		return params.Forward.Failed(ctx, err, e.header, e.trailer)
 	}
 	message, err := c.method.carrier.response(reply)

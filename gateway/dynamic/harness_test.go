@@ -224,13 +224,13 @@ func dial(tb testing.TB, address string) *dynamic.Conn {
 	return conn
 }
 
-func newResponder(tb testing.TB, logger *slog.Logger) *respond.Responder {
+func newResponder(tb testing.TB) *respond.Responder {
 	tb.Helper()
 	table, err := mapping.Builtin(mapping.Documented)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.test", Realm: "zoo", Logger: logger})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.test", Realm: "zoo"})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func serve(tb testing.TB, p dynamic.Params, targets ...dynamic.Target) *front {
 	tb.Helper()
 	f := &front{t: tb, log: &bytes.Buffer{}}
 	logger := slog.New(slog.NewTextHandler(&lockedWriter{w: f.log}, nil))
-	p.Responder = newResponder(tb, logger)
+	p.Responder = newResponder(tb)
 	if p.Forward == nil {
 		p.Forward = forward.New(forward.Params{
 			RequestHeaders: []string{"X-Tenant"}, ResponseHeaders: map[string]string{"x-region": "X-Region", "x-blob-bin": "X-Blob"},

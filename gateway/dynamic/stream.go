@@ -1,6 +1,7 @@
 package dynamic
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -44,7 +45,16 @@ func (c *call) stream() error {
 	}
 	ctx, stop := forward.Deadline(c.r, 0)
 	defer stop()
-	ctx, cancel := context.WithCancelCause(forward.Outgoing(ctx, c.method.conn, c.backend.params.Forward.Metadata(c.r)))
+	ctx, followed := c.backend.params.Forward.Begin(ctx, c.method.conn, c.r)
+	err := c.over(ctx, only)
+	// What fails after the first message is answered, and noted there.
+	followed.End(cmp.Or(err, exchange.From(ctx).Failure))
+	return err
+}
+
+// over calls, with the one message there is if the body is not many.
+func (c *call) over(ctx context.Context, only any) error {
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ctx, seen := watch(ctx)
 	name := exchange.From(ctx).Binding.Method.FullName

@@ -12,6 +12,9 @@ import (
 // digits and -_. is replaced, so that it can stand in a log as it is.
 func Begin(w http.ResponseWriter, r *http.Request) (*http.Request, *Exchange) {
 	e := &Exchange{RequestID: requestID(r.Header["X-Request-Id"]), Start: time.Now(), Fields: w.Header()}
+	if lines := r.Header["Traceparent"]; len(lines) > 0 {
+		e.TraceID = TraceID(lines[0])
+	}
 	// No answer is to be taken for another type than it says, nor to be framed or to
 	// load anything if a browser opens it.
 	e.first = [...]string{e.RequestID, "nosniff", "default-src 'none'; frame-ancestors 'none'", "max-age=31536000"}
@@ -25,10 +28,14 @@ func Begin(w http.ResponseWriter, r *http.Request) (*http.Request, *Exchange) {
 }
 
 func requestID(lines []string) string {
-	const longest = 128
-	const allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
-	if len(lines) > 0 && lines[0] != "" && len(lines[0]) <= longest && strings.Trim(lines[0], allowed) == "" {
+	if len(lines) > 0 && IsRequestID(lines[0]) {
 		return lines[0]
 	}
 	return rand.Text()
+}
+
+// IsRequestID says whether text can name a request.
+func IsRequestID(text string) bool {
+	const longest = 128
+	return text != "" && len(text) <= longest && strings.Trim(text, plain) == ""
 }

@@ -20,10 +20,17 @@ import (
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // Exchange is one request and what has been found out about it. It belongs to the
-// request's goroutine, but for [Exchange.MarkTooLarge].
+// request's goroutine, but for [Exchange.MarkTooLarge] and [Exchange.MarkCause].
 type Exchange struct {
+	Outcome
+
 	// RequestID names the exchange in answers and logs.
 	RequestID string
+	// TraceID is the trace that the request belongs to, as 32 hexadecimal digits; empty
+	// if it belongs to none.
+	TraceID string
+	// Trace follows the request; nil if nothing does.
+	Trace Trace
 	// Start is when the request's header section had been read.
 	Start time.Time
 	// Client is the address that the request came from, without its port.
@@ -39,6 +46,8 @@ type Exchange struct {
 	// Binding is the route that the request matched; nil before, and for the
 	// gateway's own pages.
 	Binding *contract.Binding
+	// Page is the path of the gateway's own page that answers; empty if none does.
+	Page string
 	// Unrouted is why the request has no route, if so: an error once it has been
 	// counted.
 	Unrouted error
@@ -62,13 +71,8 @@ type Exchange struct {
 	// Keep is called with a success just before it is sent; nil if nobody keeps it.
 	Keep func(Sent)
 
-	// Status and Rule are what was answered, for the log. Status is 0 before.
-	Status int
-	Rule   string
-	// Failure is why the answer is an error, with what the client is not told.
-	Failure error
-
 	tooLarge atomic.Bool
+	cause    atomic.Pointer[error]
 	// first are the values of the first fields, in one place for all of them.
 	first [4]string
 }
@@ -86,6 +90,19 @@ func (e *Exchange) MarkTooLarge() { e.tooLarge.Store(true) }
 
 // TooLarge says whether the request's body went over its limit.
 func (e *Exchange) TooLarge() bool { return e.tooLarge.Load() }
+
+// MarkCause notes why a service in this process failed, where its status does not say:
+// its own errors do not cross the call. The first one counts. It may be called on any
+// goroutine.
+func (e *Exchange) MarkCause(cause error) { e.cause.CompareAndSwap(nil, &cause) }
+
+// Cause is what MarkCause noted; nil if nothing.
+func (e *Exchange) Cause() error {
+	if cause := e.cause.Load(); cause != nil {
+		return *cause
+	}
+	return nil
+}
 
 type contextKey struct{}
 

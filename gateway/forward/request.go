@@ -51,17 +51,6 @@ func (r *Rules) Metadata(req *http.Request) metadata.MD {
 	return md
 }
 
-// Outgoing returns a context for a call over conn that carries md. A connection that
-// needs no copy of it, as gateway/inprocess, says so by a method of this name.
-func Outgoing(ctx context.Context, conn any, md metadata.MD) context.Context {
-	if owner, ok := conn.(interface {
-		Outgoing(ctx context.Context, md metadata.MD) context.Context
-	}); ok {
-		return owner.Outgoing(ctx, md)
-	}
-	return metadata.NewOutgoingContext(ctx, md)
-}
-
 // tags are lines of entity-tags as a backend can read them: those of the resource,
 // whatever way it was sent, in ASCII and on one line. A line that is dropped, here for
 // an octet of another tag or by a library that knows the field and takes one value of

@@ -2,6 +2,7 @@ package inprocess
 
 import (
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"strconv"
 
@@ -35,6 +36,11 @@ type PanicError struct {
 // wrapped error shows this text to clients.
 func (e *PanicError) Error() string {
 	return e.GRPCStatus().String()
+}
+
+// LogValue is what [PanicError.Error] does not say.
+func (e *PanicError) LogValue() slog.Value {
+	return slog.StringValue(fmt.Sprintf("panic: %v\n%s", e.Value, e.Stack))
 }
 
 // GRPCStatus returns INTERNAL with a fixed message.

@@ -8,8 +8,8 @@ const Domain = "statusway.v1"
 
 // Reasons are what a policy can key on beyond the gRPC code. They survive gRPC
 // hops, which an HTTP number does not. Each names the code that it comes with.
-// Both built-in policies have a rule for each but the last three, which their
-// code answers.
+// Both built-in policies have a rule for each but the last six, which their code
+// answers.
 const (
 	// ReasonRouteNotFound: no route has this path. NOT_FOUND.
 	ReasonRouteNotFound = "ROUTE_NOT_FOUND"
@@ -59,6 +59,12 @@ const (
 	ReasonTransferCodingUnsupported = "TRANSFER_CODING_UNSUPPORTED"
 	// ReasonVersionUnsupported: the HTTP version is not one that the server speaks. UNIMPLEMENTED.
 	ReasonVersionUnsupported = "HTTP_VERSION_UNSUPPORTED"
+	// ReasonAuthorizationRepeated: the request carries credentials more than once. UNAUTHENTICATED.
+	ReasonAuthorizationRepeated = "AUTHORIZATION_REPEATED"
+	// ReasonHandlerNotRegistered: the route has no handler behind the gateway. UNIMPLEMENTED.
+	ReasonHandlerNotRegistered = "HANDLER_NOT_REGISTERED"
+	// ReasonClientClosed: the client has gone in the midst of the answer. CANCELLED.
+	ReasonClientClosed = "CLIENT_CLOSED"
 	// ReasonInvalidArgument: a part of the request cannot be read. INVALID_ARGUMENT.
 	ReasonInvalidArgument = "INVALID_ARGUMENT"
 	// ReasonReservedHeader: the request sets a header that only the gateway may set. INVALID_ARGUMENT.
@@ -73,8 +79,12 @@ func CodeOf(reason string) codes.Code {
 	switch reason {
 	case ReasonRouteNotFound:
 		return codes.NotFound
-	case ReasonMethodNotAllowed, ReasonTransferCodingUnsupported, ReasonVersionUnsupported:
+	case ReasonMethodNotAllowed, ReasonTransferCodingUnsupported, ReasonVersionUnsupported, ReasonHandlerNotRegistered:
 		return codes.Unimplemented
+	case ReasonAuthorizationRepeated:
+		return codes.Unauthenticated
+	case ReasonClientClosed:
+		return codes.Canceled
 	case ReasonRetired:
 		return codes.FailedPrecondition
 	case ReasonRequestTooLarge, ReasonHeaderTooLarge, ReasonResponseTooLarge, ReasonRateLimited, ReasonConcurrencyLimited:
@@ -87,5 +97,18 @@ func CodeOf(reason string) codes.Code {
 		return codes.Internal
 	default:
 		return codes.InvalidArgument
+	}
+}
+
+// Reasons are all of them.
+func Reasons() []string {
+	return []string{
+		ReasonRouteNotFound, ReasonMethodNotAllowed, ReasonRetired, ReasonRequestTooLarge, ReasonHeaderTooLarge,
+		ReasonResponseTooLarge, ReasonUnsupportedMediaType, ReasonUnsupportedCoding, ReasonNotAcceptable,
+		ReasonExpectationFailed, ReasonPreconditionFailed, ReasonPreconditionUnsupported, ReasonKeyUnsupported,
+		ReasonKeyMissing, ReasonKeyReused, ReasonKeyInUse, ReasonRateLimited, ReasonConcurrencyLimited, ReasonOverloaded,
+		ReasonDraining, ReasonMaintenance, ReasonMalformedRequest, ReasonTransferCodingUnsupported,
+		ReasonVersionUnsupported, ReasonAuthorizationRepeated, ReasonHandlerNotRegistered, ReasonClientClosed,
+		ReasonInvalidArgument, ReasonReservedHeader, ReasonInternal,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"github.com/statusway/statusway/gateway/mapping"
@@ -17,9 +18,12 @@ import (
 // answeredByCode are the reasons that need no rule, because the answer to their
 // code is the answer to them.
 var answeredByCode = map[string]bool{
-	mapping.ReasonInvalidArgument: true,
-	mapping.ReasonReservedHeader:  true,
-	mapping.ReasonInternal:        true,
+	mapping.ReasonAuthorizationRepeated: true,
+	mapping.ReasonHandlerNotRegistered:  true,
+	mapping.ReasonClientClosed:          true,
+	mapping.ReasonInvalidArgument:       true,
+	mapping.ReasonReservedHeader:        true,
+	mapping.ReasonInternal:              true,
 }
 
 // reasonPattern is what google.rpc.ErrorInfo asks of a reason.
@@ -115,6 +119,13 @@ func TestReasonsAreKnown(t *testing.T) {
 		if !reasonPattern.MatchString(reason.value) || len(reason.value) > 63 {
 			t.Errorf("%s: google.rpc.ErrorInfo does not allow %q", reason.name, reason.value)
 		}
+	}
+	var values []string
+	for _, reason := range reasons(t) {
+		values = append(values, reason.value)
+	}
+	if diff := cmp.Diff(values, mapping.Reasons()); diff != "" {
+		t.Errorf("the constants (-) and Reasons (+):\n%s", diff)
 	}
 	for value := range answeredByCode {
 		if known[value] == "" {

@@ -76,6 +76,7 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
+	b.exchange.Received += int64(n)
 	if b.left < 0 {
 		b.exchange.MarkTooLarge()
 		return 0, errTooLarge

@@ -4,15 +4,21 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
 // userPrefix begins the name of a caller that is a known user.
 const userPrefix = "user:"
+
+// IsUser says whether the name of a caller is that of a known user, rather than the
+// address of somebody unknown.
+func IsUser(caller string) bool { return strings.HasPrefix(caller, userPrefix) }
 
 // Identity is a caller that is known.
 type Identity struct {
@@ -56,7 +62,7 @@ func Credentials() Middleware {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			ex := exchange.From(r.Context())
 			if len(r.Header.Values("Authorization")) > 1 {
-				return respond.Fail(codes.Unauthenticated, "AUTHORIZATION_REPEATED", "the request carries credentials more than once")
+				return respond.Fail(codes.Unauthenticated, mapping.ReasonAuthorizationRepeated, "the request carries credentials more than once")
 			}
 			if ex.Unidentified != nil && !ex.Binding.Method.Anonymous {
 				return ex.Unidentified

@@ -1,7 +1,6 @@
 package middleware_test
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -115,7 +114,7 @@ func statusOf(tb testing.TB, policy string, err error) int {
 	if failed != nil {
 		tb.Fatal(failed)
 	}
-	responder, failed := respond.New(respond.Params{Table: table, PublicURL: "https://x.example", Logger: slog.New(slog.DiscardHandler)})
+	responder, failed := respond.New(respond.Params{Table: table, PublicURL: "https://x.example"})
 	if failed != nil {
 		tb.Fatal(failed)
 	}

@@ -255,7 +255,9 @@ func (k *keeper) again(w http.ResponseWriter, r *http.Request, result []byte) er
 	if err != nil {
 		return errors.Join(errBadOutcome, err)
 	}
-	exchange.From(r.Context()).Fields.Set("Idempotency-Replayed", "true")
+	ex := exchange.From(r.Context())
+	ex.Replayed = true
+	ex.Fields.Set("Idempotency-Replayed", "true")
 	if failure != nil {
 		return failure
 	}

@@ -105,7 +105,7 @@ func newKeyed(t *testing.T, backend exchange.Handler) *keyed {
 	}
 	k := &keyed{store: newKeyStore(), binding: methodNamed(t, "CreateEntity"), backend: backend}
 	logger := slog.New(slog.NewTextHandler(&k.log, nil))
-	if k.responder, err = respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Logger: logger}); err != nil {
+	if k.responder, err = respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	if k.backend == nil {

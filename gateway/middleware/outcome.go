@@ -86,7 +86,7 @@ func digest(parts ...[]byte) Digest {
 func scope(r *http.Request, key string) Digest {
 	caller := exchange.From(r.Context()).Caller
 	credentials := ""
-	if !strings.HasPrefix(caller, userPrefix) {
+	if !IsUser(caller) {
 		// Only the backend knows who calls, and many call from one address.
 		credentials = strings.Join(r.Header["Authorization"], "\n")
 	}

@@ -20,12 +20,14 @@ func Pages(pages map[string]exchange.Handler, options exchange.Handler) Middlewa
 			if !ok {
 				return next(w, r)
 			}
+			ex := exchange.From(r.Context())
+			ex.Page = r.URL.Path
 			const methods = "GET, HEAD, OPTIONS"
 			switch r.Method {
 			case http.MethodGet, http.MethodHead:
 				return page(w, r)
 			case http.MethodOptions:
-				exchange.From(r.Context()).Fields.Set("Allow", methods)
+				ex.Fields.Set("Allow", methods)
 				return options(w, r)
 			default:
 				return respond.Fail(codes.Unimplemented, mapping.ReasonMethodNotAllowed, "the resource does not support this method").

@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
 	"runtime/debug"
 
@@ -16,7 +15,7 @@ import (
 // Recover turns a panic into an error. Where the status line has gone out already
 // it breaks the connection instead, so that the client does not take a part of an
 // answer for the whole (RFC 9112 §8).
-func Recover(logger *slog.Logger) Middleware {
+func Recover() Middleware {
 	return func(next exchange.Handler) exchange.Handler {
 		return func(w http.ResponseWriter, r *http.Request) (err error) { //nolint:nonamedreturns // a deferred call can set the result in no other way.
 			defer func() {
@@ -30,9 +29,8 @@ func Recover(logger *slog.Logger) Middleware {
 				cause := fmt.Errorf("panic: %v\n%s", value, debug.Stack())
 				ex := exchange.From(r.Context())
 				if ex.Status != 0 {
-					// Nobody answers any more who could log it.
-					ex.Failure = cause
-					logger.ErrorContext(r.Context(), "panic after the answer had begun", slog.String("requestId", ex.RequestID), slog.Any("error", cause))
+					// Nobody answers any more who could note it.
+					ex.Failure, ex.Fault, ex.Code = cause, true, int32(codes.Internal)
 					panic(http.ErrAbortHandler) //nolint:forbidigo // as above.
 				}
 				err = respond.Fail(codes.Internal, mapping.ReasonInternal, "internal error").Because(cause)

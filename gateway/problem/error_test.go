@@ -3,7 +3,6 @@ package problem_test
 import (
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -50,7 +49,7 @@ func responder(tb testing.TB, format statuswayv1.ErrorFormat) *respond.Responder
 		tb.Fatal(err)
 	}
 	made, err := respond.New(respond.Params{
-		Table: table.WithErrorFormat(format), PublicURL: "https://api.example.com", Realm: "example", Logger: slog.New(slog.DiscardHandler),
+		Table: table.WithErrorFormat(format), PublicURL: "https://api.example.com", Realm: "example",
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 
@@ -24,7 +23,7 @@ func shop() http.Handler {
 	if err != nil {
 		panic(err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: "shop", Logger: slog.New(slog.DiscardHandler)})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: "shop"})
 	if err != nil {
 		panic(err)
 	}

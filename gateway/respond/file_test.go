@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -77,7 +76,7 @@ func TestFile(t *testing.T) {
 func filing(t *testing.T, coded bool) *respond.Responder {
 	t.Helper()
 	responder, err := respond.New(respond.Params{
-		Table: builtin(t, mapping.Documented), PublicURL: "https://api.example.com", Logger: slog.New(slog.DiscardHandler), Gzip: coded,
+		Table: builtin(t, mapping.Documented), PublicURL: "https://api.example.com", Gzip: coded,
 	})
 	if err != nil {
 		t.Fatal(err)

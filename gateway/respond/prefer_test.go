@@ -1,7 +1,6 @@
 package respond_test
 
 import (
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -224,7 +223,7 @@ func TestFailuresAreNotGivenToKeep(t *testing.T) {
 func TestReplayIsCodedAnew(t *testing.T) {
 	t.Parallel()
 	responder, err := respond.New(respond.Params{
-		Table: builtin(t, mapping.Documented), PublicURL: "https://api.example.com", Logger: slog.New(slog.DiscardHandler), Gzip: true,
+		Table: builtin(t, mapping.Documented), PublicURL: "https://api.example.com", Gzip: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -9,22 +9,22 @@ import (
 	"github.com/statusway/statusway/gateway/rfc9110"
 )
 
-// Raw returns a whole HTTP/1.1 answer as bytes, for the few that net/http writes
-// itself before any handler runs. The connection closes after it.
-func (r *Responder) Raw(failure *Failure, request Request, fields http.Header, now time.Time) []byte {
-	answer := r.Render(failure, request)
+// Raw returns the answer to a request with that method as HTTP/1.1 has it, with fields
+// beside its own, for the few that net/http writes itself before any handler runs. The
+// connection closes after it.
+func (a Answer) Raw(method string, fields http.Header, now time.Time) []byte {
 	response := http.Response{
-		StatusCode:    answer.Decision.Status(),
+		StatusCode:    a.Decision.Status(),
 		ProtoMajor:    1,
 		ProtoMinor:    1,
 		Header:        http.Header{"Date": {rfc9110.FormatDate(now)}},
-		Body:          io.NopCloser(bytes.NewReader(answer.Body)),
-		ContentLength: int64(len(answer.Body)),
+		Body:          io.NopCloser(bytes.NewReader(a.Body)),
+		ContentLength: int64(len(a.Body)),
 		Close:         true,
-		Request:       &http.Request{Method: request.Method},
+		Request:       &http.Request{Method: method},
 	}
 	merge(response.Header, fields)
-	merge(response.Header, answer.Header)
+	merge(response.Header, a.Header)
 	var out bytes.Buffer
 	// Writing to memory does not fail.
 	_ = response.Write(&out)

@@ -19,7 +19,7 @@ func TestRaw(t *testing.T) {
 	fields := http.Header{"X-Request-Id": {"r-1"}, "X-Evil": {"a\r\nSet-Cookie: x", "a\x00b"}}
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 		failure := fail(codes.NotFound, "no\r\nX-Evil: 1").WithHeader("Link", "<a>; rel=b\r\nX-Evil: 1")
-		raw := documented(t).Raw(failure, respond.Request{Method: method, RequestID: "r-1"}, fields, now)
+		raw := documented(t).Render(failure, respond.Request{Method: method, RequestID: "r-1"}).Raw(method, fields, now)
 		reader := bufio.NewReader(bytes.NewReader(raw))
 		response, err := http.ReadResponse(reader, &http.Request{Method: method})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -18,7 +19,10 @@ import (
 // Answer is a whole answer before it is written.
 type Answer struct {
 	Decision mapping.Decision
-	Header   http.Header
+	// Code, Domain and Reason are what a failure was decided by; zero for a success.
+	Code           int32
+	Domain, Reason string
+	Header         http.Header
 	// Body is empty where the answer has none.
 	Body []byte
 }
@@ -28,6 +32,7 @@ type Answer struct {
 type decided struct {
 	decision   mapping.Decision
 	code       int32
+	info       *errdetails.ErrorInfo // what was decided by, which is not all shown
 	message    string
 	parts      details
 	shown      []*anypb.Any
@@ -49,13 +54,19 @@ func (r *Responder) render(buffer []byte, failure *Failure, request Request) Ans
 	format := r.choose(request.Accept)
 	header := r.errorHeader(d, failure)
 	header["Content-Type"] = []string{format.contentType}
-	return Answer{Decision: d.decision, Header: header, Body: d.appendBody(buffer, format.shape)}
+	return Answer{
+		Decision: d.decision, Code: d.code, Domain: d.info.GetDomain(), Reason: d.info.GetReason(),
+		Header: header, Body: d.appendBody(buffer, format.shape),
+	}
 }
 
 func (r *Responder) decide(failure *Failure, request Request) *decided {
 	status := failure.Status
 	parts := takeApart(status.GetDetails())
-	d := &decided{code: errorCode(status.GetCode()), message: status.GetMessage(), parts: parts, shown: parts.public(), request: request, codec: r.codec}
+	d := &decided{
+		code: errorCode(status.GetCode()), info: parts.info, message: status.GetMessage(),
+		parts: parts, shown: parts.public(), request: request, codec: r.codec,
+	}
 	d.decision = r.table.Decide(mapping.Input{
 		Code:        d.code,
 		Domain:      parts.info.GetDomain(),

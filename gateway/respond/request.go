@@ -2,7 +2,6 @@ package respond
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/rfc9110"
@@ -40,24 +39,10 @@ func RequestOf(r *http.Request) Request {
 		Conditional: ex.Conditions.Present(),
 		Credentials: r.Header.Get("Authorization") != "",
 		RequestID:   ex.RequestID,
-		TraceID:     traceID(r.Header.Get("Traceparent")),
+		TraceID:     ex.TraceID,
 	}
 	if ex.Binding != nil {
 		request.BodyField = ex.Binding.Body
 	}
 	return request
-}
-
-// traceID is the trace that a request belongs to, by the Traceparent field of version
-// 00 or later (W3C Trace Context §3.2); empty if it belongs to none.
-func traceID(traceparent string) string {
-	const lowerHex = "0123456789abcdef"
-	version, rest, _ := strings.Cut(traceparent, "-")
-	id, rest, _ := strings.Cut(rest, "-")
-	parent, _, _ := strings.Cut(rest, "-")
-	isHex := strings.Trim(version+id+parent, lowerHex) == ""
-	if !isHex || len(version) != 2 || version == "ff" || len(id) != 32 || len(parent) != 16 || strings.Trim(id, "0") == "" {
-		return ""
-	}
-	return id
 }

@@ -3,7 +3,6 @@ package respond
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,8 +30,6 @@ type Params struct {
 	Realm string
 	// Gzip compresses successes for the clients that accept it.
 	Gzip bool
-	// Logger receives what a client is not told. Never nil.
-	Logger *slog.Logger
 }
 
 // Responder writes answers. It is safe for concurrent use.
@@ -44,7 +41,6 @@ type Responder struct {
 	realm     string
 	codec     jsoncodec.Codec
 	gzip      bool
-	logger    *slog.Logger
 }
 
 // New returns a responder, or an error if PublicURL is not an http or https URL
@@ -54,8 +50,8 @@ func New(p Params) (*Responder, error) {
 	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") || strings.Trim(public.Path, "/") != "" {
 		return nil, fmt.Errorf("the public URL %q is not of the form https://api.example.com", p.PublicURL)
 	}
-	if p.Logger == nil || p.Table == nil {
-		return nil, errors.New("a responder needs a table and a logger")
+	if p.Table == nil {
+		return nil, errors.New("a responder needs a table")
 	}
 	return &Responder{
 		table:     p.Table,
@@ -65,7 +61,6 @@ func New(p Params) (*Responder, error) {
 		realm:     p.Realm,
 		codec:     jsoncodec.New(nil),
 		gzip:      p.Gzip,
-		logger:    p.Logger,
 	}, nil
 }
 
@@ -95,28 +90,20 @@ func (r *Responder) TypeURI(status int) string { return r.typeURI(status) }
 // Error answers with what err becomes. It is called once an exchange, by the
 // outermost handler, and only if nothing has been written.
 func (r *Responder) Error(w http.ResponseWriter, req *http.Request, err error) {
-	ex := exchange.From(req.Context())
-	failure := AsFailure(err)
 	buffer := buffers.get()
 	defer buffers.put(buffer)
-	answer := r.render(*buffer, failure, RequestOf(req))
+	answer := r.render(*buffer, AsFailure(err), RequestOf(req))
 	*buffer = answer.Body
-	ex.Failure = err
-	r.logHidden(req, failure, answer)
+	Note(exchange.From(req.Context()), err, answer)
 	r.send(w, req, answer)
 }
 
-// logHidden writes what the client is not told of a server-side failure.
-func (r *Responder) logHidden(req *http.Request, failure *Failure, answer Answer) {
-	if answer.Decision.Status() < http.StatusInternalServerError {
-		return
-	}
-	r.logger.ErrorContext(
-		req.Context(), "server-side failure",
-		slog.String("requestId", exchange.From(req.Context()).RequestID),
-		slog.String("code", mapping.CodeName(failure.Status.GetCode())),
-		slog.String("error", failure.Error()),
-	)
+// Note puts on the exchange why it fails, and by what the answer to that was decided.
+func Note(ex *exchange.Exchange, err error, answer Answer) {
+	ex.Failure = err
+	ex.Code, ex.Domain, ex.Reason = answer.Code, answer.Domain, answer.Reason
+	ex.Rule = answer.Decision.Rule.GetName()
+	ex.Fault = answer.Decision.Status() >= http.StatusInternalServerError
 }
 
 // Page answers with a body that is no gRPC method's, such as a health check's.
@@ -153,7 +140,8 @@ func (r *Responder) finish(w http.ResponseWriter, req *http.Request, decision ma
 	w.WriteHeader(status)
 	if req.Method != http.MethodHead {
 		// An error here means that the client has gone; there is nobody to tell.
-		_, _ = w.Write(body)
+		n, _ := w.Write(body)
+		ex.Written += int64(n)
 	}
 }
 

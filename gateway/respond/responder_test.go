@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -66,15 +65,7 @@ func changed(tb testing.TB, name, from, to string) *mapping.Table {
 
 func newResponder(tb testing.TB, table *mapping.Table) *respond.Responder {
 	tb.Helper()
-	return newLogged(tb, table, &bytes.Buffer{})
-}
-
-func newLogged(tb testing.TB, table *mapping.Table, log *bytes.Buffer) *respond.Responder {
-	tb.Helper()
-	responder, err := respond.New(respond.Params{
-		Table: table, PublicURL: "https://api.example.com", Realm: `the "inner" realm`,
-		Logger: slog.New(slog.NewTextHandler(log, nil)),
-	})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: `the "inner" realm`})
 	if err != nil {
 		tb.Fatalf("New() failed: %v", err)
 	}
@@ -215,21 +206,19 @@ func ask(tb testing.TB, method string, binding *contract.Binding, fields ...stri
 func TestNew(t *testing.T) {
 	t.Parallel()
 	table := builtin(t, mapping.Documented)
-	logger := slog.New(slog.DiscardHandler)
 	for name, test := range map[string]struct {
 		params respond.Params
 		ok     bool
 	}{
-		"https":         {respond.Params{Table: table, PublicURL: "https://api.example.com", Logger: logger}, true},
-		"with a port":   {respond.Params{Table: table, PublicURL: "http://localhost:8080/", Logger: logger}, true},
-		"no scheme":     {respond.Params{Table: table, PublicURL: "api.example.com", Logger: logger}, false},
-		"other scheme":  {respond.Params{Table: table, PublicURL: "ftp://api.example.com", Logger: logger}, false},
-		"with a path":   {respond.Params{Table: table, PublicURL: "https://api.example.com/x", Logger: logger}, false},
-		"no authority":  {respond.Params{Table: table, PublicURL: "https:///x", Logger: logger}, false},
-		"empty":         {respond.Params{Table: table, Logger: logger}, false},
-		"malformed":     {respond.Params{Table: table, PublicURL: "https://a b", Logger: logger}, false},
-		"without table": {respond.Params{PublicURL: "https://api.example.com", Logger: logger}, false},
-		"no logger":     {respond.Params{Table: table, PublicURL: "https://api.example.com"}, false},
+		"https":         {respond.Params{Table: table, PublicURL: "https://api.example.com"}, true},
+		"with a port":   {respond.Params{Table: table, PublicURL: "http://localhost:8080/"}, true},
+		"no scheme":     {respond.Params{Table: table, PublicURL: "api.example.com"}, false},
+		"other scheme":  {respond.Params{Table: table, PublicURL: "ftp://api.example.com"}, false},
+		"with a path":   {respond.Params{Table: table, PublicURL: "https://api.example.com/x"}, false},
+		"no authority":  {respond.Params{Table: table, PublicURL: "https:///x"}, false},
+		"empty":         {respond.Params{Table: table}, false},
+		"malformed":     {respond.Params{Table: table, PublicURL: "https://a b"}, false},
+		"without table": {respond.Params{PublicURL: "https://api.example.com"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

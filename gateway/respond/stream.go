@@ -33,6 +33,7 @@ type Stream struct {
 	responder *Responder
 	w         http.ResponseWriter
 	req       *http.Request
+	exchange  *exchange.Exchange
 	header    http.Header
 	events    bool
 	started   bool
@@ -47,7 +48,7 @@ func (r *Responder) Stream(w http.ResponseWriter, req *http.Request, header http
 	ex := exchange.From(req.Context())
 	offer, _ := rfc9110.Negotiate(ex.Accept, []string{NDJSONType, EventType})
 	isRaw := ex.Binding.Method.Descriptor.Output().FullName() == httpBody
-	return &Stream{responder: r, w: w, req: req, header: header, events: offer == EventType, isRaw: isRaw}
+	return &Stream{responder: r, w: w, req: req, exchange: ex, header: header, events: offer == EventType, isRaw: isRaw}
 }
 
 // Started says whether anything has been written.
@@ -87,11 +88,8 @@ func (s *Stream) End(err error) error {
 	if s.isRaw {
 		return s.abort(err)
 	}
-	failure := AsFailure(err)
-	answer := s.responder.Render(failure, RequestOf(s.req))
-	ex := exchange.From(s.req.Context())
-	ex.Failure, ex.Rule = err, answer.Decision.Rule.GetName()
-	s.responder.logHidden(s.req, failure, answer)
+	answer := s.responder.Render(AsFailure(err), RequestOf(s.req))
+	Note(s.exchange, err, answer)
 	// The status line has gone out as 200; this frame is all that is left to say it.
 	_ = s.frame("error", answer.Body)
 	return nil
@@ -102,9 +100,8 @@ func (s *Stream) start() {
 		return
 	}
 	s.started = true
-	ex := exchange.From(s.req.Context())
-	decision := s.responder.table.Decide(mapping.Input{Declared: ex.Binding.Method.Success})
-	ex.Status, ex.Rule = decision.Status(), decision.Rule.GetName()
+	decision := s.responder.table.Decide(mapping.Input{Declared: s.exchange.Binding.Method.Success})
+	s.exchange.Status, s.exchange.Rule = decision.Status(), decision.Rule.GetName()
 	if s.isRaw && s.raw == "" {
 		s.raw = octets // not one came
 	}
@@ -138,11 +135,13 @@ func (s *Stream) frame(kind string, text []byte) error {
 
 // write sends bytes at once.
 func (s *Stream) write(out []byte) error {
-	if _, err := s.w.Write(out); err != nil {
-		return Fail(codes.Canceled, "CLIENT_CLOSED", "the client has gone").Because(err)
+	n, err := s.w.Write(out)
+	s.exchange.Written += int64(n)
+	if err != nil {
+		return Fail(codes.Canceled, mapping.ReasonClientClosed, "the client has gone").Because(err)
 	}
 	if err := http.NewResponseController(s.w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return Fail(codes.Canceled, "CLIENT_CLOSED", "the client has gone").Because(err)
+		return Fail(codes.Canceled, mapping.ReasonClientClosed, "the client has gone").Because(err)
 	}
 	return nil
 }
@@ -163,8 +162,6 @@ func (s *Stream) sendRaw(data []byte, kind string) error {
 // abort breaks the connection: raw bytes have no frame that could say that they are
 // not all, and their end must not look like one (RFC 9112 §8).
 func (s *Stream) abort(err error) error {
-	exchange.From(s.req.Context()).Failure = err
-	failure := AsFailure(err)
-	s.responder.logHidden(s.req, failure, s.responder.Render(failure, RequestOf(s.req)))
+	Note(s.exchange, err, s.responder.Render(AsFailure(err), RequestOf(s.req)))
 	panic(http.ErrAbortHandler) //nolint:forbidigo // it is how a handler tells net/http to break the connection.
 }

@@ -1,13 +1,13 @@
 package respond_test
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -107,22 +107,27 @@ func TestStreamFailsBeforeItsFirstMessage(t *testing.T) {
 	}
 }
 
-// TestLateFailureIsLogged: what the last frame hides is to be found in the log.
-func TestLateFailureIsLogged(t *testing.T) {
+// TestLateFailureIsNoted: what the last frame hides is kept for the log, and what had
+// been sent before.
+func TestLateFailureIsNoted(t *testing.T) {
 	t.Parallel()
-	var log bytes.Buffer
-	stream := newLogged(t, builtin(t, mapping.Documented), &log).Stream(httptest.NewRecorder(), ask(t, "GET", bindingOf(t, entities(t), exportMany)), nil)
+	request, recorder := ask(t, "GET", bindingOf(t, entities(t), exportMany)), httptest.NewRecorder()
+	stream := documented(t).Stream(recorder, request, nil)
 	if err := stream.Send(entity("a", "")); err != nil {
 		t.Fatal(err)
 	}
 	if !stream.Started() {
 		t.Error("Started() is false")
 	}
-	if err := stream.End(status.Error(codes.Internal, "disk full")); err != nil {
+	boom := status.Error(codes.Internal, "disk full")
+	if err := stream.End(boom); err != nil {
 		t.Fatal(err)
 	}
-	if got := log.String(); !strings.Contains(got, "disk full") || !strings.Contains(got, "requestId=r-1") {
-		t.Errorf("log: %s", got)
+	want := exchange.Outcome{
+		Status: 200, Rule: "internal", Code: int32(codes.Internal), Failure: boom, Fault: true, Written: int64(recorder.Body.Len()),
+	}
+	if got := exchange.From(request.Context()).Outcome; got != want {
+		t.Errorf("noted %+v, want %+v", got, want)
 	}
 }
 
@@ -145,25 +150,42 @@ func TestStreamToAClientThatHasGone(t *testing.T) {
 	}
 }
 
-func TestErrorIsLogged(t *testing.T) {
+// TestErrorIsNoted: by what an answer was decided, whatever of it the client is shown.
+func TestErrorIsNoted(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		code   codes.Code
-		logged bool
-	}{{codes.NotFound, false}, {codes.Internal, true}, {codes.Unavailable, true}, {99, true}} {
-		var log bytes.Buffer
-		request := ask(t, "GET", nil)
-		recorder := recorderOf(request)
-		err := status.Error(test.code, "inner text")
-		newLogged(t, builtin(t, mapping.Documented), &log).Error(recorder, request, err)
-		if got := strings.Contains(log.String(), "inner text"); got != test.logged {
-			t.Errorf("%v: logged %t, want %t", test.code, got, test.logged)
-		}
-		if test.logged && strings.Contains(recorder.Body.String(), "inner text") {
-			t.Errorf("%v: the client reads %s", test.code, recorder.Body)
-		}
-		if !errors.Is(exchange.From(request.Context()).Failure, err) {
-			t.Errorf("%v: the exchange does not have it", test.code)
-		}
+	internal := exchange.Outcome{Status: 500, Rule: "internal", Code: 13, Fault: true}
+	withReason := func(reason string) exchange.Outcome {
+		outcome := internal
+		outcome.Domain, outcome.Reason = mapping.Domain, reason
+		return outcome
+	}
+	for name, test := range map[string]struct {
+		err  error
+		want exchange.Outcome
+	}{
+		"the client's": {
+			respond.Fail(codes.NotFound, mapping.ReasonRouteNotFound, "inner text"),
+			exchange.Outcome{Status: 404, Rule: "route-not-found", Code: 5, Domain: mapping.Domain, Reason: mapping.ReasonRouteNotFound},
+		},
+		"the server's":         {status.Error(codes.Internal, "inner text"), internal},
+		"of a moment":          {status.Error(codes.Unavailable, "inner text"), exchange.Outcome{Status: 503, Rule: "unavailable", Code: 14, Fault: true}},
+		"a code without name":  {status.Error(99, "inner text"), exchange.Outcome{Status: 500, Rule: "other", Code: 99, Fault: true}},
+		"an error of success":  {&respond.Failure{Status: &spb.Status{Message: "inner text"}}, exchange.Outcome{Status: 500, Rule: "unknown", Code: 2, Fault: true}},
+		"a reason of a 5xx":    {respond.Fail(codes.Internal, "A_REASON", "inner text"), withReason("A_REASON")},
+		"an error without any": {errors.New("inner text"), withReason(mapping.ReasonInternal)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request := ask(t, "GET", nil)
+			recorder := recorderOf(request)
+			documented(t).Error(recorder, request, test.err)
+			test.want.Failure, test.want.Written = test.err, int64(recorder.Body.Len())
+			if got := exchange.From(request.Context()).Outcome; got != test.want {
+				t.Errorf("noted %+v, want %+v", got, test.want)
+			}
+			if test.want.Fault && strings.Contains(recorder.Body.String(), "inner text") {
+				t.Errorf("the client reads %s", recorder.Body)
+			}
+		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -95,7 +94,7 @@ func encodeVectors(t *testing.T) []byte {
 		}
 		policies = append(policies, policy)
 		responders[table.Name()], err = respond.New(respond.Params{
-			Table: table, PublicURL: vectorsURL, Realm: vectorsRealm, Gzip: false, Logger: slog.New(slog.DiscardHandler),
+			Table: table, PublicURL: vectorsURL, Realm: vectorsRealm, Gzip: false,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -54,7 +54,7 @@ func (b *Backend) Options() []runtime.ServeMuxOption {
 		}),
 		runtime.WithRoutingErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, _ http.ResponseWriter, _ *http.Request, _ int) {
 			// The route was matched before; a mux without it lacks a registration.
-			callFrom(ctx).err = respond.Fail(codes.Unimplemented, "HANDLER_NOT_REGISTERED", "no handler is registered for this route")
+			callFrom(ctx).err = respond.Fail(codes.Unimplemented, mapping.ReasonHandlerNotRegistered, "no handler is registered for this route")
 		}),
 		runtime.WithStreamErrorHandler(streamError),
 		runtime.WithForwardResponseOption(forwardResponse),

@@ -36,6 +36,7 @@ type call struct {
 	params  map[string]string
 
 	called   bool // the backend has been reached
+	followed forward.Call
 	answered bool
 	streams  bool // the answer is many messages
 	stream   *respond.Stream
@@ -71,6 +72,7 @@ func (*call) Flush()                      {}
 
 // outcome is what the handler has to report once runtime is through.
 func (c *call) outcome() error {
+	c.followed.End(c.err)
 	switch {
 	case c.err != nil && !c.called:
 		c.err = forward.Unreadable(c.exchange.Binding, c.body, c.err)
@@ -141,18 +143,21 @@ func (*Backend) Conn(to grpc.ClientConnInterface) grpc.ClientConnInterface { ret
 
 //nolint:revive // the interface is grpc's.
 func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	ctx, err := c.leave(ctx, method)
+	ctx, call, err := c.leave(ctx, method)
 	if err != nil {
 		return err
 	}
-	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+	err = c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+	call.End(err)
+	return err
 }
 
 func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	ctx, err := c.leave(ctx, method)
+	ctx, call, err := c.leave(ctx, method)
 	if err != nil {
 		return nil, err
 	}
+	callFrom(ctx).followed = call // which ends with the request
 	inner, err := c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
 	if err != nil {
 		return nil, err
@@ -186,15 +191,16 @@ func (s stream) RecvMsg(message any) error {
 // leave returns the context of a call with the metadata that goes on, in place of all
 // that runtime has made of the request. It guards the one thing that two route tables
 // can get wrong: that the route whose rules were applied is not the one that is called.
-func (c conn) leave(ctx context.Context, method string) (context.Context, error) {
+func (c conn) leave(ctx context.Context, method string) (context.Context, forward.Call, error) {
 	one := callFrom(ctx)
 	one.called = true
 	if one.exchange == nil || one.exchange.Binding == nil {
-		return ctx, nil
+		return ctx, forward.Call{}, nil
 	}
 	if called := one.exchange.Binding.Method.FullName; called != method {
-		return nil, respond.Fail(codes.Internal, mapping.ReasonInternal, "the request was routed to "+method+" and not to "+called)
+		return nil, forward.Call{}, respond.Fail(codes.Internal, mapping.ReasonInternal, "the request was routed to "+method+" and not to "+called)
 	}
 	one.remember()
-	return forward.Outgoing(ctx, c.ClientConnInterface, one.backend.rules.Metadata(one.r)), nil
+	ctx, call := one.backend.rules.Begin(ctx, c.ClientConnInterface, one.r)
+	return ctx, call, nil
 }

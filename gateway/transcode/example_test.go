@@ -52,7 +52,7 @@ func after(conn grpc.ClientConnInterface) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: "items", Logger: slog.Default()})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: "items"})
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -123,7 +122,7 @@ func newSideOver(tb testing.TB, s *service, over grpc.ClientConnInterface) *side
 	if err != nil {
 		tb.Fatal(err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: "test", Logger: slog.New(slog.DiscardHandler)})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: "test"})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -39,7 +38,7 @@ func newSite(t *testing.T) site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: url, Realm: "", Gzip: false, Logger: slog.New(slog.DiscardHandler)})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: url, Realm: "", Gzip: false})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -30,12 +31,14 @@ type Params struct {
 	Config config.Serve
 	Table  *mapping.Table
 	Logger *slog.Logger
+	// Traces is where the spans of requests and calls go. Nil means that there are none.
+	Traces trace.TracerProvider
 	// Now is the clock of sessions, entities and lifecycles.
 	Now func() time.Time
 	// HashCost is bcrypt's; 0 means its default.
 	HashCost int
-	// Build names the program's version.
-	Build string
+	// Build is what the program was built from.
+	Build Build
 }
 
 // App is the program, complete but not yet serving.
@@ -80,7 +83,7 @@ func (a *App) build(ctx context.Context) error {
 	if err := a.firstStart(ctx); err != nil {
 		return err
 	}
-	if err := a.rest.show(ctx, a.services.mapping, a.has()); err != nil {
+	if err := errors.Join(a.rest.show(ctx, a.services.mapping, a.has()), a.watch()); err != nil {
 		return err
 	}
 	authenticator := interceptor.NewAuthenticator(a.store)
@@ -100,7 +103,9 @@ func (a *App) build(ctx context.Context) error {
 func (a *App) listen(ctx context.Context) error {
 	p := a.params
 	var err error
-	if a.rest, err = newREST(ctx, restParams{config: p.Config.Front, table: p.Table, logger: p.Logger, now: p.Now}); err != nil {
+	if a.rest, err = newREST(ctx, restParams{
+		config: p.Config.Front, table: p.Table, logger: p.Logger, traces: p.Traces, now: p.Now, build: p.Build, reasons: entityReasons(),
+	}); err != nil {
 		return err
 	}
 	a.closers = append(a.closers, a.rest.close)
@@ -111,11 +116,22 @@ func (a *App) listen(ctx context.Context) error {
 	return nil
 }
 
+// watch adds what only the store knows.
+func (a *App) watch() error {
+	if a.rest.meters == nil {
+		return nil
+	}
+	return a.rest.meters.watchImports(a.store)
+}
+
 // HTTPAddr and GRPCAddr are where the servers listen.
 func (a *App) HTTPAddr() string { return a.rest.listener.Addr().String() }
 
 // GRPCAddr is where gRPC is served.
 func (a *App) GRPCAddr() string { return a.rpc.Addr().String() }
+
+// MetricsAddr is where /metrics is served alone; empty if it is not.
+func (a *App) MetricsAddr() string { return a.rest.metricsAddr() }
 
 // PublicURL is where clients are told that REST is.
 func (a *App) PublicURL() string { return a.rest.publicURL() }
@@ -127,6 +143,7 @@ func (a *App) Run(ctx context.Context) error {
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBackground()
 	group.Go(a.rest.serve)
+	group.Go(a.rest.serveMetrics)
 	group.Go(func() error { return serveError(a.grpc.Serve(a.rpc)) })
 	group.Go(func() error {
 		if err := a.worker.Run(background); err != nil {

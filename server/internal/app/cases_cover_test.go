@@ -32,6 +32,9 @@ func unreachable() map[string]string {
 		"IMPORT_FAILED":    "an import is given up after ten crashes of the program",
 		"MAINTENANCE":      "callers read SERVICE_IN_MAINTENANCE, which policies know",
 		"INTERNAL":         "what is redacted has no reason",
+
+		"HANDLER_NOT_REGISTERED": "every route of the program has its handler",
+		"CLIENT_CLOSED":          "whoever has left reads no answer",
 	}
 }
 

@@ -109,7 +109,9 @@ func startProxy(t *testing.T, s *server) *server {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	proxy, err := app.NewProxy(ctx, app.ProxyParams{Config: settings, Table: s.params.Table, Logger: s.params.Logger, Now: time.Now})
+	proxy, err := app.NewProxy(ctx, app.ProxyParams{
+		Config: settings, Table: s.params.Table, Logger: s.params.Logger, Traces: s.params.Traces, Now: time.Now,
+	})
 	if err != nil {
 		stop()
 		t.Fatal(err)

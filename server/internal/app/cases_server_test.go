@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -143,8 +142,8 @@ func startOver(t *testing.T, name string, secure *certificate) *server {
 	}
 	s := &server{name: name, log: &lockedBuffer{}, done: make(chan error, 1)}
 	s.params = app.Params{
-		Config: settings, Table: policyOf(t, v), Logger: slog.New(slog.NewTextHandler(s.log, nil)),
-		Now: time.Now, HashCost: bcrypt.MinCost, Build: "test",
+		Config: settings, Table: policyOf(t, v), Logger: newLogger(s.log),
+		Now: time.Now, HashCost: bcrypt.MinCost, Build: app.Build{Version: "test"},
 	}
 	if secure != nil {
 		s.tls = secure.client
@@ -233,6 +232,7 @@ func (s *server) run(t *testing.T) {
 		if err != nil {
 			t.Errorf("stopping the server %s: %v", s.name, err)
 		}
+		s.checkLog(t)
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -29,6 +28,15 @@ import (
 // documented one.
 func serve(t *testing.T, change func(*config.Serve), table *mapping.Table, now func() time.Time) *server {
 	t.Helper()
+	s := demo(t, change, table, now)
+	s.run(t)
+	s.login(t)
+	return s
+}
+
+// demo is what serve starts.
+func demo(t *testing.T, change func(*config.Serve), table *mapping.Table, now func() time.Time) *server {
+	t.Helper()
 	settings := config.Defaults()
 	settings.HTTPAddr, settings.GRPCAddr, settings.PublicURL = "127.0.0.1:0", "127.0.0.1:0", publicURL
 	settings.Demo, settings.RateLimit = true, "1000000/1h"
@@ -43,11 +51,9 @@ func serve(t *testing.T, change func(*config.Serve), table *mapping.Table, now f
 	}
 	s := &server{name: "default", log: &lockedBuffer{}, done: make(chan error, 1)}
 	s.params = app.Params{
-		Config: settings, Table: table, Logger: slog.New(slog.NewTextHandler(s.log, nil)),
-		Now: now, HashCost: bcrypt.MinCost, Build: "test",
+		Config: settings, Table: table, Logger: newLogger(s.log),
+		Now: now, HashCost: bcrypt.MinCost, Build: app.Build{Version: "test"},
 	}
-	s.run(t)
-	s.login(t)
 	return s
 }
 
@@ -174,7 +180,7 @@ func (b *backend) before(t *testing.T) *server {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &server{name: "default", log: &lockedBuffer{}}
 	s.params = app.Params{Config: config.Serve{Front: settings.Front}, Table: policyOf(t, variant{})}
-	logger := slog.New(slog.NewTextHandler(s.log, nil))
+	logger := newLogger(s.log)
 	if s.proxy, err = app.NewProxy(ctx, app.ProxyParams{Config: settings, Table: s.params.Table, Logger: logger, Now: time.Now}); err != nil {
 		stop()
 		t.Fatal(err)

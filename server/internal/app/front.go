@@ -17,6 +17,7 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/inprocess"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
@@ -31,17 +32,19 @@ import (
 // newGRPC is the server for gRPC clients. Its interceptors and those of the gateway's
 // own connection differ in what the gateway has done before.
 func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *health.Server) {
-	log := a.params.Logger
+	observe, noted := interceptor.Observer(a.called), interceptor.Noted
 	available := interceptor.Availability(a.closedMethod)
 	quota := interceptor.Quota(a.takeCall, authenticator)
 	authenticate := authenticator.Authenticate(a.services.isAnonymous)
-	server := grpc.NewServer(
-		grpc.ChainUnaryInterceptor(interceptor.FitUnary, interceptor.RecoverUnary(log), interceptor.ErrorsUnary(log),
+	options := append(
+		a.traceCalls(),
+		grpc.ChainUnaryInterceptor(observe.Unary(), interceptor.FitUnary, interceptor.RecoverUnary(noted), interceptor.ErrorsUnary(noted),
 			available.Unary(), quota.Unary(), authenticate.Unary(), a.services.validator.Unary()),
-		grpc.ChainStreamInterceptor(interceptor.FitStream, interceptor.RecoverStream(log), interceptor.ErrorsStream(log),
+		grpc.ChainStreamInterceptor(observe.Stream(), interceptor.FitStream, interceptor.RecoverStream(noted), interceptor.ErrorsStream(noted),
 			available.Stream(), quota.Stream(), authenticate.Stream(), a.services.validator.Stream()),
 		grpc.WaitForHandlers(true),
 	)
+	server := grpc.NewServer(options...)
 	a.services.register(server)
 	checks := health.NewServer()
 	healthpb.RegisterHealthServer(server, checks)
@@ -77,17 +80,19 @@ func (a *App) newGateway(ctx context.Context, authenticator *interceptor.Authent
 }
 
 func (a *App) inProcess(authenticator *interceptor.Authenticator) *inprocess.Conn {
-	log := a.params.Logger
 	authenticate := authenticator.Authenticate(a.services.isAnonymous)
 	conn := inprocess.New(inprocess.Params{
-		UnaryInterceptors:  []grpc.UnaryServerInterceptor{interceptor.ErrorsUnary(log), authenticate.Unary(), a.services.validator.Unary()},
-		StreamInterceptors: []grpc.StreamServerInterceptor{interceptor.ErrorsStream(log), authenticate.Stream(), a.services.validator.Stream()},
+		UnaryInterceptors:  []grpc.UnaryServerInterceptor{interceptor.ErrorsUnary(markCause), authenticate.Unary(), a.services.validator.Unary()},
+		StreamInterceptors: []grpc.StreamServerInterceptor{interceptor.ErrorsStream(markCause), authenticate.Stream(), a.services.validator.Stream()},
 		MaxRequestBytes:    inprocess.DefaultMaxBytes,
 		MaxResponseBytes:   inprocess.DefaultMaxBytes,
 	})
 	a.services.register(conn)
 	return conn
 }
+
+// markCause hands why a call in this process failed to the line of its request.
+func markCause(ctx context.Context, cause error) { exchange.From(ctx).MarkCause(cause) }
 
 func (s *services) registerHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 	err := errors.Join(
@@ -112,10 +117,16 @@ func identify(authenticator *interceptor.Authenticator) middleware.Identify {
 	return func(r *http.Request) (context.Context, middleware.Identity, error) {
 		principal, err := authenticator.Principal(r.Context(), r.Header.Values("Authorization"))
 		if err != nil {
-			return nil, middleware.Identity{}, interceptor.Status(err).Err()
+			return nil, middleware.Identity{}, failureOf(err)
 		}
 		return interceptor.WithPrincipal(r.Context(), principal), middleware.Identity{Name: principal.Username, Groups: principal.Groups}, nil
 	}
+}
+
+// failureOf is what a client is told of an error of the domain, and the error itself for
+// the log.
+func failureOf(err error) *respond.Failure {
+	return respond.AsFailure(interceptor.Status(err).Err()).Because(err)
 }
 
 // closedMethod says why a gRPC method is not served for the moment.
@@ -139,7 +150,7 @@ func (a *App) closedRoute(binding *contract.Binding) error {
 		return nil
 	}
 	if err := a.services.maintenance.Closed(); err != nil {
-		return interceptor.Status(err).Err()
+		return failureOf(err)
 	}
 	return nil
 }
@@ -174,7 +185,7 @@ func (a *App) takeCall(ctx context.Context, fullMethod, caller string) (metadata
 // ready says why the server cannot serve: readiness is the store's.
 func (a *App) ready(ctx context.Context) error {
 	if err := a.store.Ping(ctx); err != nil {
-		return interceptor.Status(err).Err()
+		return failureOf(err)
 	}
 	return nil
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 
 	"github.com/statusway/statusway/gateway/middleware"
-	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/server/internal/entity"
-	"github.com/statusway/statusway/server/internal/interceptor"
 )
 
 // keys is the store's part for idempotency keys, as the gateway wants it.
@@ -18,7 +16,7 @@ var _ middleware.IdempotencyStore = keys{}
 func (k keys) Claim(ctx context.Context, claim middleware.Claim) (middleware.Kept, error) {
 	kept, err := k.store.ClaimKey(ctx, keyClaim(claim))
 	if err != nil {
-		return middleware.Kept{}, respond.AsFailure(interceptor.Status(err).Err()).Because(err)
+		return middleware.Kept{}, failureOf(err)
 	}
 	return middleware.Kept{Claimed: kept.Claimed, Fingerprint: kept.Fingerprint, Result: kept.Result}, nil
 }

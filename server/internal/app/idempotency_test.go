@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -352,8 +351,8 @@ func persistent(t *testing.T, now func() time.Time) *server {
 	}
 	s := &server{name: "persistent", log: &lockedBuffer{}, done: make(chan error, 1)}
 	s.params = app.Params{
-		Config: settings, Table: policyOf(t, variant{}), Logger: slog.New(slog.NewTextHandler(s.log, nil)),
-		Now: now, HashCost: bcrypt.MinCost, Build: "test",
+		Config: settings, Table: policyOf(t, variant{}), Logger: newLogger(s.log),
+		Now: now, HashCost: bcrypt.MinCost, Build: app.Build{Version: "test"},
 	}
 	s.run(t)
 	s.login(t)

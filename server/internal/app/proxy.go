@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -19,6 +20,7 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/metrics"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
@@ -30,6 +32,11 @@ const (
 	reflectionTime = 5 * time.Second
 	// awayInterval is how often a backend is asked that has not answered yet.
 	awayInterval = time.Second
+
+	// reasonPending: a backend has not been reached yet. UNAVAILABLE.
+	reasonPending = "BACKEND_PENDING"
+	// reasonUnreachable: a backend cannot be reached any more. UNAVAILABLE.
+	reasonUnreachable = "BACKEND_UNREACHABLE"
 )
 
 // ProxyParams are what the program around a proxy decides.
@@ -37,10 +44,12 @@ type ProxyParams struct {
 	Config config.Proxy
 	Table  *mapping.Table
 	Logger *slog.Logger
+	// Traces is where the spans of requests go. Nil means that there are none.
+	Traces trace.TracerProvider
 	// Now is the clock of lifecycles.
 	Now func() time.Time
-	// Build names the program's version.
-	Build string
+	// Build is what the program was built from.
+	Build Build
 }
 
 // Proxy is the gateway alone, before gRPC servers of which it knows no more than they
@@ -91,17 +100,25 @@ func (p *Proxy) build(ctx context.Context) error {
 	if err := p.dial(); err != nil {
 		return err
 	}
-	p.rest, err = newREST(ctx, restParams{config: c.Front, table: p.params.Table, logger: p.params.Logger, now: p.params.Now})
+	p.rest, err = newREST(ctx, restParams{
+		config: c.Front, table: p.params.Table, logger: p.params.Logger, traces: p.params.Traces, now: p.params.Now,
+		build: p.params.Build, reasons: []metrics.Reason{{Domain: mapping.Domain, Reason: reasonPending}, {Domain: mapping.Domain, Reason: reasonUnreachable}},
+	})
 	if err != nil {
 		return err
 	}
 	p.closers = append(p.closers, p.rest.close)
-	explain, err := mappingsvc.New(p.rest.responder, p.params.Build)
+	explain, err := mappingsvc.New(p.rest.responder, p.params.Build.ID())
 	if err != nil {
 		return err
 	}
 	if err := p.rest.show(ctx, explain, tour.AnyServer); err != nil {
 		return err
+	}
+	if p.rest.meters != nil {
+		if err := p.rest.meters.watchBackends(p.backends); err != nil {
+			return err
+		}
 	}
 	if err := p.describe(ctx); err != nil {
 		return err
@@ -220,7 +237,7 @@ func (p *Proxy) replace() error {
 	var pending *respond.Failure
 	for _, b := range p.backends {
 		if b.schema == nil {
-			pending = respond.Fail(codes.Unavailable, "BACKEND_PENDING", "a backend has not been reached yet")
+			pending = respond.Fail(codes.Unavailable, reasonPending, "a backend has not been reached yet")
 			continue
 		}
 		targets = append(targets, dynamic.Target{Schema: b.schema, Conn: b.conn})
@@ -281,7 +298,7 @@ func (p *Proxy) ready(context.Context) error {
 	}
 	for _, b := range p.backends {
 		if err := b.conn.Ping(); err != nil {
-			return respond.Fail(codes.Unavailable, "BACKEND_UNREACHABLE", "a backend cannot be reached").Because(err)
+			return respond.Fail(codes.Unavailable, reasonUnreachable, "a backend cannot be reached").Because(err)
 		}
 	}
 	return nil
@@ -333,6 +350,9 @@ func (p *Proxy) report(ctx context.Context, b *backend, err error) {
 	b.fault = text
 }
 
+// MetricsAddr is where /metrics is served alone; empty if it is not.
+func (p *Proxy) MetricsAddr() string { return p.rest.metricsAddr() }
+
 // HTTPAddr is where REST is served.
 func (p *Proxy) HTTPAddr() string { return p.rest.listener.Addr().String() }
 
@@ -341,6 +361,7 @@ func (p *Proxy) HTTPAddr() string { return p.rest.listener.Addr().String() }
 func (p *Proxy) Run(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(p.rest.serve)
+	group.Go(p.rest.serveMetrics)
 	if p.params.Config.Descriptors == "" {
 		for _, b := range p.backends {
 			group.Go(func() error {

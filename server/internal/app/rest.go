@@ -11,15 +11,19 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/metrics"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/openapi"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/route"
+	"github.com/statusway/statusway/gateway/tracing"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 	"github.com/statusway/statusway/server/internal/apidocs"
 	"github.com/statusway/statusway/server/internal/catalogue"
@@ -36,6 +40,8 @@ const (
 	preflightAge  = 10 * time.Minute
 	// quietTime is how long nothing has to run on a connection that outlasts a stop.
 	quietTime = time.Second
+	// metricsPath is where Prometheus looks by default.
+	metricsPath = "/metrics"
 )
 
 // restParams are what a [rest] is made of.
@@ -43,7 +49,11 @@ type restParams struct {
 	config config.Front
 	table  *mapping.Table
 	logger *slog.Logger
+	traces trace.TracerProvider
 	now    func() time.Time
+	build  Build
+	// reasons are what the backends raise, as far as that is known.
+	reasons []metrics.Reason
 }
 
 // rest is the REST server and what all of its gateways share, whatever they stand
@@ -51,8 +61,10 @@ type restParams struct {
 type rest struct {
 	restParams
 
-	limiter   *limiter.Limiter
-	shedder   middleware.Shedder
+	limiter   middleware.Limiter // nil where there is no limit
+	shedder   middleware.Shedder // nil where there is none
+	meters    *meters            // nil where nothing is counted
+	metrics   *metricsServer     // nil where it is a page of the REST server
 	responder *respond.Responder
 	explorer  *apidocs.Explorer
 	catalogue *catalogue.Catalogue
@@ -68,17 +80,51 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rate limit: %w", err)
 	}
-	r := &rest{restParams: p, limiter: limiter.New(limits), shedder: newShedder(p.config.MaxInFlight), explorer: apidocs.NewExplorer()}
+	r := &rest{restParams: p, explorer: apidocs.NewExplorer()}
+	if limits := limiter.New(limits); limits != nil {
+		r.limiter = limits
+	}
+	shedder := newShedder(p.config.MaxInFlight)
+	if shedder != nil {
+		r.shedder = shedder
+	}
+	if err := r.measure(shedder); err != nil {
+		return nil, err
+	}
 	if r.listener, err = listen(ctx, p.config.HTTPAddr); err != nil {
 		return nil, err
 	}
 	r.responder, err = respond.New(respond.Params{
-		Table: p.table, PublicURL: r.publicURL(), Realm: "statusway", Gzip: p.config.Gzip, Logger: p.logger,
+		Table: p.table, PublicURL: r.publicURL(), Realm: "statusway", Gzip: p.config.Gzip,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("making the responder: %w", err), r.close())
 	}
+	if r.config.MetricsAddr != "" && r.meters != nil {
+		if err := r.listenMetrics(ctx); err != nil {
+			return nil, errors.Join(err, r.close())
+		}
+	}
 	return r, nil
+}
+
+// measure has everything counted, unless metrics are off.
+func (r *rest) measure(shedder *shedder) error {
+	if r.config.MetricsAddr == config.Off {
+		return nil
+	}
+	var err error
+	if r.meters, err = newMeters(metersParams{table: r.table, build: r.build, reasons: r.reasons}); err != nil {
+		return err
+	}
+	if r.limiter != nil {
+		r.limiter = r.meters.Limiter(r.limiter)
+	}
+	if shedder == nil {
+		return nil
+	}
+	r.shedder = r.meters.Shedder(shedder)
+	return r.meters.watchLimit(shedder.limiter.Limit)
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -90,7 +136,7 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-func (r *rest) close() error { return ignoreClosed(r.listener.Close()) }
+func (r *rest) close() error { return errors.Join(ignoreClosed(r.listener.Close()), r.metrics.close()) }
 
 func ignoreClosed(err error) error {
 	if errors.Is(err, net.ErrClosed) {
@@ -139,11 +185,13 @@ func (r *rest) params(b behind) (gateway.Params, error) {
 		Now:         r.now,
 		Body:        middleware.BodyLimits{Bytes: bytes, Time: r.config.BodyTimeout},
 		Pages:       pages,
-		Limiter:     r.gatewayLimiter(),
+		Limiter:     r.limiter,
 		Concurrency: r.config.Concurrency,
 		Proxies:     proxies,
 		CrossOrigin: middleware.CrossOrigin{Origins: r.config.CORSOrigins, MaxAge: preflightAge},
 		Shedder:     r.shedder,
+		Tracer:      r.tracer(),
+		Observer:    r.observer(),
 		// Together with rules.
 		ClientMetadata: r.likeGRPCGateway(),
 
@@ -172,13 +220,20 @@ func (r *rest) show(ctx context.Context, mapping *mappingsvc.Service, has tour.N
 	return nil
 }
 
-// gatewayLimiter is nil where there is no limit, and not a nil *Limiter in an
-// interface.
-func (r *rest) gatewayLimiter() middleware.Limiter {
-	if r.limiter == nil {
+// observer is nil where nothing is counted.
+func (r *rest) observer() exchange.Observer {
+	if r.meters == nil {
 		return nil
 	}
-	return r.limiter
+	return r.meters
+}
+
+// tracer is nil where there are no traces.
+func (r *rest) tracer() exchange.Tracer {
+	if r.traces == nil {
+		return nil
+	}
+	return tracing.New(r.traces)
 }
 
 // pages are served without limit: whoever watches the server must reach them.
@@ -210,6 +265,9 @@ func (r *rest) pages(b behind) (map[string]exchange.Handler, error) {
 		healthy(w, req)
 		return nil
 	}
+	if r.meters != nil && r.metrics == nil {
+		pages[metricsPath] = r.meters.page(r.responder)
+	}
 	return pages, nil
 }
 
@@ -226,21 +284,25 @@ func isTaken(index *route.Index[*contract.Binding], path string) bool {
 // attach makes the server, over HTTP/1.1 and over HTTP/2 without TLS. handler is
 // front, or what chooses between front and its successors.
 func (r *rest) attach(front *gateway.Gateway, handler http.Handler) {
+	r.server = r.newServer()
+	front.Attach(r.server)
+	r.server.Handler = r.count(handler)
+	if r.config.TLSCert == "" {
+		r.listener = front.Listener(r.listener)
+	}
+}
+
+func (r *rest) newServer() *http.Server {
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	r.server = &http.Server{
+	return &http.Server{
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headerBytes,
 		Protocols:         protocols,
 		ErrorLog:          slog.NewLogLogger(r.logger.Handler(), slog.LevelDebug),
-	}
-	front.Attach(r.server)
-	r.server.Handler = r.count(handler)
-	if r.config.TLSCert == "" {
-		r.listener = front.Listener(r.listener)
 	}
 }
 
@@ -276,8 +338,13 @@ func (r *rest) drain(ctx context.Context) {
 
 // shutdown ends the server, and after ctx is done whatever still runs. A connection that
 // begins while the server stops is not always told, and would be waited for until its
-// idle timeout: one on which nothing has run for a while is closed.
+// idle timeout: one on which nothing has run for a while is closed. Whoever watches the
+// server reaches it to the end.
 func (r *rest) shutdown(ctx context.Context) error {
+	return errors.Join(r.shutdownREST(ctx), r.metrics.close())
+}
+
+func (r *rest) shutdownREST(ctx context.Context) error {
 	for {
 		quiet := r.running.Load() == 0
 		attempt, cancel := context.WithTimeout(ctx, quietTime)

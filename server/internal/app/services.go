@@ -10,12 +10,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/metrics"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/route"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 	"github.com/statusway/statusway/server/internal/conformancesvc"
+	"github.com/statusway/statusway/server/internal/entity"
 	"github.com/statusway/statusway/server/internal/entitysvc"
 	"github.com/statusway/statusway/server/internal/interceptor"
 	"github.com/statusway/statusway/server/internal/maintenancesvc"
@@ -64,7 +66,7 @@ func newServices(ctx context.Context, p Params, store *sqlite.Store, responder *
 	if s.maintenance, err = maintenancesvc.New(ctx, store); err != nil {
 		return nil, err
 	}
-	if s.mapping, err = mappingsvc.New(responder, p.Build); err != nil {
+	if s.mapping, err = mappingsvc.New(responder, p.Build.ID()); err != nil {
 		return nil, err
 	}
 	fields, err := bodyFields(declared)
@@ -101,6 +103,15 @@ func requests() []proto.Message {
 		&entityv1.GetMaintenanceRequest{}, &entityv1.SetMaintenanceRequest{},
 		&statuswayv1.ListStatusesRequest{}, &statuswayv1.GetStatusRequest{}, &statuswayv1.MapStatusRequest{}, &statuswayv1.GetPolicyRequest{},
 	}
+}
+
+// entityReasons are what the domain raises; see [interceptor.Status].
+func entityReasons() []metrics.Reason {
+	var known []metrics.Reason
+	for _, reason := range entity.Reasons() {
+		known = append(known, metrics.Reason{Domain: string(entityv1.File_entity_v1_entity_service_proto.Package()), Reason: reason})
+	}
+	return known
 }
 
 func (s *services) register(on grpc.ServiceRegistrar) {

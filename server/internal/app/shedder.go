@@ -17,16 +17,18 @@ type shedder struct {
 }
 
 // newShedder returns a shedder that takes at most so many requests, or nil for 0.
-func newShedder(most int) middleware.Shedder {
+func newShedder(most int) *shedder {
 	if most == 0 {
 		return nil
 	}
 	limit, least := uint(most), uint(min(most, leastInFlight))
-	return shedder{limiter: adaptivelimiter.NewBuilder[any]().WithLimits(least, limit, limit).Build()}
+	return &shedder{limiter: adaptivelimiter.NewBuilder[any]().WithLimits(least, limit, limit).Build()}
 }
 
+var _ middleware.Shedder = (*shedder)(nil)
+
 // Admit implements middleware.Shedder.
-func (s shedder) Admit() (func(measured bool), bool) {
+func (s *shedder) Admit() (func(measured bool), bool) {
 	permit, ok := s.limiter.TryAcquirePermit()
 	if !ok {
 		return nil, false

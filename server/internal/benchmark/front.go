@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -25,6 +26,7 @@ import (
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/inprocess"
 	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/metrics"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/transcode"
@@ -121,7 +123,8 @@ func amid(mux *runtime.ServeMux, routes int, register func() error) error {
 	return nil
 }
 
-// newOurs is this gateway with all that `statusway proxy` does to a request.
+// newOurs is this gateway with all that `statusway proxy` does to a request, counting it
+// among that.
 func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 	// A discarding handler is never enabled, as at --log-level=warn.
 	logger := slog.New(slog.DiscardHandler)
@@ -129,19 +132,24 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the policy: %w", err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false, Logger: logger})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false})
 	if err != nil {
 		return nil, fmt.Errorf("the responder: %w", err)
 	}
+	counted, err := metrics.New(metrics.Params{Registry: prometheus.NewRegistry(), Table: table, Reasons: nil})
+	if err != nil {
+		return nil, fmt.Errorf("the metrics: %w", err)
+	}
 	params := gateway.Params{
 		Responder: responder, Logger: logger, Now: time.Now,
-		Body:    middleware.BodyLimits{Bytes: 4 << 20, Time: 30 * time.Second},
-		Limiter: limiter.New([]limiter.Policy{{Name: "default", Requests: 1 << 30, Period: time.Hour, Per: limiter.PerCaller}}),
+		Body:     middleware.BodyLimits{Bytes: 4 << 20, Time: 30 * time.Second},
+		Limiter:  counted.Limiter(limiter.New([]limiter.Policy{{Name: "default", Requests: 1 << 30, Period: time.Hour, Per: limiter.PerCaller}})),
+		Observer: counted,
 
 		// The backend's part is filled in below; the rest is what the program has off by default.
 		Contract: nil, Backend: nil,
 		Pages: nil, Identify: nil, Proxies: nil, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0,
-		Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil, ClientMetadata: false,
+		Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil, Tracer: nil, ClientMetadata: false,
 	}
 	if p.kind == generated {
 		err = useGenerated(ctx, p, &params)

@@ -2,7 +2,6 @@ package catalogue_test
 
 import (
 	"iter"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -35,7 +34,7 @@ type site struct {
 
 func newSite(t *testing.T, table *mapping.Table, has tour.Needs) site {
 	t.Helper()
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "statusway", Gzip: false, Logger: slog.New(slog.DiscardHandler)})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "statusway", Gzip: false})
 	if err != nil {
 		t.Fatal(err)
 	}

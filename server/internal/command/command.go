@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/config"
 )
 
@@ -56,7 +57,7 @@ func newRoot(streams Streams) *cobra.Command {
 		Short: "The HTTP semantics that gRPC never had",
 		Long: "Statusway serves gRPC services over REST with a documented set of HTTP statuses and bodies.\n" +
 			"Without a command it serves: statusway is the same as statusway serve.",
-		Version:       version(),
+		Version:       builtFrom().ID(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArguments,
@@ -100,16 +101,17 @@ func loadPolicy(nameOrFile string) (*mapping.Table, error) {
 	return mapping.Load(nameOrFile, source)
 }
 
-// version is the module's version, or the commit that the program was built from.
-func version() string {
+// builtFrom is as far as the program knows it.
+func builtFrom() app.Build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return app.Build{Version: "unknown", Commit: ""}
 	}
+	from := app.Build{Version: info.Main.Version}
 	for _, setting := range info.Settings {
 		if setting.Key == "vcs.revision" {
-			return setting.Value
+			from.Commit = setting.Value
 		}
 	}
-	return info.Main.Version
+	return from
 }

@@ -79,6 +79,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "TLS that is none", arguments: []string{"serve", "--tls-cert=" + file, "--tls-key=" + file}, code: 2, err: "--tls-cert"},
 		{name: "a URL that is none", arguments: []string{"serve", "--public-url=here"}, code: 2, err: "--public-url"},
 		{name: "a level that is none", arguments: []string{"serve", "--demo", "--log-level=loud"}, code: 2, err: "--log-level"},
+		{name: "a format that is none", arguments: []string{"serve", "--demo", "--log-format=xml"}, code: 2, err: "--log-format"},
 
 		{name: "a policy that is not there", arguments: []string{"serve", "--demo", "--policy=nothing"}, code: 1, err: "nothing"},
 		{name: "a policy that is wrong", arguments: []string{"serve", "--demo", "--policy=" + file}, code: 1, err: file + ":2: "},

@@ -1,30 +1,59 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/telemetry"
 )
 
-// front is what every command that serves REST begins with: its log, and the policy
-// that decides its answers.
-func front(streams Streams, settings config.Front) (*slog.Logger, *mapping.Table, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
-		return nil, nil, fmt.Errorf("--log-level: %w: %w", err, errUsage)
+// begun is what every command that serves REST begins with.
+type begun struct {
+	logger *slog.Logger
+	// table is the policy that decides its answers.
+	table  *mapping.Table
+	traces telemetry.Traces
+}
+
+func begin(ctx context.Context, streams Streams, settings config.Front) (begun, error) {
+	logger, err := newLogger(streams, settings)
+	if err != nil {
+		return begun{}, err
 	}
 	table, err := loadPolicy(settings.Policy)
 	if err != nil {
-		return nil, nil, err
+		return begun{}, err
 	}
 	format, err := settings.Format()
 	if err != nil {
-		return nil, nil, fmt.Errorf("--error-format: %w: %w", err, errUsage)
+		return begun{}, fmt.Errorf("--error-format: %w: %w", err, errUsage)
 	}
 	if format != 0 {
 		table = table.WithErrorFormat(format)
 	}
-	return slog.New(slog.NewTextHandler(streams.Err, &slog.HandlerOptions{Level: level})), table, nil
+	traces, err := telemetry.Start(ctx, telemetry.Params{Lookup: os.LookupEnv, Version: builtFrom().ID(), Logger: logger})
+	if err != nil {
+		return begun{}, fmt.Errorf("%w: %w", err, errUsage)
+	}
+	return begun{logger: logger, table: table, traces: traces}, nil
+}
+
+func newLogger(streams Streams, settings config.Front) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level: %w: %w", err, errUsage)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch settings.LogFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(streams.Err, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(streams.Err, options)), nil
+	default:
+		return nil, fmt.Errorf("--log-format: %q is neither text nor json: %w", settings.LogFormat, errUsage)
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"slices"
 
@@ -59,12 +58,12 @@ func mapStatus(ctx context.Context, streams Streams, settings mapSettings) (*sta
 		return nil, err
 	}
 	responder, err := respond.New(respond.Params{
-		Table: table, PublicURL: settings.publicURL, Realm: "statusway", Gzip: false, Logger: slog.New(slog.DiscardHandler),
+		Table: table, PublicURL: settings.publicURL, Realm: "statusway", Gzip: false,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, errUsage)
 	}
-	service, err := mappingsvc.New(responder, version())
+	service, err := mappingsvc.New(responder, builtFrom().ID())
 	if err != nil {
 		return nil, err
 	}

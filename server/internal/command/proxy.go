@@ -37,20 +37,23 @@ func newProxy(streams Streams) *cobra.Command {
 }
 
 func proxy(cmd *cobra.Command, streams Streams, settings config.Proxy) error {
-	logger, table, err := front(streams, settings.Front)
+	begun, err := begin(cmd.Context(), streams, settings.Front)
 	if err != nil {
 		return err
 	}
+	defer begun.traces.Flush(cmd.Context())
 	program, err := app.NewProxy(cmd.Context(), app.ProxyParams{
 		Config: settings,
-		Table:  table,
-		Logger: logger,
+		Table:  begun.table,
+		Logger: begun.logger,
+		Traces: begun.traces.Provider,
 		Now:    time.Now,
-		Build:  version(),
+		Build:  builtFrom(),
 	})
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)
 	}
 	fmt.Fprintf(streams.Out, "REST  %s\nfor   %s\n", address(settings.Front, program.HTTPAddr()), strings.Join(settings.Backend, ", "))
+	announceMetrics(streams.Out, program.MetricsAddr())
 	return errors.Join(program.Run(cmd.Context()), program.Close())
 }

@@ -31,17 +31,19 @@ func newServe(streams Streams) *cobra.Command {
 }
 
 func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
-	logger, table, err := front(streams, settings.Front)
+	begun, err := begin(cmd.Context(), streams, settings.Front)
 	if err != nil {
 		return err
 	}
+	defer begun.traces.Flush(cmd.Context())
 	program, err := app.New(cmd.Context(), app.Params{
 		Config:   settings,
-		Table:    table,
-		Logger:   logger,
+		Table:    begun.table,
+		Logger:   begun.logger,
+		Traces:   begun.traces.Provider,
 		Now:      time.Now,
 		HashCost: 0,
-		Build:    version(),
+		Build:    builtFrom(),
 	})
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)
@@ -54,6 +56,7 @@ func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
 func announce(out io.Writer, program *app.App, settings config.Serve) {
 	rest := address(settings.Front, program.HTTPAddr())
 	fmt.Fprintf(out, "REST  %s\ngRPC  %s\n", rest, program.GRPCAddr())
+	announceMetrics(out, program.MetricsAddr())
 	if program.Start.AdminPassword != "" {
 		fmt.Fprintf(out, "\nThis is the first start. The user admin has the password %s\nIt is shown this once.\n", program.Start.AdminPassword)
 	}
@@ -76,6 +79,12 @@ Read one that you have already (304):
 Read one that is not yours (403, application/problem+json):
   curl -i %[1]s/v1/entities/ledger %[2]s
 `, rest, authorization, program.Start.DemoETag)
+}
+
+func announceMetrics(out io.Writer, address string) {
+	if address != "" {
+		fmt.Fprintf(out, "metrics  http://%s/metrics\n", address)
+	}
 }
 
 // address is where REST is served, as a URL.

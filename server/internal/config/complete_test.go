@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
-	"log/slog"
 	"math/big"
 	"net/netip"
 	"os"
@@ -65,6 +64,15 @@ func TestComplete(t *testing.T) {
 			refused: []string{"--http-addr", "--grpc-addr"},
 		},
 
+		{name: "metrics elsewhere", change: func(c *config.Serve) { c.MetricsAddr = "0.0.0.0:9100" }},
+		{name: "no metrics", change: func(c *config.Serve) { c.MetricsAddr = "off" }},
+		{name: "metrics at no port", change: func(c *config.Serve) { c.MetricsAddr = "on" }, refused: []string{"--metrics-addr"}},
+		{
+			name:    "a demo's metrics for everybody",
+			change:  func(c *config.Serve) { c.Demo, c.DataDir, c.MetricsAddr = true, "", ":9100" },
+			refused: []string{"--metrics-addr"},
+		},
+		{name: "a demo without metrics", change: func(c *config.Serve) { c.Demo, c.DataDir, c.MetricsAddr = true, "", "off" }},
 		{name: "each shape", change: func(c *config.Serve) { c.ErrorFormat, c.Headers = "status", "grpc-gateway" }},
 		{name: "a shape that is none", change: func(c *config.Serve) { c.ErrorFormat = "unspecified" }, refused: []string{"--error-format"}},
 		{name: "a shape in capitals", change: func(c *config.Serve) { c.ErrorFormat = "STATUS" }, refused: []string{"--error-format"}},
@@ -241,7 +249,7 @@ func TestPublicURL(t *testing.T) {
 		if err := settings.Complete(); (err == nil) != test.ok {
 			t.Errorf("Complete with %q: %v", test.url, err)
 		}
-		_, err := respond.New(respond.Params{Table: table, PublicURL: test.url, Realm: "statusway", Logger: slog.New(slog.DiscardHandler)})
+		_, err := respond.New(respond.Params{Table: table, PublicURL: test.url, Realm: "statusway"})
 		if (err == nil) != test.ok {
 			t.Errorf("respond.New with %q: %v", test.url, err)
 		}

@@ -77,7 +77,7 @@ func (c *Serve) Complete() error {
 
 func (c *Serve) checkAddresses() error {
 	var errs []error
-	for _, one := range []struct{ flag, value string }{{"--http-addr", c.HTTPAddr}, {"--grpc-addr", c.GRPCAddr}} {
+	for _, one := range append(c.addresses(), address{"--grpc-addr", c.GRPCAddr}) {
 		host, _, err := net.SplitHostPort(one.value)
 		switch {
 		case err != nil:

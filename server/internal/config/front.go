@@ -37,7 +37,9 @@ type Front struct {
 	Gzip            bool
 	BodyTimeout     time.Duration
 	Grace           time.Duration
+	MetricsAddr     string
 	LogLevel        string
+	LogFormat       string
 }
 
 func frontDefaults() Front {
@@ -50,6 +52,7 @@ func frontDefaults() Front {
 		BodyTimeout: 30 * time.Second,
 		Grace:       15 * time.Second,
 		LogLevel:    "info",
+		LogFormat:   "text",
 	}
 }
 
@@ -73,7 +76,9 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 	set.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "`file` of the certificate's key")
 	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "how long a request body may take to arrive")
 	set.DurationVar(&c.Grace, "grace", c.Grace, "how long running requests may take to finish at a stop")
+	set.StringVar(&c.MetricsAddr, "metrics-addr", c.MetricsAddr, "`address` on which /metrics is served alone, or off (default the REST address)")
 	set.StringVar(&c.LogLevel, "log-level", c.LogLevel, "`level` from which on is logged: debug, info, warn or error")
+	set.StringVar(&c.LogFormat, "log-format", c.LogFormat, "`format` of the log: text or json")
 }
 
 // check checks all but the address, which the commands differ in.
@@ -172,6 +177,21 @@ func (c *Front) checkTLS() error {
 		return fmt.Errorf("--tls-cert and --tls-key: %w", err)
 	}
 	return nil
+}
+
+// Off is the MetricsAddr of a program that counts nothing.
+const Off = "off"
+
+// address is one on which something is served.
+type address struct{ flag, value string }
+
+// addresses are those of the HTTP side.
+func (c *Front) addresses() []address {
+	all := []address{{"--http-addr", c.HTTPAddr}}
+	if c.MetricsAddr != "" && c.MetricsAddr != Off {
+		all = append(all, address{"--metrics-addr", c.MetricsAddr})
+	}
+	return all
 }
 
 // Limits is RateLimit as policies.

@@ -72,8 +72,10 @@ func (c *Proxy) Flags(set *pflag.FlagSet) {
 // Complete checks c. The error names every flag that is wrong.
 func (c *Proxy) Complete() error {
 	errs := []error{c.check(), atLeast(duration{"--reflection-interval", c.ReflectionInterval})}
-	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
-		errs = append(errs, fmt.Errorf("--http-addr: %w", err))
+	for _, one := range c.addresses() {
+		if _, _, err := net.SplitHostPort(one.value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", one.flag, err))
+		}
 	}
 	if _, err := c.Backends(); err != nil {
 		errs = append(errs, fmt.Errorf("--backend: %w", err))

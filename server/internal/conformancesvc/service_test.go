@@ -134,8 +134,8 @@ func TestItems(t *testing.T) {
 	t.Parallel()
 	c := client()
 	first := put(t, c, "a")
-	put(t, c, "b1")
-	put(t, c, "b2")
+	put(t, c, "B1")
+	put(t, c, "B2")
 	if second := put(t, c, "a"); second.GetEtag() == first.GetEtag() || !second.GetCreateTime().AsTime().Equal(first.GetCreateTime().AsTime()) {
 		t.Errorf("%v became %v", first, second)
 	}
@@ -158,16 +158,17 @@ func TestItems(t *testing.T) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
+	// No id that is made begins with a capital letter.
 	var ids []string
 	token := ""
 	for range 2 {
-		page, err := c.ListItems(t.Context(), &conformancev1.ListItemsRequest{PageSize: 1, Prefix: "b", PageToken: token})
+		page, err := c.ListItems(t.Context(), &conformancev1.ListItemsRequest{PageSize: 1, Prefix: "B", PageToken: token})
 		if err != nil || len(page.GetItems()) != 1 {
 			t.Fatal(page, err)
 		}
 		ids, token = append(ids, page.GetItems()[0].GetId()), page.GetNextPageToken()
 	}
-	if !slices.Equal(ids, []string{"b1", "b2"}) || token != "" {
+	if !slices.Equal(ids, []string{"B1", "B2"}) || token != "" {
 		t.Errorf("%q and then %q", ids, token)
 	}
 }

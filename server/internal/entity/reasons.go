@@ -32,6 +32,18 @@ const (
 	ReasonStoreFailed        = "STORE_FAILED"
 )
 
+// Reasons returns all of them.
+func Reasons() []string {
+	return []string{
+		ReasonEntityInvalid, ReasonEntityNotFound, ReasonEntityExists, ReasonStaleETag,
+		ReasonPreconditionFailed, ReasonRoleNotAllowed, ReasonGroupNotAllowed, ReasonBadCredentials,
+		ReasonTokenMissing, ReasonTokenInvalid, ReasonTokenExpired, ReasonPasswordInvalid,
+		ReasonUserNotFound, ReasonUserExists, ReasonUserInvalid, ReasonSessionNotFound,
+		ReasonOperationNotFound, ReasonPageTokenInvalid, ReasonImportFailed, ReasonMaintenance,
+		ReasonStoreBusy, ReasonStoreFailed,
+	}
+}
+
 // The reasons of a [Violation].
 const (
 	violationRequired  = "REQUIRED"

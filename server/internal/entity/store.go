@@ -177,10 +177,19 @@ type ImportQueue interface {
 	// error as it is, or ErrLeaseLost. While work runs, no other write does.
 	ImportBatch(ctx context.Context, lease ImportLease, work func(context.Context, ImportTx) error) error
 
+	// Backlog is how much the queue holds. It may lag behind.
+	Backlog(ctx context.Context) (Backlog, error)
+
 	// ReleaseImport gives an import back, to be received at once, and takes the
 	// attempt back: a worker that was asked to stop has not failed. A lease that is
 	// lost already is no error.
 	ReleaseImport(ctx context.Context, lease ImportLease) error
+}
+
+// Backlog is what is still to be imported.
+type Backlog struct {
+	// Imports have not ended, Entities of them are not dealt with.
+	Imports, Entities int
 }
 
 // ImportLease is the right to work on an import.

@@ -1,6 +1,7 @@
 // Package interceptor holds what every call of the reference services goes through,
 // whether it came over the network or from the gateway in the same process:
 //
+//	observe.go       what came of it, for the log and the metrics
 //	recover.go       a panic becomes INTERNAL
 //	status.go        an error of the domain becomes a status with ErrorInfo, once
 //	availability.go  UNAVAILABLE in maintenance and while stopping

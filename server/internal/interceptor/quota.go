@@ -22,6 +22,7 @@ func Quota(take Take, authenticator *Authenticator) Check {
 		if principal, err := authenticator.Principal(ctx, md.Get("authorization")); err == nil {
 			caller = "user:" + principal.Username
 			ctx = WithPrincipal(ctx, principal)
+			noteUser(ctx)
 		}
 		allowance, err := take(ctx, fullMethod, caller)
 		// A header that cannot be set must not cost the call; there is none on a stream

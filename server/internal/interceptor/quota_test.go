@@ -3,7 +3,6 @@ package interceptor_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"path/filepath"
 	"slices"
@@ -37,9 +36,8 @@ type check interface {
 // are always there, and returns a connection to it.
 func serve(t *testing.T, register func(*grpc.Server), checks ...check) *grpc.ClientConn {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	unary := []grpc.UnaryServerInterceptor{interceptor.RecoverUnary(log), interceptor.ErrorsUnary(log)}
-	stream := []grpc.StreamServerInterceptor{interceptor.RecoverStream(log), interceptor.ErrorsStream(log)}
+	unary := []grpc.UnaryServerInterceptor{interceptor.RecoverUnary(interceptor.Noted), interceptor.ErrorsUnary(interceptor.Noted)}
+	stream := []grpc.StreamServerInterceptor{interceptor.RecoverStream(interceptor.Noted), interceptor.ErrorsStream(interceptor.Noted)}
 	for _, one := range checks {
 		unary, stream = append(unary, one.Unary()), append(stream, one.Stream())
 	}

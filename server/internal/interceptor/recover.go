@@ -3,7 +3,6 @@ package interceptor
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 
 	"google.golang.org/grpc"
@@ -12,30 +11,29 @@ import (
 )
 
 // RecoverUnary turns a panic into INTERNAL: in a grpc.Server it would end the process.
-func RecoverUnary(logger *slog.Logger) grpc.UnaryServerInterceptor {
+func RecoverUnary(report Report) grpc.UnaryServerInterceptor {
 	//nolint:nonamedreturns // see recovered.
-	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (_ any, err error) {
-		defer recovered(ctx, logger, info.FullMethod, &err)
+	return func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (_ any, err error) {
+		defer recovered(ctx, report, &err)
 		return handler(ctx, request)
 	}
 }
 
 // RecoverStream is RecoverUnary for streams.
-func RecoverStream(logger *slog.Logger) grpc.StreamServerInterceptor {
+func RecoverStream(report Report) grpc.StreamServerInterceptor {
 	//nolint:nonamedreturns // see recovered.
-	return func(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-		defer recovered(stream.Context(), logger, info.FullMethod, &err)
+	return func(service any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+		defer recovered(stream.Context(), report, &err)
 		return handler(service, stream)
 	}
 }
 
 // recovered is to be deferred; it sets the caller's named result.
-func recovered(ctx context.Context, logger *slog.Logger, method string, err *error) {
+func recovered(ctx context.Context, report Report, err *error) {
 	value := recover()
 	if value == nil {
 		return
 	}
-	logger.ErrorContext(ctx, "panic in a handler",
-		slog.String("rpc", method), slog.String("panic", fmt.Sprint(value)), slog.String("stack", string(debug.Stack())))
+	report(ctx, fmt.Errorf("panic: %v\n%s", value, debug.Stack()))
 	*err = status.Error(codes.Internal, "internal error")
 }

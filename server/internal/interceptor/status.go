@@ -3,7 +3,6 @@ package interceptor
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -24,31 +23,30 @@ const (
 	reasonMaintenance        = "SERVICE_IN_MAINTENANCE"
 )
 
-// ErrorsUnary turns the domain's errors into statuses. What a status cannot say goes
-// to the log.
-func ErrorsUnary(logger *slog.Logger) grpc.UnaryServerInterceptor {
-	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+// Report is told why a call failed, of which the caller gets no more than [Status] says.
+type Report func(ctx context.Context, cause error)
+
+// ErrorsUnary turns the domain's errors into statuses.
+func ErrorsUnary(report Report) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		response, err := handler(ctx, request)
-		return response, report(ctx, logger, info.FullMethod, err)
+		return response, report.convert(ctx, err)
 	}
 }
 
 // ErrorsStream is ErrorsUnary for streams.
-func ErrorsStream(logger *slog.Logger) grpc.StreamServerInterceptor {
-	return func(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-		return report(stream.Context(), logger, info.FullMethod, handler(service, stream))
+func ErrorsStream(report Report) grpc.StreamServerInterceptor {
+	return func(service any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		return report.convert(stream.Context(), handler(service, stream))
 	}
 }
 
-func report(ctx context.Context, logger *slog.Logger, method string, err error) error {
+func (r Report) convert(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	converted := Status(err)
-	if code := converted.Code(); code == codes.Internal || code == codes.Unknown {
-		logger.ErrorContext(ctx, "a call failed", slog.String("rpc", method), slog.Any("error", err))
-	}
-	return converted.Err()
+	r(ctx, err)
+	return Status(err).Err()
 }
 
 // Status is what a caller is told of an error. A status stays what it is, without the

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"strings"
 	"testing"
 
@@ -224,7 +223,7 @@ func TestValidatorOfBadRules(t *testing.T) {
 		}
 	}
 	validator := newValidator(t)
-	unary := interceptor.ErrorsUnary(slog.New(slog.DiscardHandler))
+	unary := interceptor.ErrorsUnary(interceptor.Noted)
 	_, err := unary(t.Context(), messages[0], &grpc.UnaryServerInfo{}, func(ctx context.Context, request any) (any, error) {
 		return validator.Unary()(ctx, request, nil, func(context.Context, any) (any, error) { return nil, nil })
 	})

@@ -16,6 +16,21 @@ import (
 // cleanUp is how often those are forgotten whose period is over.
 const cleanUp = time.Minute
 
+// Error is a request that could not be counted.
+type Error struct {
+	// Policy is the name of the limit that failed.
+	Policy string
+	Err    error
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("counting a request by the limit %s: %v", e.Policy, e.Err)
+}
+func (e *Error) Unwrap() error { return e.Err }
+
+// PolicyName is for those who do not know this type.
+func (e *Error) PolicyName() string { return e.Policy }
+
 // Limiter is a [middleware.Limiter] in memory. A period begins with a caller's first
 // request and ends all at once, so what is left only falls until then.
 type Limiter struct {
@@ -68,7 +83,7 @@ func subjects(policy Policy, use middleware.Use) []string {
 func (l *Limiter) take(ctx context.Context, policy Policy, subject string) (middleware.Quota, error) {
 	state, err := l.store.Get(ctx, policy.Name+"|"+subject, limiter.Rate{Limit: int64(policy.Requests), Period: policy.Period})
 	if err != nil {
-		return middleware.Quota{}, fmt.Errorf("counting a request: %w", err)
+		return middleware.Quota{}, &Error{Policy: policy.Name, Err: err}
 	}
 	return middleware.Quota{
 		Policy:    policy.Name,

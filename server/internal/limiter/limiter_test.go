@@ -1,6 +1,7 @@
 package limiter_test
 
 import (
+	"errors"
 	"strconv"
 	"sync"
 	"testing"
@@ -49,6 +50,17 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	if l := newLimiter(t, "off"); l != nil {
 		t.Errorf("no limit is %+v", l)
+	}
+}
+
+// A failure says which limit it is of, also to those who do not know its type.
+func TestError(t *testing.T) {
+	t.Parallel()
+	cause := errors.New("the store is down")
+	var err error = &limiter.Error{Policy: "minute", Err: cause}
+	named, ok := err.(interface{ PolicyName() string })
+	if !ok || named.PolicyName() != "minute" || !errors.Is(err, cause) || err.Error() != "counting a request by the limit minute: the store is down" {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -2,7 +2,6 @@ package mappingsvc_test
 
 import (
 	"encoding/json"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -66,7 +65,7 @@ func tableOf(t *testing.T, name string) *mapping.Table {
 
 func newResponder(t *testing.T, policy string) *respond.Responder {
 	t.Helper()
-	responder, err := respond.New(respond.Params{Table: tableOf(t, policy), PublicURL: publicURL, Realm: "test", Logger: slog.New(slog.DiscardHandler)})
+	responder, err := respond.New(respond.Params{Table: tableOf(t, policy), PublicURL: publicURL, Realm: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package mappingsvc_test
 
 import (
 	"encoding/json"
-	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -112,7 +111,7 @@ func TestMapStatusIsTheVectors(t *testing.T) {
 	services := map[string]*mappingsvc.Service{}
 	for _, policy := range []string{"documented", "canonical"} {
 		responder, err := respond.New(respond.Params{
-			Table: tableOf(t, policy), PublicURL: file.PublicURL, Realm: file.Realm, Gzip: false, Logger: slog.New(slog.DiscardHandler),
+			Table: tableOf(t, policy), PublicURL: file.PublicURL, Realm: file.Realm, Gzip: false,
 		})
 		if err != nil {
 			t.Fatal(err)

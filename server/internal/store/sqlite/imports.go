@@ -29,6 +29,9 @@ const (
 	releaseOperation = `UPDATE operations SET attempts = attempts - 1, fence = fence + 1
 		WHERE id = @id AND fence = @fence AND state = @running`
 
+	selectBacklog = `SELECT count(*), coalesce(sum(total - done), 0) FROM goqite JOIN operations ON operations.id = CAST(body AS TEXT)
+		WHERE queue = ?`
+
 	selectItems = `SELECT item_index, id, display_name, group_name, attributes FROM import_items
 		WHERE operation_id = ? AND item_index >= ? ORDER BY item_index LIMIT ?`
 
@@ -123,6 +126,15 @@ func (s *Store) ImportBatch(
 	}
 
 	return err
+}
+
+// Backlog implements entity.ImportQueue. An operation ends together with its message, so
+// that only those which have not ended are looked at.
+func (s *Store) Backlog(ctx context.Context) (entity.Backlog, error) {
+	var backlog entity.Backlog
+	err := s.reader.QueryRowContext(ctx, selectBacklog, importQueue).Scan(&backlog.Imports, &backlog.Entities)
+
+	return backlog, translate(ctx, "import backlog", err)
 }
 
 // ReleaseImport implements entity.ImportQueue.

@@ -145,3 +145,32 @@ func testImportRace(t *testing.T, f *fixture) {
 	}
 	wantNothingQueued(t, s)
 }
+
+// The backlog is what nobody has dealt with, whoever has the lease.
+func testImportBacklog(t *testing.T, f *fixture) {
+	s := f.store(t)
+	want := func(imports, entities int) {
+		t.Helper()
+		got, err := s.Backlog(t.Context())
+		if err != nil || got != (entity.Backlog{Imports: imports, Entities: entities}) {
+			t.Errorf("backlog %+v, %v, want %d imports of %d entities", got, err, imports, entities)
+		}
+	}
+	want(0, 0)
+	start(t, s, many(4)...)
+	start(t, s, many(3)...)
+	want(2, 7)
+	lease := receive(t, s)
+	want(2, 7)
+	first := batch(t, s, lease, 1)
+	want(2, 6)
+	for op := first; !op.Ended(); {
+		op = batch(t, s, lease, 1)
+	}
+	want(1, 7-first.Total)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.Backlog(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}

@@ -97,6 +97,7 @@ func Run(t *testing.T, open Open) {
 		"import cancel":              testImportCancel,
 		"import queue":               testImportQueue,
 		"import race":                testImportRace,
+		"import backlog":             testImportBacklog,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,10 +1,11 @@
-package respond_test
+package exchange_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/exchange"
 )
 
 func TestTraceID(t *testing.T) {
@@ -29,8 +30,8 @@ func TestTraceID(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Header.Set("Traceparent", test.field)
-			if got := respond.RequestOf(r).TraceID; got != test.want {
-				t.Errorf("the trace id of %q is %q, want %q", test.field, got, test.want)
+			if _, ex := exchange.Begin(httptest.NewRecorder(), r); ex.TraceID != test.want {
+				t.Errorf("the trace id of %q is %q, want %q", test.field, ex.TraceID, test.want)
 			}
 		})
 	}

@@ -1,0 +1,51 @@
+package exchange
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// Other stands for a text that is not fit to stand in a log line or a label.
+const Other = "other"
+
+// plain are the characters that need no escape, wherever a text goes.
+const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+
+// KnownMethod is an HTTP method as it may stand in a log line, a label or the name of a
+// span. A client can send any token, as long as it likes; what is not a method that
+// everybody knows is called as in OpenTelemetry's conventions.
+func KnownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return method
+	default:
+		return "_OTHER"
+	}
+}
+
+// Identifier is the domain or the reason of an ErrorInfo as it may stand there: empty, or
+// of the characters and the length that AIP-193 gives them, else [Other].
+func Identifier(text string) string {
+	const longest = 63
+	if len(text) > longest || strings.Trim(text, plain) != "" {
+		return Other
+	}
+	return text
+}
+
+// ClientKind says from what kind of network an address is; empty if it is none.
+func ClientKind(address string) string {
+	parsed, err := netip.ParseAddr(address)
+	switch {
+	case err != nil:
+		return "" // a socket of another kind
+	case parsed.IsLoopback():
+		return "loopback"
+	case parsed.IsPrivate() || parsed.IsLinkLocalUnicast():
+		return "private"
+	default:
+		return "public"
+	}
+}

@@ -1,0 +1,260 @@
+package gateway_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/respond"
+)
+
+// line is one line of a log in JSON.
+type line map[string]any
+
+// linesOf reads the log of f, which has to be in JSON.
+func linesOf(tb testing.TB, f *front) []line {
+	tb.Helper()
+	var all []line
+	for text := range strings.Lines(f.log.String()) {
+		one := line{}
+		if err := json.Unmarshal([]byte(text), &one); err != nil {
+			tb.Fatalf("%v: %s", err, text)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// awaitLine waits for the one line of a request, which is written after its answer.
+func awaitLine(tb testing.TB, f *front) line {
+	tb.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if all := linesOf(tb, f); len(all) > 0 {
+			if len(all) > 1 {
+				tb.Errorf("%d lines: %v", len(all), all)
+			}
+			return all[0]
+		}
+		if time.Now().After(deadline) {
+			tb.Fatal("there is no line")
+		}
+	}
+}
+
+func jsonLogger(f *front) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// status14 is UNAVAILABLE with a reason.
+func unavailable(tb testing.TB, domain, reason string) *spb.Status {
+	tb.Helper()
+	info, err := anypb.New(&errdetails.ErrorInfo{Domain: domain, Reason: reason})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return &spb.Status{Code: int32(codes.Unavailable), Message: "inner text", Details: []*anypb.Any{info}}
+}
+
+// TestLog: one line for each request, by its route and not by its path, whose level
+// says whether somebody has to look into it.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, text string
+		script     func(*script)
+		closed     bool
+		// want are attributes of the line; an empty text means that the attribute is
+		// empty or not there.
+		want line
+	}{
+		{name: "a success", text: get("/v1/entities/private?group=private", "X-Request-Id: r-9"), want: line{
+			"level": "INFO", "msg": "request", "requestId": "r-9", "method": "GET", "route": "/v1/entities/{id}", "rpc": "/entity.v1.EntityService/GetEntity",
+			"status": 400.0, "code": "INVALID_ARGUMENT", "reason": "INVALID_ARGUMENT", "domain": "statusway.v1",
+		}},
+		{name: "a body", text: post("/v1/entities", `{"displayName":"private"}`, "Content-Type: application/json"), want: line{
+			"level": "INFO", "method": "POST", "route": "/v1/entities", "status": 201.0, "code": "OK", "rule": "declared", "received": 25.0,
+			"caller": "address", "client": "loopback", "clientClosed": false, "replayed": false, "error": nil, "traceId": "",
+		}},
+		{name: "a trace", text: get("/v1/entities/private", "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), want: line{
+			"status": 200.0, "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
+		}},
+		{name: "no route", text: "PRIVATE /private HTTP/1.1\r\nHost: private\r\n\r\n", want: line{
+			"level": "INFO", "method": "_OTHER", "route": "", "rpc": "", "status": 404.0, "code": "NOT_FOUND", "reason": "ROUTE_NOT_FOUND", "rule": "route-not-found",
+		}},
+		{name: "a failure of the client's", text: get("/v1/entities/private"), script: func(s *script) {
+			s.status = &spb.Status{Code: int32(codes.NotFound), Message: "private"}
+		}, want: line{"level": "INFO", "status": 404.0, "code": "NOT_FOUND", "rule": "not-found", "error": nil}},
+		{name: "a failure of the server's", text: get("/v1/entities/private"), script: func(s *script) {
+			s.status = &spb.Status{Code: int32(codes.Internal), Message: "inner text"}
+		}, want: line{"level": "ERROR", "status": 500.0, "code": "INTERNAL", "rule": "internal", "error": "inner text"}},
+		{name: "a code without a name", text: get("/v1/entities/private"), script: func(s *script) {
+			s.status = &spb.Status{Code: 99, Message: "inner text"}
+		}, want: line{"level": "ERROR", "status": 500.0, "code": "UNKNOWN", "rule": "other", "error": "inner text"}},
+		{name: "a backend that is away", text: get("/v1/entities/private"), script: func(s *script) {
+			s.status = unavailable(t, "a.v1", "A_REASON")
+		}, want: line{"level": "ERROR", "status": 503.0, "domain": "a.v1", "reason": "A_REASON", "error": "inner text"}},
+		{name: "a reason that is none", text: get("/v1/entities/private"), script: func(s *script) {
+			s.status = unavailable(t, "private of somebody", strings.Repeat("private", 10))
+		}, want: line{"level": "ERROR", "domain": "other", "reason": "other"}},
+		{name: "closed on purpose", text: get("/v1/entities/private"), closed: true, want: line{
+			"level": "INFO", "status": 503.0, "reason": "SERVICE_IN_MAINTENANCE", "error": "closed",
+		}},
+		{name: "a backend that is full", text: get("/v1/entities/private"), script: func(s *script) {
+			s.status = unavailable(t, mapping.Domain, mapping.ReasonOverloaded)
+		}, want: line{"level": "INFO", "status": 503.0, "reason": "SERVICE_OVERLOADED"}},
+		{name: "a panic in a handler", text: get("/v1/entities/private"), script: func(s *script) { s.panics = true }, want: line{
+			"level": "ERROR", "status": 500.0, "code": "INTERNAL", "error": "secret.go:7",
+		}},
+		{name: "a stream that fails at once", text: get("/v1/entities:export"), script: func(s *script) {
+			s.messages, s.status = 0, &spb.Status{Code: int32(codes.Internal), Message: "inner text"}
+		}, want: line{"level": "ERROR", "status": 500.0, "error": "inner text"}},
+		{name: "a stream that fails late", text: get("/v1/entities:export"), script: func(s *script) {
+			s.status = &spb.Status{Code: int32(codes.Internal), Message: "inner text"}
+		}, want: line{"level": "ERROR", "status": 200.0, "code": "INTERNAL", "rule": "internal", "error": "inner text"}},
+		{name: "a page", text: get("/page"), want: line{"level": "DEBUG", "status": 200.0, "route": "/page", "rpc": "", "caller": "", "client": ""}},
+		{name: "a page that says no", text: get("/closed"), want: line{"level": "WARN", "status": 503.0, "route": "/closed", "error": "inner text"}},
+		{name: "a page that fails", text: get("/broken"), want: line{"level": "ERROR", "status": 500.0, "route": "/broken", "error": "inner text"}},
+		{name: "what net/http refuses", text: get("/private", "Private : x"), want: line{
+			"level": "INFO", "method": "_OTHER", "route": "", "status": 400.0, "code": "INVALID_ARGUMENT", "reason": "MALFORMED_REQUEST",
+			"caller": "address", "client": "loopback",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p, f := params(t, mapping.Documented)
+			p.Logger = jsonLogger(f)
+			p.Closed = func(*contract.Binding) error {
+				if test.closed {
+					return respond.Fail(codes.Unavailable, mapping.ReasonMaintenance, "closed")
+				}
+				return nil
+			}
+			p.Pages = map[string]exchange.Handler{
+				"/page": func(w http.ResponseWriter, r *http.Request) error {
+					p.Responder.Page(w, r, "text/plain", []byte("page"))
+					return nil
+				},
+				"/closed": func(http.ResponseWriter, *http.Request) error {
+					return respond.Fail(codes.Unavailable, "A_REASON", "inner text")
+				},
+				"/broken": func(http.ResponseWriter, *http.Request) error { return errors.New("inner text") },
+			}
+			serve(t, p, f)
+			s := simple()
+			if test.script != nil {
+				test.script(s)
+			}
+			f.script.Store(s)
+			got := exchangeOnce(t, f, "GET", test.text)
+			logged := awaitLine(t, f)
+			for name, want := range test.want {
+				value := logged[name]
+				if text, ok := value.(string); name == "error" && ok && want != nil {
+					if !strings.Contains(text, want.(string)) {
+						t.Errorf("the error is %s, want %s", text, want)
+					}
+				} else if value != want {
+					t.Errorf("%s is %v, want %v", name, value, want)
+				}
+			}
+			if written := logged["written"]; written != float64(len(got.body)) {
+				t.Errorf("written is %v, and the body has %d bytes", written, len(got.body))
+			}
+			if id := logged["requestId"]; id != got.Header.Get("X-Request-Id") {
+				t.Errorf("requestId is %v, and the answer's %q", id, got.Header.Get("X-Request-Id"))
+			}
+			if strings.Contains(strings.ToLower(f.log.String()), "private") {
+				t.Errorf("the log tells what was asked for: %s", f.log)
+			}
+		})
+	}
+}
+
+// TestLogOfACallThatNobodyWaitsFor: whoever has left is told nothing, and that is
+// nobody's fault.
+func TestLogOfACallThatNobodyWaitsFor(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		err    error
+		closed bool
+	}{
+		"cancelled":             {status.Error(codes.Canceled, "the call was cancelled"), true},
+		"whatever it says":      {errors.New("interrupted"), true},
+		"answered all the same": {nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, f := params(t, mapping.Documented)
+			p.Logger = jsonLogger(f)
+			begun := make(chan struct{})
+			p.Backend = func(w http.ResponseWriter, r *http.Request) error {
+				close(begun)
+				<-r.Context().Done()
+				if test.err == nil {
+					return p.Responder.Empty(w, r)
+				}
+				return test.err
+			}
+			serve(t, p, f)
+			w := dial(t, f)
+			w.send(t, get("/v1/entities/e1"))
+			<-begun
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			logged := awaitLine(t, f)
+			if logged["level"] != "INFO" || logged["clientClosed"] != test.closed {
+				t.Errorf("%v", logged)
+			}
+		})
+	}
+}
+
+// TestLogTellsOfUsers no more than that they are known.
+func TestLogTellsOfUsers(t *testing.T) {
+	t.Parallel()
+	p, f := params(t, mapping.Documented)
+	p.Logger = jsonLogger(f)
+	p.Identify = func(r *http.Request) (context.Context, middleware.Identity, error) {
+		return r.Context(), middleware.Identity{Name: "private", Groups: []string{"private"}}, nil
+	}
+	built, err := gateway.New(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/entities/e1", nil)
+	for address, kind := range map[string]string{
+		"192.0.2.7:1": "public", "10.1.2.3:1": "private", "169.254.0.1:1": "private", "[fe80::1%eth0]:1": "private", "[::1]:1": "loopback",
+		"@": "", "[2001:db8::1]:1": "public",
+	} {
+		f.log.text.Reset()
+		request.RemoteAddr = address
+		built.ServeHTTP(httptest.NewRecorder(), request)
+		logged := awaitLine(t, f)
+		if logged["caller"] != "user" || logged["client"] != kind {
+			t.Errorf("%s: %v", address, logged)
+		}
+		host, _, _ := net.SplitHostPort(address)
+		if text := f.log.String(); host != "" && strings.Contains(text, host) || strings.Count(text, "private") > strings.Count(kind, "private") {
+			t.Errorf("%s: %s", address, text)
+		}
+	}
+}

@@ -1,0 +1,85 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/middleware"
+)
+
+// What a limit can say of a request.
+const (
+	allowed = "allowed"
+	refused = "refused"
+	failed  = "failed"
+)
+
+type decision struct{ policy, decision string }
+
+// Limiter counts what inner decides, by the policy: an error that names it has a method
+// PolicyName. The names are the operator's own, so that there are as many series as
+// policies.
+func (m *Metrics) Limiter(inner middleware.Limiter) middleware.Limiter {
+	// So that the first failure is an increase, and not a series that begins at 1.
+	m.decide(decision{exchange.Other, failed}, 0)
+	return limiter{Limiter: inner, metrics: m}
+}
+
+type limiter struct {
+	middleware.Limiter
+
+	metrics *Metrics
+}
+
+func (l limiter) Take(ctx context.Context, use middleware.Use) (middleware.Allowance, error) {
+	allowance, err := l.Limiter.Take(ctx, use)
+	if err != nil {
+		policy := exchange.Other
+		if named, ok := errors.AsType[interface {
+			error
+			PolicyName() string
+		}](err); ok {
+			policy = named.PolicyName()
+		}
+		l.metrics.decide(decision{policy, failed}, 1)
+		return allowance, err
+	}
+	for _, quota := range allowance {
+		if quota.Exceeded {
+			l.metrics.decide(decision{quota.Policy, refused}, 1)
+		} else {
+			l.metrics.decide(decision{quota.Policy, allowed}, 1)
+		}
+	}
+	return allowance, nil
+}
+
+func (m *Metrics) decide(key decision, many float64) {
+	counter, ok := (*m.policies.Load())[key]
+	if !ok {
+		counter = add(m, &m.policies, key, func() prometheus.Counter { return m.decisions.WithLabelValues(key.policy, key.decision) })
+	}
+	counter.Add(many)
+}
+
+// Shedder counts what inner does not take.
+func (m *Metrics) Shedder(inner middleware.Shedder) middleware.Shedder {
+	return shedder{Shedder: inner, shed: m.shed}
+}
+
+type shedder struct {
+	middleware.Shedder
+
+	shed prometheus.Counter
+}
+
+func (s shedder) Admit() (func(measured bool), bool) {
+	done, ok := s.Shedder.Admit()
+	if !ok {
+		s.shed.Inc()
+	}
+	return done, ok
+}

@@ -1,0 +1,88 @@
+package metrics
+
+import (
+	"maps"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type routeKey struct{ template, method string }
+
+type outcomeKey struct {
+	code   string
+	reason Reason
+	status int
+	rule   string
+}
+
+// classes are how many first digits a status may have, 0 for none among them.
+const classes = 6
+
+// route are the series of one route and method. Each is made when it is first needed:
+// most of what could come never does.
+type route struct {
+	routeKey
+
+	received, written, closed, replays prometheus.Counter
+	durations                          [classes]atomic.Pointer[prometheus.Observer]
+	outcomes                           atomic.Pointer[map[outcomeKey]prometheus.Counter]
+}
+
+// route finds the series of a route.
+func (m *Metrics) route(key routeKey) *route {
+	if found, ok := (*m.routes.Load())[key]; ok {
+		return found
+	}
+	return add(m, &m.routes, key, func() *route {
+		made := &route{
+			routeKey: key,
+			received: m.received.WithLabelValues(key.template, key.method),
+			written:  m.written.WithLabelValues(key.template, key.method),
+			closed:   m.closed.WithLabelValues(key.template, key.method),
+			replays:  m.replays.WithLabelValues(key.template, key.method),
+		}
+		made.outcomes.Store(&map[outcomeKey]prometheus.Counter{})
+		return made
+	})
+}
+
+func (r *route) outcome(m *Metrics, key outcomeKey) prometheus.Counter {
+	if found, ok := (*r.outcomes.Load())[key]; ok {
+		return found
+	}
+	return add(m, &r.outcomes, key, func() prometheus.Counter {
+		return m.requests.WithLabelValues(
+			r.template, r.method, key.code, key.reason.Domain, key.reason.Reason, strconv.Itoa(key.status), key.rule,
+		)
+	})
+}
+
+// duration is of a class of statuses, by its digit.
+func (r *route) duration(m *Metrics, class int) prometheus.Observer {
+	if class < 0 || class >= classes {
+		class = 0
+	}
+	if found := r.durations[class].Load(); found != nil {
+		return *found
+	}
+	// Two that come at once get the same series.
+	made := m.duration.WithLabelValues(r.template, r.method, strconv.Itoa(class)+"xx")
+	r.durations[class].Store(&made)
+	return made
+}
+
+// add adds to a map that others read meanwhile, unless it has the key by now.
+func add[K comparable, V any](m *Metrics, to *atomic.Pointer[map[K]V], key K, newValue func() V) V {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if found, ok := (*to.Load())[key]; ok {
+		return found
+	}
+	next := maps.Clone(*to.Load())
+	made := newValue()
+	next[key] = made
+	to.Store(&next)
+	return made
+}

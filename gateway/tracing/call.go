@@ -1,0 +1,62 @@
+package tracing
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/status"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+)
+
+// errorType is the low-cardinality name of a failure: its status where the client saw
+// that, else its gRPC code, as of a stream that failed under the status of a success.
+func errorType(ex *exchange.Exchange) string {
+	if ex.Status >= 500 {
+		return strconv.Itoa(ex.Status)
+	}
+	return mapping.CodeName(ex.Code)
+}
+
+// Call implements exchange.Trace.
+func (r request) Call(ctx context.Context, method string, local bool) (context.Context, exchange.Call) {
+	kind := trace.SpanKindClient
+	if local {
+		kind = trace.SpanKindInternal
+	}
+	name := strings.TrimPrefix(method, "/")
+	//nolint:spancheck // the caller ends it, by the call that it gets.
+	ctx, span := r.spans.Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(semconv.RPCSystemNameGRPC, semconv.RPCMethod(name)))
+	carrier := propagation.MapCarrier{}
+	W3C{}.Inject(ctx, carrier)
+	return ctx, call{span: span, parent: carrier["traceparent"], state: carrier["tracestate"]} //nolint:spancheck // as above.
+}
+
+// call is one call that is followed.
+type call struct {
+	span          trace.Span
+	parent, state string
+}
+
+var _ exchange.Call = call{}
+
+// Fields implements exchange.Call.
+func (c call) Fields() (traceparent, tracestate string) { return c.parent, c.state }
+
+// End implements exchange.Call. The message of a failure stays out: it may quote the
+// request.
+func (c call) End(err error) {
+	code := mapping.CodeName(int32(status.Code(err))) //nolint:gosec // no code is near 2^31.
+	c.span.SetAttributes(semconv.RPCResponseStatusCode(code))
+	if err != nil {
+		c.span.SetStatus(codes.Error, "")
+		c.span.SetAttributes(semconv.ErrorTypeKey.String(code))
+	}
+	c.span.End()
+}

@@ -1,0 +1,128 @@
+package tracing
+
+import (
+	"context"
+	"net/http"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/statusway/statusway/gateway/exchange"
+)
+
+// scope is what OpenTelemetry calls the code that makes spans.
+const scope = "github.com/statusway/statusway/gateway"
+
+// W3C is how a place in a trace is told to others: by Traceparent and Tracestate, and by
+// nothing else. Baggage is no part of it: a client's would reach every backend.
+type W3C = propagation.TraceContext
+
+type tracer struct{ spans trace.Tracer }
+
+var _ exchange.Tracer = tracer{}
+
+// New returns a tracer whose spans go to provider. A client's trace is continued, with
+// its decision whether to be recorded where the provider's sampler asks for that.
+func New(provider trace.TracerProvider) exchange.Tracer {
+	return tracer{provider.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))}
+}
+
+// Trace implements exchange.Tracer.
+func (t tracer) Trace(r *http.Request) (context.Context, exchange.Trace) {
+	ctx := W3C{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	method := exchange.KnownMethod(r.Method)
+	ctx, span := t.spans.Start( //nolint:spancheck // the caller ends it, by the request that it gets.
+		ctx, spanName(method, ""), trace.WithSpanKind(trace.SpanKindServer),
+		trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.URLScheme(scheme), semconv.NetworkProtocolVersion(version(r))),
+	)
+	return ctx, request{spans: t.spans, span: span, method: method} //nolint:spancheck // as above.
+}
+
+// spanName is as the conventions for HTTP have it. Until the route is known, or if there
+// is none, it is the method alone: a path would make a name of each request.
+func spanName(method, route string) string {
+	if method == exchange.KnownMethod("") {
+		method = "HTTP"
+	}
+	if route == "" {
+		return method
+	}
+	return method + " " + route
+}
+
+// version is "1.1" or "2".
+func version(r *http.Request) string {
+	switch {
+	case r.ProtoMajor > 1:
+		return "2"
+	case r.ProtoAtLeast(1, 1):
+		return "1.1"
+	default:
+		return "1.0"
+	}
+}
+
+// request is one request that is followed.
+type request struct {
+	spans  trace.Tracer
+	span   trace.Span
+	method string
+}
+
+var _ exchange.Trace = request{}
+
+// ID implements exchange.Trace.
+func (r request) ID() string {
+	if id := r.span.SpanContext().TraceID(); id.IsValid() {
+		return id.String()
+	}
+	return ""
+}
+
+// End implements exchange.Trace.
+func (r request) End(ex *exchange.Exchange) {
+	defer r.span.End()
+	if !r.span.IsRecording() {
+		return
+	}
+	if ex.Binding != nil {
+		route := ex.Binding.Template.String()
+		r.span.SetName(spanName(r.method, route))
+		r.span.SetAttributes(semconv.HTTPRoute(route))
+	}
+	r.span.SetAttributes(
+		semconv.HTTPResponseStatusCode(ex.Status),
+		attribute.Int("rpc.grpc.status_code", int(ex.Code)),
+		attribute.String("statusway.request_id", ex.RequestID),
+		attribute.String("statusway.rule", ex.Rule),
+	)
+	if ex.Reason != "" {
+		r.span.SetAttributes(
+			attribute.String("statusway.domain", exchange.Identifier(ex.Domain)),
+			attribute.String("statusway.reason", exchange.Identifier(ex.Reason)),
+		)
+	}
+	if ex.Replayed {
+		r.span.SetAttributes(attribute.Bool("statusway.replayed", true))
+	}
+	r.fail(ex)
+}
+
+// fail says of a request that it is an error, if the server is at fault: what a client
+// did wrong is none of the server's span, nor is that it left.
+func (r request) fail(ex *exchange.Exchange) {
+	switch {
+	case ex.ClientClosed:
+		r.span.SetAttributes(attribute.Bool("statusway.client_closed", true))
+	case ex.Fault:
+		r.span.SetStatus(codes.Error, "")
+		r.span.SetAttributes(semconv.ErrorTypeKey.String(errorType(ex)))
+	}
+}

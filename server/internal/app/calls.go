@@ -1,0 +1,134 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/tracing"
+	"github.com/statusway/statusway/server/internal/interceptor"
+)
+
+// called is told of every call over gRPC, counts it and writes its one line. It has what that of a
+// request has, by the same rules: see gateway/log.go.
+func (a *App) called(ctx context.Context, call *interceptor.Call) {
+	outcome := outcomeOf(ctx, call)
+	if a.rest.meters != nil {
+		a.rest.meters.Call(call.Method, outcome.Code, time.Since(call.Start))
+	}
+	level := outcome.Level()
+	if isPlumbing(call.Method) && level < slog.LevelError {
+		level = slog.LevelDebug
+	}
+	log := a.params.Logger
+	if !log.Enabled(ctx, level) {
+		return
+	}
+	caller := "address"
+	if call.User {
+		caller = "user"
+	}
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(
+		attrs,
+		slog.String("requestId", requestID(ctx)),
+		slog.String("traceId", traceID(ctx)),
+		slog.String("rpc", call.Method),
+		slog.String("code", mapping.CodeName(outcome.Code)),
+		slog.String("domain", exchange.Identifier(outcome.Domain)),
+		slog.String("reason", exchange.Identifier(outcome.Reason)),
+		slog.String("caller", caller),
+		slog.String("client", exchange.ClientKind(addressOf(ctx))),
+		slog.Bool("clientClosed", outcome.ClientClosed),
+		slog.Duration("duration", time.Since(call.Start)),
+	)
+	if outcome.Fault {
+		attrs = append(attrs, slog.Any("error", call.Cause))
+	}
+	log.LogAttrs(ctx, level, "call", attrs...)
+}
+
+// outcomeOf is what came of a call, in the terms of a request. Over gRPC there is no row
+// that would say whose failure it is; the codes are those that OpenTelemetry's
+// conventions hold a server responsible for.
+func outcomeOf(ctx context.Context, call *interceptor.Call) exchange.Outcome {
+	outcome := exchange.Outcome{Code: call.Status.Proto().GetCode(), Failure: call.Status.Err()}
+	switch call.Status.Code() {
+	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
+		outcome.Fault = true
+	default:
+	}
+	outcome.ClientClosed = outcome.Failure != nil && ctx.Err() == context.Canceled
+	info := infoOf(call.Status)
+	outcome.Domain, outcome.Reason = info.GetDomain(), info.GetReason()
+	return outcome
+}
+
+func infoOf(of *status.Status) *errdetails.ErrorInfo {
+	for _, detail := range of.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok {
+			return info
+		}
+	}
+	return nil
+}
+
+// requestID is what the caller calls the request, as a gateway before this server does.
+func requestID(ctx context.Context) string {
+	for _, id := range metadata.ValueFromIncomingContext(ctx, "x-request-id") {
+		if exchange.IsRequestID(id) {
+			return id
+		}
+	}
+	return ""
+}
+
+func addressOf(ctx context.Context) string {
+	from, ok := peer.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	host, _, err := net.SplitHostPort(from.Addr.String())
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+// traceCalls are the options of a server whose calls have spans. otelgrpc fits here: it
+// writes nothing that a caller sees, and is not there at all where there are no traces.
+func (a *App) traceCalls() []grpc.ServerOption {
+	if a.params.Traces == nil {
+		return nil
+	}
+	return []grpc.ServerOption{grpc.StatsHandler(otelgrpc.NewServerHandler(
+		otelgrpc.WithTracerProvider(a.params.Traces), otelgrpc.WithPropagators(tracing.W3C{}), otelgrpc.WithMeterProvider(noop.NewMeterProvider()),
+		otelgrpc.WithFilter(func(info *stats.RPCTagInfo) bool { return !isPlumbing(info.FullMethodName) }),
+	))}
+}
+
+// traceID is the trace that a call belongs to; empty if it belongs to none.
+func traceID(ctx context.Context) string {
+	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
+		return span.TraceID().String()
+	}
+	parents := metadata.ValueFromIncomingContext(ctx, "traceparent")
+	if len(parents) == 0 {
+		return ""
+	}
+	return exchange.TraceID(parents[0])
+}

@@ -1,0 +1,167 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/common/expfmt"
+	"golang.org/x/sync/singleflight"
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/metrics"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/server/internal/entity"
+)
+
+// gatherTime is how long the store may take to tell what it holds. A scrape is not held
+// up by a store that is busy, and goes without those metrics then.
+const gatherTime = time.Second
+
+// meters are all that the program counts.
+type meters struct {
+	*metrics.Metrics
+
+	registry *prometheus.Registry
+	scrapes  singleflight.Group
+}
+
+type metersParams struct {
+	table   *mapping.Table
+	build   Build
+	reasons []metrics.Reason
+}
+
+func newMeters(p metersParams) (*meters, error) {
+	registry := prometheus.NewRegistry()
+	requests, err := metrics.New(metrics.Params{Registry: registry, Table: p.table, Reasons: p.reasons})
+	if err != nil {
+		return nil, fmt.Errorf("registering the metrics: %w", err)
+	}
+	m := &meters{Metrics: requests, registry: registry}
+	built := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "statusway_build_info", Help: "What the program was built from; always 1."},
+		[]string{"version", "commit", "go_version"})
+	built.WithLabelValues(p.build.Version, p.build.Commit, runtime.Version()).Set(1)
+	return m, m.register(built, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+}
+
+func (m *meters) register(all ...prometheus.Collector) error {
+	for _, one := range all {
+		if err := m.registry.Register(one); err != nil {
+			return fmt.Errorf("registering the metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// page is a page with all that has been counted, in Prometheus's text format. promhttp's
+// handler would answer by itself. No limit holds for pages, so that requests for this one
+// that come at once share the work.
+func (m *meters) page(responder *respond.Responder) exchange.Handler {
+	return func(w http.ResponseWriter, req *http.Request) error {
+		body, err, _ := m.scrapes.Do("", m.text)
+		if err != nil {
+			return fmt.Errorf("gathering the metrics: %w", err)
+		}
+		responder.Page(w, req, string(expfmt.NewFormat(expfmt.TypeTextPlain)), body.([]byte)) //nolint:forcetypeassert // it is what text returns.
+		return nil
+	}
+}
+
+// text is all that has been counted, as []byte.
+func (m *meters) text() (any, error) {
+	families, err := m.registry.Gather()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // page says what it is of.
+	}
+	var body bytes.Buffer
+	for _, family := range families {
+		if _, err := expfmt.MetricFamilyToText(&body, family); err != nil {
+			return nil, err //nolint:wrapcheck // as above.
+		}
+	}
+	return body.Bytes(), nil
+}
+
+// watchLimit adds what the limit of requests at once has adapted to.
+func (m *meters) watchLimit(limit func() int) error {
+	return m.register(prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Name: "statusway_concurrency_limit", Help: "Requests that the server takes at once, as it has adapted."},
+		func() float64 { return float64(limit()) },
+	))
+}
+
+// watchImports adds what the queue of imports holds.
+func (m *meters) watchImports(queue entity.ImportQueue) error {
+	return m.register(imports{
+		queue:    queue,
+		imports:  prometheus.NewDesc("statusway_imports_unfinished", "Imports that wait or run.", nil, nil),
+		entities: prometheus.NewDesc("statusway_imports_entities_remaining", "Entities of unfinished imports that are not dealt with.", nil, nil),
+	})
+}
+
+// imports asks the queue whenever it is asked.
+type imports struct {
+	queue             entity.ImportQueue
+	imports, entities *prometheus.Desc
+}
+
+var _ prometheus.Collector = imports{}
+
+// Describe implements prometheus.Collector.
+func (i imports) Describe(to chan<- *prometheus.Desc) {
+	to <- i.imports
+	to <- i.entities
+}
+
+// Collect implements prometheus.Collector, which has no context.
+func (i imports) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), gatherTime)
+	defer cancel()
+	backlog, err := i.queue.Backlog(ctx)
+	if err != nil {
+		return
+	}
+	to <- prometheus.MustNewConstMetric(i.imports, prometheus.GaugeValue, float64(backlog.Imports))
+	to <- prometheus.MustNewConstMetric(i.entities, prometheus.GaugeValue, float64(backlog.Entities))
+}
+
+// watchBackends adds the states of the connections to backends, by their address.
+func (m *meters) watchBackends(backends []*backend) error {
+	return m.register(connections{backends: backends, state: prometheus.NewDesc(
+		"statusway_backend_connection_state", "1 for the state that the connection to a backend is in, 0 for the others.", []string{"backend", "state"}, nil,
+	)})
+}
+
+type connections struct {
+	backends []*backend
+	state    *prometheus.Desc
+}
+
+var _ prometheus.Collector = connections{}
+
+// Describe implements prometheus.Collector.
+func (c connections) Describe(to chan<- *prometheus.Desc) { to <- c.state }
+
+// Collect implements prometheus.Collector.
+func (c connections) Collect(to chan<- prometheus.Metric) {
+	for _, one := range c.backends {
+		now := one.conn.GetState()
+		for state, name := range map[connectivity.State]string{
+			connectivity.Idle: "idle", connectivity.Connecting: "connecting", connectivity.Ready: "ready", connectivity.TransientFailure: "transient_failure",
+		} {
+			value := 0.0
+			if state == now {
+				value = 1
+			}
+			to <- prometheus.MustNewConstMetric(c.state, prometheus.GaugeValue, value, one.Address, name)
+		}
+	}
+}

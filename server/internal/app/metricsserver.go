@@ -1,0 +1,65 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+
+	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/middleware"
+)
+
+// metricsServer serves /metrics at an address of its own, and nothing else: by a gateway
+// without routes, so that what it answers to anything else is documented too.
+type metricsServer struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+func (r *rest) listenMetrics(ctx context.Context) error {
+	inner, err := listen(ctx, r.config.MetricsAddr)
+	if err != nil {
+		return err
+	}
+	front, err := gateway.New(gateway.Params{
+		Contract: &contract.Contract{}, Responder: r.responder, Logger: r.logger, Now: r.now,
+		Pages: map[string]exchange.Handler{metricsPath: r.meters.page(r.responder)},
+
+		// There is nothing to protect, nobody to ask and nothing behind it.
+		Backend: nil, Body: middleware.BodyLimits{Bytes: 0, Time: r.config.BodyTimeout}, Identify: nil, Limiter: nil, Tracer: nil, Observer: nil,
+		Proxies: nil, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0, Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
+		ClientMetadata: false,
+	})
+	if err != nil {
+		return errors.Join(err, inner.Close())
+	}
+	r.metrics = &metricsServer{listener: front.Listener(inner), server: r.newServer()}
+	front.Attach(r.metrics.server)
+	return nil
+}
+
+// metricsAddr is where /metrics is served alone; empty if it is not.
+func (r *rest) metricsAddr() string {
+	if r.metrics == nil {
+		return ""
+	}
+	return r.metrics.listener.Addr().String()
+}
+
+// serveMetrics serves until [rest.shutdown].
+func (r *rest) serveMetrics() error {
+	if r.metrics == nil {
+		return nil
+	}
+	return serveError(r.metrics.server.Serve(r.metrics.listener))
+}
+
+func (m *metricsServer) close() error {
+	if m == nil {
+		return nil
+	}
+	return errors.Join(m.server.Close(), ignoreClosed(m.listener.Close()))
+}

@@ -1,0 +1,71 @@
+package interceptor
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+)
+
+// Call is one call that came over the network, once it is over.
+type Call struct {
+	// Method is its full name.
+	Method string
+	// Start is when it came.
+	Start time.Time
+	// Status is what the caller got.
+	Status *status.Status
+	// Cause is why it failed, with what the caller is not told; nil for a success.
+	Cause error
+	// User says that it came from a known user.
+	User bool
+}
+
+// Observer is told of every call. It stands before all that may end one.
+type Observer func(ctx context.Context, call *Call)
+
+// Unary observes unary calls.
+func (o Observer) Unary() grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		call := &Call{Method: info.FullMethod, Start: time.Now()}
+		response, err := handler(context.WithValue(ctx, callKey{}, call), request)
+		o.over(ctx, call, err)
+		return response, err
+	}
+}
+
+// Stream observes streams.
+func (o Observer) Stream() grpc.StreamServerInterceptor {
+	return func(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		call := &Call{Method: info.FullMethod, Start: time.Now()}
+		ctx := stream.Context()
+		err := handler(service, withContext{ServerStream: stream, ctx: context.WithValue(ctx, callKey{}, call)})
+		o.over(ctx, call, err)
+		return err
+	}
+}
+
+func (o Observer) over(ctx context.Context, call *Call, err error) {
+	call.Status = status.Convert(err)
+	if call.Cause == nil {
+		call.Cause = err
+	}
+	o(ctx, call)
+}
+
+type callKey struct{}
+
+// Noted is the [Report] of calls that an [Observer] is told of.
+func Noted(ctx context.Context, cause error) {
+	if call, ok := ctx.Value(callKey{}).(*Call); ok {
+		call.Cause = cause
+	}
+}
+
+// noteUser notes that a call comes from a known user.
+func noteUser(ctx context.Context) {
+	if call, ok := ctx.Value(callKey{}).(*Call); ok {
+		call.User = true
+	}
+}
