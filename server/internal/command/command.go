@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -68,7 +67,7 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
-	root.AddCommand(serve, newProxy(streams), newMap(streams), newPolicy(streams))
+	root.AddCommand(serve, newProxy(streams), newMap(streams), newPolicy(streams), newHealthcheck(streams), newVersion(streams))
 	return root
 }
 
@@ -98,18 +97,4 @@ func loadPolicy(nameOrFile string) (*mapping.Table, error) {
 		return nil, fmt.Errorf("a policy is %s, %s or a file: %w", mapping.Documented, mapping.Canonical, err)
 	}
 	return mapping.Load(nameOrFile, source)
-}
-
-// version is the module's version, or the commit that the program was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			return setting.Value
-		}
-	}
-	return info.Main.Version
 }

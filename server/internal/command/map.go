@@ -64,7 +64,7 @@ func mapStatus(ctx context.Context, streams Streams, settings mapSettings) (*sta
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, errUsage)
 	}
-	service, err := mappingsvc.New(responder, version())
+	service, err := mappingsvc.New(responder, build())
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
 		Logger:   logger,
 		Now:      time.Now,
 		HashCost: 0,
-		Build:    version(),
+		Build:    build(),
 	})
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)
