@@ -106,6 +106,15 @@ breaking: $(NEED_BUF) gen/imports/.stamp ## Fail if proto breaks what BREAKING_R
 	$(BUF) breaking --against $(TMP)/breaking || { echo "make breaking: the contract of $$ref is broken" >&2; exit 1; }; \
 	echo "make breaking: the contract of $$ref holds"
 
+.PHONY: release
+release: ## Build the files of a release into .tmp/release (VERSION=v1.2.3 insists on the commit with that tag)
+	@rm -rf $(TMP)/release
+	@$(GO) run ./server/deploy/release -out $(TMP)/release -version '$(VERSION)' $(ARGS)
+
+.PHONY: checkrelease
+checkrelease: ## Fail if a release that is built from nothing in another folder differs by one byte (some minutes)
+	@$(GO) test -count=1 -run='^TestRelease$$' ./server/deploy/release -args -fresh
+
 .PHONY: clean
 clean: ## Remove what the other targets built (not the generated code)
 	rm -rf $(TMP) gen/imports

@@ -14,6 +14,7 @@ require (
 	buf.build/go/protovalidate v1.4.0
 	cel.dev/expr v0.25.3
 	cloud.google.com/go/longrunning v1.5.0
+	github.com/CycloneDX/cyclonedx-go v0.12.0
 	github.com/dunglas/httpsfv v1.1.2
 	github.com/dustin/go-humanize v1.1.0
 	github.com/failsafe-go/failsafe-go v0.9.8
