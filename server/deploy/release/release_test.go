@@ -391,6 +391,22 @@ func TestReleaseOfNothing(t *testing.T) {
 	}
 }
 
+// The Dockerfile adds an archive that there is, and runs the program in it.
+func TestDockerfileAddsTheArchive(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	linux := platform{"linux", "arm64"}
+	filled := strings.NewReplacer("${VERSION}", version, "${TARGETOS}", linux.os, "${TARGETARCH}", linux.arch).Replace(string(text))
+	for _, line := range []string{"ADD " + linux.name(version) + linux.archive() + " /", `ENTRYPOINT ["/` + linux.program() + `"]`} {
+		if !strings.Contains(filled, "\n"+line+"\n") {
+			t.Errorf("the Dockerfile has no %s", line)
+		}
+	}
+}
+
 func TestParsePlatform(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "linux", "/amd64", "linux/"} {
