@@ -1,12 +1,9 @@
 package command_test
 
 import (
-	"io/fs"
 	"maps"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -82,48 +79,6 @@ func TestDeployedSettings(t *testing.T) {
 				t.Errorf("%s: %s has no %s", d.name, d.arguments[0], name)
 			}
 		}
-	}
-}
-
-// The names of flags and variables in any file are names of some.
-func TestDeployedNames(t *testing.T) {
-	t.Parallel()
-	flags := pflag.NewFlagSet("all", pflag.ContinueOnError)
-	serve := config.Defaults()
-	serve.Flags(flags)
-	more := pflag.NewFlagSet("more", pflag.ContinueOnError)
-	proxy := config.ProxyDefaults()
-	proxy.Flags(more)
-	flags.AddFlagSet(more)
-	known := map[string]bool{}
-	flags.VisitAll(func(flag *pflag.Flag) {
-		known["--"+flag.Name] = true
-		known[config.EnvName(flag.Name)] = true
-	})
-	alone := regexp.MustCompile("`(--[a-z-]+)[ `]")
-	seen := 0
-	err := filepath.WalkDir(deployFolder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "go.sum") {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		names := variableNames(string(text))
-		for _, match := range alone.FindAllStringSubmatch(string(text), -1) {
-			names = append(names, match[1])
-		}
-		for _, name := range names {
-			if !known[name] {
-				t.Errorf("%s names %s", path, name)
-			}
-		}
-		seen += len(names)
-		return nil
-	})
-	if err != nil || seen < 20 {
-		t.Errorf("%d names, %v", seen, err)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -189,9 +188,4 @@ func inKubernetes(t *testing.T) []deployed {
 func allDeployed(t *testing.T) []deployed {
 	t.Helper()
 	return append(append(inDocker(t), underSystemd(t)), inKubernetes(t)...)
-}
-
-// variableNames are the variables that a text names.
-func variableNames(text string) []string {
-	return regexp.MustCompile(`\bSTATUSWAY_[A-Z_]*[A-Z]\b`).FindAllString(text, -1)
 }
