@@ -53,22 +53,25 @@ func TestSystemd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The program is not installed here, and any other that is there will do.
-	installed := strings.Replace(string(text), "/usr/local/bin/statusway", "/bin/sh", 1)
+	plain, override := string(text), readmeOverride(t)
 	for _, test := range []struct {
-		name, text string
-		ok         bool
+		name, unit, override string
+		ok                   bool
 	}{
-		{"statusway.service", installed, true},
-		{"misspelt.service", strings.Replace(installed, "ProtectHome", "ProtectHouse", 1), false},
-		{"unlikely.service", strings.Replace(installed, "ProtectHome=yes", "ProtectHome=perhaps", 1), false},
+		{"the unit", plain, "", true},
+		{"the unit as the README changes it", plain, override, true},
+		{"an option that is none", strings.Replace(plain, "ProtectHome", "ProtectHouse", 1), "", false},
+		{"a value that is none", strings.Replace(plain, "ProtectHome=yes", "ProtectHome=perhaps", 1), "", false},
+		{"a change that is none", plain, strings.Replace(override, "LoadCredential", "LoadCertificate", 1), false},
 	} {
-		path := filepath.Join(t.TempDir(), test.name)
-		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		// What is unknown to systemd is said, with the path, and is no error.
-		if out, err := analyze(t, path, "verify"); (err == nil && !strings.Contains(out, path)) != test.ok {
+		folder := t.TempDir()
+		path := filepath.Join(folder, "statusway.service")
+		// The program is not installed here, and any other that is there will do.
+		here := strings.NewReplacer("/usr/local/bin/statusway", "/bin/sh")
+		write(t, path, here.Replace(test.unit))
+		write(t, filepath.Join(folder, "statusway.service.d", "override.conf"), here.Replace(test.override))
+		// What is unknown to systemd is said, with the file's path, and is no error.
+		if out, err := analyze(t, path, "verify"); (err == nil && !strings.Contains(out, folder)) != test.ok {
 			t.Errorf("%s: %v\n%s", test.name, err, out)
 		}
 	}
@@ -76,4 +79,29 @@ func TestSystemd(t *testing.T) {
 	if out, err := analyze(t, unitFile, "security", "--offline=yes", "--threshold=15"); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// readmeOverride is what the README puts into `systemctl edit`.
+func readmeOverride(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "```ini\n")
+	override, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("the README changes nothing of the unit")
+	}
+	return override
 }
