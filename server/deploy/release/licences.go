@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,10 +14,15 @@ import (
 )
 
 // licenceNames are the files whose text goes along with a program, as most licences ask.
-var licenceNames = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)`)
+var licenceNames = regexp.MustCompile(`(?i)(^|\.)(licen[cs]e|copying|notice|patents)`)
 
-// licences are the texts of Go and of every module in the program. A module without any
-// is an error: nobody may hand it on.
+func isLicence(entry fs.DirEntry) bool {
+	return !entry.IsDir() && licenceNames.MatchString(entry.Name()) && filepath.Ext(entry.Name()) != ".go"
+}
+
+// licences are the texts of Go and of every module in the program, and of what others
+// have written in the checkout itself. A module without any is an error: nobody may hand
+// it on.
 func (r *release) licences(ctx context.Context, built *program) ([]byte, error) {
 	folders, err := r.folders(ctx, built)
 	if err != nil {
@@ -29,7 +35,36 @@ func (r *release) licences(ctx context.Context, built *program) ([]byte, error) 
 			return nil, err
 		}
 	}
+	// Below the checkout's own folders lie licences only where files of others do.
+	for _, folder := range []string{"gateway", "server"} {
+		if err := r.appendOwn(&all, folder); err != nil {
+			return nil, err
+		}
+	}
 	return all.Bytes(), nil
+}
+
+func (r *release) appendOwn(all *bytes.Buffer, folder string) error {
+	checkout := os.DirFS(r.root)
+	err := fs.WalkDir(checkout, folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !isLicence(entry) {
+			return err
+		}
+		text, err := fs.ReadFile(checkout, path)
+		if err != nil {
+			return err //nolint:wrapcheck // below.
+		}
+		appendText(all, path, text)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("looking for licences in the checkout: %w", err)
+	}
+	return nil
+}
+
+func appendText(all *bytes.Buffer, title string, text []byte) {
+	fmt.Fprintf(all, "\n======== %s\n\n%s\n", title, bytes.TrimSpace(text))
 }
 
 // modules are those of the program but its own.
@@ -81,7 +116,7 @@ func appendLicences(all *bytes.Buffer, of *debug.Module, folder string) error {
 	}
 	found := false
 	for _, entry := range entries {
-		if entry.IsDir() || !licenceNames.MatchString(entry.Name()) {
+		if !isLicence(entry) {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(folder, entry.Name())) //nolint:gosec // a file of a module that go.sum names.
@@ -89,7 +124,7 @@ func appendLicences(all *bytes.Buffer, of *debug.Module, folder string) error {
 			return fmt.Errorf("reading the licence of %s: %w", of.Path, err)
 		}
 		found = true
-		fmt.Fprintf(all, "\n======== %s %s: %s\n\n%s\n", of.Path, of.Version, entry.Name(), bytes.TrimSpace(text))
+		appendText(all, of.Path+" "+of.Version+": "+entry.Name(), text)
 	}
 	if !found {
 		return errors.New(of.Path + " has no licence, so no program with it can be handed on")
