@@ -13,11 +13,13 @@ BIN := $(TMP)/bin/$(shell $(GO) env GOVERSION)
 
 # Each tool is pinned by a module of its own, because buf and golangci-lint would push hundreds of
 # requirements on everyone who imports the gateway. `make BUF=buf GOLANGCI=golangci-lint` uses your own.
-BUF      ?= $(BIN)/buf
-GOLANGCI ?= $(BIN)/golangci-lint
+BUF       ?= $(BIN)/buf
+GOLANGCI  ?= $(BIN)/golangci-lint
+KUBESCORE ?= $(BIN)/kube-score
 # What has to be built before use: nothing, where the tool is your own.
-NEED_BUF      = $(filter $(BIN)/%,$(BUF))
-NEED_GOLANGCI = $(filter $(BIN)/%,$(GOLANGCI))
+NEED_BUF       = $(filter $(BIN)/%,$(BUF))
+NEED_GOLANGCI  = $(filter $(BIN)/%,$(GOLANGCI))
+NEED_KUBESCORE = $(filter $(BIN)/%,$(KUBESCORE))
 
 # The race detector needs cgo and a C compiler. Building one package of the runtime with it is the exact
 # question; `make test RACE=-race` insists on it, `make test RACE=` does without.
@@ -114,6 +116,23 @@ breaking: $(NEED_BUF) gen/imports/.stamp ## Fail if proto breaks what BREAKING_R
 	$(BUF) breaking --against $(TMP)/breaking || { echo "make breaking: the contract of $$ref is broken" >&2; exit 1; }; \
 	echo "make breaking: the contract of $$ref holds"
 
+.PHONY: release
+release: ## Build the files of a release into .tmp/release (VERSION=v1.2.3 insists on the commit with that tag)
+	@rm -rf $(TMP)/release
+	@$(GO) run ./server/deploy/release -out $(TMP)/release -version '$(VERSION)' $(ARGS)
+
+.PHONY: checkrelease
+checkrelease: ## Fail if a release that is built from nothing in another folder differs by one byte (some minutes)
+	@$(GO) test -count=1 -run='^TestRelease$$' ./server/deploy/release -args -fresh
+
+# Images are pulled as each cluster's policy has it, so no policy is in the manifests.
+.PHONY: checkdeploy
+checkdeploy: $(NEED_GOLANGCI) $(NEED_KUBESCORE) ## Check what is in server/deploy by the parsers and linters of those who read it
+	@cd server/deploy/check && $(if $(NEED_GOLANGCI),'$(CURDIR)'/)$(GOLANGCI) run --config ../../../.golangci.yml ./...
+	@$(GO) -C server/deploy/check test -count=1 ./...
+	@$(KUBESCORE) score --kubernetes-version v1.30 --exit-one-on-warning --ignore-test container-image-pull-policy \
+		--enable-optional-test container-seccomp-profile,container-ports-check server/deploy/kubernetes/*.yaml
+
 .PHONY: clean
 clean: ## Remove what the other targets built (not the generated code)
 	rm -rf $(TMP) gen/imports
@@ -126,7 +145,8 @@ gen/imports/.stamp: gen/tools/imports/main.go go.sum
 
 $(BIN)/buf: gen/tools/buf/go.mod gen/tools/buf/go.sum
 $(BIN)/golangci-lint: gen/tools/golangci/go.mod gen/tools/golangci/go.sum
-$(BIN)/buf $(BIN)/golangci-lint:
+$(BIN)/kube-score: gen/tools/kubescore/go.mod gen/tools/kubescore/go.sum
+$(BIN)/buf $(BIN)/golangci-lint $(BIN)/kube-score:
 	@echo 'building $(@F) from $(<D) (some minutes the first time)'
 	@mkdir -p $(@D)
 	@$(GO) -C $(<D) build -o '$(CURDIR)/$(@D)/' tool

@@ -7,6 +7,9 @@ import (
 	"os/signal"
 	"syscall"
 
+	// An image that holds nothing but the program has no certificate authorities. These count where the system has none.
+	_ "golang.org/x/crypto/x509roots/fallback"
+
 	"github.com/statusway/statusway/server/internal/command"
 )
 

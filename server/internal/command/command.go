@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/config"
 )
 
@@ -57,7 +55,7 @@ func newRoot(streams Streams) *cobra.Command {
 		Short: "The HTTP semantics that gRPC never had",
 		Long: "Statusway serves gRPC services over REST with a documented set of HTTP statuses and bodies.\n" +
 			"Without a command it serves: statusway is the same as statusway serve.",
-		Version:       builtFrom().ID(),
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArguments,
@@ -69,7 +67,10 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
-	root.AddCommand(serve, newProxy(streams), newConformance(streams), newMap(streams), newPolicy(streams), newOpenAPI(streams))
+	root.AddCommand(
+		serve, newProxy(streams), newConformance(streams), newMap(streams), newPolicy(streams), newOpenAPI(streams),
+		newHealthcheck(streams), newVersion(streams),
+	)
 	return root
 }
 
@@ -99,19 +100,4 @@ func loadPolicy(nameOrFile string) (*mapping.Table, error) {
 		return nil, fmt.Errorf("a policy is %s, %s or a file: %w", mapping.Documented, mapping.Canonical, err)
 	}
 	return mapping.Load(nameOrFile, source)
-}
-
-// builtFrom is as far as the program knows it.
-func builtFrom() app.Build {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return app.Build{Version: "unknown", Commit: ""}
-	}
-	from := app.Build{Version: info.Main.Version}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" {
-			from.Commit = setting.Value
-		}
-	}
-	return from
 }

@@ -32,6 +32,7 @@ func TestExitCodes(t *testing.T) {
 		out, err string
 	}{
 		{name: "version", arguments: []string{"--version"}, out: "statusway version "},
+		{name: "version as a command", arguments: []string{"version"}, out: "statusway version "},
 		{name: "help", arguments: []string{"--help"}, out: "--http-addr"},
 		{name: "help as a command", arguments: []string{"help", "map"}, out: "echo '{\"code\": 5"},
 		{name: "help of serve", arguments: []string{"serve", "--help"}, out: "--demo"},
@@ -68,6 +69,9 @@ func TestExitCodes(t *testing.T) {
 		{name: "an argument too many for conformance", arguments: []string{"conformance", "coffee"}, code: 2, err: `"coffee"`},
 		{name: "help of conformance", arguments: []string{"conformance", "--help"}, out: "--known-failures"},
 
+		{name: "an argument too many for version", arguments: []string{"version", "coffee"}, code: 2, err: `"coffee"`},
+		{name: "an argument too many for healthcheck", arguments: []string{"healthcheck", "coffee"}, code: 2, err: `"coffee"`},
+		{name: "an address to check that is none", arguments: []string{"healthcheck", "--http-addr=here"}, code: 2, err: "--http-addr"},
 		{name: "no file to check", arguments: []string{"policy", "check"}, code: 2, err: "one file"},
 		{name: "two files to check", arguments: []string{"policy", "check", "a", "b"}, code: 2, err: "one file"},
 
