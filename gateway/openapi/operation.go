@@ -39,13 +39,15 @@ func (b *builder) operation(binding *contract.Binding, at *path, number int) *op
 }
 
 // operationID is the gRPC method's full name, and from its second route on the route's
-// number. It depends on no other method, so that it stays when others come and go.
+// number. It depends on no other method, so that it stays when others come and go. No proto
+// name has a hyphen, and a generator does not take what follows one for a method of its own,
+// as it does what follows a dot.
 func operationID(method *contract.Method, number int) string {
 	name := string(method.Descriptor.FullName())
 	if number == 0 {
 		return name
 	}
-	return name + "." + strconv.Itoa(number+1)
+	return name + "-" + strconv.Itoa(number+1)
 }
 
 // body is the request's body; nil if the route has none.

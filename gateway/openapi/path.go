@@ -69,30 +69,44 @@ func (p *path) literal(text string) {
 // segments adds what one variable takes, or one wildcard that none does.
 func (p *path) segments(pattern, field string) {
 	parts := strings.Split(pattern, "/")
+	collection := ""
 	for i, part := range parts {
 		if i > 0 {
 			p.literal("/")
 		}
 		if part != "*" && part != "**" {
 			p.literal(part)
+			collection = part
 			continue
 		}
-		v := variable{name: p.fresh(field), field: field, open: part == "**"}
+		v := variable{name: p.fresh(p.called(field, collection)), field: field, open: part == "**"}
 		if len(parts) > 1 {
 			v.pattern = pattern
 		}
+		collection = ""
 		p.variables = append(p.variables, v)
 		p.text += "{" + v.name + "}"
 		p.shape += "{}"
 	}
 }
 
-// fresh is a name that the path does not have yet.
-func (p *path) fresh(field string) string {
-	name := "segment"
-	if field != "" {
-		name = p.name(field)
+// called is what a wildcard is called that is of a field and follows a collection, where
+// there are those. A part of a name is not called as the name is, or a client fills it with
+// the whole: after operations/ it is operationsId, as in the flat paths of Google's
+// discovery documents.
+func (p *path) called(field, collection string) string {
+	switch {
+	case field == "":
+		return "segment"
+	case collection == "":
+		return p.name(field)
+	default:
+		return collection + "Id"
 	}
+}
+
+// fresh is a name that the path does not have yet.
+func (p *path) fresh(name string) string {
 	taken := func(name string) bool {
 		for _, v := range p.variables {
 			if v.name == name {

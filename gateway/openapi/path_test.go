@@ -23,15 +23,23 @@ func TestPaths(t *testing.T) {
 		{"/v1/entities/{entity.id}", "/v1/entities/{entity.id}", "/v1/entities/{}", vars{{Name: "entity.id", Field: "entity.id"}}},
 		{"/v1/{id=*}:run", "/v1/{id}:run", "/v1/{}:run", vars{{Name: "id", Field: "id"}}},
 		{
-			"/v1/{name=operations/*}:cancel", "/v1/operations/{name}:cancel", "/v1/operations/{}:cancel",
-			vars{{Name: "name", Field: "name", Pattern: "operations/*"}},
+			"/v1/{name=operations/*}:cancel", "/v1/operations/{operationsId}:cancel", "/v1/operations/{}:cancel",
+			vars{{Name: "operationsId", Field: "name", Pattern: "operations/*"}},
 		},
 		{
-			"/v1/{name=shelves/*/books/*}", "/v1/shelves/{name}/books/{name2}", "/v1/shelves/{}/books/{}",
-			vars{{Name: "name", Field: "name", Pattern: "shelves/*/books/*"}, {Name: "name2", Field: "name", Pattern: "shelves/*/books/*"}},
+			"/v1/{name=shelves/*/books/*}", "/v1/shelves/{shelvesId}/books/{booksId}", "/v1/shelves/{}/books/{}",
+			vars{{Name: "shelvesId", Field: "name", Pattern: "shelves/*/books/*"}, {Name: "booksId", Field: "name", Pattern: "shelves/*/books/*"}},
 		},
 		{"/v1/{name=**}", "/v1/{name}", "/v1/{}", vars{{Name: "name", Field: "name", Open: true}}},
-		{"/v1/{name=files/**}", "/v1/files/{name}", "/v1/files/{}", vars{{Name: "name", Field: "name", Pattern: "files/**", Open: true}}},
+		{"/v1/{name=files/**}", "/v1/files/{filesId}", "/v1/files/{}", vars{{Name: "filesId", Field: "name", Pattern: "files/**", Open: true}}},
+		{
+			"/v1/{name=a/*/*/a/*}", "/v1/a/{aId}/{name}/a/{aId2}", "/v1/a/{}/{}/a/{}",
+			vars{
+				{Name: "aId", Field: "name", Pattern: "a/*/*/a/*"},
+				{Name: "name", Field: "name", Pattern: "a/*/*/a/*"},
+				{Name: "aId2", Field: "name", Pattern: "a/*/*/a/*"},
+			},
+		},
 		{"/v1/*/x/**", "/v1/{segment}/x/{segment2}", "/v1/{}/x/{}", vars{{Name: "segment"}, {Name: "segment2", Open: true}}},
 		{"/v1/{a}/{b}/c", "/v1/{a}/{b}/c", "/v1/{}/{}/c", vars{{Name: "a", Field: "a"}, {Name: "b", Field: "b"}}},
 		{"/v1/{name=fixed}/x", "/v1/fixed/x", "/v1/fixed/x", nil},

@@ -235,5 +235,5 @@ func TestCasesCoverDocument(t *testing.T) {
 
 // plainPath is a template as the document has it.
 func plainPath(template string) string {
-	return strings.NewReplacer("{entity.id}", "{id}", "{name=operations/*}", "operations/{name}").Replace(template)
+	return strings.NewReplacer("{entity.id}", "{id}", "{name=operations/*}", "operations/{operationsId}").Replace(template)
 }

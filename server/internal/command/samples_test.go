@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,7 +50,7 @@ func samples() []sample {
 }
 
 // copySamples copies the samples, so that a checkout stays as it is: without what has
-// been installed there, and with all that is, read by this process, which is how
+// been installed or generated there, and with all that is, read by this process, which is how
 // `go test` knows that a result is stale. The vectors, which one of them reads, come
 // along.
 var copySamples = sync.OnceValues(func() (string, error) {
@@ -68,7 +69,7 @@ func copyFolder(from, to string) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.Name() == "node_modules" || entry.Name() == "__pycache__":
+		case slices.Contains([]string{"node_modules", "__pycache__", "generated", "dist"}, entry.Name()):
 			return fs.SkipDir
 		case entry.IsDir():
 			return os.MkdirAll(filepath.Join(to, name), 0o700)
@@ -82,23 +83,32 @@ func copyFolder(from, to string) error {
 }
 
 // nodeFolder is the sample in Node with what it needs installed.
-var nodeFolder = sync.OnceValues(func() (string, error) {
-	for _, tool := range []string{"node", "npm"} {
+var nodeFolder = sync.OnceValues(func() (string, error) { return install(context.Background(), "node") })
+
+// inNode returns the folder of a sample that runs in Node, or why nothing can here.
+func inNode(name string, tools ...string) (string, error) {
+	for _, tool := range append(tools, "node") {
 		if _, err := exec.LookPath(tool); err != nil {
-			return "", fmt.Errorf("the sample in Node needs %s: %w", tool, err)
+			return "", fmt.Errorf("the sample %s needs %s: %w", name, tool, err)
 		}
 	}
 	copied, err := copySamples()
+	return filepath.Join(copied, name), err
+}
+
+// install does so with what a sample in Node needs, and returns its folder.
+func install(ctx context.Context, name string) (string, error) {
+	folder, err := inNode(name, "npm")
 	if err != nil {
 		return "", err
 	}
-	install := exec.Command("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-	install.Dir = filepath.Join(copied, "node")
-	if out, err := install.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci of the sample in Node: %w\n%s", err, out)
+	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+	npm.Dir = folder
+	if out, err := npm.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("npm ci of the sample %s: %w\n%s", name, err, out)
 	}
-	return install.Dir, nil
-})
+	return folder, nil
+}
 
 func nodeSample() ([]string, error) {
 	folder, err := nodeFolder()
@@ -326,7 +336,7 @@ func TestSamplesDescriptors(t *testing.T) {
 // What the specification and the samples' pages link to is there.
 func TestSamplesLinks(t *testing.T) {
 	t.Parallel()
-	for _, folder := range []string{"..", "node", "python", "../vectors"} {
+	for _, folder := range []string{"..", "client", "node", "python", "../vectors"} {
 		folder = filepath.Join(samplesFolder, folder)
 		text, err := os.ReadFile(filepath.Join(folder, "README.md"))
 		if err != nil {
