@@ -122,8 +122,8 @@ func TestUnreadable(t *testing.T) {
 		{"number for a truth", "redaction: {keepMessage: 1}\n", []string{`policy.yaml:1: keepMessage: "1" is not a value of kind bool`}},
 		{"unknown value of an enum", "errorFormat: xml\n", []string{`policy.yaml:1: errorFormat: "xml" is not a value of kind problem, status, error`}},
 		{"zero value of an enum", "errorFormat: unspecified\n", []string{`policy.yaml:1: errorFormat: "unspecified" is not a value of kind problem, status, error`}},
-		{"full name of an enum value", "errorFormat: ERROR_FORMAT_STATUS\n", []string{
-			`policy.yaml:1: errorFormat: "ERROR_FORMAT_STATUS" is not a value of kind problem, status, error`,
+		{"zero value of an enum by its full name", "errorFormat: ERROR_FORMAT_UNSPECIFIED\n", []string{
+			`policy.yaml:1: errorFormat: "ERROR_FORMAT_UNSPECIFIED" is not a value of kind problem, status, error`,
 		}},
 		{"number of an enum value", "errorFormat: 1\n", []string{`policy.yaml:1: errorFormat: "1" is not a value of kind problem, status, error`}},
 		{"tagged enum value", "errorFormat: !!int problem\n", []string{`policy.yaml:1: errorFormat: "problem" is not a value of kind problem, status, error`}},

@@ -185,7 +185,11 @@ func scalar(node *yaml.Node, field protoreflect.FieldDescriptor) (protoreflect.V
 		value, err := strconv.ParseInt(node.Value, 10, 32)
 		return protoreflect.ValueOfInt32(int32(value)), err == nil && node.Tag == "!!int"
 	case protoreflect.EnumKind:
-		value := field.Enum().Values().ByName(protoreflect.Name(enumPrefix(field) + strings.ToUpper(node.Value)))
+		values := field.Enum().Values()
+		value := values.ByName(protoreflect.Name(enumPrefix(field) + strings.ToUpper(node.Value)))
+		if value == nil {
+			value = values.ByName(protoreflect.Name(node.Value))
+		}
 		if value == nil || value.Number() == 0 || node.Tag != "!!str" {
 			return protoreflect.Value{}, false
 		}
@@ -196,7 +200,7 @@ func scalar(node *yaml.Node, field protoreflect.FieldDescriptor) (protoreflect.V
 }
 
 // enumPrefix is what every value of an enum begins with: ERROR_FORMAT_ for
-// ErrorFormat. A file leaves it out.
+// ErrorFormat. A person leaves it out; a policy that a server shows has it, as JSON.
 func enumPrefix(field protoreflect.FieldDescriptor) string {
 	zero := string(field.Enum().Values().ByNumber(0).Name())
 	return strings.TrimSuffix(zero, "UNSPECIFIED")
