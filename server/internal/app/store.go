@@ -42,7 +42,7 @@ func (a *App) openStore(ctx context.Context) error {
 		BusyTimeout: sqlite.DefaultBusyTimeout, ImportTimeout: sqlite.DefaultImportTimeout, ImportPoll: sqlite.DefaultImportPoll,
 	})
 	if err != nil {
-		return fmt.Errorf("opening the store: %w", err)
+		return fmt.Errorf("opening the store in the folder of --data-dir: %w", err)
 	}
 	a.store = store
 	a.closers = append(a.closers, store.Close)

@@ -31,8 +31,9 @@ type step struct {
 	Answer           string
 	Mapped           bool
 	// Trial is the step as JSON for the page's script; empty if it cannot be tried on
-	// this server, and then Missing says what that would need.
-	Trial, Missing string
+	// this server, and then Missing says what that would need. Instead is the path that
+	// a browser asks, if not the request's own.
+	Trial, Missing, Instead string
 
 	answer respond.Answer
 }
@@ -79,9 +80,13 @@ func newSteps(p Params) (map[int][]*step, error) {
 }
 
 func newStep(p Params, from tour.Step, recorded tour.Answer) (*step, error) {
-	one := &step{Name: from.Name, Title: from.Title, Why: from.Why, Mapped: from.Mapped, Request: pieces(head(from.Request))}
+	one := &step{Name: from.Name, Title: from.Title, Why: from.Why, Mapped: from.Mapped, Request: pieces(head(from.Request)), Instead: from.Request.Instead}
+	id := exampleID
+	if from.Mapped {
+		id = "" // What is told of has not been asked.
+	}
 	var err error
-	if one.answer, err = answerTo(p, from, recorded); err != nil {
+	if one.answer, err = Answer(p.Responder, from, recorded, id); err != nil {
 		return nil, err
 	}
 	one.badge = badgeOf(one.answer.Decision.Status())
@@ -127,27 +132,24 @@ func head(request tour.Request) string {
 	return out.String()
 }
 
-// answerTo is what a step is answered under the policy in force. An error goes through
-// the code that answers; of a success the policy decides the row alone.
-func answerTo(p Params, from tour.Step, recorded tour.Answer) (respond.Answer, error) {
+// Answer is the answer to a step of the tour under the policy of a responder. An error
+// goes through the code that answers; of a success the policy decides the row alone. The
+// request has the id, or none if that is empty.
+func Answer(responder *respond.Responder, step tour.Step, recorded tour.Answer, id string) (respond.Answer, error) {
 	header := http.Header{}
 	for name, value := range recorded.Header {
 		header.Set(name, value)
 	}
 	if recorded.Status == nil {
-		return respond.Answer{Decision: p.Responder.Table().Decide(success(from.Row)), Header: header, Body: recorded.Body}, nil
+		return respond.Answer{Decision: responder.Table().Decide(success(step.Row)), Header: header, Body: recorded.Body}, nil
 	}
 	status := &spb.Status{}
 	if err := jsoncodec.Unmarshal(recorded.Status, status); err != nil {
-		return respond.Answer{}, fmt.Errorf("reading its status: %w", err)
+		return respond.Answer{}, fmt.Errorf("the status of %s: %w", step.Name, err)
 	}
-	id := exampleID
-	if from.Mapped {
-		id = "" // What is told of has not been asked.
-	}
-	return p.Responder.Render(&respond.Failure{Status: status, Header: header}, respond.Request{
-		Method: from.Request.Method, Path: recorded.Instance, RequestID: id,
-		Conditional: from.Request.Has("If-Match", "If-None-Match"), Credentials: from.Request.Has("Authorization"),
+	return responder.Render(&respond.Failure{Status: status, Header: header}, respond.Request{
+		Method: step.Request.Method, Path: recorded.Instance, RequestID: id,
+		Conditional: step.Request.Has("If-Match", "If-None-Match"), Credentials: step.Request.Has("Authorization"),
 	}), nil
 }
 

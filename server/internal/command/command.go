@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,25 +28,38 @@ const (
 	exitUsage   = 2
 )
 
-// errUsage marks an error in how the program was called.
-var errUsage = errors.New("see --help")
+// A usageError is one in how the program was called.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usage(err error) error { return usageError{err} }
+
+func isUsage(err error) bool {
+	var mistake usageError
+	return errors.As(err, &mistake)
+}
+
+// errPolicy marks a policy that cannot be read.
+var errPolicy = errors.New("a policy is documented, canonical or a file")
 
 // Run runs the command that arguments name, "serve" if they name none, and returns
 // the program's exit code: 0, 1 for a failure, 2 for a mistake in the arguments.
 func Run(ctx context.Context, streams Streams, arguments []string) int {
 	root := newRoot(streams)
 	root.SetArgs(arguments)
-	err := root.ExecuteContext(ctx)
-	switch {
-	case err == nil:
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
 		return exitOK
-	case errors.Is(err, errUsage):
-		fmt.Fprintln(streams.Err, "statusway:", err)
-		return exitUsage
-	default:
-		fmt.Fprintln(streams.Err, "statusway:", err)
-		return exitFailure
 	}
+	fmt.Fprintln(streams.Err, "statusway:", err)
+	if hint := next(cmd, err); hint != "" {
+		fmt.Fprintln(streams.Err, hint)
+	}
+	if isUsage(err) {
+		return exitUsage
+	}
+	return exitFailure
 }
 
 func newRoot(streams Streams) *cobra.Command {
@@ -53,31 +67,62 @@ func newRoot(streams Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "statusway",
 		Short: "The HTTP semantics that gRPC never had",
-		Long: "Statusway serves gRPC services over REST with a documented set of HTTP statuses and bodies.\n" +
-			"Without a command it serves: statusway is the same as statusway serve.",
+		Long: `Statusway serves gRPC services over REST with a documented set of HTTP statuses and bodies.
+Without a command it serves: statusway is the same as statusway serve, with the same flags.`,
+		Example: `  statusway serve --demo                        a server to play with, and its pages for a browser
+  statusway tour                                every row of the table, happening there
+  statusway proxy --backend 127.0.0.1:50051     a gRPC server of yours over REST, in whatever language it is
+  echo '{"code": 5}' | statusway map            the HTTP answer that a gRPC status becomes, and why`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          noArguments,
 		PreRunE:       serve.PreRunE,
 		RunE:          serve.RunE,
+
+		SuggestionsMinimumDistance: 2,
 	}
 	root.Flags().AddFlagSet(serve.Flags())
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", err, errUsage) })
-	root.AddCommand(
-		serve, newProxy(streams), newConformance(streams), newMap(streams), newPolicy(streams), newOpenAPI(streams),
-		newHealthcheck(streams), newVersion(streams),
-	)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	addGroup(root, "Serve:", serve, newProxy(streams), newHealthcheck(streams))
+	addGroup(root, "See what is answered:", newTour(streams), newMap(streams), newPolicy(streams))
+	addGroup(root, "Describe and prove it:", newOpenAPI(streams), newConformance(streams))
+	root.AddCommand(newVersion(streams))
+	addCompletion(root)
+	// The flags of serve are listed once, by its own help.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .HasAvailableLocalFlags}}", "{{if and .HasParent .HasAvailableLocalFlags}}", 1))
 	return root
 }
 
-// noArguments is cobra.NoArgs with the exit code of a mistake in the arguments.
+func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = title
+		root.AddCommand(cmd)
+	}
+}
+
+// noArguments is cobra.NoArgs with the exit code of a mistake in the arguments, and with
+// the command that may have been meant.
 func noArguments(cmd *cobra.Command, arguments []string) error {
-	if err := cobra.NoArgs(cmd, arguments); err != nil {
-		return fmt.Errorf("%w: %w", err, errUsage)
+	err := cobra.NoArgs(cmd, arguments)
+	if err == nil {
+		return nil
+	}
+	if meant := cmd.SuggestionsFor(arguments[0]); len(meant) > 0 {
+		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(meant, " or "))
+	}
+	return usage(err)
+}
+
+// showHelp is the RunE of a command that only has others below it. Without one cobra
+// shows the help for a misspelt command too, and calls it a success.
+func showHelp(cmd *cobra.Command, _ []string) error {
+	if err := cmd.Help(); err != nil {
+		return fmt.Errorf("writing the help: %w", err)
 	}
 	return nil
 }
@@ -85,7 +130,7 @@ func noArguments(cmd *cobra.Command, arguments []string) error {
 // fromEnvironment is the PreRunE of every command with flags.
 func fromEnvironment(cmd *cobra.Command, _ []string) error {
 	if err := config.FromEnvironment(cmd.Flags(), os.LookupEnv); err != nil {
-		return fmt.Errorf("%w: %w", err, errUsage)
+		return usage(err)
 	}
 	return nil
 }
@@ -97,7 +142,7 @@ func loadPolicy(nameOrFile string) (*mapping.Table, error) {
 	}
 	source, err := os.ReadFile(nameOrFile) //nolint:gosec // the file that the caller named.
 	if err != nil {
-		return nil, fmt.Errorf("a policy is %s, %s or a file: %w", mapping.Documented, mapping.Canonical, err)
+		return nil, fmt.Errorf("%w: %w", errPolicy, err)
 	}
 	return mapping.Load(nameOrFile, source)
 }

@@ -33,14 +33,19 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{name: "version", arguments: []string{"--version"}, out: "statusway version "},
 		{name: "version as a command", arguments: []string{"version"}, out: "statusway version "},
-		{name: "help", arguments: []string{"--help"}, out: "--http-addr"},
+		{name: "help", arguments: []string{"--help"}, out: "statusway serve --demo"},
 		{name: "help as a command", arguments: []string{"help", "map"}, out: "echo '{\"code\": 5"},
 		{name: "help of serve", arguments: []string{"serve", "--help"}, out: "--demo"},
 		{name: "help of map", arguments: []string{"map", "-h"}, out: "--json"},
 		{name: "help of openapi", arguments: []string{"openapi", "--help"}, out: "buf build -o api.binpb && statusway openapi"},
 		{name: "policy alone", arguments: []string{"policy"}, out: "check"},
+		{name: "help of tour", arguments: []string{"tour", "--help"}, out: "--row 412"},
+		{name: "completion alone", arguments: []string{"completion"}, out: "bash"},
 
 		{name: "no such command", arguments: []string{"brew"}, code: 2, err: `"brew"`},
+		{name: "nearly a command", arguments: []string{"tuor"}, code: 2, err: "did you mean tour?\nstatusway --help"},
+		{name: "nearly a command of policy", arguments: []string{"policy", "chek"}, code: 2, err: "did you mean check?\nstatusway policy --help"},
+		{name: "no such shell", arguments: []string{"completion", "brew"}, code: 2, err: `"brew"`},
 		{name: "no such command of policy", arguments: []string{"policy", "brew"}, code: 2, err: `"brew"`},
 		{name: "no such flag", arguments: []string{"--brew"}, code: 2, err: "--brew"},
 		{name: "no such flag of serve", arguments: []string{"serve", "--brew"}, code: 2, err: "--brew"},
@@ -85,9 +90,10 @@ func TestExitCodes(t *testing.T) {
 		{name: "a level that is none", arguments: []string{"serve", "--demo", "--log-level=loud"}, code: 2, err: "--log-level"},
 		{name: "a format that is none", arguments: []string{"serve", "--demo", "--log-format=xml"}, code: 2, err: "--log-format"},
 
-		{name: "a policy that is not there", arguments: []string{"serve", "--demo", "--policy=nothing"}, code: 1, err: "nothing"},
+		{name: "a policy that is not there", arguments: []string{"serve", "--demo", "--policy=nothing"}, code: 1, err: "directory\nTo write one"},
 		{name: "a policy that is wrong", arguments: []string{"serve", "--demo", "--policy=" + file}, code: 1, err: file + ":2: "},
 		{name: "a port that is taken", arguments: []string{"serve", "--demo", "--http-addr=" + busy.Addr().String()}, code: 1, err: busy.Addr().String()},
+		{name: "and what to do", arguments: []string{"serve", "--demo", "--http-addr=" + busy.Addr().String()}, code: 1, err: "Choose one by --http-addr"},
 		{
 			name:      "a port of gRPC that is taken",
 			arguments: []string{"serve", "--demo", "--http-addr=127.0.0.1:0", "--grpc-addr=" + busy.Addr().String()},

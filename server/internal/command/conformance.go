@@ -10,16 +10,15 @@ import (
 	"net/url"
 	"os"
 	"regexp"
-	"strings"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/server/internal/conformance"
 	"github.com/statusway/statusway/server/internal/conformance/suite"
+	"github.com/statusway/statusway/server/internal/terminal"
 )
 
 // conformanceSettings are the flags of conformance.
@@ -104,7 +103,7 @@ func runConformance(ctx context.Context, streams Streams, settings conformanceSe
 		return nil
 	}
 	if params.Target == nil {
-		return fmt.Errorf("--target is needed: %w", errUsage)
+		return usage(errors.New("--target is needed"))
 	}
 	shown := newProgress(streams.Err)
 	params.Progress, params.Waiting = shown.result, shown.waiting
@@ -122,7 +121,7 @@ func (s *conformanceSettings) read() (*suite.Suite, error) {
 	}
 	cases, err := suite.Read(os.DirFS(s.cases))
 	if err != nil {
-		return nil, fmt.Errorf("--cases %s: %w: %w", s.cases, err, errUsage)
+		return nil, usage(fmt.Errorf("--cases %s: %w", s.cases, err))
 	}
 	return cases, nil
 }
@@ -155,7 +154,7 @@ func (s *conformanceSettings) params(cases *suite.Suite) (suite.Params, error) {
 		wrong("json", errors.New("standard output takes one report"))
 	}
 	if len(errs) > 0 {
-		return suite.Params{}, fmt.Errorf("%w: %w", errors.Join(errs...), errUsage)
+		return suite.Params{}, usage(errors.Join(errs...))
 	}
 	return suite.Params{
 		Target: target, TLS: secure, Policy: s.policy, Transports: over, Select: expression.MatchString, Known: known, Parallel: s.parallel,
@@ -163,19 +162,12 @@ func (s *conformanceSettings) params(cases *suite.Suite) (suite.Params, error) {
 	}, nil
 }
 
+// url is nil if there is none, which a list needs none of.
 func (s *conformanceSettings) url() (*url.URL, error) {
 	if s.target == "" {
-		return nil, nil //nolint:nilnil // a list needs none.
+		return nil, nil //nolint:nilnil // it is allowed.
 	}
-	target, err := url.Parse(s.target)
-	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
-		return nil, fmt.Errorf("%q is not of the form http://127.0.0.1:8080", s.target)
-	}
-	if strings.Trim(target.Path, "/") != "" || target.RawQuery != "" || target.User != nil {
-		return nil, fmt.Errorf("%q has more than a scheme and an authority", s.target)
-	}
-	target.Path = ""
-	return target, nil
+	return parseTarget(s.target)
 }
 
 func (s *conformanceSettings) tls() (*tls.Config, error) {
@@ -231,7 +223,7 @@ func (s *conformanceSettings) write(streams Streams, report *suite.Report) error
 	if s.json == "-" || s.junit == "-" {
 		readable = streams.Err
 	}
-	report.Write(readable, colours(readable))
+	report.Write(readable, terminal.ColoursOf(readable))
 	err := errors.Join(
 		into(s.json, streams.Out, func(out io.Writer) error { return encode(out, report) }),
 		into(s.junit, streams.Out, report.WriteJUnit),
@@ -263,34 +255,21 @@ func into(name string, standard io.Writer, write func(io.Writer) error) error {
 	return nil
 }
 
-// colours are those of a terminal, unless its user wants none (https://no-color.org).
-func colours(out io.Writer) suite.Colours {
-	if os.Getenv("NO_COLOR") != "" || !isTerminal(out) {
-		return suite.Colours{Good: "", Bad: "", Dim: "", Reset: ""}
-	}
-	return suite.Terminal()
-}
-
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	return ok && isatty.IsTerminal(file.Fd())
-}
-
 // progress is one line of a terminal that says how far the run is.
 type progress struct {
 	out          io.Writer
-	terminal     bool
+	isTerminal   bool
 	done, failed int
 }
 
-func newProgress(out io.Writer) *progress { return &progress{out: out, terminal: isTerminal(out)} }
+func newProgress(out io.Writer) *progress { return &progress{out: out, isTerminal: terminal.Is(out)} }
 
 func (p *progress) result(result suite.Result, of int) {
 	p.done++
 	if result.Outcome == suite.Failed {
 		p.failed++
 	}
-	if p.terminal {
+	if p.isTerminal {
 		fmt.Fprintf(p.out, "\r\x1b[K%d of %d, %d failed: %s", p.done, of, p.failed, result.Name)
 	}
 }
@@ -302,7 +281,7 @@ func (p *progress) waiting(long time.Duration) {
 }
 
 func (p *progress) end() {
-	if p.terminal {
+	if p.isTerminal {
 		fmt.Fprint(p.out, "\r\x1b[K")
 	}
 }

@@ -30,14 +30,14 @@ func begin(ctx context.Context, streams Streams, settings config.Front) (begun, 
 	}
 	format, err := settings.Format()
 	if err != nil {
-		return begun{}, fmt.Errorf("--error-format: %w: %w", err, errUsage)
+		return begun{}, usage(fmt.Errorf("--error-format: %w", err))
 	}
 	if format != 0 {
 		table = table.WithErrorFormat(format)
 	}
 	traces, err := telemetry.Start(ctx, telemetry.Params{Lookup: os.LookupEnv, Version: builtFrom().ID(), Logger: logger})
 	if err != nil {
-		return begun{}, fmt.Errorf("%w: %w", err, errUsage)
+		return begun{}, usage(err)
 	}
 	return begun{logger: logger, table: table, traces: traces}, nil
 }
@@ -45,7 +45,7 @@ func begin(ctx context.Context, streams Streams, settings config.Front) (begun, 
 func newLogger(streams Streams, settings config.Front) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
-		return nil, fmt.Errorf("--log-level: %w: %w", err, errUsage)
+		return nil, usage(fmt.Errorf("--log-level: %w", err))
 	}
 	options := &slog.HandlerOptions{Level: level}
 	switch settings.LogFormat {
@@ -54,6 +54,6 @@ func newLogger(streams Streams, settings config.Front) (*slog.Logger, error) {
 	case "json":
 		return slog.New(slog.NewJSONHandler(streams.Err, options)), nil
 	default:
-		return nil, fmt.Errorf("--log-format: %q is neither text nor json: %w", settings.LogFormat, errUsage)
+		return nil, usage(fmt.Errorf("--log-format: %q is neither text nor json", settings.LogFormat))
 	}
 }

@@ -41,7 +41,7 @@ func newHealthcheck(streams Streams) *cobra.Command {
 		PreRunE: fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, _, err := net.SplitHostPort(settings.httpAddr); err != nil {
-				return fmt.Errorf("--http-addr: %w: %w", err, errUsage)
+				return usage(fmt.Errorf("--http-addr: %w", err))
 			}
 			if err := settings.ask(cmd.Context()); err != nil {
 				return fmt.Errorf("%s is not ready: %w", settings.httpAddr, err)

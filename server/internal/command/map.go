@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -15,10 +16,13 @@ import (
 	"github.com/statusway/statusway/gateway/respond"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
+	"github.com/statusway/statusway/server/internal/terminal"
 )
 
 // longestStatus bounds what map reads.
 const longestStatus = 1 << 20
+
+var errStatus = errors.New("standard input is no google.rpc.Status as JSON")
 
 type mapSettings struct {
 	policy    string
@@ -61,11 +65,14 @@ func mapStatus(ctx context.Context, streams Streams, settings mapSettings) (*sta
 		Table: table, PublicURL: settings.publicURL, Realm: "statusway", Gzip: false,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", err, errUsage)
+		return nil, usage(err)
 	}
 	service, err := mappingsvc.New(responder, builtFrom().ID())
 	if err != nil {
 		return nil, err
+	}
+	if terminal.Is(streams.In) {
+		fmt.Fprintln(streams.Err, "Type a google.rpc.Status as JSON, and end it by Ctrl-D.")
 	}
 	text, err := io.ReadAll(io.LimitReader(streams.In, longestStatus))
 	if err != nil {
@@ -73,7 +80,7 @@ func mapStatus(ctx context.Context, streams Streams, settings mapSettings) (*sta
 	}
 	status := &spb.Status{}
 	if err := jsoncodec.Unmarshal(text, status); err != nil {
-		return nil, fmt.Errorf("standard input is no google.rpc.Status as JSON: %w", err)
+		return nil, fmt.Errorf("%w: %w", errStatus, err)
 	}
 	return service.MapStatus(ctx, &statuswayv1.MapStatusRequest{Status: status})
 }
@@ -107,7 +114,9 @@ func encode(out io.Writer, value any) error {
 }
 
 func printAnswer(out io.Writer, response *statuswayv1.MapStatusResponse) error {
-	fmt.Fprintf(out, "HTTP %d\n", response.GetHttpStatus())
+	c := terminal.ColoursOf(out)
+	status := int(response.GetHttpStatus())
+	fmt.Fprintf(out, "%sHTTP %d%s\n", c.OfStatus(status), status, c.Reset)
 	for _, name := range slices.Sorted(maps.Keys(response.GetHeaders())) {
 		fmt.Fprintf(out, "%s: %s\n", name, response.GetHeaders()[name])
 	}
@@ -117,6 +126,6 @@ func printAnswer(out io.Writer, response *statuswayv1.MapStatusResponse) error {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "\nrule %s: %s (%s)\n", response.GetRule(), response.GetWhy(), response.GetSpec())
+	fmt.Fprintf(out, "\n%srule %s%s: %s %s(%s)%s\n", c.Bold, response.GetRule(), c.Reset, response.GetWhy(), c.Dim, response.GetSpec(), c.Reset)
 	return nil
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -52,12 +53,12 @@ func newOpenAPI(streams Streams) *cobra.Command {
 func writeOpenAPI(settings openapiSettings) ([]byte, error) {
 	switch {
 	case settings.format != "json" && settings.format != "yaml":
-		return nil, fmt.Errorf("--format is json or yaml, and not %q: %w", settings.format, errUsage)
+		return nil, usage(fmt.Errorf("--format is json or yaml, and not %q", settings.format))
 	case settings.serviceConfig != "" && settings.descriptors == "":
-		return nil, fmt.Errorf("--service-config goes with --descriptors: %w", errUsage)
+		return nil, usage(errors.New("--service-config goes with --descriptors"))
 	}
 	if err := config.CheckPublicURL(settings.publicURL); err != nil {
-		return nil, fmt.Errorf("%w: %w", err, errUsage)
+		return nil, usage(err)
 	}
 	table, err := loadPolicy(settings.policy)
 	if err != nil {

@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -90,6 +91,7 @@ func TestPolicyCheckRefuses(t *testing.T) {
 			if got.code != 1 || got.out != "" || !strings.Contains(got.err, want) || !strings.Contains(got.err, test.says) {
 				t.Errorf("%+v\nwant %q and %q in the errors", got, want, test.says)
 			}
+			checkProblems(t, path, lineOf(t, path, test.at), test.says)
 		})
 	}
 	// A code without a rule has no line of its own; the file is named all the same.
@@ -99,7 +101,55 @@ func TestPolicyCheckRefuses(t *testing.T) {
 	}
 }
 
-// Shown as JSON a policy is the whole of it, as the schema has it.
+// checkProblems holds the documented output of policy check --json for a file in which
+// something is wrong on a line.
+func checkProblems(t *testing.T, path string, line int, says string) {
+	t.Helper()
+	got := run(t, "", "policy", "check", "--json", path)
+	var shown struct {
+		File     string `json:"file"`
+		Problems []struct {
+			Line   int    `json:"line"`
+			Reason string `json:"reason"`
+		} `json:"problems"`
+	}
+	decoder := json.NewDecoder(strings.NewReader(got.out))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&shown); err != nil || got.code != 1 || shown.File != path || len(shown.Problems) == 0 {
+		t.Fatalf("%v: %+v", err, got)
+	}
+	if first := shown.Problems[0]; first.Line != line || !strings.Contains(first.Reason, says) {
+		t.Errorf("%+v, want line %d and %q", first, line, says)
+	}
+}
+
+func TestPolicyCheckJSON(t *testing.T) {
+	t.Parallel()
+	table, err := mapping.Builtin(mapping.Documented)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf(`{"file": "documented", "name": "documented", "rows": %d, "rules": %d, "problems": []}`, len(table.Rows()), len(table.Policy().GetRules()))
+	got := run(t, "", "policy", "check", "--json", "documented")
+	if diff := cmp.Diff(compactJSON(t, want), compactJSON(t, got.out)); diff != "" || got.code != 0 || got.err != "" {
+		t.Errorf("%+v\n%s", got, diff)
+	}
+	// Where there is no policy at all, there is nothing to say of it.
+	if got := run(t, "", "policy", "check", "--json", "nothing"); got.code != 1 || got.out != "" || !strings.Contains(got.err, "nothing") {
+		t.Errorf("a file that is not there: %+v", got)
+	}
+}
+
+func compactJSON(t *testing.T, text string) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := json.Compact(&out, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// Shown as JSON a policy is the whole of it, as the schema has it, and one that can be loaded.
 func TestPolicyShowJSON(t *testing.T) {
 	t.Parallel()
 	mine := policyFile(t, "name: documented", "name: mine")
@@ -121,6 +171,13 @@ func TestPolicyShowJSON(t *testing.T) {
 		}
 		if name == mine {
 			want.Policy().Name = "mine"
+		}
+		file := filepath.Join(t.TempDir(), "shown.json")
+		if err := os.WriteFile(file, []byte(got.out), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := run(t, "", "policy", "check", file); got.code != 0 {
+			t.Errorf("%s, as it is shown, is no policy: %+v", name, got)
 		}
 		if diff := cmp.Diff(want.Policy(), shown, protocmp.Transform()); diff != "" {
 			t.Errorf("%s (-want +shown):\n%s", name, diff)

@@ -27,7 +27,7 @@ func newProxy(streams Streams) *cobra.Command {
 		PreRunE: fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := settings.Complete(); err != nil {
-				return fmt.Errorf("%w: %w", err, errUsage)
+				return usage(err)
 			}
 			return proxy(cmd, streams, settings)
 		},

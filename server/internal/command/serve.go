@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,13 +16,22 @@ import (
 func newServe(streams Streams) *cobra.Command {
 	settings := config.Defaults()
 	cmd := &cobra.Command{
-		Use:     "serve",
-		Short:   "Serve the reference services over gRPC and REST",
+		Use:   "serve",
+		Short: "Serve the reference services over gRPC and REST",
+		Long: `serve serves the reference services over gRPC, with reflection, and over REST
+through the gateway: entities, sessions, imports, maintenance, and the table itself.
+
+Each flag is also a variable, --rate-limit as STATUSWAY_RATE_LIMIT; a flag counts
+before it. Without --demo the first start creates the user admin, and prints the
+password once. SIGINT and SIGTERM stop it when the running requests are done.`,
+		Example: `  statusway serve --demo
+  statusway serve --data-dir /var/lib/statusway --http-addr :8443 --tls-cert chain.pem --tls-key key.pem
+  statusway serve --policy canonical --rate-limit 100/1s,imports=10/1h@entity.v1.EntityService/ImportEntities`,
 		Args:    noArguments,
 		PreRunE: fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := settings.Complete(); err != nil {
-				return fmt.Errorf("%w: %w", err, errUsage)
+				return usage(err)
 			}
 			return serve(cmd, streams, settings)
 		},
@@ -70,6 +80,9 @@ Users  viewer, editor and admin, each with the password demo
 Look at the table in a browser, and try each row:
   %[1]s/
 
+Or see every row happen in another terminal:
+  %[4]s tour --target %[1]s
+
 Create an entity (201 with Location):
   curl -i %[1]s/v1/entities %[2]s -H 'Content-Type: application/json' -d '{"id": "samovar", "displayName": "A samovar"}'
 
@@ -78,7 +91,15 @@ Read one that you have already (304):
 
 Read one that is not yours (403, application/problem+json):
   curl -i %[1]s/v1/entities/ledger %[2]s
-`, rest, authorization, program.Start.DemoETag)
+`, rest, authorization, program.Start.DemoETag, self())
+}
+
+// self is how the program is called from another terminal.
+func self() string {
+	if path, err := os.Executable(); err == nil {
+		return path
+	}
+	return "statusway"
 }
 
 func announceMetrics(out io.Writer, address string) {

@@ -3,7 +3,9 @@ package command_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strconv"
@@ -140,6 +142,94 @@ func TestTourOfAnotherServer(t *testing.T) {
 	if _, err := guide.Walk(t.Context(), tour.Steps()[0]); err == nil {
 		t.Error("a server that has stopped is not missed")
 	}
+}
+
+// The command shows every row of whichever policy the server answers by, and no token.
+func TestTourCommand(t *testing.T) {
+	t.Parallel()
+	for _, policy := range []string{mapping.Documented, mapping.Canonical} {
+		p := serve(t, "--demo", "--policy="+policy)
+		got := run(t, "", "tour", "--target="+p.rest+"/")
+		if got.code != 0 || got.err != "" {
+			t.Errorf("%s: %d: %s", policy, got.code, got.err)
+		}
+		table, err := mapping.Builtin(policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range tour.Steps() {
+			if !strings.Contains(got.out, "\n"+step.Title+". "+step.Why+"\n") {
+				t.Errorf("%s: %s is not shown", policy, step.Name)
+			}
+		}
+		if policy == mapping.Documented {
+			for _, row := range table.Rows() {
+				if !strings.Contains(got.out, fmt.Sprintf("%d %s\n%s\n", row.GetStatus(), row.GetTitle(), row.GetDescription())) {
+					t.Errorf("the row %d is not shown", row.GetStatus())
+				}
+			}
+		}
+		for _, want := range []string{
+			"\n  > Authorization: Bearer …\n", "\n  < X-Rate-Limit-Remaining: ", " times\n", "\n  < 409 Conflict\n", "\n  > PUT /v1/maintenance  200 OK\n",
+			"exchanges ended in its row of the policy " + policy + ". The same in a browser: " + p.rest + "/\n",
+		} {
+			if !strings.Contains(got.out, want) {
+				t.Errorf("%s: %q is not shown", policy, want)
+			}
+		}
+		if secret := regexp.MustCompile(`Bearer [A-Za-z0-9_-]{20,}|X-Request-Id`).FindString(got.out); secret != "" {
+			t.Errorf("%s: %s is shown", policy, secret)
+		}
+		for line := range strings.Lines(got.out) {
+			if len(line) > 2500 {
+				t.Errorf("%s: a line of %d octets: %.40s", policy, len(line), line)
+			}
+		}
+		p.stop(t)
+	}
+}
+
+// A tour that cannot be gone says why, and what to do; one that goes astray says where.
+func TestTourCommandFails(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/policy" {
+			_, _ = io.WriteString(w, `{"policy": `+run(t, "", "policy", "show", "--json").out+`}`)
+		}
+	}))
+	t.Cleanup(other.Close)
+	nothing := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(nothing.Close)
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	p := serve(t, "--data-dir="+t.TempDir())
+	for _, test := range []struct {
+		name      string
+		arguments []string
+		code      int
+		says      []string
+	}{
+		{"nobody", []string{"--target=" + gone.URL}, 1, []string{"connection refused", "serve --demo"}},
+		{"another server", []string{"--target=" + nothing.URL}, 1, []string{"404", "serve --demo"}},
+		{"no demo", []string{"--target=" + p.rest}, 1, []string{"before it POST /v1/sessions is answered 401", "serve --demo"}},
+		{"one that says 200 to all", []string{"--target=" + other.URL, "--row=404", "--row=201"}, 1, []string{"4 of 4 exchanges", "url-invalid"}},
+		{"no URL", []string{"--target=here"}, 2, []string{"--target", "http://127.0.0.1:8080", "tour --help"}},
+		{"a path", []string{"--target=http://a:b@x/y"}, 2, []string{"--target", "authority"}},
+		{"no such row", []string{"--target=" + other.URL, "--row=499"}, 2, []string{"499", "policy show"}},
+		{"no number", []string{"--row=many"}, 2, []string{"--row"}},
+		{"an argument", []string{"coffee"}, 2, []string{`"coffee"`}},
+	} {
+		got := run(t, "", append([]string{"tour"}, test.arguments...)...)
+		for _, want := range test.says {
+			if got.code != test.code || !strings.Contains(got.err, want) {
+				t.Errorf("%s: exit code %d, want %d, and %q in %q", test.name, got.code, test.code, want, got.err)
+			}
+		}
+		if strings.Contains(got.err, "a:b") {
+			t.Errorf("%s: a password is shown: %s", test.name, got.err)
+		}
+	}
+	p.stop(t)
 }
 
 // record is what of a visit can be shown as an example.

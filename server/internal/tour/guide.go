@@ -30,29 +30,6 @@ func NewGuide(client *http.Client, target string) *Guide {
 	return &Guide{client: &own, target: strings.TrimSuffix(target, "/")}
 }
 
-// Visit is what came of a step.
-type Visit struct {
-	// Exchange is that of the step's own request; of a burst, the last one.
-	Exchange
-
-	Before, After []Exchange
-	// Sent is how many times the request was sent.
-	Sent int
-	// Row is the row of the table that it ended in.
-	Row int
-}
-
-// Exchange is a request and its answer.
-type Exchange struct {
-	// Request is as it was sent: nothing is left to fill in.
-	Request Request
-	// Status is the status line, such as "404 Not Found", and Code its number.
-	Status string
-	Code   int
-	Header http.Header
-	Body   []byte
-}
-
 // Walk does a step. An error means that it could not be done, and not that it ended in
 // another row than its own.
 func (g *Guide) Walk(ctx context.Context, step Step) (visit Visit, err error) {

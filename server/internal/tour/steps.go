@@ -240,8 +240,7 @@ func tooMuch() []Step {
 		},
 		{
 			Name: "expectation", Row: 418, Needs: AnyServer, Title: "The server is asked to expect coffee",
-			Why: "A browser may not send Expect, so the button asks /catalogue/expect, which answers what a request with the field gets. " +
-				"Any other client can send it.",
+			Why:     "Nobody knows how to, so the expectation cannot be met, and the request goes no further.",
 			Request: Request{Method: "GET", Path: "/coffee", Fields: []Field{{"Expect", "coffee"}}, Instead: "/catalogue/expect"},
 		},
 		{

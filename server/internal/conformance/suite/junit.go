@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/statusway/statusway/server/internal/terminal"
 )
 
 // The elements of JUnit's XML that CI systems read.
@@ -79,7 +81,7 @@ func (s *junitSuite) add(one Result) {
 	switch one.Outcome {
 	case Failed:
 		var text strings.Builder
-		Colours{}.failure(&text, one)
+		writeFailure(&text, terminal.Colours{}, one)
 		tested.Failure = &junitMessage{Message: first(one.Failure.Faults), Text: text.String()}
 		s.Failures++
 	case Unexpected:

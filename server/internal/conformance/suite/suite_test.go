@@ -20,6 +20,7 @@ import (
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 	"github.com/statusway/statusway/server/internal/conformance"
 	"github.com/statusway/statusway/server/internal/conformance/suite"
+	"github.com/statusway/statusway/server/internal/terminal"
 )
 
 func builtin(t *testing.T) *suite.Suite {
@@ -232,14 +233,14 @@ func TestReportWrite(t *testing.T) {
 	}}
 	for name, test := range map[string]struct {
 		report  suite.Report
-		colours suite.Colours
+		colours terminal.Colours
 		want    string
 	}{
-		"good": {good, suite.Colours{}, "http://x conforms to the policy documented, by version 1 of the cases: 2 passed, 0 failed, in 1.0 s\n"},
-		"bad": {bad, suite.Colours{}, "FAIL 404-x over http1: So.\n  before, step 1\n  > GET / HTTP/1.1\n" +
+		"good": {good, terminal.Colours{}, "http://x conforms to the policy documented, by version 1 of the cases: 2 passed, 0 failed, in 1.0 s\n"},
+		"bad": {bad, terminal.Colours{}, "FAIL 404-x over http1: So.\n  before, step 1\n  > GET / HTTP/1.1\n" +
 			"  < 200\n  < \n  < {}\n  want status: 404\n  ! the status is 200\n\n" +
 			"http://x does not conform to the policy documented, by version 1 of the cases: 2 passed, 1 failed, in 1.0 s\n"},
-		"coloured": {good, suite.Terminal(), "\x1b[32mhttp://x conforms\x1b[0m to the policy documented, by version 1 of the cases: 2 passed, 0 failed, in 1.0 s\n"},
+		"coloured": {good, terminal.All(), "\x1b[32mhttp://x conforms\x1b[0m to the policy documented, by version 1 of the cases: 2 passed, 0 failed, in 1.0 s\n"},
 	} {
 		var out bytes.Buffer
 		test.report.Write(&out, test.colours)

@@ -4,23 +4,17 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/statusway/statusway/server/internal/terminal"
 )
-
-// Colours are those of a terminal; the zero value has none.
-type Colours struct{ Good, Bad, Dim, Reset string }
-
-// Terminal are the colours of one.
-func Terminal() Colours {
-	return Colours{Good: "\x1b[32m", Bad: "\x1b[31m", Dim: "\x1b[2m", Reset: "\x1b[0m"}
-}
 
 // Write writes the report for people: each failure with what was sent, what was wanted
 // and what came, and how many cases there are of each outcome.
-func (r *Report) Write(out io.Writer, c Colours) {
+func (r *Report) Write(out io.Writer, c terminal.Colours) {
 	for _, one := range r.Results {
 		switch one.Outcome {
 		case Failed:
-			c.failure(out, one)
+			writeFailure(out, c, one)
 		case Unexpected:
 			fmt.Fprintf(out, "%sUNEXPECTED%s %s over %s passes, and is known to fail: %s\n\n", c.Bad, c.Reset, one.Name, one.Transport, one.Known)
 		}
@@ -48,7 +42,7 @@ func (r *Report) Write(out io.Writer, c Colours) {
 	}
 }
 
-func (c Colours) failure(out io.Writer, one Result) {
+func writeFailure(out io.Writer, c terminal.Colours, one Result) {
 	fmt.Fprintf(out, "%sFAIL%s %s over %s: %s\n", c.Bad, c.Reset, one.Name, one.Transport, one.Title)
 	if one.Failure.Where != "" {
 		fmt.Fprintf(out, "  %s\n", one.Failure.Where)

@@ -1,0 +1,46 @@
+package command
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/server/internal/config"
+)
+
+// addCompletion adds the command that writes a shell's completions, and gives them the
+// values of all flags that have a list of values.
+func addCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			// As it comes it shows the help for a shell that nobody knows, and calls it a success.
+			cmd.Args, cmd.RunE = noArguments, showHelp
+		}
+	}
+	completeFlags(root)
+}
+
+func completeFlags(cmd *cobra.Command) {
+	for name, values := range map[string][]string{
+		"policy":       {mapping.Documented, mapping.Canonical},
+		"error-format": {"problem", "status", "error"},
+		"headers":      {config.HeadersGRPCGateway},
+		"log-level":    {"debug", "info", "warn", "error"},
+		"log-format":   {"text", "json"},
+		"transport":    {"all", "http1", "h2c"},
+		"format":       {"json", "yaml"},
+	} {
+		if cmd.LocalFlags().Lookup(name) == nil {
+			continue
+		}
+		directive := cobra.ShellCompDirectiveNoFileComp
+		if name == "policy" {
+			directive = cobra.ShellCompDirectiveDefault // It may be a file.
+		}
+		// Its one error is that the flag is known already: the program itself has those of serve.
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, directive))
+	}
+	for _, child := range cmd.Commands() {
+		completeFlags(child)
+	}
+}

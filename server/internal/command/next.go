@@ -1,0 +1,33 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/statusway/statusway/gateway/mapping"
+)
+
+// next says what to do about an error of a command; empty if nobody knows.
+func next(cmd *cobra.Command, err error) string {
+	_, isInFile := errors.AsType[*mapping.FileError](err)
+	switch {
+	case isUsage(err):
+		return fmt.Sprintf("%s --help says how it is called.", cmd.CommandPath())
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "Another program has the address. Choose one by --http-addr and --grpc-addr; with port 0 it is any that is free."
+	case errors.Is(err, errPolicy) && errors.Is(err, fs.ErrNotExist):
+		return "To write one, begin with a copy of a policy: statusway policy show --json > mine.json"
+	case isInFile:
+		return "The schema is proto/statusway/v1/policy.proto, and statusway policy show --json a policy to compare with."
+	case errors.Is(err, errStatus):
+		return `It is of the form {"code": 5, "message": "no such teapot", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", …}]}`
+	case errors.Is(err, errNoDemo):
+		return "It has to be a demo that is not closed. To start one: statusway serve --demo"
+	default:
+		return ""
+	}
+}

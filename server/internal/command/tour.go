@@ -1,0 +1,188 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/server/internal/catalogue"
+	"github.com/statusway/statusway/server/internal/terminal"
+	"github.com/statusway/statusway/server/internal/tour"
+)
+
+const (
+	tourPatience = 30 * time.Second
+	// longestPolicy bounds what is read of a target's policy.
+	longestPolicy = 4 << 20
+)
+
+var errNoDemo = errors.New("the target cannot be toured")
+
+type tourSettings struct {
+	target string
+	rows   []int
+}
+
+func newTour(streams Streams) *cobra.Command {
+	var settings tourSettings
+	cmd := &cobra.Command{
+		Use:   "tour",
+		Short: "See every row of the table happen, on a demo server",
+		Long: `tour sends a demo server the requests that end in each row of the table, and
+shows every exchange as it happens: what is sent after >, what comes after <.
+Left out are tokens, and header fields that every answer has, such as Date.
+
+What it changes it puts back, but for an import, which leaves an entity. The
+allowance of the demo's user viewer is used up for a minute.
+
+Which row an exchange has to end in is the policy's that the server answers by.
+The exit code is 0 if each ended in its row, 1 if one did not or the server is
+no demo, and 2 for a mistake in the arguments.`,
+		Example: `  statusway serve --demo        (in another terminal)
+  statusway tour
+  statusway tour --row 412 --row 429`,
+		Args:    noArguments,
+		PreRunE: fromEnvironment,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runTour(cmd.Context(), streams, settings)
+		},
+	}
+	cmd.Flags().StringVar(&settings.target, "target", "http://127.0.0.1:8080", "`URL` of the demo")
+	cmd.Flags().IntSliceVar(&settings.rows, "row", nil, "`status` of the row to see (default all of them)")
+	return cmd
+}
+
+func runTour(ctx context.Context, streams Streams, settings tourSettings) error {
+	target, err := parseTarget(settings.target)
+	if err != nil {
+		return usage(fmt.Errorf("--target: %w", err))
+	}
+	client := &http.Client{Timeout: tourPatience}
+	defer client.CloseIdleConnections()
+	table, err := policyOf(ctx, client, target)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoDemo, err)
+	}
+	stops, err := stopsUnder(table, target, settings.rows)
+	if err != nil {
+		return err
+	}
+	shown := terminal.ColoursOf(streams.Out)
+	guide, row := tour.NewGuide(client, target.String()), 0
+	var astray []string
+	for _, one := range stops {
+		if one.row != row {
+			row = one.row
+			writeRow(streams.Out, shown, table, row)
+		}
+		fmt.Fprintf(streams.Out, "%s%s.%s %s\n\n", shown.Bold, one.Title, shown.Reset, one.Why)
+		visit, err := guide.Walk(ctx, one.Step)
+		visit.Write(streams.Out, shown)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: %w", errNoDemo, err)
+		case visit.Row != row:
+			astray = append(astray, one.Name)
+			fmt.Fprintf(streams.Out, "  %sThis is the row %d, and not %d.%s\n", shown.Bad, visit.Row, row, shown.Reset)
+		}
+		fmt.Fprintln(streams.Out)
+	}
+	if len(astray) > 0 {
+		return fmt.Errorf("%d of %d exchanges ended in another row: %v", len(astray), len(stops), astray)
+	}
+	fmt.Fprintf(streams.Out, "Each of the %d exchanges ended in its row of the policy %s. The same in a browser: %s/\n", len(stops), table.Name(), target)
+	return nil
+}
+
+// A stop is a step with the row that it has to end in.
+type stop struct {
+	tour.Step
+
+	row int
+}
+
+// stopsUnder are the steps that end in some rows of a table, by their row; in any of
+// them if none is named.
+func stopsUnder(table *mapping.Table, target *url.URL, rows []int) ([]stop, error) {
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: target.String(), Realm: "statusway", Gzip: false})
+	if err != nil {
+		return nil, fmt.Errorf("the target's policy: %w", err)
+	}
+	answers, err := tour.Answers()
+	if err != nil {
+		return nil, err
+	}
+	var stops []stop
+	missing := slices.Clone(rows)
+	for _, step := range tour.Steps() {
+		answer, err := catalogue.Answer(responder, step, answers[step.Name], "")
+		if err != nil {
+			return nil, err
+		}
+		one := stop{step, answer.Decision.Status()}
+		if len(rows) == 0 || slices.Contains(rows, one.row) {
+			stops = append(stops, one)
+		}
+		missing = slices.DeleteFunc(missing, func(row int) bool { return row == one.row })
+	}
+	if len(missing) > 0 {
+		return nil, usage(fmt.Errorf("--row: no exchange ends in %v under the policy %s; statusway policy show lists the rows", missing, table.Name()))
+	}
+	slices.SortStableFunc(stops, func(a, b stop) int { return a.row - b.row })
+	return stops, nil
+}
+
+// policyOf is the policy that the target says it answers by.
+func policyOf(ctx context.Context, client *http.Client, target *url.URL) (*mapping.Table, error) {
+	at := target.JoinPath("/v1/policy").String()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the policy: %w", err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the policy: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, longestPolicy))
+	if err != nil {
+		return nil, fmt.Errorf("reading the policy: %w", err)
+	}
+	var answer struct {
+		Policy json.RawMessage `json:"policy"`
+	}
+	if response.StatusCode != http.StatusOK || json.Unmarshal(text, &answer) != nil || answer.Policy == nil {
+		return nil, fmt.Errorf("%s is answered %s, without a policy", at, response.Status)
+	}
+	// JSON is YAML too.
+	return mapping.Load(at, answer.Policy)
+}
+
+func writeRow(out io.Writer, c terminal.Colours, table *mapping.Table, status int) {
+	row := table.Row(status)
+	fmt.Fprintf(out, "%s%s%d %s%s\n%s\n\n", c.Bold, c.OfStatus(status), status, row.GetTitle(), c.Reset, row.GetDescription())
+}
+
+// parseTarget reads the URL of a server: a scheme and an authority.
+func parseTarget(text string) (*url.URL, error) {
+	target, err := url.Parse(text)
+	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
+		return nil, fmt.Errorf("%q is not of the form http://127.0.0.1:8080", text)
+	}
+	if strings.Trim(target.Path, "/") != "" || target.RawQuery != "" || target.User != nil {
+		return nil, fmt.Errorf("%q has more than a scheme and an authority", target.Redacted())
+	}
+	target.Path = ""
+	return target, nil
+}
