@@ -73,6 +73,7 @@ bench: ## Compare the gateway with bare grpc-gateway, some minutes (ARGS="-readm
 .PHONY: lint
 lint: $(NEED_BUF) $(NEED_GOLANGCI) gen/imports/.stamp ## Check protos, code and formatting
 	@$(BUF) lint
+	@$(BUF) format --diff --exit-code proto
 	@$(GOLANGCI) run ./...
 
 .PHONY: fmt

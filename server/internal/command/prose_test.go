@@ -21,6 +21,9 @@ func prose(t *testing.T, look func(path, text string), folders ...string) {
 	t.Helper()
 	for _, folder := range folders {
 		err := filepath.WalkDir(filepath.Join(topFolder, folder), func(path string, entry fs.DirEntry, err error) error {
+			if entry != nil && entry.Name() == "node_modules" {
+				return fs.SkipDir
+			}
 			if err != nil || entry.IsDir() || filepath.Ext(path) == ".go" || filepath.Ext(path) == ".sum" {
 				return err
 			}
@@ -105,4 +108,51 @@ func TestContributing(t *testing.T) {
 	if paths < 10 || targets < 7 || cases != 1 {
 		t.Errorf("%d paths, %d targets and %d cases are found", paths, targets, cases)
 	}
+}
+
+// What the pages link to is there: files, and the headings that are named by an anchor.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	link := regexp.MustCompile(`\]\(([\w./-]*)(#[\w-]+)?\)`)
+	links := 0
+	check := func(page, text string) {
+		for _, found := range link.FindAllStringSubmatch(text, -1) {
+			links++
+			path := page
+			if found[1] != "" {
+				path = filepath.Join(filepath.Dir(page), found[1])
+			}
+			target, err := os.Stat(path)
+			if err != nil {
+				t.Errorf("%s: %v", page, err)
+				continue
+			}
+			if found[2] == "" || target.IsDir() {
+				continue
+			}
+			if named, err := os.ReadFile(path); err != nil || !hasHeading(string(named), found[2]) {
+				t.Errorf("%s: %s has no heading %s: %v", page, path, found[2], err)
+			}
+		}
+	}
+	check(filepath.Join(topFolder, "README.md"), readme(t))
+	prose(t, func(path, text string) {
+		if filepath.Ext(path) == ".md" {
+			check(path, text)
+		}
+	}, ".github", "proto", "gateway", "server")
+	if links < 100 {
+		t.Errorf("only %d links are found", links)
+	}
+}
+
+// hasHeading says whether a page has the heading of an anchor, as GitHub makes one.
+func hasHeading(text, anchor string) bool {
+	for _, found := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		kept := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(found[1]), "")
+		if "#"+strings.ReplaceAll(kept, " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
 }

@@ -1,13 +1,11 @@
 package command_test
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -20,42 +18,44 @@ import (
 	"github.com/statusway/statusway/gateway/mapping"
 )
 
-// readmeURL is where the README has the demo.
+// readmeURL is where the pages have the demo.
 const readmeURL = "http://127.0.0.1:8080"
 
-func readme(t *testing.T) string {
+// pageNamed is a page of the repository.
+func pageNamed(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../../README.md")
+	text, err := os.ReadFile(filepath.Join(topFolder, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(text)
 }
 
-// blocks are the README's code blocks of a language.
-func blocks(t *testing.T, language string) []string {
+func readme(t *testing.T) string {
 	t.Helper()
+	return pageNamed(t, "README.md")
+}
+
+// blocks are a text's code blocks of a language.
+func blocks(text, language string) []string {
 	var found []string
-	for _, match := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(readme(t), -1) {
+	for _, match := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(text, -1) {
 		found = append(found, match[1])
-	}
-	if len(found) == 0 {
-		t.Fatalf("the README has no block of %s", language)
 	}
 	return found
 }
 
-// A step is a command of the README, and what it says that the command prints.
+// A step is a command of a page, and what it says that the command prints.
 type step struct {
 	command string
 	prints  []string
 }
 
-// steps are all that the README shows of a terminal, in order.
-func steps(t *testing.T) []step {
+// steps are all that a text shows of a terminal, in order.
+func steps(t *testing.T, text string) []step {
 	t.Helper()
 	var all []step
-	for _, block := range blocks(t, "console") {
+	for _, block := range blocks(text, "console") {
 		for line := range strings.Lines(block) {
 			line = strings.TrimSuffix(line, "\n")
 			if command, ok := strings.CutPrefix(line, "$ "); ok {
@@ -127,63 +127,12 @@ func TestCompareLines(t *testing.T) {
 	}
 }
 
-// session runs the commands in one bash, and returns what each has printed.
-func session(t *testing.T, commands []string) []string {
-	t.Helper()
-	marker := "-- " + rand.Text()
-	var script strings.Builder
-	for _, command := range commands {
-		fmt.Fprintf(&script, "%s\nprintf '\\n%%s\\n' '%s'\n", command, marker)
-	}
-	home := t.TempDir()
-	path := filepath.Join(home, "session.sh")
-	if err := os.WriteFile(path, []byte(script.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	bash := exec.CommandContext(t.Context(), "bash", path)
-	// Without the settings of whoever runs the test, and without a proxy.
-	bash.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C.UTF-8"}
-	var errs strings.Builder
-	bash.Stderr = &errs
-	out, err := bash.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, errs.String())
-	}
-	printed := strings.Split(strings.ReplaceAll(string(out), "\r", ""), "\n"+marker+"\n")
-	if len(printed) != len(commands)+1 {
-		t.Fatalf("%d commands have printed %d parts:\n%s\n%s", len(commands), len(printed), out, errs.String())
-	}
-	return printed[:len(commands)]
-}
-
-// What the README shows of a terminal is what a terminal shows.
-func TestReadmeSession(t *testing.T) {
-	t.Parallel()
-	for _, tool := range []string{"bash", "curl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed, so the README's commands cannot be run: %v", tool, err)
-		}
-	}
-	p := serve(t, "--demo")
-	walk := steps(t)
-	commands := make([]string, len(walk))
-	for i, one := range walk {
-		commands[i] = strings.ReplaceAll(one.command, readmeURL, p.rest)
-	}
-	for i, printed := range session(t, commands) {
-		if diff := compareLines(walk[i].prints, strings.ReplaceAll(printed, p.rest, readmeURL)); diff != "" {
-			t.Errorf("$ %s\n%s", walk[i].command, diff)
-		}
-	}
-	p.stop(t)
-}
-
 // Every row of the table is shown once at least, and nothing that is no row.
 func TestReadmeShowsEveryRow(t *testing.T) {
 	t.Parallel()
 	shown := map[int]bool{}
 	status := regexp.MustCompile(`^(?:HTTP/1\.1 )?(\d{3})(?: .*)?$|^\{"httpStatus":(\d{3}),`)
-	for _, one := range steps(t) {
+	for _, one := range steps(t, readme(t)) {
 		for _, line := range one.prints {
 			if found := status.FindStringSubmatch(line); found != nil {
 				number, err := strconv.Atoi(found[1] + found[2])
@@ -233,7 +182,7 @@ func alike(want, got any) bool {
 func TestReadmeErrorBody(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--demo", "--public-url="+readmeURL)
-	text := blocks(t, "json")[0]
+	text := blocks(readme(t), "json")[0]
 	var want map[string]any
 	if err := json.Unmarshal([]byte(text), &want); err != nil {
 		t.Fatal(err)
@@ -268,4 +217,20 @@ func members(t *testing.T, text string) []string {
 		names = append(names, fmt.Sprint(name))
 	}
 	return names
+}
+
+// The code that the page for adopters shows is part of an example that runs.
+func TestAdoptingCode(t *testing.T) {
+	t.Parallel()
+	example := pageNamed(t, "gateway/transcode/example_test.go")
+	shown := blocks(pageNamed(t, "proto/adopting.md"), "go")
+	for _, block := range shown {
+		indented := regexp.MustCompile(`(?m)^(.)`).ReplaceAllString(block, "\t$1")
+		if !strings.Contains(example, indented) {
+			t.Errorf("the example has no\n%s", indented)
+		}
+	}
+	if len(shown) == 0 {
+		t.Error("it shows no code")
+	}
 }

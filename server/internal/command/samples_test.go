@@ -332,24 +332,3 @@ func TestSamplesDescriptors(t *testing.T) {
 		}
 	}
 }
-
-// What the specification and the samples' pages link to is there.
-func TestSamplesLinks(t *testing.T) {
-	t.Parallel()
-	for _, folder := range []string{"..", "client", "node", "python", "../vectors"} {
-		folder = filepath.Join(samplesFolder, folder)
-		text, err := os.ReadFile(filepath.Join(folder, "README.md"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		links := regexp.MustCompile(`\]\(([\w./-]+)\)`).FindAllStringSubmatch(string(text), -1)
-		if len(links) == 0 {
-			t.Errorf("%s/README.md links to nothing", folder)
-		}
-		for _, link := range links {
-			if _, err := os.Stat(filepath.Join(folder, link[1])); err != nil {
-				t.Errorf("%s/README.md: %v", folder, err)
-			}
-		}
-	}
-}

@@ -23,13 +23,13 @@ import (
 	"github.com/statusway/statusway/server/internal/conformance/suite"
 )
 
-// table returns the cells of the README's table whose header line begins so, without
-// the marks of code.
-func table(t *testing.T, header string) [][]string {
+// table returns the cells of a page's table whose header line begins so, without the
+// marks of code.
+func table(t *testing.T, page, header string) [][]string {
 	t.Helper()
-	_, rest, found := strings.Cut(strings.ReplaceAll(readme(t), "`", ""), "\n"+header)
+	_, rest, found := strings.Cut(strings.ReplaceAll(pageNamed(t, page), "`", ""), "\n"+header)
 	if !found {
-		t.Fatalf("the README has no table %q", header)
+		t.Fatalf("%s has no table %q", page, header)
 	}
 	var rows [][]string
 	for i, line := range strings.Split(rest, "\n") {
@@ -59,7 +59,7 @@ func TestReadmeStatuses(t *testing.T) {
 	for _, row := range policy.Rows() {
 		want = append(want, strconv.Itoa(int(row.GetStatus()))+" "+row.GetTitle())
 	}
-	for _, cells := range table(t, "| status | title |") {
+	for _, cells := range table(t, "README.md", "| status | title |") {
 		got = append(got, cells[0]+" "+cells[1])
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -90,7 +90,7 @@ func codesIn(t *testing.T, text string) []codes.Code {
 func TestReadmeCodes(t *testing.T) {
 	t.Parallel()
 	named := map[codes.Code]bool{codes.OK: true} // Which is no error.
-	for _, cells := range table(t, "| condition | documented | canonical |") {
+	for _, cells := range table(t, "README.md", "| condition | documented | canonical |") {
 		for _, code := range codesIn(t, cells[0]) {
 			named[code] = true
 			for i, name := range []string{mapping.Documented, mapping.Canonical} {
@@ -146,7 +146,7 @@ func TestReadmeFlags(t *testing.T) {
 	settings.Flags(set)
 	want, got := map[string]string{}, map[string]string{}
 	set.VisitAll(func(flag *pflag.Flag) { want["--"+flag.Name] = valueOf(flag) })
-	for _, cells := range table(t, "| flag of serve | default |") {
+	for _, cells := range table(t, "README.md", "| flag of serve | default |") {
 		names, defaults := strings.Split(cells[0], " · "), strings.Split(cells[1], " · ")
 		if cells[1] == "" {
 			defaults = make([]string, len(names))
@@ -181,7 +181,7 @@ func TestReadmeCommands(t *testing.T) {
 		}
 	}
 	slices.Sort(want)
-	for _, cells := range table(t, "| command | what |") {
+	for _, cells := range table(t, "README.md", "| command | what |") {
 		got = append(got, strings.Fields(cells[0])[1])
 	}
 	slices.Sort(got)
@@ -194,7 +194,7 @@ func TestReadmeCommands(t *testing.T) {
 func TestReadmeReport(t *testing.T) {
 	t.Parallel()
 	var shown suite.Report
-	decoder := json.NewDecoder(strings.NewReader(strings.Replace(blocks(t, "json")[1], `"…"`, `"2026-01-02T03:04:05Z"`, 1)))
+	decoder := json.NewDecoder(strings.NewReader(strings.Replace(blocks(readme(t), "json")[1], `"…"`, `"2026-01-02T03:04:05Z"`, 1)))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&shown); err != nil {
 		t.Fatal(err)
@@ -221,7 +221,7 @@ type readmeRoute struct{ verb, path, success string }
 func readmeRoutes(t *testing.T) []readmeRoute {
 	t.Helper()
 	var routes []readmeRoute
-	for _, cells := range table(t, "| REST | gRPC | success |") {
+	for _, cells := range table(t, "server/README.md", "| REST | gRPC | success |") {
 		parts := strings.Split(cells[0], " · ")
 		path := ""
 		for _, part := range slices.Backward(parts) {
