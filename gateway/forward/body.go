@@ -32,7 +32,11 @@ func CheckTarget(req *http.Request) error {
 
 // BadValue is what is said of a path variable or a query parameter.
 func BadValue(err *contract.ValueError) error {
-	return respond.Invalid("a parameter cannot be used: "+err.Detail, &errdetails.BadRequest_FieldViolation{
+	which := "a parameter"
+	if err.Parameter != "" {
+		which = "the parameter " + err.Parameter
+	}
+	return respond.Invalid(which+" cannot be used: "+err.Detail, &errdetails.BadRequest_FieldViolation{
 		Field: err.Parameter, Description: err.Detail, Reason: err.Reason,
 	})
 }
@@ -84,7 +88,7 @@ func Unreadable(binding *contract.Binding, body []byte, cause error) error {
 
 // BadJSON is what is said of a body that is not the JSON of its message.
 func BadJSON(bad *jsoncodec.Error) error {
-	return respond.Invalid("the body cannot be read: "+bad.Detail, &errdetails.BadRequest_FieldViolation{
+	return respond.Invalid("the body cannot be read: "+bad.Error(), &errdetails.BadRequest_FieldViolation{
 		Field: bad.Pointer, Description: bad.Detail, Reason: bad.Reason,
 	})
 }

@@ -59,7 +59,8 @@ func (d *decoder) document(source []byte) *yaml.Node {
 		d.failf(&second, "a second document begins here: a policy is one")
 		return nil
 	case !errors.Is(err, io.EOF):
-		// The library has a line only inside its text, and no type to ask for it.
+		// The library has a line only inside its text: now that of the fault, now that where
+		// the list around it begins, so it is no line for an editor to jump to.
 		d.failf(&yaml.Node{}, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
 		return nil
 	}

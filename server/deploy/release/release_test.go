@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -124,11 +125,57 @@ func TestRelease(t *testing.T) {
 		"files":                        one.testFiles,
 		"archive":                      one.testArchive,
 		"bill of materials":            one.testBill,
+		"commands of the README":       one.testCommands,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t)
 		})
+	}
+}
+
+// The README's commands check a release and open it, and a file that has been changed is
+// found out.
+func (f first) testCommands(t *testing.T) {
+	t.Helper()
+	for _, tool := range []string{"sha256sum", "tar", "sh"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("without %s nobody here would run them: %v", tool, err)
+		}
+	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^(sha256sum .*)\n(tar .*)$`).FindStringSubmatch(string(readme))
+	if found == nil {
+		t.Fatal("the README has no such commands")
+	}
+	folder := t.TempDir()
+	for name, content := range f.files {
+		write(t, filepath.Join(folder, name), string(content))
+	}
+	shell := func(command string) (string, error) {
+		command = strings.ReplaceAll(command, "v1.2.3_linux_amd64", version+"_"+here().os+"_"+here().arch)
+		run := exec.CommandContext(t.Context(), "sh", "-c", command)
+		run.Dir = folder
+		out, err := run.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := shell(found[1]); err != nil || strings.Count(out, ": OK\n") != len(f.files)-1 {
+		t.Errorf("%s: %v\n%s", found[1], err, out)
+	}
+	if out, err := shell(found[2]); err != nil || !strings.HasPrefix(out, "statusway version "+version+" (commit ") {
+		t.Errorf("%s: %v\n%s", found[2], err, out)
+	}
+	for name, content := range f.files {
+		if name != sumsName {
+			write(t, filepath.Join(folder, name), string(content)+"!")
+			break
+		}
+	}
+	if out, err := shell(found[1]); err == nil || strings.Count(out, ": FAILED\n") != 1 {
+		t.Errorf("a file that has been changed: %v\n%s", err, out)
 	}
 }
 

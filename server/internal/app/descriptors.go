@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -13,15 +14,18 @@ import (
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 )
 
+// ErrDescriptors marks a file of descriptors that cannot be used.
+var ErrDescriptors = errors.New("--descriptors")
+
 // readDescriptors reads the file of --descriptors.
 func readDescriptors(name string) (*descriptorpb.FileDescriptorSet, error) {
 	wire, err := os.ReadFile(name) //nolint:gosec // the file that the caller named.
 	if err != nil {
-		return nil, fmt.Errorf("--descriptors: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrDescriptors, err)
 	}
 	set := &descriptorpb.FileDescriptorSet{}
 	if err := proto.Unmarshal(wire, set); err != nil {
-		return nil, fmt.Errorf("--descriptors: %s is no FileDescriptorSet: %w", name, err)
+		return nil, fmt.Errorf("%w: %s is no FileDescriptorSet: %w", ErrDescriptors, name, err)
 	}
 	return set, nil
 }

@@ -92,6 +92,7 @@ Without a command it serves: statusway is the same as statusway serve, with the 
 	addGroup(root, "Describe and prove it:", newOpenAPI(streams), newConformance(streams))
 	root.AddCommand(newVersion(streams))
 	addCompletion(root)
+	refuseUnknownTopics(root)
 	// The flags of serve are listed once, by its own help.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .HasAvailableLocalFlags}}", "{{if and .HasParent .HasAvailableLocalFlags}}", 1))
 	return root
@@ -105,13 +106,16 @@ func addGroup(root *cobra.Command, title string, commands ...*cobra.Command) {
 	}
 }
 
-// noArguments is cobra.NoArgs with the exit code of a mistake in the arguments, and with
-// the command that may have been meant.
+// noArguments refuses arguments, by the exit code of a mistake in them and with the
+// command that may have been meant.
 func noArguments(cmd *cobra.Command, arguments []string) error {
-	err := cobra.NoArgs(cmd, arguments)
-	if err == nil {
+	if len(arguments) == 0 {
 		return nil
 	}
+	if !cmd.HasAvailableSubCommands() {
+		return usage(fmt.Errorf("%s takes no arguments, and %q is one", cmd.CommandPath(), arguments[0])) //nolint:err113 // it is for people.
+	}
+	err := cobra.NoArgs(cmd, arguments)
 	if meant := cmd.SuggestionsFor(arguments[0]); len(meant) > 0 {
 		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(meant, " or "))
 	}
@@ -125,6 +129,23 @@ func showHelp(cmd *cobra.Command, _ []string) error {
 		return fmt.Errorf("writing the help: %w", err)
 	}
 	return nil
+}
+
+// refuseUnknownTopics makes the command help fail where there is nothing to tell of, which
+// by itself shows something else and calls it a success.
+func refuseUnknownTopics(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "help" {
+			continue
+		}
+		cmd.Args = func(_ *cobra.Command, topic []string) error {
+			if _, rest, err := root.Find(topic); err != nil || len(rest) > 0 {
+				return usage(fmt.Errorf("there is no command %q", strings.Join(topic, " "))) //nolint:err113 // it is for people.
+			}
+			return nil
+		}
+	}
 }
 
 // fromEnvironment is the PreRunE of every command with flags.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/conformance"
 )
 
 // addCompletion adds the command that writes a shell's completions, and gives them the
@@ -15,6 +16,9 @@ func addCompletion(root *cobra.Command) {
 		if cmd.Name() == "completion" {
 			// As it comes it shows the help for a shell that nobody knows, and calls it a success.
 			cmd.Args, cmd.RunE = noArguments, showHelp
+			for _, shell := range cmd.Commands() {
+				shell.Args = noArguments
+			}
 		}
 	}
 	completeFlags(root)
@@ -27,14 +31,14 @@ func completeFlags(cmd *cobra.Command) {
 		"headers":      {config.HeadersGRPCGateway},
 		"log-level":    {"debug", "info", "warn", "error"},
 		"log-format":   {"text", "json"},
-		"transport":    {"all", "http1", "h2c"},
+		"transport":    {"all", conformance.OverHTTP1, conformance.OverH2C},
 		"format":       {"json", "yaml"},
 	} {
 		if cmd.LocalFlags().Lookup(name) == nil {
 			continue
 		}
 		directive := cobra.ShellCompDirectiveNoFileComp
-		if name == "policy" {
+		if name == "policy" && cmd.Name() != "conformance" {
 			directive = cobra.ShellCompDirectiveDefault // It may be a file.
 		}
 		// Its one error is that the flag is known already: the program itself has those of serve.

@@ -27,6 +27,7 @@ func TestCompletion(t *testing.T) {
 		"proxy --headers ":                "grpc-gateway " + none,
 		"serve --log-level ":              "debug info warn error " + none,
 		"proxy --log-format ":             "text json " + none,
+		"conformance --policy ":           "documented canonical " + none,
 		"conformance --transport ":        "all http1 h2c " + none,
 		"openapi --format ":               "json yaml " + none,
 		"proxy --descriptors ":            files,

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -141,6 +142,9 @@ func (s *conformanceSettings) params(cases *suite.Suite) (suite.Params, error) {
 	over, err := transports(s.transport)
 	wrong("transport", err)
 	expression, err := regexp.Compile(s.filter)
+	if err == nil && !slices.ContainsFunc(cases.Cases, func(c conformance.Case) bool { return expression.MatchString(c.Name) }) {
+		err = fmt.Errorf("%q is in the name of none of the %d cases, which --list shows", s.filter, len(cases.Cases)) //nolint:err113 // it is for people.
+	}
 	wrong("filter", err)
 	known, err := s.known(cases)
 	wrong("known-failures", err)

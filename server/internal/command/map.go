@@ -1,13 +1,13 @@
 package command
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -39,15 +39,15 @@ func newMap(streams Streams) *cobra.Command {
 		Example: `  echo '{"code": 5, "message": "no such teapot"}' | statusway map`,
 		Args:    noArguments,
 		PreRunE: fromEnvironment,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			response, err := mapStatus(cmd.Context(), streams, settings)
+		RunE: func(*cobra.Command, []string) error {
+			answer, err := mapStatus(streams, settings)
 			if err != nil {
 				return err
 			}
 			if settings.json {
-				return printJSON(streams.Out, response)
+				return printJSON(streams.Out, answer)
 			}
-			return printAnswer(streams.Out, response)
+			return printAnswer(streams.Out, answer)
 		},
 	}
 	cmd.Flags().StringVar(&settings.policy, "policy", "documented", "documented, canonical, or the `file` of a policy")
@@ -56,50 +56,50 @@ func newMap(streams Streams) *cobra.Command {
 	return cmd
 }
 
-func mapStatus(ctx context.Context, streams Streams, settings mapSettings) (*statuswayv1.MapStatusResponse, error) {
+func mapStatus(streams Streams, settings mapSettings) (respond.Answer, error) {
 	table, err := loadPolicy(settings.policy)
 	if err != nil {
-		return nil, err
+		return respond.Answer{}, err
 	}
 	responder, err := respond.New(respond.Params{
 		Table: table, PublicURL: settings.publicURL, Realm: "statusway", Gzip: false,
 	})
 	if err != nil {
-		return nil, usage(err)
+		return respond.Answer{}, usage(err)
 	}
 	service, err := mappingsvc.New(responder, builtFrom().ID())
 	if err != nil {
-		return nil, err
+		return respond.Answer{}, err
 	}
 	if terminal.Is(streams.In) {
 		fmt.Fprintln(streams.Err, "Type a google.rpc.Status as JSON, and end it by Ctrl-D.")
 	}
 	text, err := io.ReadAll(io.LimitReader(streams.In, longestStatus))
 	if err != nil {
-		return nil, fmt.Errorf("reading standard input: %w", err)
+		return respond.Answer{}, fmt.Errorf("reading standard input: %w", err)
 	}
 	status := &spb.Status{}
 	if err := jsoncodec.Unmarshal(text, status); err != nil {
-		return nil, fmt.Errorf("%w: %w", errStatus, err)
+		return respond.Answer{}, fmt.Errorf("%w: %w", errStatus, err)
 	}
-	return service.MapStatus(ctx, &statuswayv1.MapStatusRequest{Status: status})
+	return service.Answer(&statuswayv1.MapStatusRequest{Status: status})
 }
 
-// mapped is the documented output of map --json.
+// mapped is the documented output of map --json. The body has its members in the order
+// in which they are sent; it is null where there is none.
 type mapped struct {
-	HTTPStatus int32             `json:"httpStatus"`
+	HTTPStatus int               `json:"httpStatus"`
 	Headers    map[string]string `json:"headers"`
-	Body       any               `json:"body"`
+	Body       json.RawMessage   `json:"body"`
 	Rule       string            `json:"rule"`
 }
 
-func printJSON(out io.Writer, response *statuswayv1.MapStatusResponse) error {
-	return encode(out, mapped{
-		HTTPStatus: response.GetHttpStatus(),
-		Headers:    response.GetHeaders(),
-		Body:       response.GetBody().AsInterface(),
-		Rule:       response.GetRule(),
-	})
+func printJSON(out io.Writer, answer respond.Answer) error {
+	headers := map[string]string{}
+	for name, values := range answer.Header {
+		headers[name] = strings.Join(values, ", ")
+	}
+	return encode(out, mapped{HTTPStatus: answer.Decision.Status(), Headers: headers, Body: answer.Body, Rule: answer.Decision.Rule.GetName()})
 }
 
 // encode writes JSON for people: a terminal needs no < to be escaped.
@@ -113,19 +113,18 @@ func encode(out io.Writer, value any) error {
 	return nil
 }
 
-func printAnswer(out io.Writer, response *statuswayv1.MapStatusResponse) error {
-	c := terminal.ColoursOf(out)
-	status := int(response.GetHttpStatus())
+func printAnswer(out io.Writer, answer respond.Answer) error {
+	c, status, rule := terminal.ColoursOf(out), answer.Decision.Status(), answer.Decision.Rule
 	fmt.Fprintf(out, "%sHTTP %d%s\n", c.OfStatus(status), status, c.Reset)
-	for _, name := range slices.Sorted(maps.Keys(response.GetHeaders())) {
-		fmt.Fprintf(out, "%s: %s\n", name, response.GetHeaders()[name])
+	for _, name := range slices.Sorted(maps.Keys(answer.Header)) {
+		fmt.Fprintf(out, "%s: %s\n", name, strings.Join(answer.Header[name], ", "))
 	}
-	if response.GetBody() != nil {
+	if len(answer.Body) > 0 {
 		fmt.Fprintln(out)
-		if err := encode(out, response.GetBody().AsInterface()); err != nil {
+		if err := encode(out, json.RawMessage(answer.Body)); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(out, "\n%srule %s%s: %s %s(%s)%s\n", c.Bold, response.GetRule(), c.Reset, response.GetWhy(), c.Dim, response.GetSpec(), c.Reset)
+	fmt.Fprintf(out, "\n%srule %s%s: %s %s(%s)%s\n", c.Bold, rule.GetName(), c.Reset, rule.GetWhy(), c.Dim, rule.GetSpec(), c.Reset)
 	return nil
 }

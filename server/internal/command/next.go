@@ -3,12 +3,12 @@ package command
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/server/internal/app"
 )
 
 // next says what to do about an error of a command; empty if nobody knows.
@@ -17,14 +17,20 @@ func next(cmd *cobra.Command, err error) string {
 	switch {
 	case isUsage(err):
 		return fmt.Sprintf("%s --help says how it is called.", cmd.CommandPath())
-	case errors.Is(err, syscall.EADDRINUSE):
+	case errors.Is(err, syscall.EADDRINUSE) && cmd.Flags().Lookup("grpc-addr") != nil:
 		return "Another program has the address. Choose one by --http-addr and --grpc-addr; with port 0 it is any that is free."
-	case errors.Is(err, errPolicy) && errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "Another program has the address. Choose one by --http-addr; with port 0 it is any that is free."
+	case errors.Is(err, app.ErrDescriptors):
+		return "To write one: buf build --as-file-descriptor-set -o api.binpb, or protoc --include_imports --descriptor_set_out=api.binpb"
+	case errors.Is(err, errPolicy):
 		return "To write one, begin with a copy of a policy: statusway policy show --json > mine.json"
 	case isInFile:
 		return "The schema is proto/statusway/v1/policy.proto, and statusway policy show --json a policy to compare with."
 	case errors.Is(err, errStatus):
 		return `It is of the form {"code": 5, "message": "no such teapot", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", …}]}`
+	case errors.Is(err, errLimited):
+		return "Wait so long, or start the demo with a larger --rate-limit."
 	case errors.Is(err, errNoDemo):
 		return "It has to be a demo that is not closed. To start one: statusway serve --demo"
 	default:

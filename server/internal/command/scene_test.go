@@ -23,13 +23,15 @@ const builtProgram = ".tmp/bin/statusway "
 
 // elsewhere are the commands of the pages' blocks of sh that are no part of a scene, and
 // where they are run instead.
-var elsewhere = map[string]string{
-	"make test": "by whoever runs this",
-	".tmp/bin/statusway conformance --target http://127.0.0.1:8080":       "TestConformance, and it would use up the allowance",
-	"sha256sum --check --ignore-missing SHA256SUMS":                       "make checkrelease",
-	"tar -xzf statusway_v1.2.3_linux_amd64.tar.gz && ./statusway version": "make checkrelease",
-	"make release VERSION=v1.2.3":                                         "make checkrelease",
-	"go get github.com/statusway/statusway/gateway@latest":                "this module itself",
+func elsewhere() map[string]string {
+	return map[string]string{
+		"make test": "by whoever runs this",
+		".tmp/bin/statusway conformance --target http://127.0.0.1:8080":       "TestConformance; here it would use up the allowance",
+		"sha256sum --check --ignore-missing SHA256SUMS":                       "TestRelease in server/deploy/release",
+		"tar -xzf statusway_v1.2.3_linux_amd64.tar.gz && ./statusway version": "TestRelease in server/deploy/release",
+		"make release VERSION=v1.2.3":                                         "make checkrelease runs what it runs",
+		"go get github.com/statusway/statusway/gateway@latest":                "it needs a release",
+	}
 }
 
 // scenes are those of a page: one, or one of each section if it has several readers.
@@ -40,6 +42,7 @@ func scenes(t *testing.T, page string, bySection bool) []scene {
 		parts = strings.Split(parts[0], "\n## ")[1:]
 	}
 	var all []scene
+	others := elsewhere()
 	for _, part := range parts {
 		name, _, _ := strings.Cut(part, "\n")
 		one := scene{name: page + ": " + name, running: nil, steps: steps(t, part)}
@@ -47,7 +50,7 @@ func scenes(t *testing.T, page string, bySection bool) []scene {
 			for line := range strings.Lines(block) {
 				command, _, _ := strings.Cut(line, "#")
 				command = strings.TrimSpace(command)
-				if _, ok := elsewhere[command]; !ok {
+				if _, ok := others[command]; !ok {
 					one.running = append(one.running, command)
 				}
 			}
@@ -115,6 +118,17 @@ func proxied(t *testing.T, at string, words []string) *process {
 	return p
 }
 
+// What is said to run elsewhere stands on a page.
+func TestElsewhere(t *testing.T) {
+	t.Parallel()
+	shown := strings.Join(blocks(readme(t)+pageNamed(t, "gateway/README.md"), "sh"), "")
+	for command := range elsewhere() {
+		if !strings.Contains(shown, command) {
+			t.Errorf("no page shows %s", command)
+		}
+	}
+}
+
 // What the pages show of a terminal is what a terminal shows, with what they say is
 // running.
 func TestScenes(t *testing.T) {
@@ -159,7 +173,8 @@ func session(t *testing.T, commands []string) []string {
 	marker := "-- " + rand.Text()
 	var script strings.Builder
 	for _, command := range commands {
-		fmt.Fprintf(&script, "%s\nprintf '\\n%%s\\n' '%s'\n", command, marker)
+		// A command that fails is none that a page shows.
+		fmt.Fprintf(&script, "%s\nfailed=$?; printf '\\n%%s\\n' '%s'; [ $failed = 0 ] || exit $failed\n", command, marker)
 	}
 	home := t.TempDir()
 	path := filepath.Join(home, "session.sh")
@@ -174,7 +189,7 @@ func session(t *testing.T, commands []string) []string {
 	bash.Stderr = &errs
 	out, err := bash.Output()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, errs.String())
+		t.Fatalf("%v: $ %s\n%s\n%s", err, commands[strings.Count(string(out), marker)-1], out, errs.String())
 	}
 	printed := strings.Split(strings.ReplaceAll(string(out), "\r", ""), "\n"+marker+"\n")
 	if len(printed) != len(commands)+1 {

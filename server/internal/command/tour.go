@@ -27,7 +27,11 @@ const (
 	longestPolicy = 4 << 20
 )
 
-var errNoDemo = errors.New("the target cannot be toured")
+var (
+	errNoDemo = errors.New("the target cannot be toured")
+	// errLimited is another refusal than the one that the tour is about.
+	errLimited = errors.New("the demo's rate limit refuses the tour")
+)
 
 type tourSettings struct {
 	target string
@@ -78,31 +82,68 @@ func runTour(ctx context.Context, streams Streams, settings tourSettings) error 
 	if err != nil {
 		return err
 	}
-	shown := terminal.ColoursOf(streams.Out)
-	guide, row := tour.NewGuide(client, target.String()), 0
-	var astray []string
+	walk := walk{out: streams.Out, colours: terminal.ColoursOf(streams.Out), table: table, guide: tour.NewGuide(client, target.String())}
 	for _, one := range stops {
-		if one.row != row {
-			row = one.row
-			writeRow(streams.Out, shown, table, row)
+		if err := walk.visit(ctx, one); err != nil {
+			return err
 		}
-		fmt.Fprintf(streams.Out, "%s%s.%s %s\n\n", shown.Bold, one.Title, shown.Reset, one.Why)
-		visit, err := guide.Walk(ctx, one.Step)
-		visit.Write(streams.Out, shown)
-		switch {
-		case err != nil:
-			return fmt.Errorf("%w: %w", errNoDemo, err)
-		case visit.Row != row:
-			astray = append(astray, one.Name)
-			fmt.Fprintf(streams.Out, "  %sThis is the row %d, and not %d.%s\n", shown.Bad, visit.Row, row, shown.Reset)
-		}
-		fmt.Fprintln(streams.Out)
 	}
-	if len(astray) > 0 {
-		return fmt.Errorf("%d of %d exchanges ended in another row: %v", len(astray), len(stops), astray)
+	if len(walk.astray) > 0 {
+		return fmt.Errorf("%d of %d exchanges ended in another row: %s", len(walk.astray), len(stops), strings.Join(walk.astray, ", "))
 	}
-	fmt.Fprintf(streams.Out, "Each of the %d exchanges ended in its row of the policy %s. The same in a browser: %s/\n", len(stops), table.Name(), target)
+	fmt.Fprintf(streams.Out, "Exchanges that ended in their row of the policy %s: %d of %d. The same in a browser: %s/\n",
+		table.Name(), walk.seen, len(stops), target)
 	return nil
+}
+
+// walk is the way from stop to stop.
+type walk struct {
+	out     io.Writer
+	colours terminal.Colours
+	table   *mapping.Table
+	guide   *tour.Guide
+	// row is the one that the last stop was in.
+	row int
+	// seen is how many stops ended in their row, and astray are those that did not.
+	seen   int
+	astray []string
+}
+
+func (w *walk) visit(ctx context.Context, at stop) error {
+	c := w.colours
+	if at.row != w.row {
+		w.row = at.row
+		row := w.table.Row(at.row)
+		fmt.Fprintf(w.out, "%s%s%d %s%s\n%s\n\n", c.Bold, c.OfStatus(at.row), at.row, row.GetTitle(), c.Reset, row.GetDescription())
+	}
+	fmt.Fprintf(w.out, "%s%s.%s %s\n\n", c.Bold, at.Title, c.Reset, at.Why)
+	visit, err := w.guide.Walk(ctx, at.Step)
+	visit.Write(w.out, c)
+	refused, isRefused := errors.AsType[*tour.RefusedError](err)
+	isBurst := at.Request.Burst > 0
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("the tour was interrupted: %w", context.Cause(ctx))
+	case isRefused && refused.Code == http.StatusTooManyRequests:
+		return limited(refused.Exchange, err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", errNoDemo, err)
+	case visit.Row == at.row:
+		w.seen++
+	case visit.Row == http.StatusTooManyRequests:
+		return limited(visit.Exchange, fmt.Errorf("%s: %s", at.Name, visit.Status)) //nolint:err113 // it is what an exchange came to.
+	case isBurst && visit.Sent == at.Request.Burst:
+		fmt.Fprintf(w.out, "  %sThis server has no limit that %d requests reach.%s\n", c.Warn, visit.Sent, c.Reset)
+	default:
+		w.astray = append(w.astray, at.Name)
+		fmt.Fprintf(w.out, "  %sThis is the row %d, and not %d.%s\n", c.Bad, visit.Row, at.row, c.Reset)
+	}
+	fmt.Fprintln(w.out)
+	return nil
+}
+
+func limited(by tour.Exchange, err error) error {
+	return fmt.Errorf("%w for %s seconds: %w", errLimited, by.Header.Get("Retry-After"), err)
 }
 
 // A stop is a step with the row that it has to end in.
@@ -167,11 +208,6 @@ func policyOf(ctx context.Context, client *http.Client, target *url.URL) (*mappi
 	}
 	// JSON is YAML too.
 	return mapping.Load(at, answer.Policy)
-}
-
-func writeRow(out io.Writer, c terminal.Colours, table *mapping.Table, status int) {
-	row := table.Row(status)
-	fmt.Fprintf(out, "%s%s%d %s%s\n%s\n\n", c.Bold, c.OfStatus(status), status, row.GetTitle(), c.Reset, row.GetDescription())
 }
 
 // parseTarget reads the URL of a server: a scheme and an authority.

@@ -170,8 +170,9 @@ func TestTourCommand(t *testing.T) {
 			}
 		}
 		for _, want := range []string{
-			"\n  > Authorization: Bearer …\n", "\n  < X-Rate-Limit-Remaining: ", " times\n", "\n  < 409 Conflict\n", "\n  > PUT /v1/maintenance  200 OK\n",
-			"exchanges ended in its row of the policy " + policy + ". The same in a browser: " + p.rest + "/\n",
+			"\n  > Authorization: Bearer …\n", "\n  < X-Rate-Limit-Remaining: 0\n", " times\n", "\n  < 409 Conflict\n", "\n  > PUT /v1/maintenance  200 OK\n",
+			fmt.Sprintf("in their row of the policy %[1]s: %[2]d of %[2]d. The same in a browser: %[3]s/\n", policy, len(tour.Steps()), p.rest),
+			"{long}",
 		} {
 			if !strings.Contains(got.out, want) {
 				t.Errorf("%s: %q is not shown", policy, want)
@@ -181,7 +182,7 @@ func TestTourCommand(t *testing.T) {
 			t.Errorf("%s: %s is shown", policy, secret)
 		}
 		for line := range strings.Lines(got.out) {
-			if len(line) > 2500 {
+			if len(line) > 500 {
 				t.Errorf("%s: a line of %d octets: %.40s", policy, len(line), line)
 			}
 		}
@@ -230,6 +231,33 @@ func TestTourCommandFails(t *testing.T) {
 		}
 	}
 	p.stop(t)
+}
+
+// A demo that refuses too soon, never, or to be put back is told apart from none.
+func TestTourCommandLimits(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		limit     string
+		arguments []string
+		code      int
+		out, err  string
+	}{
+		{"off", nil, 0, "This server has no limit that 3000 requests reach.", ""},
+		{"10/1m", nil, 1, "", "for 60 seconds: "},
+		{
+			"600/1m,m=1/1m@entity.v1.MaintenanceService/SetMaintenance",
+			[]string{"--row=503"},
+			1,
+			"> PUT /v1/maintenance  429 Too Many Requests", "maintenance: after it PUT /v1/maintenance is answered 429 Too Many Requests\nWait so long",
+		},
+	} {
+		p := serve(t, "--demo", "--rate-limit="+test.limit)
+		got := run(t, "", append([]string{"tour", "--target=" + p.rest}, test.arguments...)...)
+		if got.code != test.code || !strings.Contains(got.out, test.out) || !strings.Contains(got.err, test.err) {
+			t.Errorf("%s: %d: %s\n%s", test.limit, got.code, got.err, lastLines(got.out, 20))
+		}
+		p.stop(t)
+	}
 }
 
 // record is what of a visit can be shown as an example.

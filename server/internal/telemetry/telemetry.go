@@ -68,7 +68,7 @@ func Start(ctx context.Context, p Params) (Traces, error) {
 	}
 	// The one global of this program: the SDK has no other way to tell.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		p.Logger.WarnContext(context.WithoutCancel(ctx), "traces could not be sent", slog.Any("error", err))
+		p.Logger.WarnContext(context.WithoutCancel(ctx), "a fault of tracing", slog.Any("error", err))
 	}))
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	return Traces{Provider: provider, shutdown: provider.Shutdown, logger: p.Logger}, nil

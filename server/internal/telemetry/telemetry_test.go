@@ -137,7 +137,7 @@ func TestCollectorThatIsAway(t *testing.T) {
 		span.End()
 	}
 	traces.Flush(t.Context())
-	if got := log.String(); strings.Count(got, "traces could not be sent") != 1 {
+	if got := log.String(); strings.Count(got, "a fault of tracing") != 1 {
 		t.Errorf("log: %s", got)
 	}
 }

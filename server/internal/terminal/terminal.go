@@ -4,6 +4,9 @@ package terminal
 
 import (
 	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mattn/go-isatty"
 )
@@ -41,4 +44,15 @@ func (c Colours) OfStatus(status int) string {
 	default:
 		return c.Bad
 	}
+}
+
+// Printable is a text of somebody else's that cannot control a terminal: each control
+// character but tabs and ends of lines becomes a replacement character.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -30,13 +31,25 @@ func NewGuide(client *http.Client, target string) *Guide {
 	return &Guide{client: &own, target: strings.TrimSuffix(target, "/")}
 }
 
-// Walk does a step. An error means that it could not be done, and not that it ended in
-// another row than its own.
+// RefusedError is a request around a step's own that did not succeed.
+type RefusedError struct {
+	Exchange
+
+	// Step is the step's name, and When "before" or "after".
+	Step, When string
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%s: %s it %s %s is answered %s", e.Step, e.When, e.Request.Method, e.Request.Path, e.Status)
+}
+
+// Walk does a step. An error means that it could not be done or not be put back, which
+// may be a [*RefusedError], and not that it ended in another row than its own.
 func (g *Guide) Walk(ctx context.Context, step Step) (visit Visit, err error) {
 	values := map[string]string{runName: strings.ToLower(rand.Text()[:8]), longName: strings.Repeat("x", LongLength)}
 	defer func() {
 		// Whatever happened, and also if ctx is done: what was changed is put back.
-		after, undone := g.undo(context.WithoutCancel(ctx), step.After, values)
+		after, undone := g.undo(context.WithoutCancel(ctx), step, values)
 		visit.After, err = after, errors.Join(err, undone)
 	}()
 	for _, request := range step.Before {
@@ -45,7 +58,7 @@ func (g *Guide) Walk(ctx context.Context, step Step) (visit Visit, err error) {
 			return visit, err
 		}
 		if one.Code >= http.StatusBadRequest {
-			return visit, fmt.Errorf("%s: before it %s %s is answered %s", step.Name, one.Request.Method, one.Request.Path, one.Status)
+			return visit, &RefusedError{Exchange: one, Step: step.Name, When: "before"}
 		}
 		visit.Before = append(visit.Before, one)
 	}
@@ -63,29 +76,34 @@ func (g *Guide) Walk(ctx context.Context, step Step) (visit Visit, err error) {
 }
 
 // undo sends what puts things back, but for what needs a value that never came.
-func (g *Guide) undo(ctx context.Context, requests []Request, values map[string]string) ([]Exchange, error) {
-	var done []Exchange
-	for _, request := range requests {
+func (g *Guide) undo(ctx context.Context, step Step, values map[string]string) (done []Exchange, err error) {
+	for _, request := range step.After {
 		if strings.HasPrefix(request.fill(values).Path, "{") {
 			continue
 		}
-		one, err := g.send(ctx, request, values)
-		if err != nil {
-			return done, err
+		one, lost := g.send(ctx, request, values)
+		switch {
+		case lost != nil:
+			err = errors.Join(err, lost)
+			continue
+		case one.Code >= http.StatusBadRequest:
+			err = errors.Join(err, &RefusedError{Exchange: one, Step: step.Name, When: "after"})
 		}
 		done = append(done, one)
 	}
-	return done, nil
+	return done, err
 }
 
 // send sends one request, and adds to values what is kept of its answer.
 func (g *Guide) send(ctx context.Context, request Request, values map[string]string) (Exchange, error) {
-	exchange := Exchange{Request: request.fill(values)}
-	sent, err := http.NewRequestWithContext(ctx, request.Method, g.target+exchange.Request.Path, strings.NewReader(exchange.Request.Body))
+	filled, shown := request.fill(values), maps.Clone(values)
+	delete(shown, longName)
+	exchange := Exchange{Request: request.fill(shown)}
+	sent, err := http.NewRequestWithContext(ctx, filled.Method, g.target+filled.Path, strings.NewReader(filled.Body))
 	if err != nil {
 		return exchange, fmt.Errorf("making a request: %w", err)
 	}
-	for _, field := range exchange.Request.Fields {
+	for _, field := range filled.Fields {
 		sent.Header.Add(field.Name, field.Value)
 	}
 	response, err := g.client.Do(sent)

@@ -230,7 +230,7 @@ func tooMuch() []Step {
 		},
 		{
 			Name: "not-acceptable", Row: 415, Needs: AnyServer, Title: "The type that is asked for is not supported",
-			Why:     "The table can be had as HTML and as JSON. The row covers both directions; 406 is no row of the documented table.",
+			Why:     "The table can be had as HTML and as JSON, and the client takes neither.",
 			Request: read(statuses).with(fieldAccept, "image/png"),
 		},
 		{

@@ -1,6 +1,8 @@
 package tour
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -11,13 +13,8 @@ import (
 	"github.com/statusway/statusway/server/internal/terminal"
 )
 
-// longestShown is how many octets of a text a terminal is shown.
-const longestShown = 1200
-
-// isEverywhere says whether a header field tells nothing of the answer that it is in.
-func isEverywhere(name string) bool {
-	return slices.Contains([]string{"Content-Length", "Content-Security-Policy", "Date", "X-Content-Type-Options", "X-Request-Id"}, name)
-}
+// mostLines is how many lines of a body a terminal is shown.
+const mostLines = 60
 
 // Visit is what came of a step.
 type Visit struct {
@@ -33,7 +30,7 @@ type Visit struct {
 
 // Exchange is a request and its answer.
 type Exchange struct {
-	// Request is as it was sent: nothing is left to fill in.
+	// Request is as it was sent, but for {long}, which stays as it is.
 	Request Request
 	// Status is the status line, such as "404 Not Found", and Code its number.
 	Status string
@@ -42,8 +39,8 @@ type Exchange struct {
 	Body   []byte
 }
 
-// Write tells people what was sent and what came, without the header fields that every
-// answer has. The requests around the step's own have a line each.
+// Write tells people what was sent and what came, without what every answer has. The
+// requests around the step's own have a line each.
 func (v Visit) Write(out io.Writer, c terminal.Colours) {
 	for _, one := range v.Before {
 		one.writeLine(out, c)
@@ -57,7 +54,7 @@ func (v Visit) Write(out io.Writer, c terminal.Colours) {
 }
 
 func (e Exchange) writeLine(out io.Writer, c terminal.Colours) {
-	fmt.Fprintf(out, "  %s> %s %s%s  %s%s%s\n", c.Dim, e.Request.Method, short(e.Request.Path), c.Reset, c.OfStatus(e.Code), e.Status, c.Reset)
+	fmt.Fprintf(out, "  %s> %s %s%s  %s%s%s\n", c.Dim, e.Request.Method, e.Request.Path, c.Reset, c.OfStatus(e.Code), terminal.Printable(e.Status), c.Reset)
 }
 
 func (e Exchange) write(out io.Writer, c terminal.Colours, sent int) {
@@ -66,30 +63,45 @@ func (e Exchange) write(out io.Writer, c terminal.Colours, sent int) {
 	if sent > 1 {
 		times = fmt.Sprintf("  %s%d times%s", c.Dim, sent, c.Reset)
 	}
-	fmt.Fprintf(out, "%s %s%s %s%s%s\n", sending, c.Bold, e.Request.Method, short(e.Request.Path), c.Reset, times)
+	fmt.Fprintf(out, "%s %s%s %s%s%s\n", sending, c.Bold, e.Request.Method, e.Request.Path, c.Reset, times)
 	for _, field := range e.Request.Fields {
 		fmt.Fprintf(out, "%s %s: %s\n", sending, field.Name, withoutSecret(field))
 	}
-	writeBody(out, sending, e.Request.Body)
-	fmt.Fprintf(out, "%s %s%s%s\n", coming, c.OfStatus(e.Code), e.Status, c.Reset)
+	writeBody(out, sending, []byte(e.Request.Body))
+	fmt.Fprintf(out, "%s %s%s%s\n", coming, c.OfStatus(e.Code), terminal.Printable(e.Status), c.Reset)
 	for _, name := range slices.Sorted(maps.Keys(e.Header)) {
-		if isEverywhere(name) {
-			continue
-		}
 		for _, value := range e.Header[name] {
-			fmt.Fprintf(out, "%s %s: %s\n", coming, name, value)
+			if !e.isDull(name) {
+				fmt.Fprintf(out, "%s %s: %s\n", coming, name, terminal.Printable(value))
+			}
 		}
 	}
-	writeBody(out, coming, string(e.Body))
+	writeBody(out, coming, e.Body)
 }
 
-func writeBody(out io.Writer, prefix, body string) {
-	if body == "" {
+// isDull says whether a header field tells nothing of this answer: it is on all of them,
+// or says what is left of an allowance that is not used up.
+func (e Exchange) isDull(name string) bool {
+	isAllowance := strings.HasPrefix(name, "Ratelimit") || strings.HasPrefix(name, "X-Rate-Limit-")
+	return isAllowance && e.Code != http.StatusTooManyRequests ||
+		slices.Contains([]string{"Content-Length", "Content-Security-Policy", "Date", "X-Content-Type-Options", "X-Request-Id"}, name)
+}
+
+func writeBody(out io.Writer, prefix string, body []byte) {
+	if len(body) == 0 {
 		return
 	}
+	var indented bytes.Buffer
+	if json.Indent(&indented, body, "", "  ") == nil {
+		body = indented.Bytes()
+	}
 	fmt.Fprintln(out, prefix)
-	for line := range strings.SplitSeq(short(strings.TrimRight(body, "\n")), "\n") {
+	lines := strings.Split(terminal.Printable(strings.TrimRight(string(body), "\n")), "\n")
+	for _, line := range lines[:min(len(lines), mostLines)] {
 		fmt.Fprintf(out, "%s %s\n", prefix, line)
+	}
+	if more := len(lines) - mostLines; more > 0 {
+		fmt.Fprintf(out, "%s … and %d lines more\n", prefix, more)
 	}
 }
 
@@ -100,14 +112,4 @@ func withoutSecret(field Field) string {
 	}
 	scheme, _, _ := strings.Cut(field.Value, " ")
 	return scheme + " …"
-}
-
-// short is a text without its middle, if it is long: what stands there twice is the
-// filling of a request that is too large.
-func short(text string) string {
-	if len(text) <= longestShown {
-		return text
-	}
-	const kept = longestShown / 2
-	return strings.ToValidUTF8(text[:kept], "") + "…" + strings.ToValidUTF8(text[len(text)-kept:], "")
 }

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/statusway/statusway/server/internal/conformance"
+	"github.com/statusway/statusway/server/internal/terminal"
 )
 
 // The outcomes of a case over one transport.
@@ -123,12 +123,7 @@ func shown(text string) string {
 		text = text[:longestText]
 	}
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
-			return utf8.RuneError
-		}
-		return r
-	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
+	text = terminal.Printable(text)
 	if cut {
 		text += "…"
 	}
