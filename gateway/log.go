@@ -25,7 +25,7 @@ func (g *Gateway) log(ctx context.Context, method string, ex *exchange.Exchange)
 	}
 	route, rpc := ex.Page, ""
 	if ex.Binding != nil {
-		route, rpc = ex.Binding.Template.String(), ex.Binding.Method.FullName
+		route, rpc = ex.Binding.Path, ex.Binding.Method.FullName
 	}
 	attrs := make([]slog.Attr, 0, 20)
 	attrs = append(

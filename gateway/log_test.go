@@ -93,6 +93,9 @@ func TestLog(t *testing.T) {
 			"level": "INFO", "method": "POST", "route": "/v1/entities", "status": 201.0, "code": "OK", "rule": "declared", "received": 25.0,
 			"caller": "address", "client": "loopback", "clientClosed": false, "replayed": false, "error": nil, "traceId": "",
 		}},
+		{name: "a path whose field has another name", text: "PATCH /v1/entities/private HTTP/1.1\r\nHost: private\r\n\r\n", want: line{
+			"method": "PATCH", "route": "/v1/entities/{id}", "rpc": "/entity.v1.EntityService/UpdateEntity", "status": 200.0,
+		}},
 		{name: "a trace", text: get("/v1/entities/private", "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), want: line{
 			"status": 200.0, "traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
 		}},

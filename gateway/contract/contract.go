@@ -66,6 +66,12 @@ type Binding struct {
 	Template *route.Template
 	// Variables are the request's fields that its variables fill, in their order.
 	Variables []FieldPath
+	// Path is what the path is called wherever it is told of: in the OpenAPI document,
+	// a metric, a span and the log. It has the fields' names in JSON, and is the same
+	// for all routes of a path, whatever their fields.
+	Path string
+	// Wildcards are those of the path, in its order.
+	Wildcards []Wildcard
 	// Body is the request's field that the body fills; "*" means the whole request,
 	// empty means that there is no body.
 	Body string
@@ -121,7 +127,7 @@ func Read(files ...protoreflect.FileDescriptor) (*Contract, error) {
 
 // ReadServices reads the contract of these services alone, as [Read] does.
 func ReadServices(services ...protoreflect.ServiceDescriptor) (*Contract, error) {
-	r := reader{contract: &Contract{}}
+	r := reader{contract: &Contract{}, named: map[string]*path{}}
 	for _, service := range services {
 		r.service(service.ParentFile(), service)
 	}

@@ -61,6 +61,15 @@ func (p FieldPath) String() string {
 	return strings.Join(names, ".")
 }
 
+// jsonName is the path in JSON names.
+func (p FieldPath) jsonName() string {
+	names := make([]string, len(p))
+	for i, field := range p {
+		names[i] = field.JSONName()
+	}
+	return strings.Join(names, ".")
+}
+
 // finder is a message that may know a field's value without being decoded, as
 // jsoncodec.Wire does.
 type finder interface {

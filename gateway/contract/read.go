@@ -17,7 +17,9 @@ import (
 // reader gathers all that is wrong, so that an author mends a file in one go.
 type reader struct {
 	contract *Contract
-	errs     []error
+	// named are the first paths of their shapes.
+	named map[string]*path
+	errs  []error
 }
 
 func (r *reader) failf(at protoreflect.Descriptor, format string, args ...any) {
@@ -116,6 +118,7 @@ func (r *reader) binding(method *Method, rule *annotations.HttpRule) *Binding {
 		}
 		binding.Variables = append(binding.Variables, field)
 	}
+	r.name(binding)
 	if binding.Body != "" && binding.Body != "*" && input.Fields().ByName(protoreflect.Name(binding.Body)) == nil {
 		r.failf(method.Descriptor, "body: %s has no field %q", input.FullName(), binding.Body)
 	}

@@ -3,11 +3,11 @@
 //
 // # How many series there are
 //
-// No label has a value that a client or a backend chooses. A route is a template of the
-// contract or the path of a page, and all requests without one share a value. Methods are
-// those that everybody knows. Reasons are pairs of a domain and a reason that the
-// contract, the policy or the program knows, and all others share one. Codes, statuses and
-// rules are those of gRPC and of the policy.
+// No label has a value that a client or a backend chooses. A route is a path of the
+// contract, called as in the OpenAPI document, or the path of a page, and all requests
+// without one share a value. Methods are those that everybody knows. Reasons are pairs of
+// a domain and a reason that the contract, the policy or the program knows, and all others
+// share one. Codes, statuses and rules are those of gRPC and of the policy.
 //
 // # What it costs
 //

@@ -124,7 +124,7 @@ func (m *Metrics) End(method string, ex *exchange.Exchange) {
 func routeOf(ex *exchange.Exchange) string {
 	switch {
 	case ex.Binding != nil:
-		return ex.Binding.Template.String()
+		return ex.Binding.Path
 	case ex.Page != "":
 		return ex.Page
 	default:

@@ -153,6 +153,12 @@ func TestRequests(t *testing.T) {
 			"requests_total{code=OK domain= method=POST reason= route=/v1/entities rule=declared status=201}": 1,
 			"request_body_bytes_total{method=POST route=/v1/entities}":                                        float64(len(body)),
 		}},
+		"a path whose field has another name": {"PATCH", "/v1/entities/e", body, nil, map[string]float64{
+			"requests_total{code=OK domain= method=PATCH reason= route=/v1/entities/{id} rule=declared status=200}": 1,
+		}},
+		"a part of a name": {"GET", "/v1/operations/o", "", nil, map[string]float64{
+			"requests_total{code=OK domain= method=GET reason= route=/v1/operations/{operationsId} rule=declared status=200}": 1,
+		}},
 		"HEAD": {"HEAD", "/v1/entities/e", "", nil, map[string]float64{
 			"requests_total{code=OK domain= method=HEAD reason= route=/v1/entities/{id} rule=declared status=200}": 1,
 			"response_body_bytes_total{method=HEAD route=/v1/entities/{id}}":                                       0,

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-type routeKey struct{ template, method string }
+type routeKey struct{ path, method string }
 
 type outcomeKey struct {
 	code   string
@@ -38,10 +38,10 @@ func (m *Metrics) route(key routeKey) *route {
 	return add(m, &m.routes, key, func() *route {
 		made := &route{
 			routeKey: key,
-			received: m.received.WithLabelValues(key.template, key.method),
-			written:  m.written.WithLabelValues(key.template, key.method),
-			closed:   m.closed.WithLabelValues(key.template, key.method),
-			replays:  m.replays.WithLabelValues(key.template, key.method),
+			received: m.received.WithLabelValues(key.path, key.method),
+			written:  m.written.WithLabelValues(key.path, key.method),
+			closed:   m.closed.WithLabelValues(key.path, key.method),
+			replays:  m.replays.WithLabelValues(key.path, key.method),
 		}
 		made.outcomes.Store(&map[outcomeKey]prometheus.Counter{})
 		return made
@@ -54,7 +54,7 @@ func (r *route) outcome(m *Metrics, key outcomeKey) prometheus.Counter {
 	}
 	return add(m, &r.outcomes, key, func() prometheus.Counter {
 		return m.requests.WithLabelValues(
-			r.template, r.method, key.code, key.reason.Domain, key.reason.Reason, strconv.Itoa(key.status), key.rule,
+			r.path, r.method, key.code, key.reason.Domain, key.reason.Reason, strconv.Itoa(key.status), key.rule,
 		)
 	})
 }
@@ -68,7 +68,7 @@ func (r *route) duration(m *Metrics, class int) prometheus.Observer {
 		return *found
 	}
 	// Two that come at once get the same series.
-	made := m.duration.WithLabelValues(r.template, r.method, strconv.Itoa(class)+"xx")
+	made := m.duration.WithLabelValues(r.path, r.method, strconv.Itoa(class)+"xx")
 	r.durations[class].Store(&made)
 	return made
 }

@@ -45,7 +45,7 @@ func New(p Params) (*Document, error) {
 	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
 		return nil, fmt.Errorf("the public URL %q is not of the form https://api.example.com", p.PublicURL)
 	}
-	b := &builder{Params: p, paths: map[string]*placed{}, root: &root{
+	b := &builder{Params: p, root: &root{
 		OpenAPI: Version,
 		Servers: []server{{URL: public.Scheme + "://" + public.Host}},
 		Paths:   &ordered[*pathItem]{},
@@ -64,22 +64,15 @@ type builder struct {
 
 	root    *root
 	schemas schemas
-	paths   map[string]*placed // by their shape
 	// wordless are the routes that OpenAPI has no words for.
 	wordless []string
-}
-
-// placed is a path that is in the document.
-type placed struct {
-	path *path
-	item *pathItem
 }
 
 func (b *builder) method(method *contract.Method) {
 	served := 0
 	for i, binding := range method.Bindings {
 		// Nothing below a retired prefix is served, whatever is declared there.
-		if _, gone := b.Contract.RetiredBy(binding.Template.String()); gone {
+		if _, gone := b.Contract.RetiredBy(binding.Path); gone {
 			continue
 		}
 		b.binding(binding, i)
@@ -104,41 +97,16 @@ func (b *builder) binding(binding *contract.Binding, number int) {
 		b.wordless = append(b.wordless, "`"+binding.Verb+" "+binding.Template.String()+"`") // 3.1 has no place for other methods.
 		return
 	}
-	at, own := b.place(binding)
-	if at.item.has(verb) {
+	item, ok := b.root.Paths.get(binding.Path)
+	if !ok {
+		item = &pathItem{}
+		b.root.Paths.set(binding.Path, item)
+	}
+	if item.has(verb) {
 		b.wordless = append(b.wordless, "`"+binding.Verb+" "+binding.Template.String()+"`") // It is the path of another one.
 		return
 	}
-	at.item.set(verb, b.operation(binding, own, number))
-}
-
-// place returns where a route stands, and its own path with the names of that place:
-// OpenAPI takes two templates that differ in names alone for one path.
-func (b *builder) place(binding *contract.Binding) (*placed, *path) {
-	own := readPath(binding.Template.String(), func(field string) string { return jsonPath(binding.Method.Descriptor.Input(), field) })
-	at, ok := b.paths[own.shape]
-	if !ok {
-		at = &placed{path: own, item: &pathItem{}}
-		b.paths[own.shape] = at
-		b.root.Paths.set(own.text, at.item)
-	}
-	for i := range own.variables {
-		own.variables[i].name = at.path.variables[i].name
-	}
-	return at, own
-}
-
-// jsonPath is the path of a field in JSON names.
-func jsonPath(message protoreflect.MessageDescriptor, field string) string {
-	found, err := contract.ParseFieldPath(message, field)
-	if err != nil {
-		return field // The contract has checked it.
-	}
-	names := make([]string, len(found))
-	for i, one := range found {
-		names[i] = one.JSONName()
-	}
-	return strings.Join(names, ".")
+	item.set(verb, b.operation(binding, number))
 }
 
 func (b *builder) info() info {

@@ -20,21 +20,6 @@ func MessageSchema(message protoreflect.MessageDescriptor, patch bool) ([]byte, 
 	return encode(of)
 }
 
-// A PathVariable is a variable of [ReadPath].
-type PathVariable struct {
-	Name, Field, Pattern string
-	Open                 bool
-}
-
-// ReadPath is a template as OpenAPI has it.
-func ReadPath(template string) (text, shape string, variables []PathVariable) {
-	p := readPath(template, func(field string) string { return field })
-	for _, v := range p.variables {
-		variables = append(variables, PathVariable{Name: v.name, Field: v.field, Pattern: v.pattern, Open: v.open})
-	}
-	return p.text, p.shape, variables
-}
-
 // Paragraphs and Summary are what a comment becomes.
 func Paragraphs(text string) string { return paragraphs(text) }
 

@@ -13,7 +13,7 @@ import (
 const bearer = "bearer"
 
 // operation is a route. number tells the routes of one method apart, from 0.
-func (b *builder) operation(binding *contract.Binding, at *path, number int) *operation {
+func (b *builder) operation(binding *contract.Binding, number int) *operation {
 	method := binding.Method
 	text := comment(method.Descriptor)
 	o := &operation{
@@ -22,7 +22,7 @@ func (b *builder) operation(binding *contract.Binding, at *path, number int) *op
 		OperationID: operationID(method, number),
 		Deprecated:  !method.Lifecycle.Deprecated.IsZero() || !method.Lifecycle.Sunset.IsZero() || isDeprecated(method.Descriptor),
 		Security:    []requirement{},
-		Parameters:  b.parameters(binding, at),
+		Parameters:  b.parameters(binding),
 		RequestBody: b.body(binding),
 		Responses:   b.responses(binding),
 	}

@@ -11,10 +11,10 @@ import (
 )
 
 // parameters are those of a route: of its path, its query and its header fields.
-func (b *builder) parameters(binding *contract.Binding, at *path) []*parameter {
+func (b *builder) parameters(binding *contract.Binding) []*parameter {
 	var all []*parameter
-	for _, v := range at.variables {
-		all = append(all, b.pathParameter(binding, v))
+	for _, w := range binding.Wildcards {
+		all = append(all, b.pathParameter(w))
 	}
 	if binding.Body != "*" {
 		query := query{builder: b, binding: binding}
@@ -27,27 +27,25 @@ func (b *builder) parameters(binding *contract.Binding, at *path) []*parameter {
 	return all
 }
 
-func (b *builder) pathParameter(binding *contract.Binding, v variable) *parameter {
-	p := &parameter{Name: v.name, In: "path", Required: true, Schema: &schema{Type: typeString}}
-	if v.field != "" {
-		if found, err := contract.ParseFieldPath(binding.Method.Descriptor.Input(), v.field); err == nil {
-			leaf := found[len(found)-1]
-			p.Description, p.Deprecated = comment(leaf), isDeprecated(leaf)
-			if v.pattern == "" {
-				p.Schema, _ = b.schemas.field(leaf)
-				bare(p.Schema)
-			}
+func (b *builder) pathParameter(w contract.Wildcard) *parameter {
+	p := &parameter{Name: w.Name, In: "path", Required: true, Schema: &schema{Type: typeString}}
+	if w.Field != nil {
+		leaf := w.Field[len(w.Field)-1]
+		p.Description, p.Deprecated = comment(leaf), isDeprecated(leaf)
+		if w.Pattern == "" {
+			p.Schema, _ = b.schemas.field(leaf)
+			bare(p.Schema)
 		}
 	}
 	var about []string
-	if v.pattern != "" {
-		about = append(about, "It is the part of `"+v.pattern+"` that stands for `"+wildcard(v.open)+"`.")
+	if w.Pattern != "" {
+		about = append(about, "It is the part of `"+w.Pattern+"` that stands for `"+wildcard(w.Open)+"`.")
 	}
-	if v.open {
+	if w.Open {
 		about = append(about, "It may be several segments, with the slashes between them.")
 	}
 	p.Description = strings.TrimSpace(strings.Join(append([]string{p.Description}, about...), "\n\n"))
-	if p.Schema.Type == typeString && !v.open {
+	if p.Schema.Type == typeString && !w.Open {
 		p.Schema.MinLength = max(p.Schema.MinLength, 1) // An empty segment is another path.
 	}
 	return p

@@ -93,9 +93,8 @@ func (r request) End(ex *exchange.Exchange) {
 		return
 	}
 	if ex.Binding != nil {
-		route := ex.Binding.Template.String()
-		r.span.SetName(spanName(r.method, route))
-		r.span.SetAttributes(semconv.HTTPRoute(route))
+		r.span.SetName(spanName(r.method, ex.Binding.Path))
+		r.span.SetAttributes(semconv.HTTPRoute(ex.Binding.Path))
 	}
 	r.span.SetAttributes(
 		semconv.HTTPResponseStatusCode(ex.Status),

@@ -102,6 +102,10 @@ func TestSpanOfARequest(t *testing.T) {
 		"a success": {target: "/v1/entities/private", routed: true, span: "GET /v1/entities/{id}", want: map[string]any{
 			"http.response.status_code": int64(200), "rpc.grpc.status_code": int64(0), "statusway.rule": "declared",
 		}},
+		"a path whose field has another name": {method: "PATCH", target: "/v1/entities/private", routed: true, span: "PATCH /v1/entities/{id}", want: map[string]any{
+			"http.request.method":       "PATCH",
+			"http.response.status_code": int64(200), "rpc.grpc.status_code": int64(0), "statusway.rule": "declared",
+		}},
 		"a failure of the client's": {
 			target: "/v1/entities/private", err: respond.Fail(rpccodes.NotFound, "PRIVATE_THING", "private"), routed: true, span: "GET /v1/entities/{id}",
 			want: map[string]any{

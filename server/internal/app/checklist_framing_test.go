@@ -188,7 +188,7 @@ func TestNoSharedCachingOfCredentials(t *testing.T) {
 	asked := 0
 	for _, method := range declared.Methods {
 		for _, binding := range method.Bindings {
-			target := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(binding.Template.String(), "404")
+			target := pathWith(binding.Path, "404")
 			if method.Descriptor.IsStreamingServer() {
 				continue
 			}

@@ -25,9 +25,8 @@ func places(t *testing.T) map[string][]string {
 	found := map[string][]string{}
 	for _, method := range declared.Methods {
 		for _, binding := range method.Bindings {
-			target := strings.NewReplacer("{id}", "teapot", "{entity.id}", "teapot", "{code}", "404", "{name=operations/*}", "operations/none").
-				Replace(binding.Template.String())
-			target = regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(target, "documented")
+			target := strings.NewReplacer("{id}", "teapot", "{code}", "404", "{operationsId}", "none").Replace(binding.Path)
+			target = pathWith(target, "documented")
 			found[target] = append(found[target], binding.Verb)
 		}
 	}
