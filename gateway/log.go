@@ -27,26 +27,27 @@ func (g *Gateway) log(ctx context.Context, method string, ex *exchange.Exchange)
 	if ex.Binding != nil {
 		route, rpc = ex.Binding.Path, ex.Binding.Method.FullName
 	}
-	attrs := make([]slog.Attr, 0, 20)
+	attrs := exchange.Texts([][2]string{
+		{"requestId", ex.RequestID},
+		{"traceId", ex.TraceID},
+		{"method", exchange.KnownMethod(method)},
+		{"route", route},
+		{"rpc", rpc},
+		{"code", mapping.CodeName(ex.Code)},
+		{"domain", exchange.Identifier(ex.Domain)},
+		{"reason", exchange.Identifier(ex.Reason)},
+		{"rule", ex.Rule},
+		{"caller", callerKind(ex.Caller)},
+		{"client", exchange.ClientKind(ex.Client)},
+	})
 	attrs = append(
 		attrs,
-		slog.String("requestId", ex.RequestID),
-		slog.String("traceId", ex.TraceID),
-		slog.String("method", exchange.KnownMethod(method)),
-		slog.String("route", route),
-		slog.String("rpc", rpc),
 		slog.Int("status", ex.Status),
-		slog.String("code", mapping.CodeName(ex.Code)),
-		slog.String("domain", exchange.Identifier(ex.Domain)),
-		slog.String("reason", exchange.Identifier(ex.Reason)),
-		slog.String("rule", ex.Rule),
-		slog.String("caller", callerKind(ex.Caller)),
-		slog.String("client", exchange.ClientKind(ex.Client)),
 		slog.Int64("received", ex.Received),
 		slog.Int64("written", ex.Written),
 		slog.Bool("replayed", ex.Replayed),
 		slog.Bool("clientClosed", ex.ClientClosed),
-		slog.Duration("duration", time.Since(ex.Start)),
+		slog.Float64("seconds", time.Since(ex.Start).Seconds()),
 	)
 	if ex.Fault {
 		attrs = append(attrs, causeOf(ex))

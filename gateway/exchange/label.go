@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -48,4 +49,16 @@ func ClientKind(address string) string {
 	default:
 		return "public"
 	}
+}
+
+// Texts are the attributes of a line of the log by their names and values, without those
+// of which there is none.
+func Texts(pairs [][2]string) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 2*len(pairs)) // There is room for those that are no texts.
+	for _, one := range pairs {
+		if one[1] != "" {
+			attrs = append(attrs, slog.String(one[0], one[1]))
+		}
+	}
+	return attrs
 }

@@ -42,20 +42,17 @@ func (a *App) called(ctx context.Context, call *interceptor.Call) {
 	if call.User {
 		caller = "user"
 	}
-	attrs := make([]slog.Attr, 0, 12)
-	attrs = append(
-		attrs,
-		slog.String("requestId", requestID(ctx)),
-		slog.String("traceId", traceID(ctx)),
-		slog.String("rpc", call.Method),
-		slog.String("code", mapping.CodeName(outcome.Code)),
-		slog.String("domain", exchange.Identifier(outcome.Domain)),
-		slog.String("reason", exchange.Identifier(outcome.Reason)),
-		slog.String("caller", caller),
-		slog.String("client", exchange.ClientKind(addressOf(ctx))),
-		slog.Bool("clientClosed", outcome.ClientClosed),
-		slog.Duration("duration", time.Since(call.Start)),
-	)
+	attrs := exchange.Texts([][2]string{
+		{"requestId", requestID(ctx)},
+		{"traceId", traceID(ctx)},
+		{"rpc", call.Method},
+		{"code", mapping.CodeName(outcome.Code)},
+		{"domain", exchange.Identifier(outcome.Domain)},
+		{"reason", exchange.Identifier(outcome.Reason)},
+		{"caller", caller},
+		{"client", exchange.ClientKind(addressOf(ctx))},
+	})
+	attrs = append(attrs, slog.Bool("clientClosed", outcome.ClientClosed), slog.Float64("seconds", time.Since(call.Start).Seconds()))
 	if outcome.Fault {
 		attrs = append(attrs, slog.Any("error", call.Cause))
 	}

@@ -250,15 +250,15 @@ func TestReadmeRoutes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A variable is called {id} in the README, whatever field it fills.
-	plain := strings.NewReplacer("{entity.id}", "{id}", "{name=operations/*}", "operations/{id}")
+	// Whatever it is of, an id is called {id} in the README.
+	plain := strings.NewReplacer("{operationsId}", "{id}")
 	success := map[string]string{}
 	for _, route := range readmeRoutes(t) {
 		success[route.verb+" "+route.path] = route.success
 	}
 	for _, method := range declared.Methods {
 		for _, binding := range method.Bindings {
-			name := binding.Verb + " " + plain.Replace(binding.Template.String())
+			name := binding.Verb + " " + plain.Replace(binding.Path)
 			if !strings.Contains(name, " /v1/") {
 				continue
 			}
