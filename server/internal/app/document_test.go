@@ -152,6 +152,13 @@ func TestDocumentOfProxy(t *testing.T) {
 	if empty.status != 200 || !strings.Contains(empty.body, `"paths": {}`) {
 		t.Errorf("away: %+v", empty)
 	}
+	// The page that shows it has what it loads, and leads to the other pages.
+	page := fetch(t, url+"/openapi")
+	for _, path := range []string{"/catalogue/frame.css", "/openapi/page.css", "/openapi/page.js", "/playground"} {
+		if got := fetch(t, url+path); got.status != 200 || !strings.Contains(page.body, `"`+path+`"`) {
+			t.Errorf("%s is answered %d, and the page is %s", path, got.status, page.body)
+		}
+	}
 	first := openShop(t, bind(t, address), shop("shop.v1", "/v1/a"))
 	becomes(t, url+"/openapi.json", 200, `"/v1/a": {`)
 	one := fetch(t, url+"/openapi.json")

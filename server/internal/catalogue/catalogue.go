@@ -3,7 +3,7 @@
 //
 // Every problem type is the page of its row: HTML for a browser and JSON for a program,
 // by Accept. The pages are rendered once, when the server starts. They load nothing but
-// their own two files, and no script or style stands in them, so that the
+// their own files, and no script or style stands in them, so that the
 // Content-Security-Policy can forbid all else. Without JavaScript all of it works but
 // trying a request.
 package catalogue
@@ -86,6 +86,20 @@ func New(ctx context.Context, p Params) (*Catalogue, error) {
 // Pages are all pages by their paths, as a gateway serves them.
 func (c *Catalogue) Pages() map[string]exchange.Handler { return c.pages }
 
+// Frame renders a page that is another package's, so that it has the top and the bottom
+// of these. inside is a template that defines "head", what the page loads, and "content",
+// which has its main.
+func (c *Catalogue) Frame(path, title, inside string) ([]byte, error) {
+	view, err := c.views.layout.Clone()
+	if err == nil {
+		view, err = view.Parse(inside)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the template of %s: %w", path, err)
+	}
+	return c.render(view, path, title, nil)
+}
+
 // expectPath is what a browser asks instead of sending Expect; see [tour.Request].
 const expectPath = "/catalogue/expect"
 
@@ -94,8 +108,9 @@ const expectPath = "/catalogue/expect"
 func unmet(http.ResponseWriter, *http.Request) error { return middleware.UnmetExpectation() }
 
 func (c *Catalogue) addFiles(context.Context, []*row) error {
+	const css = "text/css; charset=utf-8"
 	for name, contentType := range map[string]string{
-		"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
+		"frame.css": css, "page.css": css, "page.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
 	} {
 		text, err := files.ReadFile("files/" + name)
 		if err != nil {
