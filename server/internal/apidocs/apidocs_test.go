@@ -39,7 +39,9 @@ func newSite(t *testing.T) site {
 		t.Fatal(err)
 	}
 	const url = "https://api.example.com"
-	document, err := openapi.New(openapi.Params{Contract: &contract.Contract{}, Table: table, PublicURL: url, Title: "", License: "", Keys: false})
+	document, err := openapi.New(openapi.Params{
+		Contract: &contract.Contract{}, Table: table, PublicURL: url, Title: "", License: "", Keys: false, HasPage: nil,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

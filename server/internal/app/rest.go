@@ -284,7 +284,11 @@ func isTaken(index *route.Index[*contract.Binding], path string) bool {
 	if err != nil || outcome == route.NotFound {
 		return false
 	}
-	return outcome != route.Found || !strings.HasPrefix(found.Value.Method.FullName, "/"+statuswayv1.MappingService_ServiceDesc.ServiceName+"/")
+	return outcome != route.Found || !isMapping(found.Value)
+}
+
+func isMapping(binding *contract.Binding) bool {
+	return strings.HasPrefix(binding.Method.FullName, "/"+statuswayv1.MappingService_ServiceDesc.ServiceName+"/")
 }
 
 // attach makes the server, over HTTP/1.1 and over HTTP/2 without TLS. handler is

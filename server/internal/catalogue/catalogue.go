@@ -21,6 +21,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
@@ -85,6 +86,18 @@ func New(ctx context.Context, p Params) (*Catalogue, error) {
 
 // Pages are all pages by their paths, as a gateway serves them.
 func (c *Catalogue) Pages() map[string]exchange.Handler { return c.pages }
+
+// Problems are the paths of the pages that are JSON for a program, as MappingService has
+// it: that of the table, and those of its rows, which are the types of problems.
+func Problems(table *mapping.Table) []string {
+	paths := []string{tablePath}
+	for _, one := range table.Rows() {
+		paths = append(paths, rowPath(int(one.GetStatus())))
+	}
+	return paths
+}
+
+func rowPath(status int) string { return tablePath + "/" + strconv.Itoa(status) }
 
 // Frame renders a page that is another package's, so that it has the top and the bottom
 // of these. inside is a template that defines "head", what the page loads, and "content",

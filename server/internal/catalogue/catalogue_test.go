@@ -168,6 +168,25 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// Problems are the pages that are JSON too, and no others.
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	for name, s := range policies(t) {
+		var want []string
+		for path := range s.pages {
+			if s.ask(t, http.MethodGet, path, nil).Header().Get("Content-Type") == "application/json" {
+				want = append(want, path)
+			}
+		}
+		slices.Sort(want)
+		got := catalogue.Problems(builtin(t, name))
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // Frame puts the top and the bottom of these pages around another, and leaves them as
 // they were.
 func TestFrame(t *testing.T) {
