@@ -36,6 +36,9 @@ type Params struct {
 	// Keys says that the gateway has a store for Idempotency-Key. Without one it refuses
 	// every key.
 	Keys bool
+	// HasPage says of a route whether the program answers it with a page of its own
+	// besides: the same for people, as text/html, chosen by Accept. Nil means that none is.
+	HasPage func(*contract.Binding) bool
 }
 
 // New returns the document, or an error if PublicURL is not an http or https URL with an

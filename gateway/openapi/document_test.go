@@ -424,6 +424,31 @@ func TestInfo(t *testing.T) {
 	}
 }
 
+// A route that the program has a page for besides says so of its success, and no other
+// route does.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	p := paramsOf(reference(t), builtin(t, mapping.Documented))
+	p.HasPage = func(binding *contract.Binding) bool { return binding.Template.String() == "/statuses/{code}" }
+	var pages []string
+	for path, item := range parsed(t, documentOf(t, p))["paths"].(map[string]any) {
+		for method, operation := range item.(map[string]any) {
+			for status, response := range operation.(map[string]any)["responses"].(map[string]any) {
+				content, _ := response.(map[string]any)["content"].(map[string]any)
+				if page, ok := content["text/html"].(map[string]any); ok {
+					pages = append(pages, strings.Join([]string{method, path, status}, " "))
+					if page["schema"].(map[string]any)["type"] != "string" || content["application/json"] == nil {
+						t.Errorf("the content is %v", content)
+					}
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff([]string{"get /statuses/{code} 200"}, pages); diff != "" {
+		t.Errorf("want (-) and got (+):\n%s", diff)
+	}
+}
+
 // A deprecated method says so, and every answer of it may.
 func TestLifecycle(t *testing.T) {
 	t.Parallel()

@@ -121,7 +121,7 @@ func edited(tb testing.TB, name, from, to string) *mapping.Table {
 }
 
 func paramsOf(declared *contract.Contract, table *mapping.Table) openapi.Params {
-	return openapi.Params{Contract: declared, Table: table, PublicURL: "https://api.example.com", Title: "", License: "", Keys: true}
+	return openapi.Params{Contract: declared, Table: table, PublicURL: "https://api.example.com", Title: "", License: "", Keys: true, HasPage: nil}
 }
 
 func documentOf(tb testing.TB, p openapi.Params) *openapi.Document {

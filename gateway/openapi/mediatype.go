@@ -12,6 +12,7 @@ const (
 	problemType    = "application/problem+json"
 	statusType     = "application/vnd.google.rpc.status+json"
 	errorType      = "application/vnd.google.rpc.error+json"
+	htmlType       = "text/html"
 	anyType        = "*/*"
 )
 
@@ -37,6 +38,9 @@ func (b *builder) success(binding *contract.Binding) *ordered[*mediaType] {
 		content.set(jsonType, &mediaType{Schema: of})
 	default:
 		content.set(jsonType, &mediaType{Schema: b.schemas.message(output)})
+	}
+	if b.HasPage != nil && b.HasPage(binding) {
+		content.set(htmlType, &mediaType{Schema: &schema{Type: typeString, Description: "The same as a page for people."}})
 	}
 	return content
 }

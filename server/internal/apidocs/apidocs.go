@@ -19,8 +19,12 @@ import (
 	"github.com/statusway/statusway/gateway/respond"
 )
 
+// Inside is what the page has between the top and the bottom that all pages have: a
+// template of [html/template] that defines "head" and "content". Swagger UI has the main
+// and the h1.
+//
 //go:embed index.html
-var index []byte
+var Inside string
 
 //go:embed page.css
 var style []byte
@@ -39,15 +43,18 @@ var swaggerScript []byte
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
+// Path is where the page is.
+const Path = "/openapi"
+
 // Explorer is the page and its files: all that is the same whatever the document. It is
 // safe for concurrent use.
 type Explorer struct{ page, style, script, swaggerStyle, swaggerScript *respond.File }
 
-// NewExplorer returns the page.
-func NewExplorer() *Explorer {
+// NewExplorer returns the page, of which the HTML is given.
+func NewExplorer(html []byte) *Explorer {
 	const css, javaScript = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 	return &Explorer{
-		page:          respond.NewFile("text/html; charset=utf-8", index),
+		page:          respond.NewFile("text/html; charset=utf-8", html),
 		style:         respond.NewFile(css, style),
 		script:        respond.NewFile(javaScript, script),
 		swaggerStyle:  respond.NewFile(css, swaggerStyle),
@@ -76,7 +83,7 @@ func (e *Explorer) Pages(responder *respond.Responder, document *openapi.Documen
 			}
 			return responder.File(w, r, file)
 		},
-		"/openapi": func(w http.ResponseWriter, r *http.Request) error {
+		Path: func(w http.ResponseWriter, r *http.Request) error {
 			exchange.From(r.Context()).Fields.Set("Content-Security-Policy", pagePolicy)
 			return page(w, r)
 		},

@@ -19,11 +19,16 @@ import (
 	"github.com/statusway/statusway/gateway/openapi"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/server/internal/apidocs"
+	"github.com/statusway/statusway/server/internal/catalogue"
+	"github.com/statusway/statusway/server/internal/mappingsvc"
+	"github.com/statusway/statusway/server/internal/tour"
 )
 
-// A site is the pages of a document.
+// A site is the pages of a document, between the pages that frame them.
 type site struct {
 	pages    map[string]exchange.Handler
+	around   map[string]exchange.Handler
+	html     []byte
 	document *openapi.Document
 }
 
@@ -34,7 +39,9 @@ func newSite(t *testing.T) site {
 		t.Fatal(err)
 	}
 	const url = "https://api.example.com"
-	document, err := openapi.New(openapi.Params{Contract: &contract.Contract{}, Table: table, PublicURL: url, Title: "", License: "", Keys: false})
+	document, err := openapi.New(openapi.Params{
+		Contract: &contract.Contract{}, Table: table, PublicURL: url, Title: "", License: "", Keys: false, HasPage: nil,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +49,19 @@ func newSite(t *testing.T) site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return site{pages: apidocs.NewExplorer().Pages(responder, document), document: document}
+	service, err := mappingsvc.New(responder, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	around, err := catalogue.New(t.Context(), catalogue.Params{Responder: responder, Mapping: service, Has: tour.AnyServer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	html, err := around.Frame(apidocs.Path, "OpenAPI", apidocs.Inside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return site{pages: apidocs.NewExplorer(html).Pages(responder, document), around: around.Pages(), html: html, document: document}
 }
 
 // get asks for a page as the gateway does.
@@ -77,7 +96,7 @@ func TestPages(t *testing.T) {
 	want := map[string]struct{ kind, body string }{
 		"/openapi.json":                 {"application/json", string(s.document.JSON())},
 		"/openapi.yaml":                 {"application/yaml", string(text)},
-		"/openapi":                      {"text/html; charset=utf-8", file("index.html")},
+		"/openapi":                      {"text/html; charset=utf-8", string(s.html)},
 		"/openapi/page.css":             {"text/css; charset=utf-8", file("page.css")},
 		"/openapi/page.js":              {"text/javascript; charset=utf-8", file("page.js")},
 		"/openapi/swagger-ui.css":       {"text/css; charset=utf-8", file("swagger-ui/swagger-ui.css")},
@@ -103,7 +122,7 @@ func TestPages(t *testing.T) {
 }
 
 // The page alone may load anything, and nothing but what this server has; no script and
-// no style stands in it.
+// no style stands in it. It is called what the others are called, and leads to them.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -132,9 +151,22 @@ func TestPolicy(t *testing.T) {
 		}
 	}
 	for _, found := range regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
-		// No icon is one too; without it a browser asks for /favicon.ico.
-		if _, ok := s.pages[found[1]]; !ok && found[1] != "data:," {
-			t.Errorf("the page loads %s, which is not there", found[1])
+		if s.pages[found[1]] == nil && s.around[found[1]] == nil && found[1] != "#main" {
+			t.Errorf("the page leads to %s, which is not there", found[1])
+		}
+	}
+	for _, part := range []string{
+		"<title>OpenAPI – Statusway</title>", `href="#main"`, `id="main"`, `<a href="/openapi" aria-current="page">`, `<a href="/playground">`,
+	} {
+		if !strings.Contains(page, part) {
+			t.Errorf("the page has no %s", part)
+		}
+	}
+	// Swagger UI brings the main and the h1; the page has them for who has no script.
+	inside := regexp.MustCompile("(?s)<noscript>.*</noscript>").ReplaceAllString(page, "")
+	for _, tag := range []string{"<main", "<h1"} {
+		if strings.Contains(inside, tag) || strings.Count(page, tag) != 1 {
+			t.Errorf("the page has a %s of its own, or none without JavaScript", tag)
 		}
 	}
 }

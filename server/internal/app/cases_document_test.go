@@ -125,6 +125,7 @@ func newDescribed(text []byte) (*described, error) {
 		config.WithSchemaCache(cold),
 		config.WithBodyDecoder("application/x-ndjson", content.DecoderFunc(decodeLines)),
 		config.WithBodyDecoder("text/event-stream", content.DecoderFunc(decodeEvents)),
+		config.WithBodyDecoder("text/html", content.TextDecoder()),
 	}
 	strict := append(slices.Clone(always), config.WithSchemaCache(coldClosed), config.WithRejectUnsupportedBodyContent(),
 		// Of bodies the closed schemas say which members there are; this mode would refuse free ones too.

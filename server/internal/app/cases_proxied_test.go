@@ -68,6 +68,8 @@ func notProxied(c conformance.Case) string {
 		return "over gRPC the program tells only as many violations as fit into the header of any client"
 	case "201-key-again", "201-key-of-another", "202-key-again", "400-key-malformed", "400-key-reused", "409-key-again":
 		return "a kept answer belongs to a user, and the proxy knows none: it refuses every Idempotency-Key"
+	case "200-status-page", "200-status-page-other-tag", "200-status-pages":
+		return "a page lets people try what its server has, and the proxy does not know what that is"
 	}
 	return ""
 }

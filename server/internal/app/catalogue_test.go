@@ -72,6 +72,9 @@ func TestCatalogueOfProxy(t *testing.T) {
 	if behind := fetchAs(t, url+"/v1/statuses", asProgram); !strings.Contains(behind.body, `"status":504`) {
 		t.Errorf("the backend's table: %d %s", behind.status, behind.body)
 	}
+	if document := fetchAs(t, url+"/openapi.json"); strings.Count(document.body, `"text/html": {`) != 2 {
+		t.Error("the document tells not of the two routes that are pages too")
+	}
 	guide := tour.NewGuide(&http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}, url)
 	for _, step := range tour.Steps() {
 		page := fetchAs(t, url+"/statuses/"+strconv.Itoa(step.Row), asBrowser)
@@ -98,6 +101,9 @@ func TestBackendsRoutesBeforePages(t *testing.T) {
 	url, _ := runProxy(t, func(c *config.Proxy) { c.Backend = []string{listener.Addr().String()} })
 	for path, method := range map[string]string{"/statuses": "A", "/statuses/404": "B", "/playground": "C"} {
 		becomes(t, url+path, http.StatusNotFound, "called /shop.v1.Shop/Get"+method)
+	}
+	if document := fetchAs(t, url+"/openapi.json"); document.status != http.StatusOK || strings.Contains(document.body, "text/html") {
+		t.Errorf("the document is answered %d, and tells of pages that are not there", document.status)
 	}
 	for _, path := range []string{"/", "/statuses/405"} {
 		if got := fetchAs(t, url+path, asBrowser); got.status != http.StatusOK || !strings.HasPrefix(got.body, "<!DOCTYPE html>") {

@@ -3,11 +3,14 @@ package app
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/openapi"
+	"github.com/statusway/statusway/gateway/route"
+	"github.com/statusway/statusway/server/internal/catalogue"
 )
 
 // DocumentParams say what an OpenAPI document is about.
@@ -67,12 +70,15 @@ type documentOf struct {
 }
 
 func newDocument(of documentOf) (*openapi.Document, error) {
-	p := openapi.Params{Contract: of.declared, Table: of.table, PublicURL: of.publicURL, Title: "", License: "", Keys: of.reference}
+	// What a gateway refuses is nothing to document.
+	index, clashes := of.declared.Index()
+	p := openapi.Params{
+		Contract: of.declared, Table: of.table, PublicURL: of.publicURL, Title: "", License: "", Keys: of.reference,
+		HasPage: pagesBeside(index, of.table),
+	}
 	if of.reference {
 		p.Title, p.License = "The reference API of Statusway", "Apache-2.0"
 	}
-	// What a gateway refuses is nothing to document.
-	_, clashes := of.declared.Index()
 	if err := errors.Join(clashes, of.declared.Check(of.table), of.declared.Retire(of.table)); err != nil {
 		return nil, fmt.Errorf("reading the contract: %w", err)
 	}
@@ -81,4 +87,17 @@ func newDocument(of documentOf) (*openapi.Document, error) {
 		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
 	}
 	return document, nil
+}
+
+// pagesBeside says which routes the catalogue has pages for, as [rest.pages] serves them:
+// those of MappingService for the table and its rows. No other page has a route.
+func pagesBeside(index *route.Index[*contract.Binding], table *mapping.Table) func(*contract.Binding) bool {
+	beside := map[*contract.Binding]bool{}
+	for _, path := range catalogue.Problems(table) {
+		found, outcome, err := index.Lookup(http.MethodGet, path)
+		if err == nil && outcome == route.Found && isMapping(found.Value) {
+			beside[found.Value] = true
+		}
+	}
+	return func(binding *contract.Binding) bool { return beside[binding] }
 }

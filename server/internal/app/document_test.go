@@ -39,6 +39,7 @@ func TestDocumentCheckBites(t *testing.T) {
 		return fmt.Sprintf(`{"type":"https://x/%d","title":"x","status":%d,"code":"UNKNOWN"}`, status, status)
 	}
 	problemType := []string{"Content-Type", "application/problem+json"}
+	page := header("Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-cache", "Etag", `"x"`)
 	allowed := header(append(problemType, "Allow", "GET")...)
 	type answer = conformance.Answer
 	for _, test := range []struct {
@@ -55,6 +56,9 @@ func TestDocumentCheckBites(t *testing.T) {
 		{"a member of another type", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header(), Body: []byte(`{"enabled":"no"}`)}, "enabled"},
 		{"no JSON", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header(), Body: []byte(`{`)}, "decoded"},
 		{"another media type", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header("Content-Type", "text/plain"), Body: []byte("x")}, "text/plain"},
+		{"a page", "GET", "/statuses/404", "", answer{Status: 200, Header: page, Body: []byte("<p>")}, ""},
+		{"a page of the list", "GET", "/statuses", "", answer{Status: 200, Header: page, Body: []byte("<p>")}, ""},
+		{"a page where there is none", "GET", "/v1/statuses/404", "", answer{Status: 200, Header: page, Body: []byte("<p>")}, "text/html"},
 		{"another status", "GET", "/v1/maintenance", "", answer{Status: 402, Header: header(problemType...), Body: []byte(problem(402))}, "402"},
 		{"a field too much", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header("Etag", `"x"`), Body: []byte(maintenance)}, "Etag"},
 		{"a field too little", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header("Cache-Control", ""), Body: []byte(maintenance)}, "Cache-Control"},
@@ -151,6 +155,13 @@ func TestDocumentOfProxy(t *testing.T) {
 	empty := fetch(t, url+"/openapi.json")
 	if empty.status != 200 || !strings.Contains(empty.body, `"paths": {}`) {
 		t.Errorf("away: %+v", empty)
+	}
+	// The page that shows it has what it loads, and leads to the other pages.
+	page := fetch(t, url+"/openapi")
+	for _, path := range []string{"/catalogue/frame.css", "/openapi/page.css", "/openapi/page.js", "/playground"} {
+		if got := fetch(t, url+path); got.status != 200 || !strings.Contains(page.body, `"`+path+`"`) {
+			t.Errorf("%s is answered %d, and the page is %s", path, got.status, page.body)
+		}
 	}
 	first := openShop(t, bind(t, address), shop("shop.v1", "/v1/a"))
 	becomes(t, url+"/openapi.json", 200, `"/v1/a": {`)

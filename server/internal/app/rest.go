@@ -80,7 +80,7 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rate limit: %w", err)
 	}
-	r := &rest{restParams: p, explorer: apidocs.NewExplorer()}
+	r := &rest{restParams: p}
 	if limits := limiter.New(limits); limits != nil {
 		r.limiter = limits
 	}
@@ -209,14 +209,20 @@ func (r *rest) rules() *forward.Rules {
 
 func (r *rest) likeGRPCGateway() bool { return r.config.Headers == config.HeadersGRPCGateway }
 
-// show renders the catalogue of the policy in force. mapping is asked what policies make
-// of a status, and has is what the server has of what a tour needs.
+// show renders the catalogue of the policy in force, and the page of the OpenAPI document
+// to match. mapping is asked what policies make of a status, and has is what the server
+// has of what a tour needs.
 func (r *rest) show(ctx context.Context, mapping *mappingsvc.Service, has tour.Needs) error {
 	var err error
 	r.catalogue, err = catalogue.New(ctx, catalogue.Params{Responder: r.responder, Mapping: mapping, Has: has})
 	if err != nil {
 		return fmt.Errorf("rendering the catalogue: %w", err)
 	}
+	page, err := r.catalogue.Frame(apidocs.Path, "OpenAPI", apidocs.Inside)
+	if err != nil {
+		return err
+	}
+	r.explorer = apidocs.NewExplorer(page)
 	return nil
 }
 
@@ -278,7 +284,11 @@ func isTaken(index *route.Index[*contract.Binding], path string) bool {
 	if err != nil || outcome == route.NotFound {
 		return false
 	}
-	return outcome != route.Found || !strings.HasPrefix(found.Value.Method.FullName, "/"+statuswayv1.MappingService_ServiceDesc.ServiceName+"/")
+	return outcome != route.Found || !isMapping(found.Value)
+}
+
+func isMapping(binding *contract.Binding) bool {
+	return strings.HasPrefix(binding.Method.FullName, "/"+statuswayv1.MappingService_ServiceDesc.ServiceName+"/")
 }
 
 // attach makes the server, over HTTP/1.1 and over HTTP/2 without TLS. handler is

@@ -3,7 +3,7 @@
 //
 // Every problem type is the page of its row: HTML for a browser and JSON for a program,
 // by Accept. The pages are rendered once, when the server starts. They load nothing but
-// their own two files, and no script or style stands in them, so that the
+// their own files, and no script or style stands in them, so that the
 // Content-Security-Policy can forbid all else. Without JavaScript all of it works but
 // trying a request.
 package catalogue
@@ -21,6 +21,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
@@ -86,6 +87,32 @@ func New(ctx context.Context, p Params) (*Catalogue, error) {
 // Pages are all pages by their paths, as a gateway serves them.
 func (c *Catalogue) Pages() map[string]exchange.Handler { return c.pages }
 
+// Problems are the paths of the pages that are JSON for a program, as MappingService has
+// it: that of the table, and those of its rows, which are the types of problems.
+func Problems(table *mapping.Table) []string {
+	paths := []string{tablePath}
+	for _, one := range table.Rows() {
+		paths = append(paths, rowPath(int(one.GetStatus())))
+	}
+	return paths
+}
+
+func rowPath(status int) string { return tablePath + "/" + strconv.Itoa(status) }
+
+// Frame renders a page that is another package's, so that it has the top and the bottom
+// of these. inside is a template that defines "head", what the page loads, and "content",
+// which has its main.
+func (c *Catalogue) Frame(path, title, inside string) ([]byte, error) {
+	view, err := c.views.layout.Clone()
+	if err == nil {
+		view, err = view.Parse(inside)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the template of %s: %w", path, err)
+	}
+	return c.render(view, path, title, nil)
+}
+
 // expectPath is what a browser asks instead of sending Expect; see [tour.Request].
 const expectPath = "/catalogue/expect"
 
@@ -94,8 +121,9 @@ const expectPath = "/catalogue/expect"
 func unmet(http.ResponseWriter, *http.Request) error { return middleware.UnmetExpectation() }
 
 func (c *Catalogue) addFiles(context.Context, []*row) error {
+	const css = "text/css; charset=utf-8"
 	for name, contentType := range map[string]string{
-		"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
+		"frame.css": css, "page.css": css, "page.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
 	} {
 		text, err := files.ReadFile("files/" + name)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/mapping"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/tour"
 )
 
@@ -33,7 +34,10 @@ func policies(t *testing.T) map[string]site {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for name, s := range policies(t) {
-		want := []string{"/", "/statuses", "/playground", "/catalogue/page.css", "/catalogue/page.js", "/catalogue/icon.svg", "/catalogue/expect"}
+		want := []string{
+			"/", "/statuses", "/playground",
+			"/catalogue/frame.css", "/catalogue/page.css", "/catalogue/page.js", "/catalogue/icon.svg", "/catalogue/expect",
+		}
 		for _, row := range builtin(t, name).Rows() {
 			want = append(want, "/statuses/"+strconv.Itoa(int(row.GetStatus())))
 		}
@@ -53,7 +57,8 @@ func TestPages(t *testing.T) {
 		}
 	}
 	for path, kind := range map[string]string{
-		"/catalogue/page.css": "text/css; charset=utf-8", "/catalogue/page.js": "text/javascript; charset=utf-8", "/catalogue/icon.svg": "image/svg+xml",
+		"/catalogue/frame.css": "text/css; charset=utf-8", "/catalogue/page.css": "text/css; charset=utf-8",
+		"/catalogue/page.js": "text/javascript; charset=utf-8", "/catalogue/icon.svg": "image/svg+xml",
 	} {
 		if got := policies(t)[mapping.Documented].browse(t, path); got.Code != http.StatusOK || got.Header().Get("Content-Type") != kind {
 			t.Errorf("%s: %d %v", path, got.Code, got.Header())
@@ -159,6 +164,69 @@ func TestJSON(t *testing.T) {
 		}
 		if one.GetType() != "" && s.pages[strings.TrimPrefix(one.GetType(), publicURL)] == nil {
 			t.Errorf("%s is no page", one.GetType())
+		}
+	}
+}
+
+// Problems are the pages that are JSON too, and no others.
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	for name, s := range policies(t) {
+		var want []string
+		for path := range s.pages {
+			if s.ask(t, http.MethodGet, path, nil).Header().Get("Content-Type") == "application/json" {
+				want = append(want, path)
+			}
+		}
+		slices.Sort(want)
+		got := catalogue.Problems(builtin(t, name))
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// Frame puts the top and the bottom of these pages around another, and leaves them as
+// they were.
+func TestFrame(t *testing.T) {
+	t.Parallel()
+	responder, service := parts(t, builtin(t, mapping.Documented))
+	made, err := catalogue.New(t.Context(), catalogue.Params{Responder: responder, Mapping: service, Has: tour.DemoData})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const inside = `{{define "head"}}<link rel="stylesheet" href="/other.css">{{end}}{{define "content"}}<main id="main"><h1>{{.Path}}</h1></main>{{end}}`
+	for range 2 {
+		text, err := made.Frame("/openapi", "Another", inside)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := parse(t, string(text))
+		report := func(format string, args ...any) { t.Errorf(format, args...) }
+		checkLandmarks(page, report)
+		checkNames(page, report)
+		var loads, current []string
+		for one := range page.all("link", "script", "a", "title", "h1") {
+			switch {
+			case one.Data == "title" && one.text() != "Another – Statusway", one.Data == "h1" && one.text() != "/openapi":
+				t.Errorf("the %s is %q", one.Data, one.text())
+			case one.attribute("rel") == "stylesheet" || one.Data == "script":
+				loads = append(loads, one.attribute("href")+one.attribute("src"))
+			case one.has("aria-current"):
+				current = append(current, one.text())
+			}
+		}
+		if diff := cmp.Diff([]string{"/catalogue/frame.css", "/other.css"}, loads); diff != "" {
+			t.Errorf("what it loads (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"OpenAPI"}, current); diff != "" {
+			t.Errorf("where it is (-want +got):\n%s", diff)
+		}
+	}
+	for _, wrong := range []string{`{{define "content"}}`, `{{define "content"}}{{.Nothing}}{{end}}`} {
+		if text, err := made.Frame("/wrong", "", wrong); err == nil || !strings.Contains(err.Error(), "/wrong") {
+			t.Errorf("%s: %v, and %s", wrong, err, text)
 		}
 	}
 }

@@ -32,7 +32,8 @@ type site struct {
 	mapping   *mappingsvc.Service
 }
 
-func newSite(t *testing.T, table *mapping.Table, has tour.Needs) site {
+// parts are what pages are made of.
+func parts(t *testing.T, table *mapping.Table) (*respond.Responder, *mappingsvc.Service) {
 	t.Helper()
 	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "statusway", Gzip: false})
 	if err != nil {
@@ -42,6 +43,12 @@ func newSite(t *testing.T, table *mapping.Table, has tour.Needs) site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return responder, service
+}
+
+func newSite(t *testing.T, table *mapping.Table, has tour.Needs) site {
+	t.Helper()
+	responder, service := parts(t, table)
 	made, err := catalogue.New(t.Context(), catalogue.Params{Responder: responder, Mapping: service, Has: has})
 	if err != nil {
 		t.Fatal(err)

@@ -176,7 +176,7 @@ func newRows(p Params) ([]*row, error) {
 	for _, from := range table.Rows() {
 		number := int(from.GetStatus())
 		one := &row{
-			badge: badgeOf(number), Title: from.GetTitle(), Description: from.GetDescription(), Path: tablePath + "/" + strconv.Itoa(number),
+			badge: badgeOf(number), Title: from.GetTitle(), Description: from.GetDescription(), Path: rowPath(number),
 			Source: sourceOf(from.GetSource()), Steps: steps[number],
 		}
 		if number >= http.StatusBadRequest {

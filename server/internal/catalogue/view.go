@@ -10,15 +10,15 @@ import (
 	"github.com/statusway/statusway/server/internal/tour"
 )
 
-// views are the templates of the pages.
-type views struct{ home, table, row, playground *template.Template }
+// views are the templates of the pages, and what they have in common.
+type views struct{ layout, home, table, row, playground *template.Template }
 
 func readViews() (views, error) {
 	base, err := template.New("layout.html").Funcs(template.FuncMap{"words": words}).ParseFS(files, "files/layout.html", "files/parts.html")
 	if err != nil {
 		return views{}, fmt.Errorf("reading the templates: %w", err)
 	}
-	var v views
+	v := views{layout: base}
 	for name, into := range map[string]**template.Template{"home": &v.home, "table": &v.table, "row": &v.row, "playground": &v.playground} {
 		view, err := base.Clone()
 		if err == nil {

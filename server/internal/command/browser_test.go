@@ -93,7 +93,9 @@ func (b *browser) watch(event any) {
 	switch event := event.(type) {
 	case *network.EventRequestWillBeSent:
 		b.asked++
-		if !strings.HasPrefix(event.Request.URL, b.origin+"/") && !strings.HasPrefix(event.Request.URL, "about:") {
+		// Neither of the others is asked of a server.
+		isOwn := strings.HasPrefix(event.Request.URL, b.origin+"/")
+		if !isOwn && !strings.HasPrefix(event.Request.URL, "about:") && !strings.HasPrefix(event.Request.URL, "data:") {
 			b.trouble = append(b.trouble, "it asks for "+event.Request.URL)
 		}
 	case *runtime.EventExceptionThrown:

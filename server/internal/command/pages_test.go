@@ -35,6 +35,7 @@ func TestPagesInBrowser(t *testing.T) {
 	v := visitors{openBrowser(t, p.rest), p}
 	t.Cleanup(func() { v.check(t) }) // After all of them.
 	t.Run("looks", v.looksWell)
+	t.Run("OpenAPI", v.showsTheDocument)
 	t.Run("tries", v.triesEveryStep)
 	t.Run("keyboard", v.worksByKeyboard)
 	t.Run("playground", v.mapsAsTheCommand)
@@ -58,30 +59,94 @@ func (v visitors) rowPaths(t *testing.T) []string {
 func (v visitors) looksWell(t *testing.T) {
 	t.Parallel()
 	b := v.tab(t)
-	audit, err := os.ReadFile("testdata/audit.js")
-	if err != nil {
-		t.Fatal(err)
-	}
 	long := url.QueryEscape(`{"code": 8, "message": "` + strings.Repeat("long", 100) + `"}`)
 	paths := append(v.rowPaths(t), "/", "/statuses", "/playground", "/playground?status=x", "/playground?status="+long)
 	for _, path := range paths {
 		b.open(t, path)
-		colours := map[string]string{}
-		for _, l := range []look{{"a phone", 360, "light"}, {"a small phone at night", 320, "dark"}, {"a desk", 1280, "light"}, {"a desk at night", 1280, "dark"}} {
-			b.as(t, l)
-			for _, fault := range evaluate[[]string](t, b, string(audit)) {
-				t.Errorf("%.60s on %s: %s", path, l.name, fault)
-			}
-			colours[l.scheme] = evaluate[string](t, b, "getComputedStyle(document.body).backgroundColor")
-		}
-		if evaluate[string](t, b, "getComputedStyle(document.documentElement).scrollBehavior") != "auto" {
-			t.Errorf("%s moves for who wants less of it", path)
-		}
-		if colours["light"] == colours["dark"] {
-			t.Errorf("%s is %s by day and by night", path, colours["light"])
-		}
+		b.audit(t, path)
 	}
 }
+
+// audit looks at the page that is open, on every screen.
+func (b *tab) audit(t *testing.T, name string) {
+	t.Helper()
+	audit, err := os.ReadFile("testdata/audit.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	colours := map[string]string{}
+	for _, l := range []look{{"a phone", 360, "light"}, {"a small phone at night", 320, "dark"}, {"a desk", 1280, "light"}, {"a desk at night", 1280, "dark"}} {
+		b.as(t, l)
+		b.await(t, followed)
+		for _, fault := range evaluate[[]string](t, b, string(audit)) {
+			t.Errorf("%.60s on %s: %s", name, l.name, fault)
+		}
+		colours[l.scheme] = evaluate[string](t, b, "getComputedStyle(document.body).backgroundColor")
+	}
+	if evaluate[string](t, b, "getComputedStyle(document.documentElement).scrollBehavior") != "auto" {
+		t.Errorf("%s moves for who wants less of it", name)
+	}
+	if colours["light"] == colours["dark"] {
+		t.Errorf("%s is %s by day and by night", name, colours["light"])
+	}
+}
+
+// followed says that a page which follows the system's colours by a script has done so.
+const followed = `!document.querySelector(".swagger-ui") ||
+	document.documentElement.classList.contains("dark-mode") === matchMedia("(prefers-color-scheme: dark)").matches`
+
+// showsTheDocument looks at the page of the OpenAPI document, which Swagger UI makes: as
+// it opens, and with an operation that was executed.
+func (v visitors) showsTheDocument(t *testing.T) {
+	t.Parallel()
+	b := v.tab(t)
+	b.open(t, "/openapi#/statusway.v1.MappingService/statusway.v1.MappingService.GetStatus")
+	b.await(t, `document.querySelector(".opblock.is-open .try-out__btn") !== null`)
+	for tag, want := range map[string]int{"main": 1, "h1": 1, "header": 1, "footer": 1, ".opblock.is-open": 1} {
+		if got := evaluate[int](t, b, fmt.Sprintf("document.querySelectorAll(%q).length", tag)); got != want {
+			t.Errorf("there are %d of %s", got, tag)
+		}
+	}
+	if title := evaluate[string](t, b, "document.title"); title != "OpenAPI – Statusway" {
+		t.Errorf("the page is called %q", title)
+	}
+	evaluate[bool](t, b, `document.querySelectorAll(".opblock.is-open .tabitem:not(.active) .tablinks").forEach((one) => one.click()), true`)
+	b.await(t, `document.querySelector(".opblock.is-open .json-schema-2020-12") !== null`)
+	// Every service's name stands above what it is for, and no text in a column of letters.
+	for _, width := range []int64{390, 1280} {
+		b.as(t, look{width: width, scheme: "light"})
+		for _, fault := range evaluate[[]string](t, b, narrowTexts) {
+			t.Errorf("on a screen of %d: %s", width, fault)
+		}
+	}
+	b.audit(t, "the page with an operation")
+	b.do(t, chromedp.Click(chromedp.CSS(".opblock.is-open .try-out__btn")), chromedp.SendKeys(chromedp.CSS(`.opblock.is-open input[placeholder="code"]`), "404"),
+		chromedp.Click(chromedp.CSS(".opblock.is-open .execute")))
+	b.await(t, `document.querySelector(".live-responses-table .response .response-col_status")?.textContent === "200"`)
+	b.audit(t, "the page with an answer")
+	for _, paper := range []string{"document.body", `document.querySelector(".opblock.is-open")`, `document.querySelector(".scheme-container")`} {
+		colours := map[string]bool{}
+		for _, scheme := range []string{"light", "dark"} {
+			b.as(t, look{width: 390, scheme: scheme})
+			b.await(t, followed)
+			colours[evaluate[string](t, b, "getComputedStyle("+paper+").backgroundColor")] = true
+		}
+		if len(colours) != 2 {
+			t.Errorf("%s is the same by day and by night: %v", paper, colours)
+		}
+	}
+	b.open(t, "/openapi")
+	b.await(t, `document.querySelector("#operations") !== null`)
+	b.do(t, chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
+	b.await(t, `document.activeElement.id === "main"`)
+}
+
+// narrowTexts are the texts of the page that have less room than a few letters, or begin
+// to the left of the page.
+const narrowTexts = `[...document.querySelectorAll(".opblock-tag > a, .opblock-tag small, .renderedMarkdown")]
+	.filter((one) => one.textContent.trim() && one.checkVisibility())
+	.filter((one) => one.getBoundingClientRect().width < 100 || one.getBoundingClientRect().left < 0)
+	.map((one) => one.textContent.trim().slice(0, 40) + " is " + one.getBoundingClientRect().width + " wide")`
 
 // An exhibit is what a step shows: its status, the names of its header fields and of its
 // body's members.

@@ -26,7 +26,8 @@ type Invariants struct {
 	// PublicURL is what problem types begin with; empty means anything absolute.
 	PublicURL string
 	// Allowance says whether answers tell the client its allowance, but for those of
-	// Pages, which no limit stands before. One that ends in a slash is all below it.
+	// Pages, which no limit stands before, and whose successes may be HTML. One that ends
+	// in a slash is all below it.
 	Allowance Allowance
 	Pages     []string
 	// Also are fields that answers may have beyond those of the gateway, such as those
@@ -207,8 +208,7 @@ func (c *holding) content() {
 		return
 	}
 	c.holdf(c.has("Content-Type"), "Content-Type is missing")
-	kind, parameters, err := mime.ParseMediaType(c.got.Header.Get("Content-Type"))
-	c.holdf(err == nil && len(parameters) == 0, "Content-Type is %q", c.got.Header.Get("Content-Type"))
+	kind := c.mediaType()
 	isStream := kind == "application/x-ndjson" || kind == "text/event-stream"
 	c.holdf(isStream || c.has("Content-Length"), "content of a known size has a Content-Length")
 	if c.m.Method == http.MethodHead {
@@ -218,7 +218,21 @@ func (c *holding) content() {
 	length := c.got.Header.Get("Content-Length")
 	c.holdf(isStream || length == strconv.Itoa(c.got.Length), "Content-Length is %s of %d", length, c.got.Length)
 	c.holdf(utf8.Valid(body), "the body is no UTF-8")
-	c.holdf(isStream || json.Valid(body), "the body is no JSON: %q", body)
+	c.holdf(isStream || kind == htmlPage || json.Valid(body), "the body is no JSON: %q", body)
+}
+
+// htmlPage is the one type that says its charset.
+const htmlPage = "text/html; charset=utf-8"
+
+// mediaType is what the content is of: htmlPage only where a page may be.
+func (c *holding) mediaType() string {
+	value := c.got.Header.Get("Content-Type")
+	if value == htmlPage && c.got.Status == http.StatusOK && c.isPage() {
+		return htmlPage
+	}
+	kind, parameters, err := mime.ParseMediaType(value)
+	c.holdf(err == nil && len(parameters) == 0, "Content-Type is %q", value)
+	return kind
 }
 
 // belonging holds the fields that belong to certain statuses to them.

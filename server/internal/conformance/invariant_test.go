@@ -119,16 +119,29 @@ func TestInvariants(t *testing.T) {
 	}
 }
 
-// A page of the server's own has no allowance, nor has any answer without a limit.
+// A page of the server's own has no allowance, and may be HTML; nor has any answer one
+// where there is no limit.
 func TestInvariantsWithoutLimit(t *testing.T) {
 	t.Parallel()
 	free := conformance.Invariants{Table: documented(t), PublicURL: "https://x.example", Allowance: conformance.AllowanceNone}
 	limited := free
 	limited.Allowance, limited.Pages = conformance.AllowanceTold, []string{"/healthz"}
-	bare := sound(200)
-	for _, name := range []string{"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "Ratelimit", "Ratelimit-Policy"} {
-		bare.Header.Del(name)
+	without := func(a *conformance.Answer) *conformance.Answer {
+		for _, name := range []string{"X-Rate-Limit-Limit", "X-Rate-Limit-Remaining", "X-Rate-Limit-Reset", "Ratelimit", "Ratelimit-Policy"} {
+			a.Header.Del(name)
+		}
+		return a
 	}
+	bare := without(sound(200))
+	hypertext := func(status int, kind string) *conformance.Answer {
+		a := without(sound(status))
+		a.Body = []byte("<p>")
+		a.Length = len(a.Body)
+		a.Header.Set("Content-Length", "3")
+		a.Header.Set("Content-Type", kind)
+		return a
+	}
+	const html = "text/html; charset=utf-8"
 	page, other := &conformance.Message{Method: "GET", Target: "/healthz?x"}, &conformance.Message{Method: "GET", Target: "/x"}
 	for name, test := range map[string]struct {
 		invariants conformance.Invariants
@@ -141,6 +154,10 @@ func TestInvariantsWithoutLimit(t *testing.T) {
 		"a page, no fields":   {limited, page, bare, true},
 		"a page, fields":      {limited, page, sound(200), false},
 		"limit, no fields":    {limited, other, bare, false},
+		"a page, HTML":        {limited, page, hypertext(200, html), true},
+		"a page, other HTML":  {limited, page, hypertext(200, "text/html; charset=latin1"), false},
+		"a page, an error":    {limited, page, hypertext(404, html), false},
+		"no page, HTML":       {free, other, hypertext(200, html), false},
 	} {
 		if err := test.invariants.Check(test.message, test.got); (err == nil) != test.holds {
 			t.Errorf("%s: %v", name, err)
