@@ -141,7 +141,7 @@ func TestHostilePolicy(t *testing.T) {
 		"title: Resource Not Found", "title: "+quoted,
 		`description: "The URL is invalid, or the entity was not found."`, "description: "+quoted,
 		"source: RFC 9110 §15.5.5", "source: "+quoted,
-		"description: The documented table. Every answer is one of its rows.", "description: "+quoted,
+		"description: The table that this project promises.", "description: "+quoted,
 		"why: No route has this path.\n    spec: RFC 9110 §15.5.5", "why: "+quoted+"\n    spec: "+strconv.Quote("javascript:alert(5)"),
 		"domain: statusway.v1\n    reason: ROUTE_NOT_FOUND", "domain: "+quoted+"\n    reason: ROUTE_NOT_FOUND",
 	), tour.DemoData)
