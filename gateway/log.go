@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
@@ -47,7 +46,7 @@ func (g *Gateway) log(ctx context.Context, method string, ex *exchange.Exchange)
 		slog.Int64("written", ex.Written),
 		slog.Bool("replayed", ex.Replayed),
 		slog.Bool("clientClosed", ex.ClientClosed),
-		slog.Float64("seconds", time.Since(ex.Start).Seconds()),
+		exchange.Took(ex.Start),
 	)
 	if ex.Fault {
 		attrs = append(attrs, causeOf(ex))

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // Other stands for a text that is not fit to stand in a log line or a label.
@@ -61,4 +62,9 @@ func Texts(pairs [][2]string) []slog.Attr {
 		}
 	}
 	return attrs
+}
+
+// Took is the attribute of how long something has taken, in milliseconds to the microsecond.
+func Took(start time.Time) slog.Attr {
+	return slog.Float64("milliseconds", float64(time.Since(start).Round(time.Microsecond))/float64(time.Millisecond))
 }

@@ -52,7 +52,7 @@ func (a *App) called(ctx context.Context, call *interceptor.Call) {
 		{"caller", caller},
 		{"client", exchange.ClientKind(addressOf(ctx))},
 	})
-	attrs = append(attrs, slog.Bool("clientClosed", outcome.ClientClosed), slog.Float64("seconds", time.Since(call.Start).Seconds()))
+	attrs = append(attrs, slog.Bool("clientClosed", outcome.ClientClosed), exchange.Took(call.Start))
 	if outcome.Fault {
 		attrs = append(attrs, slog.Any("error", call.Cause))
 	}

@@ -43,7 +43,7 @@ func (s *server) checkLog(t *testing.T) {
 		if line["msg"] != "request" {
 			continue
 		}
-		for _, name := range []string{"requestId", "method", "status", "code", "seconds"} {
+		for _, name := range []string{"requestId", "method", "status", "code", "milliseconds"} {
 			if line[name] == nil || line[name] == "" {
 				t.Errorf("a line without %s: %v", name, line)
 			}
