@@ -114,7 +114,8 @@ func (w *walk) visit(ctx context.Context, at stop) error {
 	if at.row != w.row {
 		w.row = at.row
 		row := w.table.Row(at.row)
-		fmt.Fprintf(w.out, "%s%s%d %s%s\n%s\n\n", c.Bold, c.OfStatus(at.row), at.row, row.GetTitle(), c.Reset, row.GetDescription())
+		fmt.Fprintf(w.out, "%s%s%d %s%s\n%s\n\n", c.Bold, c.OfStatus(at.row), at.row,
+			terminal.Printable(row.GetTitle()), c.Reset, terminal.Printable(row.GetDescription()))
 	}
 	fmt.Fprintf(w.out, "%s%s.%s %s\n\n", c.Bold, at.Title, c.Reset, at.Why)
 	visit, err := w.guide.Walk(ctx, at.Step)
