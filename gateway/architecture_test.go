@@ -112,6 +112,14 @@ func rules() []rule {
 			allow: below("exchange", "mapping", "metrics/", "middleware"), deny: []string{module, "github.com/grpc-ecosystem"},
 		},
 		{
+			name: "limiter", folder: "gateway/limiter", why: "a limiter counts what the middleware tells it of",
+			allow: below("limiter/", "middleware"), deny: []string{module},
+		},
+		{
+			name: "counting", folder: "gateway", why: "who limits nobody links nothing for it",
+			except: []string{"gateway/limiter"}, deny: []string{"github.com/ulule"},
+		},
+		{
 			name: "telemetry", folder: "gateway", why: "who wants neither traces nor metrics links nothing for them",
 			except: []string{"gateway/metrics", "gateway/tracing"}, deny: []string{"github.com/prometheus", "go.opentelemetry.io"},
 		},
@@ -231,6 +239,9 @@ func TestRulesBite(t *testing.T) {
 		{"gateway/tracing/x.go", "go.opentelemetry.io/otel/trace", ""},
 		{"gateway/metrics/x.go", module + "gateway/respond", "metrics"},
 		{"gateway/metrics/x.go", "github.com/prometheus/client_golang/prometheus", ""},
+		{"gateway/limiter/x.go", module + "gateway/exchange", "limiter"},
+		{"gateway/limiter/x.go", "github.com/ulule/limiter/v3", ""},
+		{"gateway/x.go", "github.com/ulule/limiter/v3", "counting"},
 		{"gateway/forward/x.go", "go.opentelemetry.io/otel/trace", "telemetry"},
 		{"gateway/x.go", "github.com/prometheus/client_golang/prometheus", "telemetry"},
 		{"gateway/openapi/x.go", "google.golang.org/grpc/codes", ""},

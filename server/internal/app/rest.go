@@ -17,6 +17,7 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/limiter"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/metrics"
 	"github.com/statusway/statusway/gateway/middleware"
@@ -28,7 +29,6 @@ import (
 	"github.com/statusway/statusway/server/internal/apidocs"
 	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/config"
-	"github.com/statusway/statusway/server/internal/limiter"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 	"github.com/statusway/statusway/server/internal/tour"
 )
@@ -81,8 +81,8 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 		return nil, fmt.Errorf("reading the rate limit: %w", err)
 	}
 	r := &rest{restParams: p}
-	if limits := limiter.New(limits); limits != nil {
-		r.limiter = limits
+	if len(limits) > 0 {
+		r.limiter = limiter.New(limits)
 	}
 	shedder := newShedder(p.config.MaxInFlight)
 	if shedder != nil {

@@ -25,13 +25,13 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/inprocess"
+	"github.com/statusway/statusway/gateway/limiter"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/metrics"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/transcode"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
-	"github.com/statusway/statusway/server/internal/limiter"
 )
 
 // The front ends that are compared.

@@ -12,8 +12,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/pflag"
 
+	"github.com/statusway/statusway/gateway/limiter"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
-	"github.com/statusway/statusway/server/internal/limiter"
 )
 
 // largestBody keeps the body limit within what is held in memory for each request.

@@ -40,10 +40,10 @@ type Limiter struct {
 
 var _ middleware.Limiter = (*Limiter)(nil)
 
-// New returns a limiter by policies, or nil if there is none.
+// New returns a limiter by policies. Without any it counts nothing, and has no store.
 func New(policies []Policy) *Limiter {
 	if len(policies) == 0 {
-		return nil
+		return &Limiter{} //nolint:exhaustruct // there is nothing to say.
 	}
 	return &Limiter{
 		policies: policies,

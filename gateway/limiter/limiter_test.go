@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/statusway/statusway/gateway/limiter"
 	"github.com/statusway/statusway/gateway/middleware"
-	"github.com/statusway/statusway/server/internal/limiter"
 )
 
 // newLimiter makes one from the text of its policies.
@@ -46,10 +46,12 @@ func compare(t *testing.T, got middleware.Allowance, want ...middleware.Quota) {
 	}
 }
 
-func TestNew(t *testing.T) {
+// Without a policy nothing is counted, and nobody is refused.
+func TestNone(t *testing.T) {
 	t.Parallel()
-	if l := newLimiter(t, "off"); l != nil {
-		t.Errorf("no limit is %+v", l)
+	l := newLimiter(t, "off")
+	for range 3 {
+		compare(t, take(t, l, middleware.Use{Caller: "user:a", Groups: nil, Method: "/a.A/B"}))
 	}
 }
 

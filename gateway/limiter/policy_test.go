@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/statusway/statusway/server/internal/limiter"
+	"github.com/statusway/statusway/gateway/limiter"
 )
 
 func TestParse(t *testing.T) {
