@@ -18,21 +18,23 @@ import (
 
 // Params configure a [Gateway].
 type Params struct {
-	// Contract is what the backends declare.
+	// Contract is what the backends declare. Needed.
 	Contract *contract.Contract
-	// Responder writes every answer.
+	// Responder writes every answer. Needed.
 	Responder *respond.Responder
-	// Backend answers a request that has matched a route of the contract.
+	// Backend answers a request that has matched a route of the contract. Needed where
+	// that has any.
 	Backend exchange.Handler
 	// Logger gets a line for each request, with nothing of it that could be a secret: see
-	// log.go. Never nil.
+	// log.go. Nil logs nothing.
 	Logger *slog.Logger
-	// Now is the clock for lifecycles.
+	// Now is the clock for lifecycles. Nil means time.Now.
 	Now func() time.Time
-	// Body bounds what a request may send.
+	// Body bounds what a request may send. Its zero value lets no body through.
 	Body middleware.BodyLimits
 
-	// Pages are served by their exact path, before any limit. May be nil.
+	// Pages are served by their exact path, before any limit. Each answers by
+	// [respond.Responder.Page], or what it answers is not known to the log and the metrics.
 	Pages map[string]exchange.Handler
 	// Identify says who asks. Nil means that only the backend knows.
 	Identify middleware.Identify
@@ -67,6 +69,9 @@ type Params struct {
 	Idempotency middleware.IdempotencyStore
 }
 
+// ErrIncomplete marks Params without what is needed.
+var ErrIncomplete = errors.New("the gateway cannot be made")
+
 // Gateway is the http.Handler in front of a gRPC backend.
 type Gateway struct {
 	responder *respond.Responder
@@ -80,10 +85,14 @@ type Gateway struct {
 
 var _ http.Handler = (*Gateway)(nil)
 
-// New returns the gateway, or an error that names every route that clashes with
-// another, every declared status that the policy has no row for, and every method
-// that needs an Idempotency-Key where nothing keeps one.
+// New returns the gateway, or an error that names what is needed and not there, or every
+// route that clashes with another, every declared status that the policy has no row for,
+// and every method that needs an Idempotency-Key where nothing keeps one. The prefixes
+// that the policy retires become some of the contract's.
 func New(p Params) (*Gateway, error) {
+	if err := p.complete(); err != nil {
+		return nil, err
+	}
 	index, clashes := p.Contract.Index()
 	if err := errors.Join(clashes, p.Contract.Check(p.Responder.Table()), p.Contract.Retire(p.Responder.Table()), p.checkKeys()); err != nil {
 		return nil, fmt.Errorf("reading the contract: %w", err)
@@ -124,8 +133,28 @@ func New(p Params) (*Gateway, error) {
 	}, nil
 }
 
+// complete says what is needed and not there, and fills in the defaults.
+func (p *Params) complete() error {
+	var errs []error
+	needs := func(name string, isThere bool) {
+		if !isThere {
+			errs = append(errs, fmt.Errorf("%w: Params.%s is nil", ErrIncomplete, name))
+		}
+	}
+	needs("Contract", p.Contract != nil)
+	needs("Responder", p.Responder != nil)
+	needs("Backend", p.Backend != nil || p.Contract != nil && len(p.Contract.Methods) == 0)
+	if p.Logger == nil {
+		p.Logger = slog.New(slog.DiscardHandler)
+	}
+	if p.Now == nil {
+		p.Now = time.Now
+	}
+	return errors.Join(errs...)
+}
+
 // checkKeys refuses a method that no request could satisfy.
-func (p Params) checkKeys() error {
+func (p *Params) checkKeys() error {
 	if p.Idempotency != nil {
 		return nil
 	}
@@ -139,7 +168,7 @@ func (p Params) checkKeys() error {
 }
 
 // options answers OPTIONS once Allow is known.
-func (p Params) options(w http.ResponseWriter, r *http.Request) error {
+func (p *Params) options(w http.ResponseWriter, r *http.Request) error {
 	return p.Responder.Empty(w, r)
 }
 

@@ -3,9 +3,11 @@ package gateway_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -31,6 +33,27 @@ func TestNewRefuses(t *testing.T) {
 	_, err := gateway.New(p)
 	if err == nil || !strings.Contains(err.Error(), "206") || !strings.Contains(err.Error(), "matches exactly the paths") {
 		t.Errorf("New() = %v, want both faults", err)
+	}
+}
+
+// What is needed is asked for, by name and all at once; the rest has defaults.
+func TestNewNeeds(t *testing.T) {
+	t.Parallel()
+	_, err := gateway.New(gateway.Params{})
+	for _, name := range []string{"Contract", "Responder", "Backend"} {
+		if !errors.Is(err, gateway.ErrIncomplete) || !strings.Contains(err.Error(), "Params."+name+" is nil") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	full, _ := params(t, mapping.Documented)
+	built, err := gateway.New(gateway.Params{Contract: full.Contract, Responder: full.Responder, Backend: full.Backend})
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorder := httptest.NewRecorder()
+	built.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/no/route", nil))
+	if recorder.Code != http.StatusNotFound {
+		t.Errorf("%d: %s", recorder.Code, recorder.Body)
 	}
 }
 

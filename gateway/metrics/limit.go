@@ -20,7 +20,7 @@ const (
 type decision struct{ policy, decision string }
 
 // Limiter counts what inner decides, by the policy: an error that names it has a method
-// PolicyName. The names are the operator's own, so that there are as many series as
+// PolicyName() string. The names are the operator's own, so that there are as many series as
 // policies.
 func (m *Metrics) Limiter(inner middleware.Limiter) middleware.Limiter {
 	// So that the first failure is an increase, and not a series that begins at 1.

@@ -29,8 +29,9 @@ type Identity struct {
 }
 
 // Identify says who a request comes from, and returns the context for the rest of
-// it. An error means that the credentials are missing or wrong, which counts only
-// where the method needs them.
+// it, or an error: that the credentials are missing or wrong, which counts only where the
+// method needs them. That is a gRPC status, UNAUTHENTICATED for 401; any other error is a
+// fault of the server's.
 type Identify func(r *http.Request) (context.Context, Identity, error)
 
 // Caller finds out who asks: a known user, else the client's address, which proxies

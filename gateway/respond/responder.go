@@ -26,7 +26,7 @@ type Params struct {
 	// such as "https://api.example.com"; problem types begin with it. It is
 	// configured and never taken from the Host field, which a client chooses.
 	PublicURL string
-	// Realm is the realm of the Bearer challenge on 401.
+	// Realm is the realm of the Bearer challenge on 401; empty is a realm too.
 	Realm string
 	// Gzip compresses successes for the clients that accept it.
 	Gzip bool

@@ -42,10 +42,13 @@ func New(p Params) *Backend {
 	return &Backend{responder: p.Responder, rules: p.Forward, bare: http.Header{}}
 }
 
-// Options are what runtime.NewServeMux needs so that this backend owns its hooks.
-// An option of the caller's that sets one of the same hooks must not follow them; a
-// middleware of the caller's may, and finds runtime.HTTPPathPattern, but not always
-// runtime.HTTPPattern.
+// Options are what runtime.NewServeMux needs so that this backend owns its hooks: the
+// three error handlers, the forward-response option, the header matchers, the marshaler,
+// and what is off by [runtime.WithDisableHTTPMethodOverride] and its like. What an option
+// of the caller's says of these before them is not heard, and none may follow them.
+// [runtime.WithMetadata] is not heard either: what goes on is decided by package forward.
+// A middleware of the caller's may follow, and finds runtime.HTTPPathPattern, but not
+// always runtime.HTTPPattern.
 func (b *Backend) Options() []runtime.ServeMuxOption {
 	strict := &marshaler{}
 	return []runtime.ServeMuxOption{
@@ -166,6 +169,11 @@ func never(string) (string, bool) { return "", false }
 func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.Message) error {
 	c := callFrom(ctx)
 	switch {
+	case !c.called && c.exchange != nil:
+		// What it got is no answer to the request: no token and no condition has passed.
+		c.err = respond.Fail(codes.Internal, mapping.ReasonInternal,
+			"the handler's client was not made with the connection that Backend.Conn returns")
+		return nil
 	case c.streams:
 		return c.begin(nil).Send(message)
 	case message == nil:
@@ -181,5 +189,6 @@ func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.M
 
 // noAnswer is a mux that neither answered nor failed, which no request can cause.
 func noAnswer() error {
-	return respond.Fail(codes.Internal, mapping.ReasonInternal, "the handler gave no answer")
+	return respond.Fail(codes.Internal, mapping.ReasonInternal,
+		"the handler gave no answer: was the mux made with Backend.Options, and does no option of its own follow them?")
 }

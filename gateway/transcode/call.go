@@ -104,6 +104,9 @@ func (c *call) reply(ctx context.Context, message proto.Message) error {
 
 // failed notes why the call failed, with the fields that the backend may send along.
 func (c *call) failed(ctx context.Context, err error) {
+	if c.err != nil && !c.called {
+		return // What was found out before is why.
+	}
 	// It does not unwrap, so the status inside would not be found.
 	if stated, ok := errors.AsType[*runtime.HTTPStatusError](err); ok {
 		err = stated.Err

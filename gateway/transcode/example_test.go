@@ -3,11 +3,9 @@ package transcode_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -16,12 +14,14 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/inprocess"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/transcode"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
 // items is a service of which grpc-gateway's handlers have been generated.
@@ -46,12 +46,29 @@ func before(conn grpc.ClientConnInterface) http.Handler {
 	return mux
 }
 
-// after adopts the mapping: options for the mux, a wrapped connection, a wrapped mux.
+// after adopts the mapping: options for the mux, a wrapped connection, a wrapped mux. The
+// gateway that it returns is an http.Handler; with its Attach and Listener a server also
+// answers by the policy what net/http would answer by itself.
 func after(conn grpc.ClientConnInterface) (http.Handler, error) {
 	table, err := mapping.Builtin(mapping.Documented)
 	if err != nil {
 		return nil, err
 	}
+	return adopt(conn, table, nil)
+}
+
+// likeBefore is after with errors and metadata as they were, for clients that cannot read
+// others yet.
+func likeBefore(conn grpc.ClientConnInterface) (http.Handler, error) {
+	table, err := mapping.Builtin(mapping.Canonical)
+	if err != nil {
+		return nil, err
+	}
+	table = table.WithErrorFormat(statuswayv1.ErrorFormat_ERROR_FORMAT_STATUS)
+	return adopt(conn, table, forward.New(forward.Params{GRPCGateway: true}))
+}
+
+func adopt(conn grpc.ClientConnInterface, table *mapping.Table, rules *forward.Rules) (http.Handler, error) {
 	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: "items"})
 	if err != nil {
 		return nil, err
@@ -60,14 +77,14 @@ func after(conn grpc.ClientConnInterface) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	backend := transcode.New(transcode.Params{Responder: responder})
+	backend := transcode.New(transcode.Params{Responder: responder, Forward: rules})
 	mux := runtime.NewServeMux(backend.Options()...) // was runtime.NewServeMux()
 	if err := register(mux, backend.Conn(conn)); err != nil {
 		return nil, err
 	}
 	return gateway.New(gateway.Params{
 		Contract: declared, Responder: responder, Backend: backend.Handler(mux), // was mux
-		Logger: slog.New(slog.DiscardHandler), Now: time.Now, Body: middleware.BodyLimits{Bytes: 1 << 20},
+		Body: middleware.BodyLimits{Bytes: 1 << 20}, ClientMetadata: rules != nil,
 	})
 }
 
@@ -80,18 +97,22 @@ func register(mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 func Example() {
 	conn := inprocess.New(inprocess.Params{}) // or what grpc.NewClient returns
 	conformancev1.RegisterConformanceServiceServer(conn, items{})
-	adopted, err := after(conn)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
 	show("before", before(conn))
-	show("after", adopted)
-	// Output:
+	for when, adopted := range map[string]func(grpc.ClientConnInterface) (http.Handler, error){"after": after, "like before": likeBefore} {
+		handler, err := adopted(conn)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		show(when, handler)
+	}
+	// Unordered output:
 	// before: created by 200, at ""
 	// before: failed by 400, application/json
 	// after: created by 201, at "/conformance/v1/items/cup"
 	// after: failed by 409, application/problem+json
+	// like before: created by 201, at "/conformance/v1/items/cup"
+	// like before: failed by 400, application/json
 }
 
 func show(when string, handler http.Handler) {

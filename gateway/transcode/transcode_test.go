@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/inprocess"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
@@ -354,6 +355,33 @@ func TestHandlerWithoutAnAnswer(t *testing.T) {
 	got := s.do(s.request(t, "GET", "/v1/entities", ""))
 	if got.Code != 500 || got.Header().Get("X-Evil") != "" || strings.Contains(got.Body.String(), "evil") {
 		t.Errorf("%d %v %s", got.Code, got.Header(), got.Body)
+	}
+}
+
+// TestWithoutConn: calls that go around the backend's connection would lose the token, and
+// all that the gateway has decided, so none is answered.
+func TestWithoutConn(t *testing.T) {
+	t.Parallel()
+	s := newSide(t, &service{})
+	conn := inprocess.New(inprocess.Params{})
+	entityv1.RegisterEntityServiceServer(conn, s.service)
+	for name, register := range map[string]func(*runtime.ServeMux) error{
+		"another connection": func(mux *runtime.ServeMux) error {
+			return entityv1.RegisterEntityServiceHandlerClient(t.Context(), mux, entityv1.NewEntityServiceClient(conn))
+		},
+		"no connection": func(mux *runtime.ServeMux) error {
+			return entityv1.RegisterEntityServiceHandlerServer(t.Context(), mux, s.service)
+		},
+	} {
+		s.mux = runtime.NewServeMux(s.backend.Options()...)
+		if err := register(s.mux); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/v1/entities", "/v1/entities:export"} {
+			if got := s.do(s.request(t, "GET", path, "")); got.Code != 500 {
+				t.Errorf("%s, %s: %d %s", name, path, got.Code, got.Body)
+			}
+		}
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 )
 
-// ErrDescriptors marks a file of descriptors that cannot be used.
+// ErrDescriptors marks a file of descriptors that cannot be read.
 var ErrDescriptors = errors.New("--descriptors")
 
 // readDescriptors reads the file of --descriptors.

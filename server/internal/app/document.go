@@ -46,7 +46,7 @@ func Document(p DocumentParams) (*openapi.Document, error) {
 	}
 	declared, err := readContract(dynamic.SchemaParams{Set: set, Services: nil, Except: nil, Config: rules})
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrDescriptors, p.Descriptors, err)
+		return nil, fmt.Errorf("--descriptors: %s: %w", p.Descriptors, err)
 	}
 	return newDocument(documentOf{declared: declared, table: p.Table, publicURL: p.PublicURL, reference: false})
 }

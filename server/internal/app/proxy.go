@@ -195,7 +195,7 @@ func (p *Proxy) describeFrom(name string) error {
 	for _, b := range p.backends {
 		b.schema, err = dynamic.NewSchema(dynamic.SchemaParams{Set: set, Services: b.Services, Except: b.except, Config: p.rules})
 		if err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrDescriptors, name, err)
+			return fmt.Errorf("--descriptors: %s: %w", name, err)
 		}
 	}
 	return nil
