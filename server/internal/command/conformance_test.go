@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -109,6 +110,11 @@ func TestConformanceTargets(t *testing.T) {
 	t.Cleanup(plain.Close)
 	teapot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	t.Cleanup(teapot.Close)
+	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = io.WriteString(w, `{"code": "UNIMPLEMENTED"}`)
+	}))
+	t.Cleanup(broken.Close)
 	few := serve(t, "--demo", "--rate-limit=3/1h")
 	for name, test := range map[string]struct {
 		target string
@@ -119,6 +125,7 @@ func TestConformanceTargets(t *testing.T) {
 		"no service":    {plain.URL, []string{"--transport=http1"}, "ConformanceService has to be behind it"},
 		"no HTTP/2":     {teapot.URL, nil, "--transport http1"},
 		"no policy":     {teapot.URL, []string{"--transport=http1"}, "say --policy"},
+		"no Respond":    {broken.URL, []string{"--transport=http1"}, "answered 500 UNIMPLEMENTED: the run begins with the method Respond"},
 		"no allowance":  {few.rest, nil, "larger allowance"},
 		"still nothing": {few.rest, nil, "larger allowance"},
 	} {

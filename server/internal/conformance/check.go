@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -16,10 +17,10 @@ func checkResponse(got *Answer, want Response, a attempt) error {
 	v := a.vars
 	if want.Status == 0 {
 		if got.Status/100 != 2 {
-			return fmt.Errorf("the status is %d, want a success: %s", got.Status, got.Body)
+			return fmt.Errorf("the status is %d, want a success%s", got.Status, hidden(got.Status))
 		}
 	} else if got.Status != want.Status {
-		return fmt.Errorf("the status is %d, want %d: %s", got.Status, want.Status, got.Body)
+		return fmt.Errorf("the status is %d, want %d%s", got.Status, want.Status, hidden(got.Status))
 	}
 	var errs []error
 	if got.Continued != want.Continued {
@@ -42,7 +43,7 @@ func checkFields(header http.Header, want Response, v Variables) error {
 		if text, err := v.Expand(want.Headers[name]); err != nil {
 			errs = append(errs, err)
 		} else if got := value(name); got != text {
-			errs = append(errs, fmt.Errorf("%s is %q, want %q", name, got, text))
+			errs = append(errs, fmt.Errorf("%s is %s, want %q", name, quoted(got), text))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(want.Matches)) {
@@ -58,6 +59,22 @@ func checkFields(header http.Header, want Response, v Variables) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// quoted is a header field as it is told of.
+func quoted(value string) string {
+	if value == "" {
+		return "absent"
+	}
+	return strconv.Quote(value)
+}
+
+// hidden says where the cause of a fault is, which no client is told.
+func hidden(status int) string {
+	if status != http.StatusInternalServerError {
+		return ""
+	}
+	return ": the gateway's log has the cause, under the answer's X-Request-Id"
 }
 
 // matches says whether a regular expression is all of a text.

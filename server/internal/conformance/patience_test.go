@@ -117,7 +117,7 @@ func TestFaults(t *testing.T) {
 		t.Errorf("%q", text)
 	}
 	faults := conformance.Faults(err)
-	if len(faults) < 3 || faults[len(faults)-1] != `B is "", want "c"` || !strings.HasPrefix(faults[0], "invariant: ") {
+	if len(faults) < 3 || faults[len(faults)-1] != `B is absent, want "c"` || !strings.HasPrefix(faults[0], "invariant: ") {
 		t.Errorf("%q", faults)
 	}
 	if conformance.Faults(nil) != nil {

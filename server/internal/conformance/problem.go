@@ -62,7 +62,10 @@ func checkProblem(content []byte, want *Problem, v Variables) error {
 	}
 	var errs []error
 	unlike := func(is bool, member string, got, want any) {
-		if is {
+		switch {
+		case is && got == "":
+			errs = append(errs, fmt.Errorf("the problem has no %s, want %v", member, want))
+		case is:
 			errs = append(errs, fmt.Errorf("the problem's %s is %v, want %v", member, got, want))
 		}
 	}

@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -69,5 +70,20 @@ func (r *run) findPolicy(ctx context.Context) (string, error) {
 			return name, nil
 		}
 	}
+	if got.Status >= http.StatusInternalServerError {
+		return "", fmt.Errorf("%w: POST /conformance/v1/outcomes is answered %d %s: the run begins with the method Respond; the gateway's log has the cause",
+			ErrTarget, got.Status, codeOf(got.Body))
+	}
 	return "", fmt.Errorf("%w: %s answers FAILED_PRECONDITION with %d, which is neither policy's: say --policy", ErrTarget, r.params.Target, got.Status)
+}
+
+// codeOf is the code that a problem states, if it does.
+func codeOf(body []byte) string {
+	var problem struct {
+		Code string `json:"code"`
+	}
+	if json.Unmarshal(body, &problem) != nil {
+		return ""
+	}
+	return problem.Code
 }

@@ -55,15 +55,20 @@ const (
 // status's details, or plainly by the response metadata "statusway-reason" and
 // "statusway-domain" (statusway/v1/annotations.proto). Their messages are free.
 //
-//	NOT_FOUND         ITEM_NOT_FOUND       GetItem, UpdateItem, DeleteItem
+//	NOT_FOUND         ITEM_NOT_FOUND       GetItem, GetOldItem, UpdateItem,
+//	                                       DeleteItem
 //	NOT_FOUND         JOB_NOT_FOUND        GetJob
 //	ALREADY_EXISTS    ITEM_EXISTS          CreateItem
-//	INVALID_ARGUMENT  ITEM_INVALID         an item without a display_name
+//	INVALID_ARGUMENT  ITEM_INVALID         an item without a display_name, or
+//	                                       with an id that Item does not allow
 //	INVALID_ARGUMENT  PAGE_TOKEN_INVALID   ListItems
 //	ABORTED           STALE_ETAG           an item's etag that is not current
 //	ABORTED           PRECONDITION_FAILED  of the domain "statusway.v1": a
 //	                                       condition of the request's metadata
 //	                                       that does not hold
+//
+// ITEM_NOT_FOUND comes before the conditions, and these before STALE_ETAG. What a
+// number out of its range means is the backend's.
 //
 // No method needs credentials.
 type ConformanceServiceClient interface {
@@ -282,15 +287,20 @@ func (c *conformanceServiceClient) GetEndedItem(ctx context.Context, in *GetItem
 // status's details, or plainly by the response metadata "statusway-reason" and
 // "statusway-domain" (statusway/v1/annotations.proto). Their messages are free.
 //
-//	NOT_FOUND         ITEM_NOT_FOUND       GetItem, UpdateItem, DeleteItem
+//	NOT_FOUND         ITEM_NOT_FOUND       GetItem, GetOldItem, UpdateItem,
+//	                                       DeleteItem
 //	NOT_FOUND         JOB_NOT_FOUND        GetJob
 //	ALREADY_EXISTS    ITEM_EXISTS          CreateItem
-//	INVALID_ARGUMENT  ITEM_INVALID         an item without a display_name
+//	INVALID_ARGUMENT  ITEM_INVALID         an item without a display_name, or
+//	                                       with an id that Item does not allow
 //	INVALID_ARGUMENT  PAGE_TOKEN_INVALID   ListItems
 //	ABORTED           STALE_ETAG           an item's etag that is not current
 //	ABORTED           PRECONDITION_FAILED  of the domain "statusway.v1": a
 //	                                       condition of the request's metadata
 //	                                       that does not hold
+//
+// ITEM_NOT_FOUND comes before the conditions, and these before STALE_ETAG. What a
+// number out of its range means is the backend's.
 //
 // No method needs credentials.
 type ConformanceServiceServer interface {
