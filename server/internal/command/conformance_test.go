@@ -244,7 +244,7 @@ func wantJSON(t *testing.T, file, target string) {
 	if err := decoder.Decode(&report); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	if report.Target != target || report.Policy != "canonical" || report.Suite != 1 || report.Failed != 1 || report.Known != 1 || len(report.Results) != 2 {
+	if report.Target != target || report.Policy != "canonical" || report.Suite != 2 || report.Failed != 1 || report.Known != 1 || len(report.Results) != 2 {
 		t.Fatalf("%s", text)
 	}
 	known, failed := report.Results[0], report.Results[1]

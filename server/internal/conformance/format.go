@@ -151,7 +151,8 @@ type Violation struct {
 
 // A Body is what the content of a success has to be.
 type Body struct {
-	// JSON has to be part of it: objects may have more members, arrays may not.
+	// JSON has to be part of it: objects may have more members, but for an empty one,
+	// which has none; arrays may not have more items.
 	JSON *JSON `yaml:"json,omitempty"`
 	// Matches are regular expressions by JSON pointer.
 	Matches map[string]string `yaml:"matches,omitempty"`

@@ -73,6 +73,8 @@ func TestPerform(t *testing.T) {
 		"another pattern":       {good, `{status: 200, matches: {Date: "19"}}`, "does not match"},
 		"another member":        {good, `{status: 200, body: {json: {id: y}}}`, `"/id" is "x", want "y"`},
 		"another list":          {good, `{status: 200, body: {json: {list: [1, 2]}}}`, `"/list" is [1], want [1,2]`},
+		"an object too full":    {good, `{status: 200, body: {json: {}}}`, `want {}`},
+		"an empty object":       {content(`{"labels":{}}`), `{status: 200, body: {json: {labels: {}}}}`, ""},
 		"a missing member":      {good, `{status: 200, body: {matches: {/no: ".*"}}}`, "nothing is at /no"},
 		"a member too many":     {good, `{status: 200, body: {absent: [/id]}}`, "/id is x"},
 		"another text":          {good, `{status: 200, body: {text: "x"}}`, "the body is"},
