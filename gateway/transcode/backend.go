@@ -170,9 +170,7 @@ func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.M
 	c := callFrom(ctx)
 	switch {
 	case !c.called && c.exchange != nil:
-		// What it got is no answer to the request: no token and no condition has passed.
-		c.err = respond.Fail(codes.Internal, mapping.ReasonInternal,
-			"the handler's client was not made with the connection that Backend.Conn returns")
+		c.err = bypassed()
 		return nil
 	case c.streams:
 		return c.begin(nil).Send(message)
@@ -185,6 +183,12 @@ func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.M
 		c.answered = true
 		return nil
 	}
+}
+
+// bypassed is what a call came to that did not go through [Backend.Conn]: no answer to the
+// request, because no token and no condition has passed.
+func bypassed() error {
+	return respond.Fail(codes.Internal, mapping.ReasonInternal, "the handler's client was not made with the connection that Backend.Conn returns")
 }
 
 // noAnswer is a mux that neither answered nor failed, which no request can cause.

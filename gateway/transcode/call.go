@@ -104,8 +104,14 @@ func (c *call) reply(ctx context.Context, message proto.Message) error {
 
 // failed notes why the call failed, with the fields that the backend may send along.
 func (c *call) failed(ctx context.Context, err error) {
-	if c.err != nil && !c.called {
+	switch {
+	case c.called || c.exchange == nil:
+	case c.err != nil:
 		return // What was found out before is why.
+	case status.Code(err) != codes.InvalidArgument:
+		// Generated code says that, and nothing else, of what it finds out before it calls.
+		c.err = bypassed()
+		return
 	}
 	// It does not unwrap, so the status inside would not be found.
 	if stated, ok := errors.AsType[*runtime.HTTPStatusError](err); ok {

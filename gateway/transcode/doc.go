@@ -12,6 +12,7 @@
 //
 // A program makes a [Backend], gives its [Backend.Options] to runtime.NewServeMux,
 // registers the generated handlers on that mux with the connection that
-// [Backend.Conn] returns, and serves [Backend.Handler]. The example shows what that
-// changes in a program that has served its mux alone.
+// [Backend.Conn] returns, and serves [Backend.Handler]. A call that went around that
+// connection is a fault, because neither the token nor a condition passed. The example
+// shows what all this changes in a program that has served its mux alone.
 package transcode

@@ -362,7 +362,9 @@ func TestHandlerWithoutAnAnswer(t *testing.T) {
 // all that the gateway has decided, so none is answered.
 func TestWithoutConn(t *testing.T) {
 	t.Parallel()
-	s := newSide(t, &service{})
+	s := newSide(t, &service{get: func(context.Context, *entityv1.GetEntityRequest) (*entityv1.Entity, error) {
+		return nil, status.Error(codes.NotFound, "no such entity")
+	}})
 	conn := inprocess.New(inprocess.Params{})
 	entityv1.RegisterEntityServiceServer(conn, s.service)
 	for name, register := range map[string]func(*runtime.ServeMux) error{
@@ -377,7 +379,7 @@ func TestWithoutConn(t *testing.T) {
 		if err := register(s.mux); err != nil {
 			t.Fatal(err)
 		}
-		for _, path := range []string{"/v1/entities", "/v1/entities:export"} {
+		for _, path := range []string{"/v1/entities", "/v1/entities:export", "/v1/entities/e1"} {
 			if got := s.do(s.request(t, "GET", path, "")); got.Code != 500 {
 				t.Errorf("%s, %s: %d %s", name, path, got.Code, got.Body)
 			}

@@ -52,7 +52,8 @@ allowance of the demo's user viewer is used up for a minute.
 
 Which row an exchange has to end in is the policy's that the server answers by.
 The exit code is 0 if each ended in its row, 1 if one did not or the server is
-no demo, and 2 for a mistake in the arguments.`,
+no demo, and 2 for a mistake in the arguments. A server without a rate limit is
+told of, and is no failure.`,
 		Example: `  statusway serve --demo        (in another terminal)
   statusway tour
   statusway tour --row 412 --row 429`,

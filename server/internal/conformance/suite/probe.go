@@ -79,11 +79,9 @@ func (r *run) findPolicy(ctx context.Context) (string, error) {
 
 // codeOf is the code that a problem states, if it does.
 func codeOf(body []byte) string {
-	var problem struct {
-		Code string `json:"code"`
-	}
+	var problem conformance.ProblemBody
 	if json.Unmarshal(body, &problem) != nil {
 		return ""
 	}
-	return problem.Code
+	return string(problem.Code)
 }
