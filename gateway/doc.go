@@ -19,8 +19,9 @@
 //	middleware/lifecycle.go     410 for a retired prefix
 //	middleware/match.go         404; 405 with Allow; OPTIONS
 //	middleware/lifecycle.go     Deprecation, Sunset, 410 from the sunset on
-//	middleware/available.go     503 in maintenance and while stopping
+//	middleware/available.go     503 in maintenance
 //	middleware/overload.go      503 before memory or latency runs away
+//	middleware/drain.go         503, or a last frame, for streams when the server stops
 //	middleware/caller.go        401
 //	middleware/reserved.go      400 for header fields that only the gateway may set
 //	middleware/body.go          413

@@ -58,6 +58,8 @@ type Params struct {
 	Spare   func(*contract.Binding) bool
 	// Closed says which routes are not served for the moment. Nil means none.
 	Closed middleware.Closed
+	// Stop says when a stop of the server ends open streams. The zero value means never.
+	Stop middleware.Stop
 	// Pending is what a request gets that has no route while Contract is not yet
 	// complete. Nil means that it is.
 	Pending error
@@ -117,6 +119,7 @@ func New(p Params) (*Gateway, error) {
 		middleware.Lifecycle(p.Now),
 		middleware.Available(p.Closed),
 		middleware.Overload(p.Shedder, p.Spare),
+		middleware.Drain(p.Stop),
 		middleware.Credentials(),
 		middleware.Reserved(p.ClientMetadata),
 		middleware.Body(p.Body),
@@ -174,7 +177,6 @@ func (p *Params) options(w http.ResponseWriter, r *http.Request) error {
 
 // ServeHTTP answers a request. Whatever fails on the way is answered here.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	own(r.Context())
 	r, ex := exchange.Begin(w, r)
 	if g.observer != nil {
 		g.observer.Begin()

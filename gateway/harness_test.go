@@ -206,27 +206,28 @@ func serve(tb testing.TB, p gateway.Params, f *front) *front {
 		tb.Fatalf("New() failed: %v", err)
 	}
 	f.gateway = built
-	protocols := &http.Protocols{}
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
-	server := &http.Server{ReadHeaderTimeout: time.Minute, MaxHeaderBytes: 8 << 10, Protocols: protocols, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
-	built.Attach(server)
-	inner, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	f.address = serveOn(tb, gateway.ServerParams{Gateway: built, SendTimeout: time.Minute, Grace: time.Second})
+	return f
+}
+
+// serveOn serves on a socket until the test ends, and returns its address.
+func serveOn(tb testing.TB, p gateway.ServerParams) string {
+	tb.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f.address = inner.Addr().String()
+	server := gateway.NewServer(p)
+	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(built.Listener(inner)) }()
+	go func() { served <- server.Serve(ctx, listener) }()
 	tb.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			tb.Errorf("Close() failed: %v", err)
-		}
-		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		stop()
+		if err := <-served; err != nil && !errors.Is(err, gateway.ErrGraceOver) {
 			tb.Errorf("Serve() = %v", err)
 		}
 	})
-	return f
+	return listener.Addr().String()
 }
 
 func start(tb testing.TB, policy string) *front {

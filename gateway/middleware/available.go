@@ -7,8 +7,8 @@ import (
 	"github.com/statusway/statusway/gateway/exchange"
 )
 
-// Closed says why a route is not served for the moment: maintenance, or a server
-// that is stopping. Nil means that it is served.
+// Closed says why a route is not served for the moment, such as maintenance. Nil means
+// that it is served.
 type Closed func(binding *contract.Binding) error
 
 // Available stops requests to what is closed.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/importer"
@@ -92,7 +93,10 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.rest.attach(front, front)
+	a.rest.stop.onDrain = a.health.Shutdown
+	if err := a.rest.attach(front, front); err != nil {
+		return err
+	}
 	a.worker = importer.New(importer.Params{
 		Queue: a.store, Log: a.params.Logger,
 		BatchSize: importer.DefaultBatchSize, MaxAttempts: importer.DefaultMaxAttempts, RetryDelay: importer.DefaultRetryDelay,
@@ -136,15 +140,17 @@ func (a *App) MetricsAddr() string { return a.rest.metricsAddr() }
 // PublicURL is where clients are told that REST is.
 func (a *App) PublicURL() string { return a.rest.publicURL() }
 
-// Run serves until ctx is done, and then stops: new requests get 503, running ones
-// have the grace period to finish.
+// Run serves until ctx ends, and then stops as [gateway.Server] describes, gRPC alongside.
 func (a *App) Run(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopBackground()
-	group.Go(a.rest.serve)
+	group.Go(func() error {
+		defer stopBackground()
+		return a.rest.serve(groupCtx)
+	})
 	group.Go(a.rest.serveMetrics)
 	group.Go(func() error { return serveError(a.grpc.Serve(a.rpc)) })
+	group.Go(a.stopGRPC)
 	group.Go(func() error {
 		if err := a.worker.Run(background); err != nil {
 			return fmt.Errorf("the import worker: %w", err)
@@ -155,12 +161,29 @@ func (a *App) Run(ctx context.Context) error {
 		a.purge(background)
 		return nil
 	})
-	group.Go(func() error {
-		<-groupCtx.Done()
-		defer stopBackground()
-		return a.stop(context.WithoutCancel(ctx))
-	})
 	return group.Wait() //nolint:wrapcheck // each part names itself.
+}
+
+// stopGRPC stops the gRPC server when the REST server closes its listener, with the same
+// grace period.
+func (a *App) stopGRPC() error {
+	<-a.rest.stop.closing.Done()
+	a.services.entities.EndWaits()
+	stopped := make(chan struct{})
+	go func() {
+		a.grpc.GracefulStop()
+		close(stopped)
+	}()
+	grace := time.NewTimer(a.params.Config.Grace)
+	defer grace.Stop()
+	select {
+	case <-stopped:
+		return nil
+	case <-grace.C:
+		a.grpc.Stop()
+		<-stopped
+		return fmt.Errorf("gRPC: %w of %s", gateway.ErrGraceOver, a.params.Config.Grace)
+	}
 }
 
 func serveError(err error) error {
@@ -168,30 +191,6 @@ func serveError(err error) error {
 		return nil
 	}
 	return fmt.Errorf("serving: %w", err)
-}
-
-// stop drains the servers. While a request is running, new ones are still accepted,
-// to be told 503 and not to run into a closed port.
-func (a *App) stop(ctx context.Context) error {
-	a.rest.draining.Store(true)
-	a.services.entities.EndWaits()
-	a.health.Shutdown()
-	ctx, cancel := context.WithTimeout(ctx, a.params.Config.Grace)
-	defer cancel()
-	a.rest.drain(ctx)
-	stopped := make(chan struct{})
-	go func() {
-		a.grpc.GracefulStop()
-		close(stopped)
-	}()
-	err := a.rest.shutdown(ctx)
-	select {
-	case <-stopped:
-	case <-ctx.Done():
-		a.grpc.Stop()
-		<-stopped
-	}
-	return err
 }
 
 // purge removes sessions and idempotency keys that have expired, now and then.

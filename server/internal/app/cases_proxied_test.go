@@ -58,7 +58,7 @@ func notProxied(c conformance.Case) string {
 		return "the proxy knows no users, so it counts addresses"
 	case "maintenance":
 		return "which paths maintenance closes is the program's own; before gRPC it answers, but not before the token"
-	case "stopping", "one-at-once", "one-in-flight":
+	case "draining", "one-at-once", "one-in-flight":
 		return "it is the proxy that would have to stop, or to be held up"
 	}
 	switch c.Name {
@@ -105,6 +105,7 @@ func (p *proxies) before(t *testing.T, s *server) *server {
 func startProxy(t *testing.T, s *server) *server {
 	t.Helper()
 	settings := config.ProxyDefaults()
+	settings.DrainDelay = 0 // No load balancer watches a test.
 	settings.Front = s.params.Config.Front
 	settings.Backend = []string{s.app.GRPCAddr()}
 	if err := settings.Complete(); err != nil {

@@ -54,7 +54,7 @@ func variants() map[string]variant {
 		"no-limit":      {config: func(c *config.Serve) { c.RateLimit = "off" }},
 		"rate-limited":  {config: func(c *config.Serve) { c.RateLimit = "3/1h" }, own: true},
 		"expired":       {config: func(c *config.Serve) { c.SessionTTL = time.Nanosecond }},
-		"stopping":      {config: func(c *config.Serve) { c.Grace = time.Minute }, own: true, prepare: stopWhileBusy},
+		"draining":      {config: func(c *config.Serve) { c.DrainDelay = drainDelay }, own: true, prepare: beginStop},
 		"broken-store":  {config: keepData, prepare: breakStore},
 		"busy-store":    {config: keepData, own: true, prepare: lockStore},
 		"compressing":   {config: func(c *config.Serve) { c.Gzip = true }},
@@ -124,6 +124,7 @@ func startOver(t *testing.T, name string, secure *certificate) *server {
 	t.Helper()
 	v := variants()[name]
 	settings := config.Defaults()
+	settings.DrainDelay = 0 // No load balancer watches a test.
 	settings.HTTPAddr, settings.GRPCAddr = "127.0.0.1:0", "127.0.0.1:0"
 	settings.PublicURL = publicURL
 	settings.Demo = true
@@ -294,17 +295,19 @@ func holdOne(t *testing.T, s *server) {
 	s.hold(t, "POST /v1/entities HTTP/1.1", "Authorization: Bearer "+s.tokens["editor"])
 }
 
-// stopWhileBusy makes a server stop while a request keeps it from ending.
-func stopWhileBusy(t *testing.T, s *server) {
+// drainDelay is long enough for a case to run meanwhile.
+const drainDelay = 5 * time.Second
+
+// beginStop makes a server stop, which then waits for load balancers.
+func beginStop(t *testing.T, s *server) {
 	t.Helper()
-	holdAnonymous(t, s)
 	s.stop()
-	stopping := conformance.Exchange{
+	draining := conformance.Exchange{
 		Request:    conformance.Request{Method: "GET", Target: "/readyz"},
 		Response:   conformance.Response{Status: http.StatusServiceUnavailable},
 		Eventually: true,
 	}
-	if _, err := s.Perform(t.Context(), conformance.OverHTTP1, conformance.Variables{}, stopping); err != nil {
+	if _, err := s.Perform(t.Context(), conformance.OverHTTP1, conformance.Variables{}, draining); err != nil {
 		t.Fatalf("the server does not stop: %v", err)
 	}
 }

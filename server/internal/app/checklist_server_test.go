@@ -38,6 +38,7 @@ func serve(t *testing.T, change func(*config.Serve), table *mapping.Table, now f
 func demo(t *testing.T, change func(*config.Serve), table *mapping.Table, now func() time.Time) *server {
 	t.Helper()
 	settings := config.Defaults()
+	settings.DrainDelay = 0 // No load balancer watches a test.
 	settings.HTTPAddr, settings.GRPCAddr, settings.PublicURL = "127.0.0.1:0", "127.0.0.1:0", publicURL
 	settings.Demo, settings.RateLimit = true, "1000000/1h"
 	if change != nil {
@@ -172,6 +173,7 @@ func (b *backend) before(t *testing.T) *server {
 	go func() { _ = served.Serve(listener) }()
 
 	settings := config.ProxyDefaults()
+	settings.DrainDelay = 0 // No load balancer watches a test.
 	settings.HTTPAddr, settings.PublicURL, settings.RateLimit = "127.0.0.1:0", publicURL, "1000000/1h"
 	settings.Backend = []string{b.addr}
 	if err := settings.Complete(); err != nil {

@@ -255,7 +255,7 @@ func served(t *testing.T) []sample {
 		defer mu.Unlock()
 		all = append(all, samples...)
 	}
-	troubled := map[string]bool{"maintenance": true, "one-in-flight": true, "rate-limited": true, "broken-store": true, "stopping": true}
+	troubled := map[string]bool{"maintenance": true, "one-in-flight": true, "rate-limited": true, "broken-store": true, "draining": true}
 	t.Run("cases", func(t *testing.T) {
 		for _, c := range loadCases(t) {
 			if !c.Runs(conformance.OverHTTP1) || c.Variant() != "default" && !troubled[c.Variant()] {

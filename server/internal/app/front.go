@@ -9,7 +9,6 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
@@ -19,7 +18,6 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/inprocess"
-	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/transcode"
@@ -41,7 +39,7 @@ func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *
 		grpc.ChainUnaryInterceptor(observe.Unary(), interceptor.FitUnary, interceptor.RecoverUnary(noted), interceptor.ErrorsUnary(noted),
 			available.Unary(), quota.Unary(), authenticate.Unary(), a.services.validator.Unary()),
 		grpc.ChainStreamInterceptor(observe.Stream(), interceptor.FitStream, interceptor.RecoverStream(noted), interceptor.ErrorsStream(noted),
-			available.Stream(), quota.Stream(), authenticate.Stream(), a.services.validator.Stream()),
+			available.Stream(), quota.Stream(), interceptor.Drain(a.rest.stop.streams().Streams, draining), authenticate.Stream(), a.services.validator.Stream()),
 		grpc.WaitForHandlers(true),
 	)
 	server := grpc.NewServer(options...)
@@ -131,9 +129,6 @@ func failureOf(err error) *respond.Failure {
 
 // closedMethod says why a gRPC method is not served for the moment.
 func (a *App) closedMethod(fullMethod string) error {
-	if a.rest.draining.Load() {
-		return draining()
-	}
 	if stayOpen(fullMethod) {
 		return nil
 	}
@@ -143,9 +138,6 @@ func (a *App) closedMethod(fullMethod string) error {
 // closedRoute says the same of a route. What lies outside /v1, such as the pages of
 // the problem types, is there to explain and stays.
 func (a *App) closedRoute(binding *contract.Binding) error {
-	if a.rest.draining.Load() {
-		return draining()
-	}
 	if stayOpen(binding.Method.FullName) || !strings.HasPrefix(binding.Template.String(), "/v1/") {
 		return nil
 	}
@@ -153,12 +145,6 @@ func (a *App) closedRoute(binding *contract.Binding) error {
 		return failureOf(err)
 	}
 	return nil
-}
-
-// draining closes the connection as well, so that the client's next one may reach
-// another server.
-func draining() *respond.Failure {
-	return respond.Fail(codes.Unavailable, mapping.ReasonDraining, "the server is stopping").WithHeader("Connection", "close")
 }
 
 // takeCall counts a call that came over gRPC, from the allowance that REST counts too.
@@ -180,12 +166,4 @@ func (a *App) takeCall(ctx context.Context, fullMethod, caller string) (metadata
 		return md, failure
 	}
 	return md, nil
-}
-
-// ready says why the server cannot serve: readiness is the store's.
-func (a *App) ready(ctx context.Context) error {
-	if err := a.store.Ping(ctx); err != nil {
-		return failureOf(err)
-	}
-	return nil
 }

@@ -344,6 +344,7 @@ func TestIdempotentImport(t *testing.T) {
 func persistent(t *testing.T, now func() time.Time) *server {
 	t.Helper()
 	settings := config.Defaults()
+	settings.DrainDelay = 0 // No load balancer watches a test.
 	settings.HTTPAddr, settings.GRPCAddr, settings.PublicURL, settings.DataDir = "127.0.0.1:0", "127.0.0.1:0", publicURL, t.TempDir()
 	settings.SessionTTL = 48 * time.Hour
 	if err := settings.Complete(); err != nil {

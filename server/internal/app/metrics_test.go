@@ -135,12 +135,12 @@ func TestMetrics(t *testing.T) {
 	wantSample(t, s.scrape(t), 1, "statusway_requests_total", "route", "/metrics")
 }
 
-// Whoever watches the server reaches the metrics when nobody else reaches anything: in
-// maintenance, over the limits, with a broken store and while the server stops.
+// The metrics can be read when nothing else can: in maintenance, over the limits, with a
+// broken store and while the server stops.
 func TestMetricsAreReachable(t *testing.T) {
 	t.Parallel()
 	for name, reason := range map[string]string{
-		"maintenance": "SERVICE_IN_MAINTENANCE", "one-in-flight": "SERVICE_OVERLOADED", "broken-store": "STORE_FAILED", "stopping": "SERVICE_DRAINING",
+		"maintenance": "SERVICE_IN_MAINTENANCE", "one-in-flight": "SERVICE_OVERLOADED", "broken-store": "STORE_FAILED", "draining": "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -149,6 +149,9 @@ func TestMetricsAreReachable(t *testing.T) {
 			s.do(t, user, get("/v1/entities/cup"))
 			got := s.scrape(t)
 			wantSample(t, got, 1, "statusway_requests_total", "route", "/v1/entities/{id}", "reason", reason)
+			if name == "draining" {
+				wantSample(t, got, 1, "statusway_requests_total", "route", "/readyz", "reason", "SERVICE_DRAINING")
+			}
 			if name == "one-in-flight" {
 				wantSample(t, got, 1, "statusway_requests_shed_total")
 				wantSample(t, got, 2, "statusway_requests_in_flight")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/contract"
@@ -16,7 +15,10 @@ import (
 // without routes, so that what it answers to anything else is documented too.
 type metricsServer struct {
 	listener net.Listener
-	server   *http.Server
+	server   *gateway.Server
+	// stop ends serving: /metrics is served until the REST server has stopped.
+	stop context.CancelFunc
+	ctx  context.Context //nolint:containedctx // it lasts as long as the server.
 }
 
 func (r *rest) listenMetrics(ctx context.Context) error {
@@ -31,13 +33,14 @@ func (r *rest) listenMetrics(ctx context.Context) error {
 		// There is nothing to protect, nobody to ask and nothing behind it.
 		Backend: nil, Body: middleware.BodyLimits{Bytes: 0, Time: r.config.BodyTimeout}, Identify: nil, Limiter: nil, Tracer: nil, Observer: nil,
 		Proxies: nil, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0, Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
-		ClientMetadata: false,
+		ClientMetadata: false, Stop: middleware.Stop{},
 	})
 	if err != nil {
 		return errors.Join(err, inner.Close())
 	}
-	r.metrics = &metricsServer{listener: front.Listener(inner), server: r.newServer()}
-	front.Attach(r.metrics.server)
+	m := &metricsServer{listener: inner, server: gateway.NewServer(r.serverParams(front, front))}
+	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
+	r.metrics = m
 	return nil
 }
 
@@ -49,17 +52,18 @@ func (r *rest) metricsAddr() string {
 	return r.metrics.listener.Addr().String()
 }
 
-// serveMetrics serves until [rest.shutdown].
+// serveMetrics serves until [metricsServer.close].
 func (r *rest) serveMetrics() error {
 	if r.metrics == nil {
 		return nil
 	}
-	return serveError(r.metrics.server.Serve(r.metrics.listener))
+	return r.metrics.server.Serve(r.metrics.ctx, r.metrics.listener) //nolint:wrapcheck // it names itself.
 }
 
 func (m *metricsServer) close() error {
 	if m == nil {
 		return nil
 	}
-	return errors.Join(m.server.Close(), ignoreClosed(m.listener.Close()))
+	m.stop()
+	return ignoreClosed(m.listener.Close())
 }

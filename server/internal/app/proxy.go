@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/metrics"
@@ -63,7 +62,6 @@ type Proxy struct {
 
 	current atomic.Pointer[gateway.Gateway]
 	mu      sync.Mutex // held while the gateway is replaced
-	pending atomic.Pointer[respond.Failure]
 	closers []func() error
 }
 
@@ -75,6 +73,7 @@ type backend struct {
 	// except are the services that other backends are named for.
 	except []string
 	schema *dynamic.Schema // nil while it is not known
+	known  atomic.Bool     // schema is known, and served
 	fault  string          // what was last logged
 }
 
@@ -126,10 +125,9 @@ func (p *Proxy) build(ctx context.Context) error {
 	if err := p.replace(); err != nil {
 		return err
 	}
-	p.rest.attach(p.current.Load(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return p.rest.attach(p.current.Load(), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.current.Load().ServeHTTP(w, r)
 	}))
-	return nil
 }
 
 func (p *Proxy) dial() error {
@@ -262,12 +260,6 @@ func (p *Proxy) replace() error {
 		return err
 	}
 	params.Backend, params.Responder = served.Handle, served.Responder()
-	params.Closed = func(*contract.Binding) error {
-		if p.rest.draining.Load() {
-			return draining()
-		}
-		return nil
-	}
 	if pending != nil {
 		params.Pending = pending
 	} else if err := p.rules.Check(schemas...); err != nil {
@@ -284,23 +276,10 @@ func (p *Proxy) replace() error {
 			if err := b.conn.Declare(b.schema); err != nil {
 				return err
 			}
+			b.known.Store(true)
 		}
 	}
-	p.pending.Store(pending)
 	p.current.Store(next)
-	return nil
-}
-
-// ready says why the proxy cannot serve.
-func (p *Proxy) ready(context.Context) error {
-	if pending := p.pending.Load(); pending != nil {
-		return pending //nolint:wrapcheck // a failure is what the responder reads.
-	}
-	for _, b := range p.backends {
-		if err := b.conn.Ping(); err != nil {
-			return respond.Fail(codes.Unavailable, reasonUnreachable, "a backend cannot be reached").Because(err)
-		}
-	}
 	return nil
 }
 
@@ -356,28 +335,23 @@ func (p *Proxy) MetricsAddr() string { return p.rest.metricsAddr() }
 // HTTPAddr is where REST is served.
 func (p *Proxy) HTTPAddr() string { return p.rest.listener.Addr().String() }
 
-// Run serves until ctx is done, and then stops: new requests get 503, running ones
-// have the grace period to finish.
+// Run serves until ctx ends, and then stops as [gateway.Server] describes.
 func (p *Proxy) Run(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(p.rest.serve)
+	watching, stopWatching := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error {
+		defer stopWatching()
+		return p.rest.serve(groupCtx)
+	})
 	group.Go(p.rest.serveMetrics)
 	if p.params.Config.Descriptors == "" {
 		for _, b := range p.backends {
 			group.Go(func() error {
-				p.watch(groupCtx, b)
+				p.watch(watching, b)
 				return nil
 			})
 		}
 	}
-	group.Go(func() error {
-		<-groupCtx.Done()
-		p.rest.draining.Store(true)
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.params.Config.Grace)
-		defer cancel()
-		p.rest.drain(grace)
-		return p.rest.shutdown(grace)
-	})
 	return group.Wait() //nolint:wrapcheck // each part names itself.
 }
 

@@ -112,6 +112,7 @@ func bind(t *testing.T, address string) net.Listener {
 func proxyOf(t *testing.T, change func(*config.Proxy)) (*app.Proxy, *lockedBuffer, error) {
 	t.Helper()
 	settings := config.ProxyDefaults()
+	settings.DrainDelay = 0 // No load balancer watches a test.
 	settings.HTTPAddr, settings.PublicURL = "127.0.0.1:0", publicURL
 	settings.ReflectionInterval = 20 * time.Millisecond
 	change(&settings)
@@ -251,10 +252,44 @@ func TestProxyBackends(t *testing.T) {
 	})
 	becomes(t, url+"/v1/one", http.StatusNotFound, "called /one.v1.Shop/GetA")
 	becomes(t, url+"/v1/two", http.StatusServiceUnavailable, "") // it may be a route of the other
+	becomes(t, url+"/readyz", http.StatusOK, `{"address":"`+away+`","status":"pending"}`)
 	openShop(t, bind(t, away), shop("two.v1", "/v1/two"))
 	becomes(t, url+"/v1/two", http.StatusNotFound, "called /two.v1.Shop/GetA")
 	becomes(t, url+"/v1/one", http.StatusNotFound, "called /one.v1.Shop/GetA")
 	becomes(t, url+"/v1/three", http.StatusNotFound, "ROUTE_NOT_FOUND")
+	becomes(t, url+"/readyz", http.StatusOK, `{"status":"ok"`)
+}
+
+// A proxy is ready while one backend can be reached, or, by choice, while all can. The
+// body names those that cannot.
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	for _, ready := range []string{config.ReadyAny, config.ReadyAll} {
+		t.Run(ready, func(t *testing.T) {
+			t.Parallel()
+			one, two := bind(t, "127.0.0.1:0"), bind(t, "127.0.0.1:0")
+			first, second := openShop(t, one, shop("one.v1", "/v1/one")), openShop(t, two, shop("two.v1", "/v1/two"))
+			url, _ := runProxy(t, func(c *config.Proxy) {
+				c.Backend = []string{"one.v1.Shop=" + one.Addr().String(), "two.v1.Shop=" + two.Addr().String()}
+				c.Ready = ready
+			})
+			becomes(t, url+"/readyz", http.StatusOK, `{"status":"ok"`)
+			second.stop()
+			if ready == config.ReadyAny {
+				becomes(t, url+"/readyz", http.StatusOK, `{"address":"`+two.Addr().String()+`","status":"unreachable"}`)
+				becomes(t, url+"/readyz", http.StatusOK, `{"status":"degraded"`)
+			} else {
+				becomes(t, url+"/readyz", http.StatusServiceUnavailable, "")
+			}
+			becomes(t, url+"/v1/one", http.StatusNotFound, "called /one.v1.Shop/GetA")
+			becomes(t, url+"/v1/two", http.StatusServiceUnavailable, "")
+			first.stop()
+			becomes(t, url+"/readyz", http.StatusServiceUnavailable, "")
+			openShop(t, bind(t, one.Addr().String()), shop("one.v1", "/v1/one"))
+			openShop(t, bind(t, two.Addr().String()), shop("two.v1", "/v1/two"))
+			becomes(t, url+"/readyz", http.StatusOK, `{"status":"ok"`)
+		})
+	}
 }
 
 // TestProxyDescriptors serves by a file what no server says of itself.

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -34,12 +33,7 @@ import (
 )
 
 const (
-	headerTimeout = 10 * time.Second
-	idleTimeout   = 2 * time.Minute
-	headerBytes   = 64 << 10
-	preflightAge  = 10 * time.Minute
-	// quietTime is how long nothing has to run on a connection that outlasts a stop.
-	quietTime = time.Second
+	preflightAge = 10 * time.Minute
 	// metricsPath is where Prometheus looks by default.
 	metricsPath = "/metrics"
 )
@@ -69,9 +63,8 @@ type rest struct {
 	explorer  *apidocs.Explorer
 	catalogue *catalogue.Catalogue
 	listener  net.Listener
-	server    *http.Server
-	draining  atomic.Bool
-	running   atomic.Int64
+	server    *gateway.Server
+	stop      *stop
 }
 
 // newREST opens the listener; [rest.show] and [rest.attach] complete the server.
@@ -80,7 +73,7 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rate limit: %w", err)
 	}
-	r := &rest{restParams: p}
+	r := &rest{restParams: p, stop: newStop()}
 	if len(limits) > 0 {
 		r.limiter = limiter.New(limits)
 	}
@@ -157,12 +150,12 @@ func (r *rest) publicURL() string {
 	return scheme + r.listener.Addr().String()
 }
 
-// behind is what stands behind a gateway: what it declares, the document of that, and
-// why it cannot serve.
+// behind is what a gateway serves: its contract, the document of that, and whether it can
+// be served now.
 type behind struct {
 	declared *contract.Contract
 	document *openapi.Document
-	ready    func(context.Context) error
+	ready    func(context.Context) (readiness, error)
 }
 
 // params are what every gateway of the server is made with.
@@ -190,6 +183,7 @@ func (r *rest) params(b behind) (gateway.Params, error) {
 		Proxies:     proxies,
 		CrossOrigin: middleware.CrossOrigin{Origins: r.config.CORSOrigins, MaxAge: preflightAge},
 		Shedder:     r.shedder,
+		Stop:        r.stop.streams(),
 		Tracer:      r.tracer(),
 		Observer:    r.observer(),
 		// Together with rules.
@@ -254,23 +248,7 @@ func (r *rest) pages(b behind) (map[string]exchange.Handler, error) {
 			pages[path] = page
 		}
 	}
-	healthy := func(w http.ResponseWriter, req *http.Request) {
-		r.responder.Page(w, req, respond.JSONType, []byte(`{"status":"ok"}`))
-	}
-	pages["/healthz"] = func(w http.ResponseWriter, req *http.Request) error {
-		healthy(w, req)
-		return nil
-	}
-	pages["/readyz"] = func(w http.ResponseWriter, req *http.Request) error {
-		if r.draining.Load() {
-			return draining()
-		}
-		if err := b.ready(req.Context()); err != nil {
-			return err
-		}
-		healthy(w, req)
-		return nil
-	}
+	pages["/healthz"], pages["/readyz"] = r.health, r.readiness(b.ready)
 	if r.meters != nil && r.metrics == nil {
 		pages[metricsPath] = r.meters.page(r.responder)
 	}
@@ -289,84 +267,4 @@ func isTaken(index *route.Index[*contract.Binding], path string) bool {
 
 func isMapping(binding *contract.Binding) bool {
 	return strings.HasPrefix(binding.Method.FullName, "/"+statuswayv1.MappingService_ServiceDesc.ServiceName+"/")
-}
-
-// attach makes the server, over HTTP/1.1 and over HTTP/2 without TLS. handler is
-// front, or what chooses between front and its successors.
-func (r *rest) attach(front *gateway.Gateway, handler http.Handler) {
-	r.server = r.newServer()
-	front.Attach(r.server)
-	r.server.Handler = r.count(handler)
-	if r.config.TLSCert == "" {
-		r.listener = front.Listener(r.listener)
-	}
-}
-
-func (r *rest) newServer() *http.Server {
-	protocols := &http.Protocols{}
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(true)
-	return &http.Server{
-		ReadHeaderTimeout: headerTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    headerBytes,
-		Protocols:         protocols,
-		ErrorLog:          slog.NewLogLogger(r.logger.Handler(), slog.LevelDebug),
-	}
-}
-
-// count keeps the number of running requests, which a stop waits for.
-func (r *rest) count(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r.running.Add(1)
-		defer r.running.Add(-1)
-		next.ServeHTTP(w, req)
-	})
-}
-
-// serve serves until [rest.shutdown].
-func (r *rest) serve() error {
-	if r.config.TLSCert != "" {
-		return serveError(r.server.ServeTLS(r.listener, r.config.TLSCert, r.config.TLSKey))
-	}
-	return serveError(r.server.Serve(r.listener))
-}
-
-// drain waits for the running requests. Meanwhile new ones are still accepted, to be
-// told 503 and not to run into a closed port.
-func (r *rest) drain(ctx context.Context) {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for r.running.Load() > 0 && ctx.Err() == nil {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-		}
-	}
-}
-
-// shutdown ends the server, and after ctx is done whatever still runs. A connection that
-// begins while the server stops is not always told, and would be waited for until its
-// idle timeout: one on which nothing has run for a while is closed. Whoever watches the
-// server reaches it to the end.
-func (r *rest) shutdown(ctx context.Context) error {
-	return errors.Join(r.shutdownREST(ctx), r.metrics.close())
-}
-
-func (r *rest) shutdownREST(ctx context.Context) error {
-	for {
-		quiet := r.running.Load() == 0
-		attempt, cancel := context.WithTimeout(ctx, quietTime)
-		err := r.server.Shutdown(attempt)
-		cancel()
-		switch {
-		case err == nil:
-			return nil
-		case quiet && r.running.Load() == 0:
-			return r.server.Close() //nolint:wrapcheck // a connection that cannot be closed says which.
-		case ctx.Err() != nil:
-			return errors.Join(fmt.Errorf("some requests did not finish within %s: %w", r.config.Grace, err), r.server.Close())
-		}
-	}
 }

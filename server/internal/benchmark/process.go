@@ -17,6 +17,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/statusway/statusway/gateway"
+
 	"github.com/statusway/statusway/gateway/dynamic"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
@@ -160,22 +162,29 @@ func serveFront(ctx context.Context, listener net.Listener, role []string) (func
 	if err != nil {
 		return nil, errors.Join(err, closer.Close())
 	}
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
-	if front == nil {
-		plain := handler
-		buffering := hashed(handler)
-		server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("If-None-Match") != "" {
-				buffering.ServeHTTP(w, r)
-				return
-			}
-			plain.ServeHTTP(w, r)
-		})
-	} else {
-		front.Attach(server)
-		listener = front.Listener(listener)
-	}
 	done := make(chan error, 1)
+	if front != nil {
+		ctx, stop := context.WithCancelCause(ctx)
+		server := gateway.NewServer(gateway.ServerParams{
+			Gateway: front, Handler: nil, TLS: nil, SendTimeout: 30 * time.Second, DrainDelay: 0, Grace: time.Second,
+			OnDrain: nil, OnClose: nil, ErrorLog: nil,
+		})
+		go func() { done <- server.Serve(ctx, listener) }()
+		return func() error {
+			stop(gateway.ErrStopNow)
+			return errors.Join(<-done, closer.Close())
+		}, nil
+	}
+	plain := handler
+	buffering := hashed(handler)
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("If-None-Match") != "" {
+			buffering.ServeHTTP(w, r)
+			return
+		}
+		plain.ServeHTTP(w, r)
+	})
 	go func() { done <- server.Serve(listener) }()
 	return func() error {
 		err := server.Close()

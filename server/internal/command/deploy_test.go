@@ -178,22 +178,21 @@ func TestDeployedGrace(t *testing.T) {
 		docker      = 10 * time.Second // after which `docker stop` kills
 		healthcheck = 3 * time.Second
 	)
-	if grace := inDocker(t)[0].told(t).front.Grace; grace >= docker {
-		t.Errorf("the image has a grace of %s", grace)
+	if front := inDocker(t)[0].told(t).front; front.DrainDelay+front.Grace >= docker {
+		t.Errorf("the image takes %s and %s", front.DrainDelay, front.Grace)
 	}
 	found := regexp.MustCompile(`--timeout=(\S+)`).FindStringSubmatch(instructions(t)["HEALTHCHECK"])
 	if timeout, err := time.ParseDuration(found[1]); err != nil || timeout <= healthcheck {
 		t.Errorf("the health check has %s: %v", timeout, err)
 	}
 	stop, err := time.ParseDuration(unitOptions(t)["TimeoutStopSec"])
-	if grace := underSystemd(t).told(t).front.Grace; err != nil || stop < grace+room {
-		t.Errorf("the unit waits %s for a grace of %s: %v", stop, grace, err)
+	if front := underSystemd(t).told(t).front; err != nil || stop < front.DrainDelay+front.Grace+room {
+		t.Errorf("the unit waits %s for %s and %s: %v", stop, front.DrainDelay, front.Grace, err)
 	}
 	for _, d := range inKubernetes(t) {
-		before := time.Duration(d.pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds) * time.Second
 		whole := time.Duration(d.pod.Grace) * time.Second
-		if grace := d.told(t).front.Grace; before == 0 || whole < before+grace+room {
-			t.Errorf("%s waits %s for %s and a grace of %s", d.name, whole, before, grace)
+		if front := d.told(t).front; front.DrainDelay == 0 || whole < front.DrainDelay+front.Grace+room {
+			t.Errorf("%s waits %s for %s and %s", d.name, whole, front.DrainDelay, front.Grace)
 		}
 	}
 }

@@ -42,10 +42,7 @@ type pod struct {
 		Startup   *probe `yaml:"startupProbe"`
 		Liveness  *probe `yaml:"livenessProbe"`
 		Readiness *probe `yaml:"readinessProbe"`
-		Lifecycle struct {
-			PreStop struct{ Sleep struct{ Seconds int } } `yaml:"preStop"`
-		}
-		Mounts []struct {
+		Mounts    []struct {
 			Path string `yaml:"mountPath"`
 		} `yaml:"volumeMounts"`
 	}

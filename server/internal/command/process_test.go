@@ -19,10 +19,8 @@ import (
 	"syscall"
 	"testing"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/metadata"
 
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
@@ -78,7 +76,7 @@ func (s slow) finish(t *testing.T) answer {
 	return a
 }
 
-// drain sends SIGTERM and returns when the server refuses new requests.
+// drain sends SIGTERM and returns when the server is no longer ready.
 func (p *process) drain(t *testing.T) {
 	t.Helper()
 	p.signal(t, syscall.SIGTERM)
@@ -88,49 +86,50 @@ func (p *process) drain(t *testing.T) {
 	})
 }
 
-// A stop lets the running request finish, refuses new ones in the documented way over
-// both protocols, and ends the process well within its grace.
+// After SIGTERM everything is served as before for the drain delay, over both protocols.
+// Then no client can connect, the running request finishes, and the process ends well.
 func TestGracefulStop(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "--demo")
+	p := serve(t, "--demo", "--drain-delay=3s")
 	token := p.demoToken(t)
 	services := p.dial(t)
-	// Connected before the stop, as clients in the midst of their work are.
-	if _, err := healthpb.NewHealthClient(services).Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
-		t.Fatal(err)
-	}
 	running := p.slowly(t, token)
 	p.drain(t)
 
-	for _, path := range []string{"/v1/entities/teapot", "/v1/statuses", "/v1/maintenance"} {
-		a := p.must(t, http.MethodGet, path, token, nil)
-		want := map[string]any{
-			"type": p.rest + "/statuses/503", "title": "Service Unavailable", "status": 503.0, "instance": path,
-			"code": "UNAVAILABLE", "reason": "SERVICE_DRAINING", "domain": "statusway.v1",
-		}
-		for name, value := range want {
-			if a.body[name] != value {
-				t.Errorf("GET %s: %s is %v, want %v", path, name, a.body[name], value)
-			}
-		}
-		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("GET %s is answered by %d %v", path, a.status, a.header)
+	a := p.must(t, http.MethodGet, "/readyz", "", nil)
+	if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.body["reason"] != "SERVICE_DRAINING" {
+		t.Errorf("/readyz: %+v", a)
+	}
+	for _, path := range []string{"/v1/entities/teapot", "/v1/statuses", "/healthz"} {
+		if a := p.must(t, http.MethodGet, path, token, nil); a.status != http.StatusOK {
+			t.Errorf("GET %s: %d while draining", path, a.status)
 		}
 	}
-	_, err := entityv1.NewEntityServiceClient(services).GetEntity(t.Context(), &entityv1.GetEntityRequest{Id: "teapot"})
-	info := &errdetails.ErrorInfo{}
-	for _, detail := range status.Convert(err).Details() {
-		if one, ok := detail.(*errdetails.ErrorInfo); ok {
-			info = one
-		}
+	health, err := healthpb.NewHealthClient(services).Check(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil || health.GetStatus() != healthpb.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("the health check over gRPC: %v, %v", health, err)
 	}
-	if status.Code(err) != codes.Unavailable || info.GetReason() != "SERVICE_DRAINING" || info.GetDomain() != "statusway.v1" {
-		t.Errorf("a call over gRPC: %v, %v", err, info)
+	if _, err := entityv1.NewEntityServiceClient(services).GetEntity(withToken(t, token), &entityv1.GetEntityRequest{Id: "teapot"}); err != nil {
+		t.Errorf("a call over gRPC while draining: %v", err)
 	}
 
+	eventually(t, func(ctx context.Context) (bool, error) {
+		_, err := p.ask(ctx, http.MethodGet, "/readyz", "", nil)
+		return err != nil, nil
+	})
 	if a := running.finish(t); a.status != http.StatusCreated || a.body["displayName"] != "A slow one" {
-		t.Errorf("the running request is answered by %+v", a)
+		t.Errorf("the running request: %+v", a)
 	}
+	if err := p.wait(t); err != nil {
+		t.Errorf("the end: %v", err)
+	}
+}
+
+// SIGINT stops without a delay: a person at a terminal does not wait for load balancers.
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	p := serve(t, "--demo", "--drain-delay=1h")
+	p.signal(t, syscall.SIGINT)
 	if err := p.wait(t); err != nil {
 		t.Errorf("the end: %v", err)
 	}
@@ -141,7 +140,7 @@ func TestGraceEnds(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--demo", "--grace=200ms")
 	running := p.slowly(t, p.demoToken(t))
-	p.signal(t, syscall.SIGTERM)
+	p.signal(t, syscall.SIGINT)
 	exit, ok := errors.AsType[*exec.ExitError](p.wait(t))
 	if !ok || exit.ExitCode() != 1 || !strings.Contains(p.log.String(), "200ms") {
 		t.Errorf("the end: %v, %s", exit, &p.log)
@@ -267,4 +266,10 @@ func TestTLS(t *testing.T) {
 	}
 	trusting.CloseIdleConnections()
 	p.stop(t)
+}
+
+// withToken is the context of a gRPC call with an access token.
+func withToken(t *testing.T, token string) context.Context {
+	t.Helper()
+	return metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+token)
 }

@@ -204,10 +204,10 @@ func (p *process) wait(t *testing.T) error {
 	}
 }
 
-// stop asks the process to stop, and wants it to do so well.
+// stop ends the process without a delay, and fails the test if it does not end well.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
-	p.signal(t, syscall.SIGTERM)
+	p.signal(t, syscall.SIGINT)
 	if err := p.wait(t); err != nil {
 		t.Errorf("stopping: %v", err)
 	}

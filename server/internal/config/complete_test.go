@@ -104,6 +104,8 @@ func TestComplete(t *testing.T) {
 			change:  func(c *config.Serve) { c.SessionTTL, c.BodyTimeout, c.Grace = 0, 0, 0 },
 			refused: []string{"--session-ttl", "--body-timeout", "--grace"},
 		},
+		{name: "no drain delay", change: func(c *config.Serve) { c.DrainDelay = 0 }},
+		{name: "a negative drain delay", change: func(c *config.Serve) { c.DrainDelay = -1 }, refused: []string{"--drain-delay"}},
 		{name: "a negative time", change: func(c *config.Serve) { c.Grace = -time.Second }, refused: []string{"--grace"}},
 
 		{name: "TLS", change: func(c *config.Serve) { c.TLSCert, c.TLSKey = cert, key }},

@@ -36,6 +36,7 @@ type Front struct {
 	TLSCert, TLSKey string
 	Gzip            bool
 	BodyTimeout     time.Duration
+	DrainDelay      time.Duration
 	Grace           time.Duration
 	MetricsAddr     string
 	LogLevel        string
@@ -50,6 +51,7 @@ func frontDefaults() Front {
 		MaxBody:     "4MiB",
 		MaxInFlight: 1000,
 		BodyTimeout: 30 * time.Second,
+		DrainDelay:  5 * time.Second,
 		Grace:       15 * time.Second,
 		LogLevel:    "info",
 		LogFormat:   "text",
@@ -75,7 +77,8 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 	set.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "`file` of the certificate chain; with it REST is served over TLS")
 	set.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "`file` of the certificate's key")
 	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "how long a request body may take to arrive")
-	set.DurationVar(&c.Grace, "grace", c.Grace, "how long running requests may take to finish at a stop")
+	set.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay, "how long SIGTERM leaves everything served, while /readyz fails, before the listener closes")
+	set.DurationVar(&c.Grace, "grace", c.Grace, "how long running requests may take to finish, once the listener is closed")
 	set.StringVar(&c.MetricsAddr, "metrics-addr", c.MetricsAddr, "`address` on which /metrics is served alone, or off (default the REST address)")
 	set.StringVar(&c.LogLevel, "log-level", c.LogLevel, "`level` from which on is logged: debug, info, warn or error")
 	set.StringVar(&c.LogFormat, "log-format", c.LogFormat, "`format` of the log: text or json")
@@ -85,7 +88,7 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 func (c *Front) check() error {
 	return errors.Join(
 		c.checkLimits(), atLeast(duration{"--body-timeout", c.BodyTimeout}, duration{"--grace", c.Grace}),
-		c.checkPublicURL(), c.checkTLS(), c.checkOrigins(), c.checkMigration(),
+		notNegative(duration{"--drain-delay", c.DrainDelay}), c.checkPublicURL(), c.checkTLS(), c.checkOrigins(), c.checkMigration(),
 	)
 }
 
@@ -126,6 +129,17 @@ func atLeast(all ...duration) error {
 	for _, one := range all {
 		if one.value <= 0 {
 			errs = append(errs, fmt.Errorf("%s is %s and has to be more than 0", one.flag, one.value))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// notNegative refuses durations below 0.
+func notNegative(all ...duration) error {
+	var errs []error
+	for _, one := range all {
+		if one.value < 0 {
+			errs = append(errs, fmt.Errorf("%s is %s and cannot be negative", one.flag, one.value))
 		}
 	}
 	return errors.Join(errs...)

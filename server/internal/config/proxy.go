@@ -35,7 +35,16 @@ type Proxy struct {
 	BackendKeepAlive   time.Duration
 	BackendHealth      bool
 	Deadline           time.Duration
+	Ready              string
 }
+
+// The values of Ready.
+const (
+	// ReadyAny: the proxy is ready if a backend can be reached.
+	ReadyAny = "any"
+	// ReadyAll: the proxy is ready if every backend can be reached.
+	ReadyAll = "all"
+)
 
 // ProxyDefaults are what holds where neither a flag nor a variable says otherwise.
 func ProxyDefaults() Proxy {
@@ -45,6 +54,7 @@ func ProxyDefaults() Proxy {
 		BackendMaxMessage:  "4MiB",
 		BackendKeepAlive:   6 * time.Minute,
 		Deadline:           time.Minute,
+		Ready:              ReadyAny,
 	}
 }
 
@@ -67,6 +77,7 @@ func (c *Proxy) Flags(set *pflag.FlagSet) {
 	set.BoolVar(&c.BackendHealth, "backend-health", c.BackendHealth, "ask the backends by grpc.health.v1 whether they serve, and pass over those that do not")
 	set.DurationVar(&c.Deadline, "deadline", c.Deadline,
 		"how long a call may take that is no stream; a client's Grpc-Timeout can shorten it, and 0 is for ever")
+	set.StringVar(&c.Ready, "ready", c.Ready, "how many backends /readyz needs: `any` or all of them")
 }
 
 // Complete checks c. The error names every flag that is wrong.
@@ -85,6 +96,9 @@ func (c *Proxy) Complete() error {
 	}
 	if _, err := c.TLS(); err != nil {
 		errs = append(errs, err)
+	}
+	if c.Ready != ReadyAny && c.Ready != ReadyAll {
+		errs = append(errs, fmt.Errorf("--ready: %q is neither %s nor %s", c.Ready, ReadyAny, ReadyAll))
 	}
 	if c.Deadline < 0 || c.BackendKeepAlive < 0 {
 		errs = append(errs, errors.New("--deadline and --backend-keep-alive cannot be negative"))

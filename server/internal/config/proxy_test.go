@@ -86,6 +86,8 @@ func TestProxyComplete(t *testing.T) {
 		{name: "no deadline", change: func(c *config.Proxy) { c.Deadline, c.BackendKeepAlive = 0, 0 }},
 		{name: "a negative deadline", change: func(c *config.Proxy) { c.Deadline = -1 }, refused: "--deadline"},
 		{name: "no interval", change: func(c *config.Proxy) { c.ReflectionInterval = 0 }, refused: "--reflection-interval"},
+		{name: "ready with all", change: func(c *config.Proxy) { c.Ready = config.ReadyAll }},
+		{name: "ready with some", change: func(c *config.Proxy) { c.Ready = "some" }, refused: "--ready"},
 		{name: "what serve checks too", change: func(c *config.Proxy) { c.HTTPAddr, c.RateLimit = "x", "y" }, refused: "--rate-limit"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/types/known/structpb"
-
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 )
@@ -56,8 +54,8 @@ func bareRequests() map[string]struct {
 		"two transfer codings":   {get("/", "Transfer-Encoding: gzip, chunked"), 400, 501, "TRANSFER_CODING_UNSUPPORTED"},
 		"version 9.9":            {"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 400, 505, "HTTP_VERSION_UNSUPPORTED"},
 		"version 2.0":            {"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 400, 505, "HTTP_VERSION_UNSUPPORTED"},
-		"a large header":         {get("/", "X-Long: "+strings.Repeat("x", 16<<10)), 413, 431, "HEADER_TOO_LARGE"},
-		"a long target":          {get("/" + strings.Repeat("x", 16<<10)), 413, 431, "HEADER_TOO_LARGE"},
+		"a large header":         {get("/", "X-Long: "+strings.Repeat("x", 128<<10)), 413, 431, "HEADER_TOO_LARGE"},
+		"a long target":          {get("/" + strings.Repeat("x", 128<<10)), 413, 431, "HEADER_TOO_LARGE"},
 	}
 }
 
@@ -176,32 +174,6 @@ func TestBareAnswerCounts(t *testing.T) {
 				t.Errorf("Retry-After: %q", got.Header.Get("Retry-After"))
 			}
 		})
-	}
-}
-
-// TestHandlersAnswersAreLeftAlone: bytes that look like an answer, in an answer.
-func TestHandlersAnswersAreLeftAlone(t *testing.T) {
-	t.Parallel()
-	f := start(t, mapping.Documented)
-	s := simple()
-	// Longer than net/http's buffers, so that some write begins with the text.
-	attack := strings.Repeat("HTTP/1.1 417 Expectation Failed ", 4000)
-	attributes, err := structpb.NewStruct(map[string]any{"x": attack})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.entity.Attributes = attributes
-	f.script.Store(s)
-	w := dial(t, f)
-	for range 3 {
-		w.send(t, get("/v1/entities/e1"))
-		if got := w.receive(t, "GET"); got.StatusCode != 200 || !strings.Contains(string(got.body), attack) {
-			t.Fatalf("%d, %d bytes", got.StatusCode, len(got.body))
-		}
-		w.send(t, get("/v1/entities:export"))
-		if got := w.receive(t, "GET"); got.StatusCode != 200 || strings.Count(string(got.body), attack) != 2 {
-			t.Fatalf("stream: %d, %d bytes", got.StatusCode, len(got.body))
-		}
 	}
 }
 

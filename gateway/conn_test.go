@@ -1,0 +1,208 @@
+package gateway_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/mapping"
+)
+
+// statusLine is what a response of net/http's own begins with.
+const statusLine = "HTTP/1.1 400"
+
+// withPayload makes the entity's attributes a text of status lines that begins after shift
+// other bytes, so that over all shifts one stands at every offset of the response.
+func withPayload(tb testing.TB, f *front, shift int) string {
+	tb.Helper()
+	text := strings.Repeat("x", shift) + strings.Repeat(statusLine, 4000)
+	attributes, err := structpb.NewStruct(map[string]any{"x": text})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := simple()
+	s.entity.Attributes = attributes
+	f.script.Store(s)
+	return text
+}
+
+// A payload may contain any bytes: whatever a handler writes arrives as it was written,
+// also where it looks like a response of net/http's own.
+func TestPayloadsArriveUnchanged(t *testing.T) {
+	t.Parallel()
+	for name, transport := range transports() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := start(t, mapping.Documented)
+			secured := clientOf(t, f.gateway, transport.secure, transport.http2)
+			for shift := range len(statusLine) {
+				text := withPayload(t, f, shift)
+				// A burst on connections that may be fresh or reused.
+				var burst sync.WaitGroup
+				for range 4 {
+					burst.Go(func() { checkPayload(t, secured, text) })
+				}
+				burst.Wait()
+				if shift%3 == 0 {
+					secured.CloseIdleConnections()
+				}
+			}
+		})
+	}
+}
+
+func checkPayload(t *testing.T, client caller, text string) {
+	t.Helper()
+	for path, copies := range map[string]int{"/v1/entities/e1": 1, "/v1/entities:export": 2} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, client.base+path, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			t.Errorf("GET %s: %v", path, err)
+			return
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK || bytes.Count(body, []byte(`"`+text+`"`)) != copies {
+			t.Errorf("GET %s: %d, %v, %d bytes", path, response.StatusCode, err, len(body))
+		}
+	}
+}
+
+// Pipelined requests share writes and reads on one connection.
+func TestPipelinedPayloadsArriveUnchanged(t *testing.T) {
+	t.Parallel()
+	f := start(t, mapping.Documented)
+	for shift := range len(statusLine) {
+		text := withPayload(t, f, shift)
+		w := dial(t, f)
+		w.send(t, strings.Repeat(get("/v1/entities/e1"), 3))
+		for range 3 {
+			if got := w.receive(t, "GET"); got.StatusCode != http.StatusOK || !bytes.Contains(got.body, []byte(`"`+text+`"`)) {
+				t.Fatalf("shift %d: %d, %d bytes", shift, got.StatusCode, len(got.body))
+			}
+		}
+	}
+}
+
+// Not every connection that begins like the HTTP/2 preface is HTTP/2. What net/http
+// refuses there is still a row of the policy.
+func TestAlmostHTTP2(t *testing.T) {
+	t.Parallel()
+	f := start(t, mapping.Documented)
+	for _, text := range []string{"PRI * HTTP/1.1\r\n\r\n", "PRI /x HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "PRIX * HTTP/2.0\r\n\r\n"} {
+		w := dial(t, f)
+		w.send(t, text)
+		got := w.receive(t, "GET")
+		if f.table.Row(got.StatusCode) == nil || problemOf(t, got)["status"] == nil {
+			t.Errorf("%q: %d %s", text, got.StatusCode, got.body)
+		}
+	}
+}
+
+// The preface may arrive byte by byte.
+func TestPrefaceInPieces(t *testing.T) {
+	t.Parallel()
+	f := start(t, mapping.Documented)
+	text := withPayload(t, f, 1)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	go func() {
+		for {
+			from, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go slowly(from, f.address)
+		}
+	}()
+	checkPayload(t, dialer(t, listener.Addr().String(), nil, true, "http://"), text)
+}
+
+// slowly copies the first bytes of a connection one by one.
+func slowly(from net.Conn, address string) {
+	to, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	go func() {
+		_, _ = io.Copy(from, to)
+		_ = from.Close()
+	}()
+	one := make([]byte, 1)
+	for range 40 {
+		if _, err := io.ReadFull(from, one); err != nil {
+			break
+		}
+		_, _ = to.Write(one)
+		time.Sleep(time.Millisecond)
+	}
+	_, _ = io.Copy(to, from)
+	_ = to.Close()
+}
+
+// A client that speaks plain HTTP to a TLS port gets a response that it can read.
+func TestPlainHTTPToTLS(t *testing.T) {
+	t.Parallel()
+	f := start(t, mapping.Documented)
+	server, _ := secret(t)
+	address := serveOn(t, gateway.ServerParams{Gateway: f.gateway, TLS: server, SendTimeout: time.Minute, Grace: time.Second})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := io.WriteString(conn, get("/v1/entities/e1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(conn)
+	head, body, found := bytes.Cut(text, []byte("\r\n\r\n"))
+	var problem struct{ Reason string }
+	if err != nil || !found || !bytes.HasPrefix(head, []byte("HTTP/1.1 400 ")) || json.Unmarshal(body, &problem) != nil || problem.Reason == "" {
+		t.Errorf("%v: %q", err, text)
+	}
+}
+
+// A request over TLS has the state of its connection, and responses promise to stay on TLS.
+func TestTLSState(t *testing.T) {
+	t.Parallel()
+	for _, http2 := range []bool{false, true} {
+		f := start(t, mapping.Documented)
+		server, trust := secret(t)
+		states := make(chan *tls.ConnectionState, 1)
+		address := serveOn(t, gateway.ServerParams{
+			Gateway: f.gateway, TLS: server, SendTimeout: time.Minute, Grace: time.Second,
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				states <- r.TLS
+				f.gateway.ServeHTTP(w, r)
+			}),
+		})
+		response := dialer(t, address, trust, http2, "https://").get(t, "/v1/entities/e1")
+		_ = response.Body.Close()
+		if state := <-states; state == nil || !state.HandshakeComplete || response.Header.Get("Strict-Transport-Security") == "" {
+			t.Errorf("HTTP/2 %v: %+v, %v", http2, state, response.Header)
+		}
+		if response.ProtoMajor == 2 != http2 {
+			t.Errorf("HTTP/2 %v: %s", http2, response.Proto)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package middleware
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/respond"
+)
+
+// Stop says when a stop of the server ends the calls that would otherwise outlast it.
+// Each function arranges that end is called then, and returns what undoes that, as
+// [context.AfterFunc] does. Nil means never.
+type Stop struct {
+	// Streams ends the streams whose clients can read why, in a last frame.
+	Streams func(end func()) (undo func() bool)
+	// Transfers ends uploads in several messages, and downloads of raw bytes. They have
+	// an end of their own, so they get more time.
+	Transfers func(end func()) (undo func() bool)
+}
+
+// reconnectDelay is how long the client of a stream should wait before it connects again.
+const reconnectDelay = time.Second
+
+// Drain ends streams when the server stops: an idle one would use up the time that
+// running requests have to finish. The cause of the call's context is the failure that
+// the client reads.
+func Drain(stop Stop) Middleware {
+	return func(next exchange.Handler) exchange.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			method := exchange.From(r.Context()).Binding.Method.Descriptor
+			var at func(end func()) (undo func() bool)
+			switch {
+			case method.IsStreamingServer() && method.Output().FullName() != httpBody:
+				at = stop.Streams
+			case method.IsStreamingServer() || method.IsStreamingClient():
+				at = stop.Transfers
+			}
+			if at == nil {
+				return next(w, r)
+			}
+			ctx, cancel := context.WithCancelCause(r.Context())
+			defer cancel(nil)
+			undo := at(func() { cancel(draining()) })
+			defer undo()
+			return next(w, r.WithContext(ctx))
+		}
+	}
+}
+
+func draining() *respond.Failure {
+	return respond.Fail(codes.Unavailable, mapping.ReasonDraining, "the server is stopping").
+		With(&errdetails.RetryInfo{RetryDelay: durationpb.New(reconnectDelay)})
+}
