@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/jsoncodec"
@@ -30,6 +32,15 @@ type Params struct {
 	Realm string
 	// Gzip compresses successes for the clients that accept it.
 	Gzip bool
+	// OpenDelay is how long a stream waits for its first message, once the backend has
+	// sent its metadata, before it sends the header section alone. A failure within that
+	// time gets its own status. 0 means [DefaultOpenDelay], and a negative value that the
+	// header section always waits for the first message.
+	OpenDelay time.Duration
+	// CommentInterval is how long Server-Sent Events may be silent before a comment line
+	// shows that the stream is open. 0 means [DefaultCommentInterval], and a negative
+	// value that no comments are sent.
+	CommentInterval time.Duration
 }
 
 // Responder writes answers. It is safe for concurrent use.
@@ -41,6 +52,8 @@ type Responder struct {
 	realm     string
 	codec     jsoncodec.Codec
 	gzip      bool
+
+	openDelay, commentInterval time.Duration
 }
 
 // New returns a responder, or an error if PublicURL is not an http or https URL
@@ -61,6 +74,8 @@ func New(p Params) (*Responder, error) {
 		realm:     p.Realm,
 		codec:     jsoncodec.New(nil),
 		gzip:      p.Gzip,
+
+		openDelay: cmp.Or(p.OpenDelay, DefaultOpenDelay), commentInterval: cmp.Or(p.CommentInterval, DefaultCommentInterval),
 	}, nil
 }
 

@@ -2,8 +2,12 @@ package respond
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"strconv"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
@@ -18,17 +22,25 @@ const (
 	// NDJSONType: a JSON object a line, {"result": message}; where the stream fails
 	// after its first message the last line is {"error": problem}.
 	NDJSONType = "application/x-ndjson"
-	// EventType: server-sent events, each with the message as data; where the stream
-	// fails the last event is named "error" and has the problem as data.
+	// EventType: server-sent events, each with the message as data. If the stream fails,
+	// the last event has the name "error" and the problem as data, and says by "retry"
+	// when to connect again, if the failure does.
 	EventType = "text/event-stream"
+)
+
+// The defaults of [Params].
+const (
+	DefaultOpenDelay       = 100 * time.Millisecond
+	DefaultCommentInterval = 15 * time.Second
 )
 
 // ErrEnough is what [Stream.Send] returns when nothing more needs to be sent,
 // because the request was HEAD. It is no failure.
 var ErrEnough = errors.New("the answer is complete")
 
-// Stream answers with a stream of messages. Until the first one nothing is written,
-// so that a call which fails before it gets its real status.
+// Stream sends a response of many messages. It belongs to the goroutine of the request,
+// which does all writing. The header section is sent with the first message, or if that
+// is late; see [Stream.Wait]. A call that fails before gets its own status.
 type Stream struct {
 	responder *Responder
 	w         http.ResponseWriter
@@ -39,6 +51,7 @@ type Stream struct {
 	started   bool
 	isRaw     bool   // each message is a google.api.HttpBody
 	raw       string // the media type of the first of them
+	typeless  bool   // the header section is sent before that type is known
 	buffer    []byte
 }
 
@@ -51,8 +64,88 @@ func (r *Responder) Stream(w http.ResponseWriter, req *http.Request, header http
 	return &Stream{responder: r, w: w, req: req, exchange: ex, header: header, events: offer == EventType, isRaw: isRaw}
 }
 
-// Started says whether anything has been written.
+// Started reports whether anything has been written.
 func (s *Stream) Started() bool { return s.started }
+
+// SetHeader replaces the fields that the backend may set, if nothing has been written.
+func (s *Stream) SetHeader(header http.Header) {
+	if !s.started {
+		s.header = header
+	}
+}
+
+// Wait calls receive, which waits for the backend's next message or its end, and returns
+// its error. It is to be called once the backend has sent its metadata. While receive
+// takes its time, Wait sends the header section and comment lines, so that the client
+// sees that the stream is open; meanwhile receive runs on another goroutine. Wait may
+// return an error of its own before receive has returned, and the caller then has to
+// cancel the call.
+func (s *Stream) Wait(receive func() error) error {
+	pause := s.pause()
+	if pause < 0 {
+		return receive()
+	}
+	type result struct {
+		err      error
+		panicked any
+	}
+	results := make(chan result, 1)
+	go func() {
+		var done result
+		defer func() {
+			done.panicked = recover()
+			results <- done
+		}()
+		done.err = receive()
+	}()
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		select {
+		case done := <-results:
+			if done.panicked != nil {
+				panic(done.panicked) //nolint:forbidigo // it goes on where it would have been without the goroutine.
+			}
+			return done.err
+		case <-timer.C:
+			if err := s.showOpen(); err != nil {
+				return err
+			}
+			if pause = s.pause(); pause >= 0 {
+				timer.Reset(pause)
+			}
+		}
+	}
+}
+
+// pause is how long the stream may now be silent; negative if for ever.
+func (s *Stream) pause() time.Duration {
+	switch {
+	case !s.started && s.isRaw && s.req.Method != http.MethodHead:
+		return -1 // The first message says what Content-Type is.
+	case !s.started:
+		return s.responder.openDelay
+	case s.events:
+		return s.responder.commentInterval
+	default:
+		return -1
+	}
+}
+
+// showOpen sends what an idle stream sends: the header section, and later comments.
+func (s *Stream) showOpen() error {
+	switch {
+	case s.started:
+		return s.write([]byte(":\n\n"))
+	case s.req.Method == http.MethodHead:
+		s.typeless = s.isRaw // RFC 9110 §9.3.2: a field that needs the content may be left out
+		s.start()
+		return ErrEnough
+	default:
+		s.start()
+		return s.write(nil)
+	}
+}
 
 // Send sends one message and flushes it.
 func (s *Stream) Send(message proto.Message) error {
@@ -88,11 +181,32 @@ func (s *Stream) End(err error) error {
 	if s.isRaw {
 		return s.abort(err)
 	}
-	answer := s.responder.Render(AsFailure(err), RequestOf(s.req))
+	failure := AsFailure(err)
+	answer := s.responder.Render(failure, RequestOf(s.req))
 	Note(s.exchange, err, answer)
-	// The status line has gone out as 200; this frame is all that is left to say it.
+	// The status line has gone out as 200, so only this frame can tell of the failure.
+	if s.events {
+		_ = s.write(fmt.Appendf(nil, "event: error\n%sdata: %s\n\n", retryLine(failure), answer.Body))
+		return nil
+	}
 	_ = s.frame("error", answer.Body)
 	return nil
+}
+
+// retryLine is the line of an event that tells the client when to connect again; empty
+// if the failure does not.
+func retryLine(failure *Failure) string {
+	for _, detail := range failure.Status.GetDetails() {
+		retry := &errdetails.RetryInfo{}
+		if !detail.MessageIs(retry) || detail.UnmarshalTo(retry) != nil {
+			continue
+		}
+		delay := retry.GetRetryDelay().AsDuration()
+		if delay > 0 {
+			return "retry: " + strconv.FormatInt(int64((delay+time.Millisecond-1)/time.Millisecond), 10) + "\n"
+		}
+	}
+	return ""
 }
 
 func (s *Stream) start() {
@@ -103,13 +217,15 @@ func (s *Stream) start() {
 	decision := s.responder.table.Decide(mapping.Input{Declared: s.exchange.Binding.Method.Success})
 	s.exchange.Status, s.exchange.Rule = decision.Status(), decision.Rule.GetName()
 	if s.isRaw && s.raw == "" {
-		s.raw = octets // not one came
+		s.raw = octets // No message came.
 	}
 	header := s.w.Header()
 	merge(header, s.header)
 	header.Set("Cache-Control", noStore)
 	header.Set("Content-Type", NDJSONType)
 	switch {
+	case s.typeless:
+		header.Del("Content-Type")
 	case s.isRaw:
 		header.Set("Content-Type", s.raw)
 	case s.events:
@@ -118,24 +234,24 @@ func (s *Stream) start() {
 	s.w.WriteHeader(decision.Status())
 }
 
-// frame writes one line or one event. JSON holds no raw line break, so neither form
+// frame writes one line or one event. JSON contains no raw line break, so neither form
 // needs more than this.
 func (s *Stream) frame(kind string, text []byte) error {
 	var out []byte
-	switch {
-	case !s.events:
-		out = append(append(append(out, `{"`+kind+`":`...), text...), "}\n"...)
-	case kind == "error":
-		out = append(append(append(out, "event: error\ndata: "...), text...), "\n\n"...)
-	default:
+	if s.events {
 		out = append(append(append(out, "data: "...), text...), "\n\n"...)
+	} else {
+		out = append(append(append(out, `{"`+kind+`":`...), text...), "}\n"...)
 	}
 	return s.write(out)
 }
 
-// write sends bytes at once.
+// write sends bytes at once; without any, it sends the header section.
 func (s *Stream) write(out []byte) error {
-	n, err := s.w.Write(out)
+	n, err := 0, error(nil)
+	if len(out) > 0 {
+		n, err = s.w.Write(out)
+	}
 	s.exchange.Written += int64(n)
 	if err != nil {
 		return Fail(codes.Canceled, mapping.ReasonClientClosed, "the client has gone").Because(err)

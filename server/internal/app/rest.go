@@ -89,6 +89,7 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 	}
 	r.responder, err = respond.New(respond.Params{
 		Table: p.table, PublicURL: r.publicURL(), Realm: "statusway", Gzip: p.config.Gzip,
+		OpenDelay: 0, CommentInterval: 0,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("making the responder: %w", err), r.close())
