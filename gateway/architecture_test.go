@@ -90,13 +90,18 @@ func rules() []rule {
 			deny:  []string{module, "github.com/grpc-ecosystem"},
 		},
 		{
+			name: "request", folder: "gateway/internal/request", why: "both backends send the same messages, so what makes them knows neither",
+			allow: below("contract", "exchange", "internal/request/", "jsoncodec", "mapping", "respond", "route"),
+			deny:  []string{module, "github.com/grpc-ecosystem"},
+		},
+		{
 			name: "transcode", folder: "gateway/transcode", why: "a backend calls and reports; services are handed to it",
-			allow: below("contract", "exchange", "forward", "jsoncodec", "mapping", "respond", "rfc9110", "route", "transcode/"),
+			allow: below("contract", "exchange", "forward", "internal/request", "jsoncodec", "mapping", "respond", "rfc9110", "route", "transcode/"),
 			deny:  []string{module},
 		},
 		{
 			name: "dynamic", folder: "gateway/dynamic", why: "the two backends give the same answers without knowing each other",
-			allow: below("contract", "dynamic/", "exchange", "forward", "jsoncodec", "mapping", "respond", "rfc9110", "route"),
+			allow: below("contract", "dynamic/", "exchange", "forward", "internal/request", "jsoncodec", "mapping", "respond", "rfc9110", "route"),
 			deny:  []string{module},
 		},
 		{
@@ -234,6 +239,8 @@ func TestRulesBite(t *testing.T) {
 		{"gateway/transcode/x.go", module + "gateway/dynamic", "transcode"},
 		{"gateway/dynamic/x.go", module + "gateway/transcode", "dynamic"},
 		{"gateway/forward/x.go", module + "gateway/transcode", "forward"},
+		{"gateway/internal/request/x.go", module + "gateway/dynamic", "request"},
+		{"gateway/dynamic/x.go", module + "gateway/internal/request", ""},
 		{"gateway/inprocess/x.go", module + "gateway/exchange", "inprocess"},
 		{"gateway/tracing/x.go", module + "gateway/respond", "tracing"},
 		{"gateway/tracing/x.go", "go.opentelemetry.io/otel/trace", ""},

@@ -29,6 +29,7 @@
 //	middleware/precondition.go  400 for what cannot be read or evaluated
 //	middleware/idempotency.go   the answer of an earlier request with the same key
 //	forward/                    what goes on to the backend, and what may come back
+//	internal/request/           the message that is sent to it
 //	transcode/ or dynamic/      the call
 //	mapping/decide.go           what it becomes
 //	respond/                    the answer, whole, and then onto the wire

@@ -12,6 +12,7 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/internal/request"
 	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/respond"
 )
@@ -28,8 +29,8 @@ type Params struct {
 	// Deadline is how long a call may take that is no stream; 0 means for ever. A
 	// client's Grpc-Timeout can only shorten it.
 	Deadline time.Duration
-	// Silence is how long the client of a stream may take for its next message; 0
-	// means for ever.
+	// Silence is how long the client of a stream may take for its next message; 0 keeps
+	// the deadline that the gateway sets for the whole body.
 	Silence time.Duration
 	// MaxMessage is the largest message in either direction, in bytes of its wire
 	// form; 0 means [DefaultMaxMessage]. A larger request is refused before it is sent.
@@ -62,14 +63,7 @@ type method struct {
 	conn    grpc.ClientConnInterface
 	carrier carrier
 	desc    *grpc.StreamDesc
-	// body is the field that the body fills; nil if it fills the whole request, or if
-	// there is no body. content is the type of what it fills; nil if that is no message.
-	body    protoreflect.FieldDescriptor
-	content protoreflect.MessageDescriptor
-	// raw says that the body is the data of a google.api.HttpBody.
-	raw bool
-	// mask is the field for the update mask; nil if there is none to fill.
-	mask protoreflect.FieldDescriptor
+	builder *request.Builder
 	// direct says that a request without a query may need no message; see [isDirect].
 	direct bool
 }
@@ -117,7 +111,9 @@ func New(p Params, targets ...Target) (*Backend, error) {
 			return nil, err
 		}
 		for _, binding := range one.Bindings {
-			b.methods[binding] = newMethod(binding, owner.Conn, carrier)
+			if b.methods[binding], err = b.newMethod(binding, owner.Conn, carrier); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return b, nil
@@ -130,26 +126,22 @@ func (b *Backend) carrierOf(schema *Schema, method protoreflect.MethodDescriptor
 	return newFramed(b.codec, method), nil
 }
 
-func newMethod(binding *contract.Binding, conn grpc.ClientConnInterface, carrier carrier) *method {
+func (b *Backend) newMethod(binding *contract.Binding, conn grpc.ClientConnInterface, carrier carrier) (*method, error) {
 	descriptor := binding.Method.Descriptor
+	builder, err := request.New(b.codec, binding, carrier.new().Descriptor())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", descriptor.FullName(), err)
+	}
 	m := &method{
-		conn: conn, carrier: carrier, mask: maskOf(binding),
-		content: descriptor.Input(),
+		conn: conn, carrier: carrier, builder: builder,
 		desc: &grpc.StreamDesc{
 			StreamName:    string(descriptor.Name()),
 			ServerStreams: descriptor.IsStreamingServer(),
 			ClientStreams: descriptor.IsStreamingClient(),
 		},
 	}
-	if binding.Body != "" && binding.Body != "*" {
-		m.body = m.content.Fields().ByName(protoreflect.Name(binding.Body))
-		if m.content = m.body.Message(); m.body.IsList() || m.body.IsMap() {
-			m.content = nil
-		}
-	}
-	m.raw = binding.Body != "" && m.content != nil && m.content.FullName() == "google.api.HttpBody"
 	m.direct = m.isDirect(binding)
-	return m
+	return m, nil
 }
 
 // Responder is the one that this backend was made with, and knows the targets' types
@@ -162,7 +154,7 @@ func (b *Backend) Contract() *contract.Contract { return b.contract }
 // Handle answers a request that has matched a route of the contract.
 func (b *Backend) Handle(w http.ResponseWriter, r *http.Request) error {
 	c := &call{backend: b, method: b.methods[exchange.From(r.Context()).Binding], w: w, r: r}
-	if err := forward.CheckTarget(r); err != nil {
+	if err := request.CheckTarget(r); err != nil {
 		return err
 	}
 	if c.method.desc.ServerStreams || c.method.desc.ClientStreams {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/internal/request"
 	"github.com/statusway/statusway/gateway/route"
 )
 
@@ -19,14 +19,14 @@ func (m *method) isDirect(binding *contract.Binding) bool {
 	if _, ok := m.carrier.(framed); !ok {
 		return false
 	}
-	if m.raw || m.mask != nil || binding.Body != "" && m.content == nil || binding.Method.Descriptor.Input().RequiredNumbers().Len() > 0 {
+	if m.builder.Raw || m.builder.Mask != nil || m.builder.HasBody && m.builder.Content == nil || binding.Method.Descriptor.Input().RequiredNumbers().Len() > 0 {
 		return false
 	}
-	if m.body != nil && m.body.Kind() == protoreflect.GroupKind {
+	if m.builder.Body != nil && m.builder.Body.Kind() == protoreflect.GroupKind {
 		return false
 	}
 	for _, path := range binding.Variables {
-		if len(path) != 1 || path[0].Message() != nil || path[0].ContainingOneof() != nil || path[0] == m.body {
+		if len(path) != 1 || path[0].Message() != nil || path[0].ContainingOneof() != nil || path[0] == m.builder.Body {
 			return false
 		}
 	}
@@ -40,7 +40,7 @@ func (c *call) directly(ex *exchange.Exchange, data []byte) (any, bool, error) {
 	}
 	const overhead = 32 // of a variable, and of the body's growth
 	wire := make([]byte, 0, len(data)+overhead*(1+len(ex.Params)))
-	if ex.Binding.Body != "" {
+	if c.method.builder.HasBody {
 		var ok bool
 		if wire, ok = c.directBody(wire, data); !ok {
 			return nil, false, nil
@@ -48,20 +48,20 @@ func (c *call) directly(ex *exchange.Exchange, data []byte) (any, bool, error) {
 	}
 	wire, bad := directVariables(wire, ex.Binding.Variables, ex.Params)
 	if bad != nil {
-		return nil, true, forward.BadValue(bad)
+		return nil, true, request.InvalidParameter(bad)
 	}
-	request, err := c.fit(&frame{wire: wire})
-	return request, true, err
+	message, err := c.fit(&frame{wire: wire})
+	return message, true, err
 }
 
 // directBody writes what the body fills.
 func (c *call) directBody(wire, data []byte) ([]byte, bool) {
-	if c.method.body == nil {
-		return c.backend.codec.AppendWire(wire, c.method.content, data)
+	if c.method.builder.Body == nil {
+		return c.backend.codec.AppendWire(wire, c.method.builder.Content, data)
 	}
 	// The length stands before the content, and is not known before it.
-	content, ok := c.backend.codec.AppendWire(nil, c.method.content, data)
-	wire = protowire.AppendTag(wire, c.method.body.Number(), protowire.BytesType)
+	content, ok := c.backend.codec.AppendWire(nil, c.method.builder.Content, data)
+	wire = protowire.AppendTag(wire, c.method.builder.Body.Number(), protowire.BytesType)
 	return protowire.AppendBytes(wire, content), ok
 }
 
@@ -69,9 +69,9 @@ func (c *call) directBody(wire, data []byte) ([]byte, bool) {
 func directVariables(wire []byte, paths []contract.FieldPath, params []route.Param) ([]byte, *contract.ValueError) {
 	for i, param := range params {
 		field := paths[i][0]
-		value, err := parse(field, param.Value, nil)
+		value, err := request.ParseVariable(field, param)
 		if err != nil {
-			return nil, &contract.ValueError{Parameter: param.Field, Reason: reasonInvalid, Detail: detail(field)}
+			return nil, err
 		}
 		wire = appendScalar(wire, field, value)
 	}

@@ -1,6 +1,8 @@
 package dynamic
 
 import (
+	"net/http"
+	"net/url"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -11,11 +13,14 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/internal/request"
+	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/route"
 )
 
-// scalars is a message with a field of every scalar kind, and one more each with presence.
-func scalars(t *testing.T) protoreflect.MessageDescriptor {
+// scalars is a method that takes a message with a field of every scalar kind, and one more each with presence.
+func scalars(t *testing.T) protoreflect.MethodDescriptor {
 	t.Helper()
 	m := &descriptorpb.DescriptorProto{Name: new("M")}
 	for number := int32(1); number <= 18; number++ {
@@ -43,17 +48,21 @@ func scalars(t *testing.T) protoreflect.MessageDescriptor {
 		EnumType: []*descriptorpb.EnumDescriptorProto{{Name: new("E"), Value: []*descriptorpb.EnumValueDescriptorProto{
 			{Name: new("NONE"), Number: new(int32(0))}, {Name: new("SOME"), Number: new(int32(-7))},
 		}}},
+		Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("S"), Method: []*descriptorpb.MethodDescriptorProto{
+			{Name: new("Get"), InputType: new(".t.M"), OutputType: new(".t.M")},
+		}}},
 	}, &protoregistry.Files{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return file.Messages().Get(0)
+	return file.Services().Get(0).Methods().Get(0)
 }
 
 // What is written directly is read as the message that would have been made.
 func TestDirectVariables(t *testing.T) {
 	t.Parallel()
-	of := scalars(t)
+	method := scalars(t)
+	of := method.Input()
 	taken := 0
 	for i := range of.Fields().Len() {
 		field := of.Fields().Get(i)
@@ -63,9 +72,15 @@ func TestDirectVariables(t *testing.T) {
 		} {
 			paths, params := []contract.FieldPath{{field}}, []route.Param{{Field: string(field.Name()), Value: text}}
 			want := dynamicpb.NewMessage(of)
-			bad := setVariables(want, paths, params)
+			binding := &contract.Binding{Method: &contract.Method{Descriptor: method}, Variables: paths}
+			builder, err := request.New(jsoncodec.New(nil), binding, of)
+			if err != nil {
+				t.Fatal(err)
+			}
+			target := &http.Request{URL: &url.URL{}}
+			bad := builder.Fill(want, target.WithContext(exchange.With(t.Context(), &exchange.Exchange{Params: params})), nil)
 			wire, direct := directVariables(nil, paths, params)
-			if (bad == nil) != (direct == nil) || bad != nil && *bad != *direct {
+			if (bad == nil) != (direct == nil) || bad != nil && bad.Error() != request.InvalidParameter(direct).Error() {
 				t.Fatalf("%s=%q: %v, want %v", field.Name(), text, direct, bad)
 			}
 			got := dynamicpb.NewMessage(of)
@@ -85,7 +100,7 @@ func TestDirectVariables(t *testing.T) {
 // A variable overrules the body also where it is the field's default.
 func TestDirectVariablesOverrule(t *testing.T) {
 	t.Parallel()
-	of := scalars(t)
+	of := scalars(t).Input()
 	field := of.Fields().ByName("TYPE_INT32")
 	body := dynamicpb.NewMessage(of)
 	body.Set(field, protoreflect.ValueOfInt32(7))

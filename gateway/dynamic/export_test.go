@@ -1,12 +1,16 @@
 package dynamic
 
 import (
+	"net/http"
+	"net/url"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/statusway/statusway/gateway/contract"
 )
 
-// SetQuery is setQuery, for the fuzz test: over HTTP it would mostly fuzz net/http.
-func SetQuery(message protoreflect.Message, raw string) *contract.ValueError {
-	return setQuery(message, raw)
+// FillQuery fills a message from a query alone, for the fuzz test: over HTTP it would
+// mostly fuzz net/http.
+func (b *Backend) FillQuery(binding *contract.Binding, message protoreflect.Message, query string) error {
+	return b.methods[binding].builder.Fill(message, &http.Request{URL: &url.URL{RawQuery: query}}, nil)
 }

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/internal/request"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
 )
@@ -25,17 +24,19 @@ type streaming struct {
 	grpc.ClientStream
 
 	seen *events
-	// cancel ends the call. Its cause is what is answered, unless the server had
-	// answered before.
+	// cancel ends the call. Its cause is the reason that the client gets, unless the
+	// server had responded before.
 	cancel context.CancelCauseFunc
 	out    *respond.Stream
 }
 
-// stream answers a call with many messages. It returns when both directions are over.
+var _ request.Sink = (*streaming)(nil)
+
+// stream serves a call with many messages. It returns when both directions are over.
 func (c *call) stream() error {
 	var only any
 	if !c.clientStreams() {
-		data, err := forward.ReadBody(c.r)
+		data, err := request.ReadBody(c.r)
 		if err != nil {
 			return err
 		}
@@ -46,25 +47,31 @@ func (c *call) stream() error {
 	ctx, stop := forward.Deadline(c.r, 0)
 	defer stop()
 	ctx, followed := c.backend.params.Forward.Begin(ctx, c.method.conn, c.r)
-	err := c.over(ctx, only)
-	// What fails after the first message is answered, and noted there.
+	err := c.converse(ctx, only)
+	// A failure after the first message is sent and noted there.
 	followed.End(cmp.Or(err, exchange.From(ctx).Failure))
 	return err
 }
 
-// over calls, with the one message there is if the body is not many.
-func (c *call) over(ctx context.Context, only any) error {
+// converse makes the call. If the body is not many messages, only is the one to send.
+func (c *call) converse(ctx context.Context, only any) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ctx, seen := watch(ctx)
 	name := exchange.From(ctx).Binding.Method.FullName
 	inner, err := c.method.conn.NewStream(ctx, c.method.desc, name, c.backend.codecOption, c.backend.limitOption)
 	if err != nil {
+		if reason, isOwn := request.EndReason(ctx, err); isOwn {
+			return reason
+		}
 		return c.backend.params.Forward.Failed(ctx, err, nil, nil)
 	}
 	s := &streaming{call: c, ClientStream: inner, seen: seen, cancel: cancel}
 	if c.clientStreams() {
-		return s.both()
+		upload := c.method.builder.StartUpload(c.w, c.r, c.backend.params.Silence, s, cancel)
+		defer upload.Stop()
+		defer cancel(nil) // first, so that the upload does not wait for the server
+		return s.receive()
 	}
 	if err := s.sendOne(only); err != nil {
 		return err
@@ -72,60 +79,57 @@ func (c *call) over(ctx context.Context, only any) error {
 	return s.receive()
 }
 
-// clientStreams says whether the body is many messages. A route without a body sends
+// clientStreams reports whether the body is many messages. A route without a body sends
 // the one that its target makes.
-func (c *call) clientStreams() bool {
-	return c.method.desc.ClientStreams && exchange.From(c.r.Context()).Binding.Body != ""
+func (c *call) clientStreams() bool { return c.method.desc.ClientStreams && c.method.builder.HasBody }
+
+// sendOne sends the only request. An error of the stream itself is found by the
+// receiver.
+func (s *streaming) sendOne(message any) error {
+	if err := s.SendMsg(message); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return s.CloseSend()
 }
 
-// both sends and receives at the same time.
-func (s *streaming) both() error {
-	control := http.NewResponseController(s.w)
-	// HTTP/1.1 would otherwise read the rest of the body before the first answer, and
-	// HTTP/2 needs no such leave.
-	_ = control.EnableFullDuplex()
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		if err := s.sendAll(control); err != nil {
-			s.cancel(err)
-		}
-	}()
-	defer func() {
-		select {
-		case <-sent:
-		default:
-			// The server is through before the client is: whoever reads the body waits
-			// for nothing any more.
-			_ = control.SetReadDeadline(time.Now())
-			<-sent
-		}
-	}()
-	return s.receive()
+// Send sends the message for one part of the body.
+func (s *streaming) Send(data []byte) error {
+	message, err := s.request(data)
+	if err != nil {
+		return err
+	}
+	if s.SendMsg(message) != nil {
+		return request.ErrCallOver
+	}
+	return nil
 }
 
-// receive takes all that the server sends and answers with it.
+// receive takes all that the server sends and responds with it.
 func (s *streaming) receive() error {
 	if !s.method.desc.ServerStreams {
 		return s.receiveOne()
 	}
+	params := &s.backend.params
+	s.out = params.Responder.Stream(s.w, s.r, params.Forward.Answered(s.r.Context(), s.header(), nil))
 	for {
 		message, err := s.next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return s.begin(s.Trailer()).End(nil)
-		case err != nil && s.out == nil:
-			return err
-		case err != nil:
-			return s.out.End(err)
+		if err == nil {
+			err = s.out.Send(message)
 		}
-		if err := s.begin(nil).Send(message); err != nil {
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			if !s.out.Started() { // Then the trailers may still set fields.
+				s.out.SetHeader(params.Forward.Answered(s.r.Context(), s.header(), s.Trailer()))
+			}
+			return s.out.End(nil)
+		default:
 			return s.out.End(err)
 		}
 	}
 }
 
-// receiveOne answers a stream of requests with the one response.
+// receiveOne responds to a stream of requests with the one response.
 func (s *streaming) receiveOne() error {
 	message, err := s.next()
 	if errors.Is(err, io.EOF) {
@@ -137,17 +141,8 @@ func (s *streaming) receiveOne() error {
 	return s.backend.params.Responder.Reply(s.w, s.r, s.backend.params.Forward.Reply(s.r.Context(), message, s.header(), s.Trailer()))
 }
 
-// begin returns the answer. Its header needs the server's, which is there once there
-// is a message or the end.
-func (s *streaming) begin(trailer metadata.MD) *respond.Stream {
-	if s.out == nil {
-		s.out = s.backend.params.Responder.Stream(s.w, s.r, s.backend.params.Forward.Answered(s.r.Context(), s.header(), trailer))
-	}
-	return s.out
-}
-
-// header is the server's header metadata. Why it may be missing comes with the next
-// message.
+// header waits for the server's header metadata. If it is missing, receiving the next
+// message fails with the reason.
 func (s *streaming) header() metadata.MD {
 	header, err := s.Header()
 	if err != nil {
@@ -159,13 +154,20 @@ func (s *streaming) header() metadata.MD {
 // next returns the server's next message, io.EOF after the last.
 func (s *streaming) next() (proto.Message, error) {
 	reply := s.method.carrier.reply(s.backend.params.MaxMessage)
-	err := s.RecvMsg(reply)
-	if errors.Is(err, io.EOF) {
-		return nil, io.EOF
+	receive := func() error { return s.RecvMsg(reply) }
+	var err error
+	if s.out != nil {
+		err = s.out.Wait(receive)
+	} else {
+		err = receive()
+	}
+	var own *respond.Failure // of Wait: then the trailers may not be read yet
+	if errors.Is(err, io.EOF) || errors.Is(err, respond.ErrEnough) || errors.As(err, &own) {
+		return nil, err
 	}
 	if err := received(err, reply, s.seen); err != nil {
-		if cause := context.Cause(s.Context()); cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
-			return nil, cause // of this side: a message of the client that cannot be read
+		if reason, isOwn := request.EndReason(s.Context(), err); isOwn {
+			return nil, reason
 		}
 		return nil, s.backend.params.Forward.Failed(s.r.Context(), err, s.header(), s.Trailer())
 	}

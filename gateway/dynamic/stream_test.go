@@ -159,7 +159,12 @@ func TestClientStream(t *testing.T) { //nolint:tparallel // one backend counts t
 		{"an unknown member", `{"name":"a"}{"colour":"b"}`, ndjson, 400, `"reason":"UNKNOWN_FIELD"`},
 		{"no JSON", `{"name":"a"}x`, ndjson, 400, `"reason":"MALFORMED_JSON"`},
 		{"an end in the middle", `{"name":"a"}{"na`, ndjson, 400, `"reason":"BODY_INCOMPLETE"`},
-		{"an array", `[{"name":"a"}]`, "application/json", 400, `"reason":"INVALID_VALUE"`},
+		{"an array", ` [{"name":"a"},{"name":"b"}] `, "application/json", 200, `"name":"a+b"`},
+		{"an empty array", `[]`, "application/json", 200, `"name":""`},
+		{"an array without its end", `[{"name":"a"},`, "application/json", 400, `"reason":"BODY_INCOMPLETE"`},
+		{"an array and more", `[{"name":"a"}]{}`, "application/json", 400, `"reason":"TRAILING_DATA"`},
+		{"an array in an array", `[[{"name":"a"}]]`, "application/json", 400, `"reason":"INVALID_VALUE"`},
+		{"an array behind a value", `{"name":"a"}[]`, "application/json", 400, `"reason":"INVALID_VALUE"`},
 		{"another type", `<a/>`, "text/xml", 415, `"UNSUPPORTED_MEDIA_TYPE"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,7 +1,6 @@
-// Package forward is what both backends do around a call, whatever makes it: which
-// part of a request goes on to the gRPC server as metadata, which part of its answer
-// comes back, and what is said of a request that cannot be read. It lives once so
-// that the two backends cannot differ.
+// Package forward decides which part of a request goes on to the gRPC server as
+// metadata, and which part of the server's metadata comes back. Both backends use it, so
+// they cannot differ.
 //
 // Both directions are allow-lists. Nothing that a client sends becomes metadata, and
 // nothing that a backend sends becomes a header field, unless it is named. A few keys

@@ -4,8 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strings"
-	"sync"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
@@ -13,25 +12,31 @@ import (
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/internal/request"
+	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
-	"github.com/statusway/statusway/gateway/route"
 )
 
 // Params configure a [Backend].
 type Params struct {
-	// Responder writes the answers.
+	// Responder sends the responses.
 	Responder *respond.Responder
 	// Forward says what passes in either direction. Nil means no more than always does.
 	Forward *forward.Rules
+	// Silence is how long the client of a stream may take for its next message; 0 keeps
+	// the deadline that the gateway sets for the whole body.
+	Silence time.Duration
 }
 
-// Backend answers requests by generated grpc-gateway handlers.
+// Backend serves requests with generated grpc-gateway handlers.
 type Backend struct {
 	responder *respond.Responder
 	rules     *forward.Rules
+	silence   time.Duration
+	codec     jsoncodec.Codec
 	bare      http.Header // of a request that runtime need not look at
-	handlers  sync.Map    // *contract.Binding: runtime.HandlerFunc; see [call.remember]
+	empty     url.Values  // as above
 }
 
 // New returns a backend.
@@ -39,7 +44,9 @@ func New(p Params) *Backend {
 	if p.Forward == nil {
 		p.Forward = forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil, GRPCGateway: false, Logger: nil})
 	}
-	return &Backend{responder: p.Responder, rules: p.Forward, bare: http.Header{}}
+	return &Backend{
+		responder: p.Responder, rules: p.Forward, silence: p.Silence, codec: jsoncodec.New(nil), bare: http.Header{}, empty: url.Values{},
+	}
 }
 
 // Options are what runtime.NewServeMux needs so that this backend owns its hooks: the
@@ -47,25 +54,24 @@ func New(p Params) *Backend {
 // and what is off by [runtime.WithDisableHTTPMethodOverride] and its like. What an option
 // of the caller's says of these before them is not heard, and none may follow them.
 // [runtime.WithMetadata] is not heard either: what goes on is decided by package forward.
-// A middleware of the caller's may follow, and finds runtime.HTTPPathPattern, but not
-// always runtime.HTTPPattern.
+// A middleware of the caller's may follow. It finds runtime.HTTPPathPattern, but not
+// runtime.HTTPPattern; no header fields and no body; and the path parameters that are
+// text, booleans or whole numbers. [exchange.From] has all of them.
 func (b *Backend) Options() []runtime.ServeMuxOption {
-	strict := &marshaler{}
 	return []runtime.ServeMuxOption{
 		runtime.WithErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, _ http.ResponseWriter, _ *http.Request, err error) {
 			callFrom(ctx).failed(ctx, err)
 		}),
-		runtime.WithRoutingErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, _ http.ResponseWriter, _ *http.Request, _ int) {
-			// The route was matched before; a mux without it lacks a registration.
-			callFrom(ctx).err = respond.Fail(codes.Unimplemented, mapping.ReasonHandlerNotRegistered, "no handler is registered for this route")
+		runtime.WithRoutingErrorHandler(func(context.Context, *runtime.ServeMux, runtime.Marshaler, http.ResponseWriter, *http.Request, int) {
+			// See findHandler, which sees that there is no handler.
 		}),
 		runtime.WithStreamErrorHandler(streamError),
 		runtime.WithForwardResponseOption(forwardResponse),
 		runtime.WithIncomingHeaderMatcher(never),
 		runtime.WithOutgoingHeaderMatcher(never),
 		runtime.WithOutgoingTrailerMatcher(never),
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, strict),
-		runtime.WithMiddlewares(note),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
+		runtime.WithMiddlewares(intercept),
 		runtime.WithDisableHTTPMethodOverride(),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableChunkedEncoding(),
@@ -77,95 +83,46 @@ func (b *Backend) Options() []runtime.ServeMuxOption {
 // Handler returns the handler that the gateway calls once a request has matched a
 // route of the contract.
 func (b *Backend) Handler(mux *runtime.ServeMux) exchange.Handler {
+	all := &targets{backend: b, mux: mux}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ex := exchange.From(r.Context())
-		if err := forward.CheckTarget(r); err != nil {
-			return err
+		if err := request.CheckTarget(r); err != nil {
+			return err //nolint:wrapcheck // it is the failure that the client gets.
 		}
-		data, err := forward.ReadBody(r)
+		target, err := all.of(ex.Binding)
 		if err != nil {
 			return err
 		}
-		c := &call{backend: b, exchange: ex, w: w, r: r, body: data}
-		inner := r.WithContext(context.WithValue(r.Context(), callKey{}, c))
-		inner.Body = &body{data: data, contentType: r.Header.Get("Content-Type")}
-		// All that runtime makes of these is replaced in [leave], but for the timeout.
-		inner.Header, inner.Host, inner.RemoteAddr = b.bare, "", ""
-		if timeout := r.Header["Grpc-Timeout"]; len(timeout) > 0 {
-			inner.Header = http.Header{"Grpc-Timeout": timeout}
-		}
-		if r.Method == http.MethodHead {
-			inner.Method = http.MethodGet
-		}
-		if handler := b.known(ex, r); handler != nil {
-			handler(c, inner, pathParams(ex.Params))
-			return c.outcome()
-		}
-		respell(ex, inner)
-		mux.ServeHTTP(c, inner)
-		return c.outcome()
-	}
-}
-
-// known is the generated handler of a route, once it has been called: ServeMux looks
-// through all its routes for each request, and allocates for those that do not match. A
-// path with escapes goes to ServeMux all the same, which has its own way with them.
-func (b *Backend) known(ex *exchange.Exchange, r *http.Request) runtime.HandlerFunc {
-	if r.URL.RawPath != "" || strings.Contains(r.RequestURI, "%") {
-		return nil
-	}
-	handler, _ := b.handlers.Load(ex.Binding)
-	known, _ := handler.(runtime.HandlerFunc)
-	return known
-}
-
-func pathParams(params []route.Param) map[string]string {
-	values := make(map[string]string, len(params))
-	for _, one := range params {
-		values[one.Field] = one.Value
-	}
-	return values
-}
-
-// note is around every generated handler, and notes which one ServeMux has found.
-func note(next runtime.HandlerFunc) runtime.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-		c := callFrom(r.Context())
-		c.handler, c.params = next, params
-		next(w, r, params)
-	}
-}
-
-// respell writes an escaped path as the template expands it. ServeMux compares the
-// literals of a path byte by byte, where the index that matched it knows that %65 is
-// an e (RFC 3986 §6.2.2.2).
-func respell(ex *exchange.Exchange, r *http.Request) {
-	if r.URL.RawPath == "" && !strings.Contains(r.RequestURI, "%") {
-		return
-	}
-	spelled, err := ex.Binding.Template.Expand(func(field string) (string, bool) {
-		for _, param := range ex.Params {
-			if param.Field == field {
-				return param.Value, true
+		c := &call{backend: b, exchange: ex, target: target, w: w, r: r}
+		if !target.uploads {
+			if c.body, err = request.ReadBody(r); err != nil {
+				return err //nolint:wrapcheck // as above.
 			}
 		}
-		return "", false
-	})
-	if err != nil {
-		return // A wildcard without a variable: the path is left as it came.
+		return c.run(b.bareRequest(c), target.pathParams(ex.Binding, ex.Params))
 	}
-	plain, err := url.PathUnescape(spelled)
-	if err != nil {
-		return
+}
+
+// bareRequest is the request as generated code sees it: without a body, a query and header
+// fields, because [conn] sends the message and the metadata of the real one.
+func (b *Backend) bareRequest(c *call) *http.Request {
+	inner := c.r.WithContext(context.WithValue(c.r.Context(), callKey{}, c))
+	inner.Method, inner.Body, inner.Host, inner.RemoteAddr = c.exchange.Binding.Verb, http.NoBody, "", ""
+	inner.Form, inner.PostForm = b.empty, b.empty // ParseForm then parses no query.
+	inner.Header = b.bare
+	// The deadline is the one thing that is made of a header field here.
+	if timeout := c.r.Header["Grpc-Timeout"]; len(timeout) > 0 {
+		if _, ok := forward.Timeout(timeout[0]); ok {
+			inner.Header = http.Header{"Grpc-Timeout": timeout[:1]}
+		}
 	}
-	target := *r.URL
-	target.Path, target.RawPath = plain, spelled
-	r.URL = &target
+	return inner
 }
 
 func never(string) (string, bool) { return "", false }
 
-// forwardResponse hands a response to the responder. A nil message comes first on a stream.
+// forwardResponse hands a response to the responder. On a stream a nil message comes
+// first, when the backend's metadata has arrived.
 func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.Message) error {
 	c := callFrom(ctx)
 	switch {
@@ -173,10 +130,14 @@ func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.M
 		c.err = bypassed()
 		return nil
 	case c.streams:
-		return c.begin(nil).Send(message)
+		err := c.stream.Send(message)
+		if err != nil {
+			c.own = err
+		}
+		return err
 	case message == nil:
 		md, _ := runtime.ServerMetadataFromContext(ctx)
-		c.streams, c.header = true, md.HeaderMD
+		c.begin(md.HeaderMD)
 		return nil
 	default:
 		c.err = c.reply(ctx, message)
@@ -185,13 +146,14 @@ func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.M
 	}
 }
 
-// bypassed is what a call came to that did not go through [Backend.Conn]: no answer to the
-// request, because no token and no condition has passed.
-func bypassed() error {
+// bypassed is the failure for a call that did not go through [Backend.Conn]. Its result is
+// not sent, because no token and no condition has passed.
+func bypassed() *respond.Failure {
 	return respond.Fail(codes.Internal, mapping.ReasonInternal, "the handler's client was not made with the connection that Backend.Conn returns")
 }
 
-// noAnswer is a mux that neither answered nor failed, which no request can cause.
+// noAnswer is the failure for a handler that neither responded nor failed. No request can
+// cause it.
 func noAnswer() error {
 	return respond.Fail(codes.Internal, mapping.ReasonInternal,
 		"the handler gave no answer: was the mux made with Backend.Options, and does no option of its own follow them?")

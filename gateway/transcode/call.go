@@ -3,7 +3,6 @@ package transcode
 import (
 	"context"
 	"errors"
-	"maps"
 	"net/http"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -15,34 +14,35 @@ import (
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/internal/request"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
 type callKey struct{}
 
-// call is one request on its way through the generated handler. It stands in for
-// the ResponseWriter, and what runtime writes to it goes nowhere: by then the
-// answer has been written to w, or the error noted.
+// call is one request on its way through the generated handler. It stands in for the
+// ResponseWriter, and what runtime writes to it is dropped: by then the response has been
+// written to w, or the error noted.
 type call struct {
 	backend  *Backend
 	exchange *exchange.Exchange
+	target   *target
 	w        http.ResponseWriter
 	r        *http.Request
 	body     []byte
 
-	// handler is what ServeMux has found, and params what it has found in the path.
-	handler runtime.HandlerFunc
-	params  map[string]string
-
 	called   bool // the backend has been reached
-	followed forward.Call
 	answered bool
-	streams  bool // the answer is many messages
+	streams  bool // the response is many messages
+	followed forward.Call
 	stream   *respond.Stream
+	upload   *request.Upload
+	cancel   context.CancelCauseFunc // of a stream
 	header   metadata.MD
 	trailer  metadata.MD // of a stream, which runtime does not hand on
 	err      error
+	own      error // why this side ended the call, if it did
 	scratch  http.Header
 }
 
@@ -70,15 +70,22 @@ func (*call) Write(p []byte) (int, error) { return len(p), nil }
 func (*call) WriteHeader(int)             {}
 func (*call) Flush()                      {}
 
-// outcome is what the handler has to report once runtime is through.
-func (c *call) outcome() error {
+// run calls the generated handler, and returns what the request has come to.
+func (c *call) run(r *http.Request, params map[string]string) error {
+	defer c.release()
+	c.target.handler(c, r, params)
+	if errors.Is(c.err, respond.ErrEnough) {
+		c.err = nil
+	}
 	c.followed.End(c.err)
 	switch {
 	case c.err != nil && !c.called:
-		c.err = forward.Unreadable(c.exchange.Binding, c.body, c.err)
 		return c.err
 	case c.streams:
-		return c.begin(c.trailer).End(c.err)
+		if c.err == nil && !c.stream.Started() { // Then the trailers may still set fields.
+			c.stream.SetHeader(c.backend.rules.Answered(c.r.Context(), c.header, c.trailer))
+		}
+		return c.stream.End(c.err)
 	case c.err != nil:
 		return c.err
 	case !c.answered:
@@ -88,13 +95,20 @@ func (c *call) outcome() error {
 	}
 }
 
-// begin returns the answer of a stream. What may leave is known once there is a message
-// or the end.
-func (c *call) begin(trailer metadata.MD) *respond.Stream {
-	if c.stream == nil {
-		c.stream = c.backend.responder.Stream(c.w, c.r, c.backend.rules.Answered(c.r.Context(), c.header, trailer))
+// release ends what a stream has started.
+func (c *call) release() {
+	if c.cancel != nil {
+		c.cancel(nil) // first, so that the upload does not wait for the backend
 	}
-	return c.stream
+	if c.upload != nil {
+		c.upload.Stop()
+	}
+}
+
+// begin begins a response of many messages, once the backend's metadata has arrived.
+func (c *call) begin(header metadata.MD) {
+	c.streams, c.header = true, header
+	c.stream = c.backend.responder.Stream(c.w, c.r, c.backend.rules.Answered(c.r.Context(), header, nil))
 }
 
 func (c *call) reply(ctx context.Context, message proto.Message) error {
@@ -107,10 +121,15 @@ func (c *call) failed(ctx context.Context, err error) {
 	switch {
 	case c.called || c.exchange == nil:
 	case c.err != nil:
-		return // What was found out before is why.
+		return // The reason was found before.
 	case status.Code(err) != codes.InvalidArgument:
-		// Generated code says that, and nothing else, of what it finds out before it calls.
-		c.err = bypassed()
+		// A middleware may refuse a request by that code. Generated code has nothing to
+		// refuse: it gets no body, no query, and parameters that it takes.
+		c.err = bypassed().Because(err)
+		return
+	}
+	if c.own != nil {
+		c.err = c.own
 		return
 	}
 	// It does not unwrap, so the status inside would not be found.
@@ -133,18 +152,30 @@ func streamError(ctx context.Context, err error) *status.Status {
 	return status.New(codes.Internal, "")
 }
 
-// remember keeps the handler for the next request of this route, where both route tables
-// have found the same in the path.
-func (c *call) remember() {
-	if c.handler == nil || !maps.Equal(c.params, pathParams(c.exchange.Params)) {
-		return
+// check guards the one thing that two tables of routes can get wrong: that the route
+// whose rules were applied is not the one that is called.
+func (c *call) check(method string) error {
+	if routed := c.exchange.Binding.Method.FullName; routed != method {
+		c.err = respond.Fail(codes.Internal, mapping.ReasonInternal, "the request was routed to "+method+" and not to "+routed)
+		return c.err
 	}
-	c.backend.handlers.LoadOrStore(c.exchange.Binding, c.handler)
-	c.handler = nil
+	return nil
 }
 
-// conn notes that a call has left the gateway, so that an error from before can be
-// told from the backend's, and refuses a call that is not the one that was matched.
+// fill fills the request message from the body and the target of the HTTP request.
+func (c *call) fill(message any) error {
+	filled, ok := message.(proto.Message)
+	if !ok || filled.ProtoReflect().Descriptor() != c.target.input.Descriptor() {
+		c.err = respond.Fail(codes.Internal, mapping.ReasonInternal, "the handler's client sends another type than the contract has")
+		return c.err
+	}
+	proto.Reset(filled)
+	c.err = c.target.builder.Fill(filled.ProtoReflect(), c.r, c.body)
+	return c.err
+}
+
+// conn makes the calls of generated clients. It sends the message of the HTTP request in
+// place of the one that generated code made, and notes that the backend was called.
 type conn struct{ grpc.ClientConnInterface }
 
 // Conn wraps the connection that generated clients are to be made with.
@@ -152,64 +183,19 @@ func (*Backend) Conn(to grpc.ClientConnInterface) grpc.ClientConnInterface { ret
 
 //nolint:revive // the interface is grpc's.
 func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	ctx, call, err := c.leave(ctx, method)
-	if err != nil {
+	one := callFrom(ctx)
+	if one.target == nil {
+		return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+	}
+	if err := one.check(method); err != nil {
 		return err
 	}
-	err = c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
-	call.End(err)
-	return err
-}
-
-func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	ctx, call, err := c.leave(ctx, method)
-	if err != nil {
-		return nil, err
+	if err := one.fill(args); err != nil {
+		return err
 	}
-	callFrom(ctx).followed = call // which ends with the request
-	inner, err := c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
-	if err != nil {
-		return nil, err
-	}
-	return stream{ClientStream: inner, call: callFrom(ctx)}, nil
-}
-
-// stream notes the trailers at the stream's end.
-type stream struct {
-	grpc.ClientStream
-
-	call *call
-}
-
-func (s stream) Header() (metadata.MD, error) {
-	header, err := s.ClientStream.Header()
-	if err != nil {
-		s.call.trailer = s.Trailer()
-	}
-	return header, err
-}
-
-func (s stream) RecvMsg(message any) error {
-	err := s.ClientStream.RecvMsg(message)
-	if err != nil {
-		s.call.trailer = s.Trailer()
-	}
-	return err
-}
-
-// leave returns the context of a call with the metadata that goes on, in place of all
-// that runtime has made of the request. It guards the one thing that two route tables
-// can get wrong: that the route whose rules were applied is not the one that is called.
-func (c conn) leave(ctx context.Context, method string) (context.Context, forward.Call, error) {
-	one := callFrom(ctx)
 	one.called = true
-	if one.exchange == nil || one.exchange.Binding == nil {
-		return ctx, forward.Call{}, nil
-	}
-	if called := one.exchange.Binding.Method.FullName; called != method {
-		return nil, forward.Call{}, respond.Fail(codes.Internal, mapping.ReasonInternal, "the request was routed to "+method+" and not to "+called)
-	}
-	one.remember()
-	ctx, call := one.backend.rules.Begin(ctx, c.ClientConnInterface, one.r)
-	return ctx, call, nil
+	ctx, followed := one.backend.rules.Begin(ctx, c.ClientConnInterface, one.r)
+	err := c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+	followed.End(err)
+	return err
 }

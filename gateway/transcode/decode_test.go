@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/statusway/statusway/gateway/exchange"
@@ -186,45 +183,5 @@ func TestBodyThatCannotBeRead(t *testing.T) {
 	exchange.From(request.Context()).MarkTooLarge()
 	if err := s.backend.Handler(s.mux)(httptest.NewRecorder(), request); !errors.Is(err, over) {
 		t.Errorf("Handler() = %v", err)
-	}
-}
-
-// TestMarshaler is what generated code of other shapes asks of it.
-func TestMarshaler(t *testing.T) {
-	t.Parallel()
-	names, text, raw, whole := []string(nil), "", &httpbody.HttpBody{}, &entityv1.Entity{}
-	for name, test := range map[string]struct {
-		into any
-		body string
-		ok   bool
-		got  func() string
-	}{
-		"list":              {&names, `["a","b"]`, true, func() string { return strings.Join(names, ",") }},
-		"list, more behind": {&[]string{}, `["a"] ["b"]`, false, nil},
-		"list, malformed":   {&[]string{}, `["a"`, false, nil},
-		"text":              {&text, `"a"`, true, func() string { return text }},
-		"text, wrong":       {new(string), `1`, false, nil},
-		"raw":               {raw, "\xff{", true, func() string { return raw.GetContentType() + string(raw.GetData()) }},
-		"message":           {whole, `{"id":"a"}`, true, whole.GetId},
-		"message, unknown":  {&entityv1.Entity{}, `{"nope":1}`, false, nil},
-		"nothing":           {&entityv1.Entity{}, " \n", false, nil},
-	} {
-		s := newSide(t, &service{})
-		mux := runtime.NewServeMux(s.backend.Options()...)
-		var err error
-		if failed := mux.HandlePath("POST", "/v1/entities", func(_ http.ResponseWriter, r *http.Request, _ map[string]string) {
-			inbound, _ := runtime.MarshalerForRequest(mux, r)
-			err = inbound.NewDecoder(r.Body).Decode(test.into)
-		}); failed != nil {
-			t.Fatal(failed)
-		}
-		s.mux = mux
-		s.do(s.request(t, "POST", "/v1/entities", test.body, "Content-Type", "x/y", "Accept", "x/y"))
-		if (err == nil) != test.ok {
-			t.Errorf("%s: %v", name, err)
-		}
-		if want := map[string]string{"list": "a,b", "text": "a", "raw": "x/y\xff{", "message": "a"}[name]; test.ok && test.got() != want {
-			t.Errorf("%s: %q, want %q", name, test.got(), want)
-		}
 	}
 }

@@ -108,6 +108,7 @@ type side struct {
 	index     *route.Index[*contract.Binding]
 	contract  *contract.Contract
 	mux       *runtime.ServeMux
+	conn      grpc.ClientConnInterface
 }
 
 func newSide(tb testing.TB, s *service) *side {
@@ -150,7 +151,7 @@ func newSideOver(tb testing.TB, s *service, over grpc.ClientConnInterface) *side
 	if err := entityv1.RegisterEntityServiceHandlerClient(tb.Context(), mux, entityv1.NewEntityServiceClient(backend.Conn(over))); err != nil {
 		tb.Fatal(err)
 	}
-	return &side{service: s, backend: backend, responder: responder, index: index, contract: declared, mux: mux}
+	return &side{service: s, backend: backend, responder: responder, index: index, contract: declared, mux: mux, conn: over}
 }
 
 // request makes one that has matched its route, with its fields in pairs.

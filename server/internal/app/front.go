@@ -52,7 +52,7 @@ func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *
 
 // newGateway puts the HTTP side before the services, in the same process.
 func (a *App) newGateway(ctx context.Context, authenticator *interceptor.Authenticator) (*gateway.Gateway, error) {
-	backend := transcode.New(transcode.Params{Responder: a.rest.responder, Forward: a.rest.rules()})
+	backend := transcode.New(transcode.Params{Responder: a.rest.responder, Forward: a.rest.rules(), Silence: a.rest.config.BodyTimeout})
 	mux := runtime.NewServeMux(backend.Options()...)
 	if err := a.services.registerHandlers(ctx, mux, backend.Conn(a.inProcess(authenticator))); err != nil {
 		return nil, err

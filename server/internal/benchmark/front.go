@@ -132,7 +132,7 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the policy: %w", err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false, OpenDelay: 0, CommentInterval: 0})
 	if err != nil {
 		return nil, fmt.Errorf("the responder: %w", err)
 	}
@@ -165,7 +165,7 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 
 // useGenerated puts the generated handlers behind the gateway.
 func useGenerated(ctx context.Context, p frontParams, params *gateway.Params) error {
-	backend := transcode.New(transcode.Params{Responder: params.Responder, Forward: nil})
+	backend := transcode.New(transcode.Params{Responder: params.Responder, Forward: nil, Silence: 0})
 	mux := runtime.NewServeMux(backend.Options()...)
 	conn, err := connTo(p)
 	if err != nil {

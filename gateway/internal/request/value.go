@@ -1,9 +1,11 @@
-package dynamic
+package request
 
 import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,15 +16,17 @@ import (
 )
 
 var (
-	errBase64 = errors.New("it is not base64")
-	errEnum   = errors.New("it is no value of the enum")
-	errEmpty  = errors.New("it has no content, so only an empty text or {} stands for it")
-	errNoText = errors.New("a message of this type cannot be written in a URL")
+	errBase64    = errors.New("not base64")
+	errEnum      = errors.New("not a value of the enum")
+	errEmpty     = errors.New("the message is empty, so only an empty text or {} is allowed")
+	errNoText    = errors.New("a message of this type cannot be written in a URL")
+	errNumber    = errors.New("not a number as JSON writes it")
+	errPrecision = errors.New("finer than a nanosecond")
 )
 
-// parse reads one value of a field from a path or a query, into a message of which
-// fresh makes a new one. The forms are those that grpc-gateway takes, so that clients
-// need not change, and where ProtoJSON has a text for the value, that too.
+// parse reads one value of a field from a path or a query. fresh makes the message for
+// it, if it is one. It takes the forms of grpc-gateway, so that clients need not change,
+// and those of ProtoJSON. A number has the grammar of ProtoJSON alone.
 func parse(field protoreflect.FieldDescriptor, text string, fresh func() protoreflect.Value) (protoreflect.Value, error) {
 	switch field.Kind() {
 	case protoreflect.BoolKind:
@@ -41,10 +45,10 @@ func parse(field protoreflect.FieldDescriptor, text string, fresh func() protore
 		value, err := strconv.ParseUint(text, 10, 64)
 		return protoreflect.ValueOfUint64(value), err
 	case protoreflect.FloatKind:
-		value, err := strconv.ParseFloat(text, 32)
+		value, err := parseFloat(text, 32)
 		return protoreflect.ValueOfFloat32(float32(value)), err
 	case protoreflect.DoubleKind:
-		value, err := strconv.ParseFloat(text, 64)
+		value, err := parseFloat(text, 64)
 		return protoreflect.ValueOfFloat64(value), err
 	case protoreflect.StringKind:
 		return protoreflect.ValueOfString(text), nil
@@ -60,6 +64,20 @@ func parse(field protoreflect.FieldDescriptor, text string, fresh func() protore
 	}
 }
 
+// numberPattern is a number of JSON (RFC 8259 §6).
+var numberPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+
+// parseFloat takes a number of JSON and the three names that ProtoJSON adds.
+// strconv.ParseFloat alone also takes 0x1p-2 and nan.
+func parseFloat(text string, bits int) (float64, error) {
+	switch {
+	case text == "NaN", text == "Infinity", text == "-Infinity", numberPattern.MatchString(text):
+		return strconv.ParseFloat(text, bits) //nolint:wrapcheck // it is only compared with nil.
+	default:
+		return 0, errNumber
+	}
+}
+
 // parseBytes takes both alphabets of base64 (RFC 4648 §4, §5), padded or not.
 func parseBytes(text string) ([]byte, error) {
 	text = strings.TrimRight(text, "=")
@@ -71,13 +89,14 @@ func parseBytes(text string) ([]byte, error) {
 	return nil, errBase64
 }
 
-// parseEnum takes a name, or a number, also one that has no name: ProtoJSON keeps it.
+// parseEnum takes a name, or a number. A number without a name is a value of an open
+// enum, and ProtoJSON keeps it; a closed enum has no such value.
 func parseEnum(enum protoreflect.EnumDescriptor, text string) (protoreflect.EnumNumber, error) {
 	if value := enum.Values().ByName(protoreflect.Name(text)); value != nil {
 		return value.Number(), nil
 	}
 	number, err := strconv.ParseInt(text, 10, 32)
-	if err != nil {
+	if err != nil || enum.IsClosed() && enum.Values().ByNumber(protoreflect.EnumNumber(number)) == nil {
 		return 0, errEnum
 	}
 	return protoreflect.EnumNumber(number), nil
@@ -124,28 +143,38 @@ func parseDuration(message protoreflect.Message, text string) error {
 	if failure != nil {
 		return err
 	}
+	if !isWholeNanoseconds(text) {
+		return errPrecision
+	}
 	fields := message.Descriptor().Fields()
 	message.Set(fields.ByNumber(1), protoreflect.ValueOfInt64(int64(parsed/time.Second)))
 	message.Set(fields.ByNumber(2), protoreflect.ValueOfInt32(int32(parsed%time.Second)))
 	return nil
 }
 
-// parseMask takes the paths as they are written. ProtoJSON's camel case is not undone:
-// a path may lead into a google.protobuf.Struct, whose names may be in any case.
+// partPattern is one number and unit of a Go duration.
+var partPattern = regexp.MustCompile(`([0-9.]+)([a-zµμ]+)`)
+
+// isWholeNanoseconds reports whether time.ParseDuration loses nothing of text, which it
+// has parsed: it cuts off what is finer than a nanosecond.
+func isWholeNanoseconds(text string) bool {
+	for _, part := range partPattern.FindAllStringSubmatch(text, -1) {
+		number, ok := new(big.Rat).SetString(part[1])
+		unit, err := time.ParseDuration("1" + part[2])
+		if !ok || err != nil || !number.Mul(number, big.NewRat(int64(unit), 1)).IsInt() {
+			return false
+		}
+	}
+	return true
+}
+
+// parseMask takes the paths as they are written; see [Builder.protoPaths].
 func parseMask(message protoreflect.Message, text string) error {
 	if text == "" {
 		return nil
 	}
 	setPaths(message, strings.Split(text, ","))
 	return nil
-}
-
-// setPaths sets the paths of a google.protobuf.FieldMask.
-func setPaths(mask protoreflect.Message, paths []string) {
-	list := mask.Mutable(mask.Descriptor().Fields().ByNumber(1)).List()
-	for _, path := range paths {
-		list.Append(protoreflect.ValueOfString(path))
-	}
 }
 
 func fromJSON(message protoreflect.Message, text []byte) error {
@@ -155,7 +184,7 @@ func fromJSON(message protoreflect.Message, text []byte) error {
 func quoted(text string) []byte {
 	out, err := json.Marshal(text)
 	if err != nil {
-		return []byte(`""`) // cannot be: a string always encodes
+		return []byte(`""`) // This cannot happen: a string always encodes.
 	}
 	return out
 }

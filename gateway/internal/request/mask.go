@@ -1,0 +1,183 @@
+package request
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/statusway/statusway/gateway/contract"
+)
+
+const fieldMask = "google.protobuf.FieldMask"
+
+var errEmptyPath = errors.New("a path of the mask is empty")
+
+// findMask returns the field of a request that holds the update mask of a PATCH whose
+// body is a resource. As in grpc-gateway the request must have exactly one such field.
+func findMask(binding *contract.Binding, input protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
+	if binding.Verb != http.MethodPatch || binding.Body == "" || binding.Body == "*" {
+		return nil
+	}
+	var found protoreflect.FieldDescriptor
+	fields := input.Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		if field.Message() == nil || field.IsList() || field.Message().FullName() != fieldMask {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = field
+	}
+	return found
+}
+
+// setMask fills the update mask with the paths that the body contains. Without a body
+// the mask is empty, as in grpc-gateway.
+func (b *Builder) setMask(message protoreflect.Message, data []byte) error {
+	mask := message.Mutable(b.Mask).Message()
+	if b.Raw || isBlank(data) {
+		return nil
+	}
+	var root any
+	if err := json.Unmarshal(data, &root); err != nil {
+		return invalidBody(fmt.Errorf("reading the body's fields: %w", err))
+	}
+	var paths []string
+	if members, ok := root.(map[string]any); ok && b.Content != nil {
+		paths = maskPaths(nil, "", members, b.Content)
+	}
+	slices.Sort(paths)
+	setPaths(mask, paths)
+	return nil
+}
+
+// maskPaths adds the path of each leaf: a value that is not an object or is an empty
+// one, and lists, maps and messages that have a JSON form of their own
+// (google/protobuf/field_mask.proto: a path does not go on after a repeated field).
+func maskPaths(paths []string, prefix string, members map[string]any, message protoreflect.MessageDescriptor) []string {
+	for name, value := range members {
+		field := message.Fields().ByJSONName(name)
+		if field == nil {
+			field = message.Fields().ByTextName(name)
+		}
+		if field == nil {
+			continue // The decoder has refused what has no field, but for @type.
+		}
+		path := prefix + string(field.Name())
+		inner, isObject := value.(map[string]any)
+		switch {
+		case !isObject || len(inner) == 0 || field.IsList() || field.IsMap() || field.Message() == nil:
+			paths = append(paths, path)
+		case isFree(field.Message()):
+			paths = freePaths(paths, path+".", inner)
+		case field.Message().FullName() == "google.protobuf.Any":
+			paths = append(paths, path)
+		default:
+			paths = maskPaths(paths, path+".", inner, field.Message())
+		}
+	}
+	return paths
+}
+
+// isFree reports whether a message may be any JSON. A path then goes on through the
+// names as the client wrote them, so that a PATCH can change one member (RFC 7396).
+func isFree(message protoreflect.MessageDescriptor) bool {
+	return message.FullName() == "google.protobuf.Struct" || message.FullName() == "google.protobuf.Value"
+}
+
+func freePaths(paths []string, prefix string, members map[string]any) []string {
+	for name, value := range members {
+		if inner, ok := value.(map[string]any); ok && len(inner) > 0 {
+			paths = freePaths(paths, prefix+name+".", inner)
+			continue
+		}
+		paths = append(paths, prefix+name)
+	}
+	return paths
+}
+
+// protoPaths rewrites the paths of a mask that a URL gave, in place, to the names of the
+// proto file, as reading the mask from JSON does. A path is first looked up in the
+// messages that it may lead into; elsewhere the rule of ProtoJSON applies.
+func (b *Builder) protoPaths(list protoreflect.List) error {
+	for i := range list.Len() {
+		path := list.Get(i).String()
+		if path == "" || slices.Contains(strings.Split(path, "."), "") {
+			return errEmptyPath
+		}
+		list.Set(i, protoreflect.ValueOfString(b.protoPath(path)))
+	}
+	return nil
+}
+
+func (b *Builder) protoPath(path string) string {
+	for _, message := range b.masked {
+		if resolved, ok := resolvePath(message, path); ok {
+			return resolved
+		}
+	}
+	if strings.Contains(path, "_") {
+		return path // These are proto names already.
+	}
+	return snakeCase(path)
+}
+
+// resolvePath writes a path through a message with proto names. It fails at a name that
+// no field has.
+func resolvePath(message protoreflect.MessageDescriptor, path string) (string, bool) {
+	steps := strings.Split(path, ".")
+	for i, step := range steps {
+		switch {
+		case step == "*" || message != nil && isFree(message):
+			return strings.Join(steps, "."), true // The rest are not names of fields.
+		case message == nil:
+			return "", false
+		}
+		field := fieldByName(message, step)
+		if field == nil {
+			return "", false
+		}
+		steps[i] = string(field.Name())
+		if field.IsMap() {
+			return strings.Join(steps, "."), true // Keys are not names of fields.
+		}
+		message = field.Message()
+	}
+	return strings.Join(steps, "."), true
+}
+
+// snakeCase is the inverse of lowerCamelCase, as ProtoJSON reads a FieldMask.
+func snakeCase(path string) string {
+	var out strings.Builder
+	for _, c := range []byte(path) {
+		if 'A' <= c && c <= 'Z' {
+			out.WriteByte('_')
+			c += 'a' - 'A'
+		}
+		out.WriteByte(c)
+	}
+	return out.String()
+}
+
+// fieldByName finds a field by its proto or JSON name.
+func fieldByName(message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	if field := message.Fields().ByName(protoreflect.Name(name)); field != nil {
+		return field
+	}
+	return message.Fields().ByJSONName(name)
+}
+
+// setPaths adds paths to a google.protobuf.FieldMask.
+func setPaths(mask protoreflect.Message, paths []string) {
+	list := mask.Mutable(mask.Descriptor().Fields().ByNumber(1)).List()
+	for _, path := range paths {
+		list.Append(protoreflect.ValueOfString(path))
+	}
+}
