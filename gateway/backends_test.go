@@ -1,0 +1,442 @@
+package gateway_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/dynamic"
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/transcode"
+)
+
+// zoo is the API of dynamic/testdata/zoo.proto with some more routes. Its messages are
+// registered as Go types, as generated code does, so that both backends can serve it.
+type zoo struct {
+	set  *descriptorpb.FileDescriptorSet
+	file protoreflect.FileDescriptor
+}
+
+var theZoo = sync.OnceValues(func() (*zoo, error) {
+	text, err := os.ReadFile("dynamic/testdata/zoo.txtpb")
+	if err != nil {
+		return nil, err
+	}
+	set := &descriptorpb.FileDescriptorSet{}
+	if err := (prototext.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(text, set); err != nil {
+		return nil, err
+	}
+	addRoutes(set.GetFile()[0])
+	file, err := protodesc.NewFile(set.GetFile()[0], protoregistry.GlobalFiles)
+	if err != nil {
+		return nil, err
+	}
+	for i := range file.Messages().Len() {
+		if err := protoregistry.GlobalTypes.RegisterMessage(dynamicpb.NewMessageType(file.Messages().Get(i))); err != nil {
+			return nil, err
+		}
+	}
+	for i := range file.Enums().Len() {
+		if err := protoregistry.GlobalTypes.RegisterEnum(dynamicpb.NewEnumType(file.Enums().Get(i))); err != nil {
+			return nil, err
+		}
+	}
+	whole := &descriptorpb.FileDescriptorSet{}
+	addFile(whole, map[string]bool{}, file)
+	return &zoo{set: whole, file: file}, nil
+})
+
+// addRoutes adds another message to the oneof of Query, and the routes that tests of
+// oneofs and of raw fields need.
+func addRoutes(file *descriptorpb.FileDescriptorProto) {
+	query := file.GetMessageType()[0]
+	// The fields of a oneof stand together.
+	middle := slices.IndexFunc(query.GetField(), func(f *descriptorpb.FieldDescriptorProto) bool { return f.GetName() == "middle" })
+	query.Field = slices.Insert(query.Field, middle+1, &descriptorpb.FieldDescriptorProto{
+		Name: new("far"), Number: new(int32(40)), JsonName: new("far"), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
+		Type: descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), TypeName: new(".zoo.v1.Nested"), OneofIndex: new(int32(0)),
+	})
+	add := func(name, message string, streams bool, rule *annotations.HttpRule) {
+		options := &descriptorpb.MethodOptions{}
+		proto.SetExtension(options, annotations.E_Http, rule)
+		service := file.GetService()[0]
+		service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
+			Name: new(name), InputType: new(".zoo.v1." + message), OutputType: new(".zoo.v1." + message), Options: options, ClientStreaming: new(streams),
+		})
+	}
+	add("Choose", "Query", false, &annotations.HttpRule{
+		Pattern: &annotations.HttpRule_Get{Get: "/v1/middle/{middle.name}"},
+		AdditionalBindings: []*annotations.HttpRule{
+			{Pattern: &annotations.HttpRule_Post{Post: "/v1/middle"}, Body: "middle"},
+			{Pattern: &annotations.HttpRule_Put{Put: "/v1/left/{left}"}, Body: "*"},
+			{Pattern: &annotations.HttpRule_Get{Get: "/v1/numbers/{int32_value}/{bytes_value}/{bool_value}/{nested.duration}"}},
+		},
+	})
+	add("Store", "Upload", true, &annotations.HttpRule{Pattern: &annotations.HttpRule_Put{Put: "/v1/uploads/{name}:store"}, Body: "file"})
+}
+
+func addFile(set *descriptorpb.FileDescriptorSet, seen map[string]bool, file protoreflect.FileDescriptor) {
+	if seen[file.Path()] {
+		return
+	}
+	seen[file.Path()] = true
+	for i := range file.Imports().Len() {
+		addFile(set, seen, file.Imports().Get(i).FileDescriptor)
+	}
+	set.File = append(set.File, protodesc.ToFileDescriptorProto(file))
+}
+
+// jsonOf is the JSON of a message that the backend received.
+func (z *zoo) jsonOf(tb testing.TB, name string, wire []byte) string {
+	tb.Helper()
+	message := dynamicpb.NewMessage(z.file.Messages().ByName(protoreflect.Name(name)))
+	if err := proto.Unmarshal(wire, message); err != nil {
+		tb.Fatal(err)
+	}
+	text, err := jsoncodec.Marshal(message)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(text)
+}
+
+// frame is a message as bytes.
+type frame struct{ data []byte }
+
+type frameCodec struct{}
+
+func (frameCodec) Name() string { return "proto" }
+func (frameCodec) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(v.(*frame).data)}, nil
+}
+
+func (frameCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	v.(*frame).data = data.Materialize()
+	return nil
+}
+
+// zooServer serves the zoo's methods over gRPC by a function.
+func zooServer(tb testing.TB, serve grpc.StreamHandler) string {
+	tb.Helper()
+	server := grpc.NewServer(grpc.ForceServerCodecV2(frameCodec{}), grpc.UnknownServiceHandler(serve))
+	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = server.Serve(listener) }()
+	tb.Cleanup(func() { server.Stop(); <-done })
+	return listener.Addr().String()
+}
+
+// generatedZoo is the zoo behind handlers as protoc-gen-grpc-gateway makes them.
+func generatedZoo(tb testing.TB, z *zoo, address string, responder *respond.Responder) (*contract.Contract, exchange.Handler) {
+	tb.Helper()
+	declared, err := contract.Read(z.file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	client, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = client.Close() })
+	backend := transcode.New(transcode.Params{Responder: responder, Silence: 30 * time.Second})
+	mux := runtime.NewServeMux(backend.Options()...)
+	for _, method := range declared.Methods {
+		for _, binding := range method.Bindings {
+			g := generated{mux: mux, conn: backend.Conn(client), binding: binding}
+			if err := mux.HandlePath(binding.Verb, binding.Template.String(), g.serve); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+	return declared, backend.Handler(mux)
+}
+
+// generated does for any route what the template of protoc-gen-grpc-gateway does for one.
+type generated struct {
+	mux     *runtime.ServeMux
+	conn    grpc.ClientConnInterface
+	binding *contract.Binding
+}
+
+func (g generated) serve(w http.ResponseWriter, r *http.Request, params map[string]string) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	inbound, outbound := runtime.MarshalerForRequest(g.mux, r)
+	ctx, err := runtime.AnnotateContext(ctx, g.mux, r, g.binding.Method.FullName, runtime.WithHTTPPathPattern(g.binding.Template.String()))
+	if err != nil {
+		runtime.HTTPError(ctx, g.mux, outbound, w, r, err)
+		return
+	}
+	descriptor, md := g.binding.Method.Descriptor, runtime.ServerMetadata{}
+	reply := dynamicpb.NewMessage(descriptor.Output())
+	var stream grpc.ClientStream
+	switch {
+	case descriptor.IsStreamingClient():
+		stream, md, err = g.converse(ctx, inbound.NewDecoder(r.Body))
+		if err == nil && !descriptor.IsStreamingServer() {
+			err = stream.RecvMsg(reply)
+			md.TrailerMD = stream.Trailer()
+		}
+	default:
+		message := dynamicpb.NewMessage(descriptor.Input())
+		if err = g.decode(message, inbound.NewDecoder(r.Body), r, params); err != nil {
+			break
+		}
+		if !descriptor.IsStreamingServer() {
+			err = g.conn.Invoke(ctx, g.binding.Method.FullName, message, reply, grpc.Header(&md.HeaderMD), grpc.Trailer(&md.TrailerMD))
+			break
+		}
+		if stream, err = g.conn.NewStream(ctx, g.desc(), g.binding.Method.FullName); err != nil {
+			break
+		}
+		if err = errors.Join(stream.SendMsg(message), stream.CloseSend()); err == nil {
+			md.HeaderMD, err = stream.Header()
+		}
+	}
+	ctx = runtime.NewServerMetadataContext(ctx, md)
+	switch {
+	case err != nil:
+		runtime.HTTPError(ctx, g.mux, outbound, w, r, err)
+	case descriptor.IsStreamingServer():
+		runtime.ForwardResponseStream(ctx, g.mux, outbound, w, r, func() (proto.Message, error) {
+			message := dynamicpb.NewMessage(descriptor.Output())
+			return message, stream.RecvMsg(message)
+		}, g.mux.GetForwardResponseOptions()...)
+	default:
+		runtime.ForwardResponseMessage(ctx, g.mux, outbound, w, r, reply, g.mux.GetForwardResponseOptions()...)
+	}
+}
+
+func (g generated) desc() *grpc.StreamDesc {
+	descriptor := g.binding.Method.Descriptor
+	return &grpc.StreamDesc{
+		StreamName: string(descriptor.Name()), ClientStreams: descriptor.IsStreamingClient(), ServerStreams: descriptor.IsStreamingServer(),
+	}
+}
+
+// decode is of a request that is one message.
+func (g generated) decode(message proto.Message, decoder runtime.Decoder, r *http.Request, params map[string]string) error {
+	if g.binding.Body != "" {
+		if err := decoder.Decode(message); err != nil && !errors.Is(err, io.EOF) {
+			return status.Errorf(codes.InvalidArgument, "%v", err)
+		}
+	}
+	for _, field := range g.binding.Template.Fields() {
+		if err := runtime.PopulateFieldFromPath(message, field, params[field]); err != nil {
+			return status.Errorf(codes.InvalidArgument, "%v", err)
+		}
+	}
+	if err := r.ParseForm(); err != nil {
+		return status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(message, r.Form, utilities.NewDoubleArray(nil)); err != nil {
+		return status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	return nil
+}
+
+// converse starts a call with many requests. Those of a call in both directions are sent
+// on a goroutine that nothing waits for, as generated code does.
+func (g generated) converse(ctx context.Context, decoder runtime.Decoder) (grpc.ClientStream, runtime.ServerMetadata, error) {
+	var md runtime.ServerMetadata
+	stream, err := g.conn.NewStream(ctx, g.desc(), g.binding.Method.FullName)
+	if err != nil {
+		return nil, md, err
+	}
+	send := func() error {
+		for {
+			message := dynamicpb.NewMessage(g.binding.Method.Descriptor.Input())
+			if err := decoder.Decode(message); errors.Is(err, io.EOF) {
+				return stream.CloseSend()
+			} else if err != nil {
+				return status.Errorf(codes.InvalidArgument, "%v", err)
+			}
+			if err := stream.SendMsg(message); err != nil {
+				return err
+			}
+		}
+	}
+	if g.desc().ServerStreams {
+		go func() { _ = send() }()
+	} else if err := send(); err != nil {
+		return nil, md, err
+	}
+	md.HeaderMD, err = stream.Header()
+	return stream, md, err
+}
+
+// transports are the ways in which a client speaks to a gateway.
+func transports() []string { return []string{"HTTP/1.1", "h2c", "TLS"} }
+
+// zooFront is a gateway before the zoo, and a client of it.
+type zooFront struct {
+	zoo    *zoo
+	url    string
+	client *http.Client
+	stop   func(cause error) // cancels the requests that run
+	// begun and ended get a value when a call of the backend begins and ends, if the test
+	// sends them.
+	begun, ended chan struct{}
+}
+
+// backendOf is what serves the zoo behind a front.
+type backendOf func(f *zooFront) grpc.StreamHandler
+
+// same serves every front alike.
+func same(serve grpc.StreamHandler) backendOf {
+	return func(*zooFront) grpc.StreamHandler { return serve }
+}
+
+// onBothBackends runs a test on each backend and over each transport.
+func onBothBackends(t *testing.T, p respond.Params, serve backendOf, test func(t *testing.T, f *zooFront)) {
+	t.Helper()
+	z, err := theZoo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, backend := range []string{"generated", "dynamic"} {
+		for _, transport := range transports() {
+			t.Run(backend+" "+transport, func(t *testing.T) {
+				t.Parallel()
+				test(t, startZoo(t, z, p, backend, transport, serve))
+			})
+		}
+	}
+}
+
+func startZoo(t *testing.T, z *zoo, p respond.Params, backend, transport string, serve backendOf) *zooFront {
+	t.Helper()
+	table, err := mapping.Builtin(mapping.Documented)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Table, p.PublicURL = table, "https://api.example.com"
+	responder, err := respond.New(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &zooFront{zoo: z, begun: make(chan struct{}, 9), ended: make(chan struct{}, 9)}
+	address := zooServer(t, serve(f))
+	params := gateway.Params{Responder: responder, Body: middleware.BodyLimits{Bytes: 16 << 20, Time: time.Minute}}
+	if backend == "generated" {
+		params.Contract, params.Backend = generatedZoo(t, z, address, responder)
+	} else {
+		schema, err := dynamic.NewSchema(dynamic.SchemaParams{Set: z.set, Services: []string{"zoo.v1.Zoo"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := dynamic.Dial(dynamic.DialParams{Address: address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		made, err := dynamic.New(dynamic.Params{Responder: responder, Silence: 30 * time.Second}, dynamic.Target{Schema: schema, Conn: conn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		params.Contract, params.Backend, params.Responder = made.Contract(), made.Handle, made.Responder()
+	}
+	handler, err := gateway.New(params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopping, stop := context.WithCancelCause(context.Background())
+	f.stop = stop
+	t.Cleanup(func() { stop(nil) })
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancelCause(r.Context())
+		defer cancel(nil)
+		defer context.AfterFunc(stopping, func() { cancel(context.Cause(stopping)) })()
+		handler.ServeHTTP(w, r.WithContext(ctx))
+	}))
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetHTTP2(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(transport == "HTTP/1.1")
+	protocols.SetUnencryptedHTTP2(transport == "h2c")
+	protocols.SetHTTP2(transport == "TLS")
+	spoken := &http.Transport{Protocols: protocols}
+	if transport == "TLS" {
+		server.EnableHTTP2 = true
+		server.StartTLS()
+		spoken.TLSClientConfig = &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
+	} else {
+		server.Start()
+	}
+	t.Cleanup(server.Close)
+	t.Cleanup(spoken.CloseIdleConnections)
+	f.url, f.client = server.URL, &http.Client{Transport: spoken, Timeout: time.Minute}
+	return f
+}
+
+// request makes a request. Each pair of header fields may overrule the media type.
+func (f *zooFront) request(t *testing.T, method, target string, body io.Reader, header ...string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, f.url+target, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return r
+}
+
+// send sends a whole request, and returns the whole response.
+func (f *zooFront) send(t *testing.T, method, target, body string, header ...string) (int, http.Header, string) {
+	t.Helper()
+	var content io.Reader
+	if body != "" {
+		content = strings.NewReader(body)
+	}
+	got, err := f.client.Do(f.request(t, method, target, content, header...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = got.Body.Close() }()
+	text, err := io.ReadAll(got.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.StatusCode, got.Header, string(text)
+}
