@@ -61,7 +61,7 @@ func (c *call) converse(ctx context.Context, only any) error {
 	name := exchange.From(ctx).Binding.Method.FullName
 	inner, err := c.method.conn.NewStream(ctx, c.method.desc, name, c.backend.codecOption, c.backend.limitOption)
 	if err != nil {
-		if reason, isOwn := request.EndReason(ctx, err); isOwn {
+		if reason, own := request.EndReason(ctx, err); own {
 			return reason
 		}
 		return c.backend.params.Forward.Failed(ctx, err, nil, nil)
@@ -161,15 +161,21 @@ func (s *streaming) next() (proto.Message, error) {
 	} else {
 		err = receive()
 	}
-	var own *respond.Failure // of Wait: then the trailers may not be read yet
-	if errors.Is(err, io.EOF) || errors.Is(err, respond.ErrEnough) || errors.As(err, &own) {
+	if isOwn(err) || errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if err := received(err, reply, s.seen); err != nil {
-		if reason, isOwn := request.EndReason(s.Context(), err); isOwn {
+		if reason, own := request.EndReason(s.Context(), err); own {
 			return nil, reason
 		}
 		return nil, s.backend.params.Forward.Failed(s.r.Context(), err, s.header(), s.Trailer())
 	}
 	return s.method.carrier.response(reply)
+}
+
+// isOwn reports whether [respond.Stream.Wait] failed and not the server. Then the trailers
+// may not be read yet.
+func isOwn(err error) bool {
+	_, failed := errors.AsType[*respond.Failure](err)
+	return failed || errors.Is(err, respond.ErrEnough)
 }

@@ -92,17 +92,15 @@ func (s *stream) RecvMsg(message any) error {
 	} else {
 		err = receive()
 	}
-	var own *respond.Failure // of Wait: then the trailers may not be read yet
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, respond.ErrEnough) || errors.As(err, &own):
-		s.call.own = err
-		return err
-	default:
-		s.call.trailer = s.Trailer()
-		return s.call.ended(s.ctx, err)
 	}
+	if _, failed := errors.AsType[*respond.Failure](err); failed || errors.Is(err, respond.ErrEnough) {
+		s.call.own = err // It is of Wait, so the trailers may not be read yet.
+		return err
+	}
+	s.call.trailer = s.Trailer()
+	return s.call.ended(s.ctx, err)
 }
 
 // uploadSink sends the messages of the body.

@@ -73,15 +73,13 @@ func unreadBody(ex *exchange.Exchange, err error) error {
 
 // invalidBody is the failure for a body that the codec refused with err; nil if err is.
 func invalidBody(err error) error {
-	var bad *jsoncodec.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &bad):
+	}
+	if bad, ok := errors.AsType[*jsoncodec.Error](err); ok {
 		return respond.Invalid("the body cannot be read: "+bad.Error(), &errdetails.BadRequest_FieldViolation{
 			Field: bad.Pointer, Description: bad.Detail, Reason: bad.Reason,
 		})
-	default:
-		return respond.Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, "the request cannot be read").Because(err)
 	}
+	return respond.Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, "the request cannot be read").Because(err)
 }

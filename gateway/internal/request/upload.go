@@ -121,15 +121,13 @@ func (b *Builder) NewReader(r *http.Request) func() ([]byte, error) {
 	values := &valueReader{body: bufio.NewReader(r.Body), decoder: nil, arrays: !b.mayBeArray(), inArray: false}
 	return func() ([]byte, error) {
 		value, err := values.next()
-		var bad *jsoncodec.Error
-		switch {
-		case err == nil, errors.Is(err, io.EOF):
+		if err == nil || errors.Is(err, io.EOF) {
 			return value, err
-		case errors.As(err, &bad):
-			return nil, invalidBody(bad)
-		default:
-			return nil, unreadBody(ex, err)
 		}
+		if bad, ok := errors.AsType[*jsoncodec.Error](err); ok {
+			return nil, invalidBody(bad)
+		}
+		return nil, unreadBody(ex, err)
 	}
 }
 
@@ -221,8 +219,7 @@ func (v *valueReader) end() error {
 
 // explain makes an error of the decoder one for the client, unless it is of the body.
 func (v *valueReader) explain(err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return &jsoncodec.Error{
 			Pointer: "", Reason: jsoncodec.ReasonMalformedJSON, Detail: fmt.Sprintf("is not valid JSON at offset %d", v.decoder.InputOffset()),
 		}
@@ -233,8 +230,8 @@ func (v *valueReader) explain(err error) error {
 // EndReason returns why a call ended with err, as its caller reads it from ctx. If this
 // side cancelled the call with a [respond.Failure] as the cause, that is the reason.
 func EndReason(ctx context.Context, err error) (reason error, isOwn bool) {
-	var failure *respond.Failure
-	if errors.As(context.Cause(ctx), &failure) && (errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled) {
+	failure, ok := errors.AsType[*respond.Failure](context.Cause(ctx))
+	if ok && (errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled) {
 		return failure, true
 	}
 	return err, false
