@@ -2,14 +2,18 @@ package respond_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
@@ -187,5 +191,92 @@ func TestErrorIsNoted(t *testing.T) {
 				t.Errorf("the client reads %s", recorder.Body)
 			}
 		})
+	}
+}
+
+// waiting returns a responder that shows an open stream after a moment.
+func waiting(tb testing.TB, open, comment time.Duration) *respond.Responder {
+	tb.Helper()
+	responder, err := respond.New(respond.Params{
+		Table: documented(tb).Table(), PublicURL: "https://api.example.com", OpenDelay: open, CommentInterval: comment,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return responder
+}
+
+// TestWait: what an idle stream sends, and when.
+func TestWait(t *testing.T) {
+	t.Parallel()
+	binding := bindingOf(t, entities(t), exportMany)
+	const moment, never = time.Millisecond, -1
+	for name, test := range map[string]struct {
+		verb, accept  string
+		open, comment time.Duration
+		started       bool
+		enough        bool
+		holds         string
+	}{
+		"lines":             {"GET", "*/*", moment, moment, true, false, ""},
+		"events":            {"GET", "text/event-stream", moment, moment, true, false, ":\n\n"},
+		"without comments":  {"GET", "text/event-stream", moment, never, true, false, ""},
+		"never open":        {"GET", "text/event-stream", never, moment, false, false, ""},
+		"head":              {"HEAD", "*/*", moment, moment, true, true, ""},
+		"head, never open":  {"HEAD", "*/*", never, moment, false, false, ""},
+		"an early response": {"GET", "*/*", time.Hour, time.Hour, false, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			recorder := httptest.NewRecorder()
+			stream := waiting(t, test.open, test.comment).Stream(recorder, ask(t, test.verb, binding, "Accept", test.accept), nil)
+			release := make(chan struct{})
+			if test.enough {
+				defer close(release)
+			} else {
+				time.AfterFunc(50*time.Millisecond, func() { close(release) })
+			}
+			err := stream.Wait(func() error {
+				<-release
+				return io.EOF
+			})
+			if want := map[bool]error{true: respond.ErrEnough, false: io.EOF}[test.enough]; !errors.Is(err, want) {
+				t.Errorf("Wait() = %v, want %v", err, want)
+			}
+			if stream.Started() != test.started || recorder.Flushed != (test.started && !test.enough) {
+				t.Errorf("started %t, flushed %t", stream.Started(), recorder.Flushed)
+			}
+			if got := recorder.Body.String(); strings.ReplaceAll(got, ":\n\n", "") != "" || !strings.Contains(got, test.holds) || test.holds == "" && got != "" {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+// TestWaitPassesOn: a panic of what is waited for is the request's.
+func TestWaitPassesOn(t *testing.T) {
+	t.Parallel()
+	stream := documented(t).Stream(httptest.NewRecorder(), ask(t, "GET", bindingOf(t, entities(t), exportMany)), nil)
+	defer func() {
+		if got := recover(); got != "odd" {
+			t.Errorf("recovered %v", got)
+		}
+	}()
+	_ = stream.Wait(func() error { panic("odd") })
+}
+
+// TestRetryOfTheLastEvent: when an EventSource connects again.
+func TestRetryOfTheLastEvent(t *testing.T) {
+	t.Parallel()
+	for delay, want := range map[time.Duration]string{
+		0: "event: error\ndata: {", -time.Second: "event: error\ndata: {", time.Microsecond: "event: error\nretry: 1\ndata: {",
+		1500 * time.Millisecond: "event: error\nretry: 1500\ndata: {", 26 * time.Hour: "event: error\nretry: 93600000\ndata: {",
+	} {
+		request := ask(t, "GET", bindingOf(t, entities(t), exportMany), "Accept", "text/event-stream")
+		failure := respond.Fail(codes.Unavailable, "AWAY", "away").With(&errdetails.RetryInfo{RetryDelay: durationpb.New(delay)})
+		recorder, err := streamed(t, request, []string{"a"}, failure)
+		if _, last, _ := strings.Cut(recorder.Body.String(), "\n\n"); err != nil || !strings.HasPrefix(last, want) {
+			t.Errorf("%v: %q, %v; want %q", delay, last, err, want)
+		}
 	}
 }
