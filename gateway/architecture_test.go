@@ -121,10 +121,6 @@ func rules() []rule {
 			allow: below("limiter/", "middleware"), deny: []string{module},
 		},
 		{
-			name: "counting", folder: "gateway", why: "who limits nobody links nothing for it",
-			except: []string{"gateway/limiter"}, deny: []string{"github.com/ulule"},
-		},
-		{
 			name: "telemetry", folder: "gateway", why: "who wants neither traces nor metrics links nothing for them",
 			except: []string{"gateway/metrics", "gateway/tracing"}, deny: []string{"github.com/prometheus", "go.opentelemetry.io"},
 		},
@@ -247,8 +243,6 @@ func TestRulesBite(t *testing.T) {
 		{"gateway/metrics/x.go", module + "gateway/respond", "metrics"},
 		{"gateway/metrics/x.go", "github.com/prometheus/client_golang/prometheus", ""},
 		{"gateway/limiter/x.go", module + "gateway/exchange", "limiter"},
-		{"gateway/limiter/x.go", "github.com/ulule/limiter/v3", ""},
-		{"gateway/x.go", "github.com/ulule/limiter/v3", "counting"},
 		{"gateway/forward/x.go", "go.opentelemetry.io/otel/trace", "telemetry"},
 		{"gateway/x.go", "github.com/prometheus/client_golang/prometheus", "telemetry"},
 		{"gateway/openapi/x.go", "google.golang.org/grpc/codes", ""},

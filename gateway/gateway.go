@@ -48,6 +48,9 @@ type Params struct {
 	// Proxies may name the client's address, by Forwarded or X-Forwarded-For. None
 	// means that nobody may.
 	Proxies []netip.Prefix
+	// IPv6Prefix is how many bits of an IPv6 address identify a client that is not a
+	// known user: 1 to 128. 0 means [middleware.DefaultIPv6Prefix].
+	IPv6Prefix int
 	// CrossOrigin says which web pages may call. The zero value means none.
 	CrossOrigin middleware.CrossOrigin
 	// Concurrency is how many requests a caller may have at once. 0 means any number.
@@ -78,6 +81,7 @@ var ErrIncomplete = errors.New("the gateway cannot be made")
 type Gateway struct {
 	responder *respond.Responder
 	limiter   middleware.Limiter
+	clients   middleware.ClientKeys
 	logger    *slog.Logger
 	tracer    exchange.Tracer
 	observer  exchange.Observer
@@ -107,7 +111,7 @@ func New(p Params) (*Gateway, error) {
 		middleware.Pages(p.Pages, p.options),
 		middleware.Accept(),
 		middleware.CORS(p.CrossOrigin),
-		middleware.Caller(p.Identify, p.Proxies),
+		middleware.Caller(middleware.CallerParams{Identify: p.Identify, Proxies: p.Proxies, Keys: p.clientKeys()}),
 		middleware.Match(index),
 		middleware.Prefer(),
 		middleware.Limit(p.Limiter, p.Logger),
@@ -132,7 +136,8 @@ func New(p Params) (*Gateway, error) {
 		handler = wrap(handler)
 	}
 	return &Gateway{
-		responder: p.Responder, limiter: p.Limiter, logger: p.Logger, tracer: p.Tracer, observer: p.Observer, pages: p.Pages, handler: handler,
+		responder: p.Responder, limiter: p.Limiter, clients: p.clientKeys(), logger: p.Logger,
+		tracer: p.Tracer, observer: p.Observer, pages: p.Pages, handler: handler,
 	}, nil
 }
 
@@ -147,6 +152,9 @@ func (p *Params) complete() error {
 	needs("Contract", p.Contract != nil)
 	needs("Responder", p.Responder != nil)
 	needs("Backend", p.Backend != nil || p.Contract != nil && len(p.Contract.Methods) == 0)
+	if p.IPv6Prefix < 0 || p.IPv6Prefix > middleware.MaxIPv6Prefix {
+		errs = append(errs, fmt.Errorf("%w: Params.IPv6Prefix is %d, and not 0 to %d", ErrIncomplete, p.IPv6Prefix, middleware.MaxIPv6Prefix))
+	}
 	if p.Logger == nil {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -154,6 +162,10 @@ func (p *Params) complete() error {
 		p.Now = time.Now
 	}
 	return errors.Join(errs...)
+}
+
+func (p *Params) clientKeys() middleware.ClientKeys {
+	return middleware.ClientKeys{IPv6Prefix: p.IPv6Prefix}
 }
 
 // checkKeys refuses a method that no request could satisfy.

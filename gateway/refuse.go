@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"net"
 	"net/http"
 	"time"
 
@@ -24,11 +23,8 @@ func (g *Gateway) refuse(conn *conn, status int) []byte {
 		method = http.MethodHead
 	}
 	fields := http.Header{"X-Content-Type-Options": {"nosniff"}, "Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"}}
-	ex := &exchange.Exchange{RequestID: rand.Text(), Start: time.Now(), Fields: fields, Client: conn.RemoteAddr().String()}
-	if client, _, err := net.SplitHostPort(ex.Client); err == nil {
-		ex.Client = client
-	}
-	ex.Caller = "address:" + ex.Client
+	ex := &exchange.Exchange{RequestID: rand.Text(), Start: time.Now(), Fields: fields, Client: middleware.HostOf(conn.RemoteAddr().String())}
+	ex.Caller = g.clients.Key(ex.Client)
 	fields["X-Request-Id"] = []string{ex.RequestID}
 	failure := refusal(status)
 	if g.limiter != nil {

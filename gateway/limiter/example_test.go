@@ -16,7 +16,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	limits := limiter.New(policies)
+	limits := limiter.New(limiter.Params{Policies: policies, MaxKeys: 0, Logger: nil, Now: nil})
 	for _, method := range []string{"/shop.v1.Orders/Get", "/shop.v1.Orders/Import", "/shop.v1.Orders/Import"} {
 		allowance, err := limits.Take(context.Background(), middleware.Use{Caller: "192.0.2.7", Groups: nil, Method: method})
 		if err != nil {

@@ -5,16 +5,15 @@ package limiter
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
-
-	"github.com/ulule/limiter/v3"
-	"github.com/ulule/limiter/v3/drivers/store/memory"
 
 	"github.com/statusway/statusway/gateway/middleware"
 )
 
-// cleanUp is how often those are forgotten whose period is over.
-const cleanUp = time.Minute
+// DefaultMaxKeys is how many keys a [Limiter] holds where [Params] do not say. A key takes
+// about 300 octets and the length of the client's name, so that they stay below 50 MiB.
+const DefaultMaxKeys = 100_000
 
 // Error is a request that could not be counted.
 type Error struct {
@@ -31,69 +30,84 @@ func (e *Error) Unwrap() error { return e.Err }
 // PolicyName is for those who do not know this type.
 func (e *Error) PolicyName() string { return e.Policy }
 
+// Params configure a [Limiter].
+type Params struct {
+	// Policies are the limits. Without any, nothing is counted.
+	Policies []Policy
+	// MaxKeys is how many keys are held: one for each policy and client or group that it
+	// counts. 0 means [DefaultMaxKeys]. Beyond that the key that was used least recently
+	// is forgotten, and its client has a whole allowance again.
+	MaxKeys int
+	// Logger gets one line when MaxKeys is reached for the first time. Nil logs nothing.
+	Logger *slog.Logger
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+}
+
 // Limiter is a [middleware.Limiter] in memory. A period begins with a caller's first
-// request and ends all at once, so what is left only falls until then.
+// request and ends as a whole, so what is left only falls until then.
 type Limiter struct {
 	policies []Policy
-	store    limiter.Store
+	maxKeys  int
+	windows  *windows
 }
 
 var _ middleware.Limiter = (*Limiter)(nil)
 
-// New returns a limiter by policies. Without any it counts nothing, and has no store.
-func New(policies []Policy) *Limiter {
-	if len(policies) == 0 {
-		return &Limiter{} //nolint:exhaustruct // there is nothing to say.
+// New returns a limiter.
+func New(p Params) *Limiter {
+	maxKeys := p.MaxKeys
+	if maxKeys <= 0 {
+		maxKeys = DefaultMaxKeys
 	}
-	return &Limiter{
-		policies: policies,
-		store:    memory.NewStoreWithOptions(limiter.StoreOptions{Prefix: "rate", CleanUpInterval: cleanUp}),
+	now := p.Now
+	if now == nil {
+		now = time.Now
 	}
+	var full func()
+	if p.Logger != nil {
+		full = func() {
+			p.Logger.Warn("the rate limit holds as many keys as it may, and forgets those used least recently", slog.Int("keys", maxKeys))
+		}
+	}
+	return &Limiter{policies: p.Policies, maxKeys: maxKeys, windows: newWindows(maxKeys, now, full)}
 }
 
-// Take counts one request by every policy that holds for it.
-func (l *Limiter) Take(ctx context.Context, use middleware.Use) (middleware.Allowance, error) {
+// Take counts one request by every policy that holds for it. It never fails.
+func (l *Limiter) Take(_ context.Context, use middleware.Use) (middleware.Allowance, error) {
 	var allowance middleware.Allowance
-	for _, policy := range l.policies {
+	for i, policy := range l.policies {
 		if policy.Method != "" && policy.Method != use.Method {
 			continue
 		}
-		for _, subject := range subjects(policy, use) {
-			quota, err := l.take(ctx, policy, subject)
-			if err != nil {
-				return nil, err
-			}
-			allowance = append(allowance, quota)
+		if policy.Per == PerCaller {
+			allowance = append(allowance, l.take(i, use.Caller))
+			continue
+		}
+		for _, group := range use.Groups {
+			allowance = append(allowance, l.take(i, "group:"+group))
 		}
 	}
 	return allowance, nil
 }
 
-func subjects(policy Policy, use middleware.Use) []string {
-	if policy.Per == PerCaller {
-		return []string{use.Caller}
-	}
-	groups := make([]string, 0, len(use.Groups))
-	for _, group := range use.Groups {
-		groups = append(groups, "group:"+group)
-	}
-	return groups
-}
-
-func (l *Limiter) take(ctx context.Context, policy Policy, subject string) (middleware.Quota, error) {
-	state, err := l.store.Get(ctx, policy.Name+"|"+subject, limiter.Rate{Limit: int64(policy.Requests), Period: policy.Period})
-	if err != nil {
-		return middleware.Quota{}, &Error{Policy: policy.Name, Err: err}
-	}
+func (l *Limiter) take(index int, subject string) middleware.Quota {
+	policy := l.policies[index]
+	count, left := l.windows.count(windowKey{index, subject}, policy.Period)
 	return middleware.Quota{
 		Policy:    policy.Name,
 		Subject:   subject,
 		Limit:     policy.Requests,
 		Window:    policy.Period,
-		Remaining: int(state.Remaining),
-		// The library cuts the end of the period to a whole second. A second more is
-		// always enough; the whole period is too.
-		Reset:    max(0, min(policy.Period, time.Until(time.Unix(state.Reset+1, 0)))),
-		Exceeded: state.Reached,
-	}, nil
+		Remaining: max(0, policy.Requests-count),
+		Reset:     max(0, left),
+		Exceeded:  count > policy.Requests,
+	}
+}
+
+// Keys returns how many keys the limiter holds, how many it may hold, and how many it has
+// forgotten before their period ended, because there were too many.
+func (l *Limiter) Keys() (held, maxKeys int, forgotten uint64) {
+	held, forgotten = l.windows.keys()
+	return held, l.maxKeys, forgotten
 }

@@ -21,7 +21,7 @@ func newLimiter(t *testing.T, text string) *limiter.Limiter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return limiter.New(policies)
+	return limiter.New(limiter.Params{Policies: policies})
 }
 
 func take(t *testing.T, l *limiter.Limiter, use middleware.Use) middleware.Allowance {
@@ -176,9 +176,9 @@ func TestTakeOfOthers(t *testing.T) {
 	compare(t, take(t, newLimiter(t, "own=1/1h"), middleware.Use{Caller: "user:a"}), own("user:a", false))
 }
 
-// Whoever waits as long as it was told is served again, at once and with the whole
-// allowance. Several callers begin at different moments of a second, because the
-// library knows the end of a period to the second only.
+// A caller that waits as long as Reset says is served again, at once and with the whole
+// allowance. Several callers begin at different moments of a second, so that an end that
+// is rounded to seconds would show.
 func TestWaitingResetIsEnough(t *testing.T) {
 	t.Parallel()
 	const callers = 4

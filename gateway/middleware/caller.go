@@ -34,18 +34,27 @@ type Identity struct {
 // fault of the server's.
 type Identify func(r *http.Request) (context.Context, Identity, error)
 
-// Caller finds out who asks: a known user, else the client's address, which proxies
-// may name if they are trusted.
-func Caller(identify Identify, proxies []netip.Prefix) Middleware {
+// CallerParams configure [Caller].
+type CallerParams struct {
+	// Identify finds the known user. Nil means that no caller is one.
+	Identify Identify
+	// Proxies are trusted to name the client's address.
+	Proxies []netip.Prefix
+	// Keys makes the key of a caller that is not a known user.
+	Keys ClientKeys
+}
+
+// Caller finds out who sent the request: a known user, else a client by its address.
+func Caller(p CallerParams) Middleware {
 	return func(next exchange.Handler) exchange.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			ex := exchange.From(r.Context())
-			ex.Client = clientAddress(r.RemoteAddr, r.Header.Values, proxies)
-			ex.Caller = "address:" + ex.Client
-			if identify == nil {
+			ex.Client = clientAddress(r.RemoteAddr, r.Header.Values, p.Proxies)
+			ex.Caller = p.Keys.Key(ex.Client)
+			if p.Identify == nil {
 				return next(w, r)
 			}
-			ctx, identity, err := identify(r)
+			ctx, identity, err := p.Identify(r)
 			if err != nil {
 				ex.Unidentified = err
 				return next(w, r)

@@ -271,8 +271,14 @@ func TestCaller(t *testing.T) {
 		client, caller string
 		unidentified   error
 	}{
-		"nobody asks who":      {nil, nil, "192.0.2.1:7", nil, "192.0.2.1", "address:192.0.2.1", nil},
-		"IPv6":                 {nil, nil, "[2001:db8::1]:7", nil, "2001:db8::1", "address:2001:db8::1", nil},
+		"nobody asks who":  {nil, nil, "192.0.2.1:7", nil, "192.0.2.1", "address:192.0.2.1", nil},
+		"IPv6":             {nil, nil, "[2001:db8::1]:7", nil, "2001:db8::1", "address:2001:db8::/64", nil},
+		"IPv6 with a zone": {nil, nil, "[fe80::1%eth0]:7", nil, "fe80::1", "address:fe80::/64", nil},
+		"IPv4 as IPv6":     {nil, nil, "[::ffff:192.0.2.1]:7", nil, "192.0.2.1", "address:192.0.2.1", nil},
+		"a proxy with a zone": {
+			nil, []netip.Prefix{netip.MustParsePrefix("fe80::/10")}, "[fe80::1%eth0]:7",
+			[]string{"X-Forwarded-For", "2001:db8:1:2:3::4"}, "2001:db8:1:2:3::4", "address:2001:db8:1:2::/64", nil,
+		},
 		"no port":              {nil, nil, "@", nil, "@", "address:@", nil},
 		"known":                {known, nil, "192.0.2.1:7", nil, "192.0.2.1", "user:u", nil},
 		"unknown":              {unknown, nil, "192.0.2.1:7", nil, "192.0.2.1", "address:192.0.2.1", denied},
@@ -288,7 +294,7 @@ func TestCaller(t *testing.T) {
 		"Forwarded": {
 			nil, proxies, "10.0.0.1:7",
 			[]string{"Forwarded", `for="[2001:db8::2]:4711";proto=https`},
-			"2001:db8::2", "address:2001:db8::2", nil,
+			"2001:db8::2", "address:2001:db8::/64", nil,
 		},
 		"both alike": {
 			nil, proxies, "10.0.0.1:7",
@@ -308,7 +314,7 @@ func TestCaller(t *testing.T) {
 			t.Parallel()
 			request, ex := ask(t, "GET", "/", "", test.fields...)
 			request.RemoteAddr = test.remote
-			if passed, err := run(middleware.Caller(test.identify, test.proxies), request); !passed || err != nil {
+			if passed, err := run(middleware.Caller(middleware.CallerParams{Identify: test.identify, Proxies: test.proxies}), request); !passed || err != nil {
 				t.Fatalf("passed %t, %v", passed, err)
 			}
 			if ex.Client != test.client || ex.Caller != test.caller || !errors.Is(ex.Unidentified, test.unidentified) {

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,9 +13,9 @@ import (
 // X-Forwarded-For, and may leave the other as the client wrote it: where the two name
 // different clients, neither is believed.
 func clientAddress(remote string, header func(string) []string, trusted []netip.Prefix) string {
-	peer := remote
-	if host, _, err := net.SplitHostPort(remote); err == nil {
-		peer = host
+	peer := HostOf(remote)
+	if parsed, ok := parseIP(peer); ok {
+		peer = parsed.String()
 	}
 	if len(trusted) == 0 {
 		return peer
@@ -50,8 +49,8 @@ func farthest(peer string, hops []string, trusted []netip.Prefix) string {
 }
 
 func isTrusted(address string, trusted []netip.Prefix) bool {
-	parsed, err := netip.ParseAddr(address)
-	return err == nil && slices.ContainsFunc(trusted, func(prefix netip.Prefix) bool { return prefix.Contains(parsed.Unmap()) })
+	parsed, ok := parseIP(address)
+	return ok && slices.ContainsFunc(trusted, func(prefix netip.Prefix) bool { return prefix.Contains(parsed) })
 }
 
 // forwardedFor is the for parameter of each hop, the nearest last. A hop without one
@@ -73,12 +72,9 @@ func forwardedFor(lines []string) []string {
 
 // parseAddress reads an address, with or without a port, an IPv6 one in brackets or not.
 func parseAddress(text string) (string, bool) {
-	if host, _, err := net.SplitHostPort(text); err == nil {
-		text = host
-	}
-	parsed, err := netip.ParseAddr(strings.Trim(text, "[]"))
-	if err != nil {
+	parsed, ok := parseIP(strings.Trim(HostOf(text), "[]"))
+	if !ok {
 		return "", false
 	}
-	return parsed.Unmap().String(), true
+	return parsed.String(), true
 }

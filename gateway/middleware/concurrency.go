@@ -44,7 +44,8 @@ func tooManyAtOnce(caller string, limit int) error {
 		}}})
 }
 
-// running counts the requests of each caller that are being served.
+// running counts the requests of each caller that are being served. It holds a caller
+// only while a request of it runs, so that there are never more callers than requests.
 type running struct {
 	limit   int
 	mutex   sync.Mutex
@@ -68,6 +69,6 @@ func (r *running) end(caller string) {
 	defer r.mutex.Unlock()
 	r.callers[caller]--
 	if r.callers[caller] == 0 {
-		delete(r.callers, caller) // Whoever has left takes no memory.
+		delete(r.callers, caller)
 	}
 }

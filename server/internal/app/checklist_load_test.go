@@ -158,7 +158,7 @@ func TestTrustedProxies(t *testing.T) {
 		"another is trusted":       {[]string{"10.0.0.0/8"}, [][2]string{xff("192.0.2.1")}, "127.0.0.1"},
 		"the proxy alone":          {[]string{"127.0.0.1"}, nil, "127.0.0.1"},
 		"named":                    {[]string{"127.0.0.1"}, [][2]string{xff("192.0.2.1")}, "192.0.2.1"},
-		"Forwarded":                {[]string{"127.0.0.0/8"}, [][2]string{forwarded(`for="[2001:db8::1]:4711";proto=https`)}, "2001:db8::1"},
+		"Forwarded":                {[]string{"127.0.0.0/8"}, [][2]string{forwarded(`for="[2001:db8::1]:4711";proto=https`)}, "2001:db8::/64"},
 		"spoofed before":           {[]string{"127.0.0.1"}, [][2]string{xff("6.6.6.6, 192.0.2.1")}, "192.0.2.1"},
 		"spoofed as the proxy":     {[]string{"127.0.0.1"}, [][2]string{xff("127.0.0.1, 192.0.2.1")}, "192.0.2.1"},
 		"spoofed on another line":  {[]string{"127.0.0.1"}, [][2]string{xff("6.6.6.6"), xff("192.0.2.1")}, "192.0.2.1"},

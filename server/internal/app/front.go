@@ -32,7 +32,7 @@ import (
 func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *health.Server) {
 	observe, noted := interceptor.Observer(a.called), interceptor.Noted
 	available := interceptor.Availability(a.closedMethod)
-	quota := interceptor.Quota(a.takeCall, authenticator)
+	quota := interceptor.Quota(interceptor.QuotaParams{Take: a.takeCall, Authenticator: authenticator, ClientKey: a.rest.clientKeys().Key})
 	authenticate := authenticator.Authenticate(a.services.isAnonymous)
 	options := append(
 		a.traceCalls(),

@@ -32,7 +32,7 @@ func (r *rest) listenMetrics(ctx context.Context) error {
 
 		// There is nothing to protect, nobody to ask and nothing behind it.
 		Backend: nil, Body: middleware.BodyLimits{Bytes: 0, Time: r.config.BodyTimeout}, Identify: nil, Limiter: nil, Tracer: nil, Observer: nil,
-		Proxies: nil, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0, Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
+		Proxies: nil, IPv6Prefix: 0, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0, Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
 		ClientMetadata: false, Stop: middleware.Stop{},
 	})
 	if err != nil {

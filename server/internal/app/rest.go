@@ -75,7 +75,7 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 	}
 	r := &rest{restParams: p, stop: newStop()}
 	if len(limits) > 0 {
-		r.limiter = limiter.New(limits)
+		r.limiter = limiter.New(limiter.Params{Policies: limits, MaxKeys: limiter.DefaultMaxKeys, Logger: p.logger, Now: nil})
 	}
 	shedder := newShedder(p.config.MaxInFlight)
 	if shedder != nil {
@@ -182,6 +182,7 @@ func (r *rest) params(b behind) (gateway.Params, error) {
 		Limiter:     r.limiter,
 		Concurrency: r.config.Concurrency,
 		Proxies:     proxies,
+		IPv6Prefix:  r.config.IPv6Prefix,
 		CrossOrigin: middleware.CrossOrigin{Origins: r.config.CORSOrigins, MaxAge: preflightAge},
 		Shedder:     r.shedder,
 		Stop:        r.stop.streams(),
@@ -203,6 +204,11 @@ func (r *rest) rules() *forward.Rules {
 }
 
 func (r *rest) likeGRPCGateway() bool { return r.config.Headers == config.HeadersGRPCGateway }
+
+// clientKeys makes the same keys as the gateway, for calls that come over gRPC.
+func (r *rest) clientKeys() middleware.ClientKeys {
+	return middleware.ClientKeys{IPv6Prefix: r.config.IPv6Prefix}
+}
 
 // show renders the catalogue of the policy in force, and the page of the OpenAPI document
 // to match. mapping is asked what policies make of a status, and has is what the server

@@ -142,13 +142,16 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 	}
 	params := gateway.Params{
 		Responder: responder, Logger: logger, Now: time.Now,
-		Body:     middleware.BodyLimits{Bytes: 4 << 20, Time: 30 * time.Second},
-		Limiter:  counted.Limiter(limiter.New([]limiter.Policy{{Name: "default", Requests: 1 << 30, Period: time.Hour, Per: limiter.PerCaller}})),
+		Body: middleware.BodyLimits{Bytes: 4 << 20, Time: 30 * time.Second},
+		Limiter: counted.Limiter(limiter.New(limiter.Params{
+			Policies: []limiter.Policy{{Name: "default", Requests: 1 << 30, Period: time.Hour, Per: limiter.PerCaller}},
+			MaxKeys:  0, Logger: nil, Now: nil,
+		})),
 		Observer: counted,
 
 		// The backend's part is filled in below; the rest is what the program has off by default.
 		Contract: nil, Backend: nil,
-		Pages: nil, Identify: nil, Proxies: nil, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0,
+		Pages: nil, Identify: nil, Proxies: nil, IPv6Prefix: 0, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0,
 		Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil, Tracer: nil, ClientMetadata: false,
 	}
 	if p.kind == generated {

@@ -24,10 +24,7 @@ func TestMain(m *testing.M) {
 			}
 		}
 	}
-	// The limiter's cleaner ends when the garbage collector finds its store, and in no
-	// other way.
-	cleaner := goleak.IgnoreTopFunction("github.com/ulule/limiter/v3/drivers/store/memory.(*cleaner).Run")
-	goleak.VerifyTestMain(m, cleaner, goleak.Cleanup(func(code int) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		removeProgram()
 		os.Exit(code)
 	}))

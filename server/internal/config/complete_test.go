@@ -148,6 +148,10 @@ func TestComplete(t *testing.T) {
 		{name: "an empty origin", change: func(c *config.Serve) { c.CORSOrigins = []string{""} }, refused: []string{"--cors-origins"}},
 		{name: "the null origin", change: func(c *config.Serve) { c.CORSOrigins = []string{"null"} }, refused: []string{"--cors-origins"}},
 
+		{name: "whole IPv6 addresses", change: func(c *config.Serve) { c.IPv6Prefix = 128 }},
+		{name: "one bit of IPv6", change: func(c *config.Serve) { c.IPv6Prefix = 1 }},
+		{name: "no bit of IPv6", change: func(c *config.Serve) { c.IPv6Prefix = 0 }, refused: []string{"--ipv6-prefix"}},
+		{name: "more bits than IPv6 has", change: func(c *config.Serve) { c.IPv6Prefix = 129 }, refused: []string{"--ipv6-prefix"}},
 		{name: "proxies", change: func(c *config.Serve) { c.TrustedProxies = []string{"10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "::1"} }},
 		{name: "a proxy by name", change: func(c *config.Serve) { c.TrustedProxies = []string{"proxy.example.com"} }, refused: []string{"--trusted-proxies"}},
 		{name: "a network of too many bits", change: func(c *config.Serve) { c.TrustedProxies = []string{"10.0.0.0/33"} }, refused: []string{"--trusted-proxies"}},

@@ -24,8 +24,9 @@ func flagsOf(settings *config.Serve) *pflag.FlagSet {
 }
 
 // flagOf is the flag that a field of config.Serve has by the one rule for names:
-// words are divided by "-", and what is all capitals is one word.
+// words are divided by "-", and what is all capitals is one word. IPv6 is one word too.
 func flagOf(field string) string {
+	field = strings.ReplaceAll(field, "IPv6", "Ipv6")
 	var words []string
 	for len(field) > 0 {
 		end := 1
@@ -63,6 +64,7 @@ func TestFlagOf(t *testing.T) {
 	t.Parallel()
 	for field, want := range map[string]string{
 		"Demo": "demo", "HTTPAddr": "http-addr", "PublicURL": "public-url", "TLSKey": "tls-key", "MaxInFlight": "max-in-flight",
+		"IPv6Prefix": "ipv6-prefix",
 	} {
 		if got := flagOf(field); got != want {
 			t.Errorf("flagOf(%q) = %q, want %q", field, got, want)
@@ -122,7 +124,7 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 	want := config.Serve{
 		Front: config.Front{
-			HTTPAddr: "127.0.0.1:8080", Policy: "documented", RateLimit: "600/1m", MaxBody: "4MiB",
+			HTTPAddr: "127.0.0.1:8080", Policy: "documented", RateLimit: "600/1m", MaxBody: "4MiB", IPv6Prefix: 64,
 			MaxInFlight: 1000, BodyTimeout: 30 * time.Second, DrainDelay: 5 * time.Second, Grace: 15 * time.Second, LogLevel: "info", LogFormat: "text",
 		},
 		GRPCAddr: "127.0.0.1:9090", SessionTTL: 12 * time.Hour,

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/statusway/statusway/gateway/limiter"
+	"github.com/statusway/statusway/gateway/middleware"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
@@ -28,6 +29,7 @@ type Front struct {
 	ErrorFormat     string
 	Headers         string
 	RateLimit       string
+	IPv6Prefix      int
 	MaxBody         string
 	Concurrency     int
 	MaxInFlight     int
@@ -49,6 +51,7 @@ func frontDefaults() Front {
 		Policy:      "documented",
 		RateLimit:   "600/1m",
 		MaxBody:     "4MiB",
+		IPv6Prefix:  middleware.DefaultIPv6Prefix,
 		MaxInFlight: 1000,
 		BodyTimeout: 30 * time.Second,
 		DrainDelay:  5 * time.Second,
@@ -68,6 +71,7 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 	set.StringVar(&c.Headers, "headers", c.Headers,
 		"`grpc-gateway` lets metadata pass as that does, as Grpc-Metadata-… in either direction; otherwise none passes that is not named")
 	set.StringVar(&c.RateLimit, "rate-limit", c.RateLimit, "`requests/period` that each user, else each address, may send, or a list of such limits, or off")
+	set.IntVar(&c.IPv6Prefix, "ipv6-prefix", c.IPv6Prefix, "`bits` of an IPv6 address that identify a client to the limits: all addresses of such a network count as one")
 	set.StringVar(&c.MaxBody, "max-body", c.MaxBody, "largest request body, such as `4MiB`")
 	set.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "`requests` that each user, else each address, may have running at once; 0 for any number")
 	set.IntVar(&c.MaxInFlight, "max-in-flight", c.MaxInFlight, "`requests` that are served at once at the most; the limit adapts below it, and 0 is no limit")
@@ -158,6 +162,9 @@ func (c *Front) checkLimits() error {
 	}
 	if c.Concurrency < 0 || c.MaxInFlight < 0 {
 		errs = append(errs, errors.New("--concurrency and --max-in-flight cannot be negative"))
+	}
+	if c.IPv6Prefix < 1 || c.IPv6Prefix > middleware.MaxIPv6Prefix {
+		errs = append(errs, fmt.Errorf("--ipv6-prefix is %d and has to be 1 to %d", c.IPv6Prefix, middleware.MaxIPv6Prefix))
 	}
 	return errors.Join(errs...)
 }

@@ -74,13 +74,13 @@ func TestObserverIsToldOfUsers(t *testing.T) {
 	t.Parallel()
 	h := newHousehold(t)
 	authenticator := interceptor.NewAuthenticator(h)
-	quota := interceptor.Quota(func(context.Context, string, string) (metadata.MD, error) { return metadata.MD{}, nil }, authenticator)
+	counted := quota(func(context.Context, string, string) (metadata.MD, error) { return metadata.MD{}, nil }, authenticator)
 	for token, known := range map[string]bool{"": false, "Bearer nonsense": false, "Bearer " + h.token: true} {
 		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", token))
 		var users []bool
 		observe := interceptor.Observer(func(_ context.Context, call *interceptor.Call) { users = append(users, call.User) })
 		unary, stream := chained(ctx, observe, func(ctx context.Context) error {
-			_, err := quota(ctx, "/a.B/C")
+			_, err := counted(ctx, "/a.B/C")
 			return err
 		})
 		if unary != nil || stream != nil || len(users) != 2 || users[0] != known || users[1] != known {

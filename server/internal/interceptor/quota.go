@@ -13,18 +13,29 @@ import (
 // its allowance, and an error where the call is one too many.
 type Take func(ctx context.Context, fullMethod, caller string) (metadata.MD, error)
 
+// ClientKey returns the key under which a client at an address without a port is counted.
+type ClientKey func(address string) string
+
+// QuotaParams configure [Quota]. All of them are needed.
+type QuotaParams struct {
+	Take          Take
+	Authenticator *Authenticator
+	// ClientKey is the gateway's, so that a client has one allowance over HTTP and gRPC.
+	ClientKey ClientKey
+}
+
 // Quota counts calls that come over the network, by user, else by address. The
 // gateway counts its own before they get here, from the same allowance.
-func Quota(take Take, authenticator *Authenticator) Check {
+func Quota(p QuotaParams) Check {
 	return func(ctx context.Context, fullMethod string) (context.Context, error) {
 		md, _ := metadata.FromIncomingContext(ctx)
-		caller := "address:" + address(ctx)
-		if principal, err := authenticator.Principal(ctx, md.Get("authorization")); err == nil {
+		caller := p.ClientKey(address(ctx))
+		if principal, err := p.Authenticator.Principal(ctx, md.Get("authorization")); err == nil {
 			caller = "user:" + principal.Username
 			ctx = WithPrincipal(ctx, principal)
 			noteUser(ctx)
 		}
-		allowance, err := take(ctx, fullMethod, caller)
+		allowance, err := p.Take(ctx, fullMethod, caller)
 		// A header that cannot be set must not cost the call; there is none on a stream
 		// that has begun, and this one has not.
 		_ = grpc.SetHeader(ctx, allowance)

@@ -66,6 +66,11 @@ func serve(t *testing.T, register func(*grpc.Server), checks ...check) *grpc.Cli
 
 func withHealth(server *grpc.Server) { healthpb.RegisterHealthServer(server, health.NewServer()) }
 
+// quota counts each address under a key that shows that this function made it.
+func quota(take interceptor.Take, authenticator *interceptor.Authenticator) interceptor.Check {
+	return interceptor.Quota(interceptor.QuotaParams{Take: take, Authenticator: authenticator, ClientKey: func(address string) string { return "address:" + address }})
+}
+
 // taken is one call that was counted.
 type taken struct{ Method, Caller, User string }
 
@@ -136,7 +141,7 @@ func TestQuota(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := &script{answer: metadata.Pairs("x-rate-limit-limit", "5", "x-rate-limit-remaining", "4", "ratelimit", `"a";r=4`, "ratelimit", `"b";r=9`), err: test.err}
-			client := healthpb.NewHealthClient(serve(t, withHealth, interceptor.Quota(s.take, authenticator), authenticator.Authenticate(anonymous)))
+			client := healthpb.NewHealthClient(serve(t, withHealth, quota(s.take, authenticator), authenticator.Authenticate(anonymous)))
 			ctx := t.Context()
 			if test.authorization != "" {
 				ctx = metadata.AppendToOutgoingContext(ctx, "authorization", test.authorization)
@@ -177,7 +182,7 @@ func TestQuotaOnStreams(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			s := &script{answer: metadata.Pairs("x-rate-limit-remaining", "0"), err: test.err}
-			client := healthpb.NewHealthClient(serve(t, withHealth, interceptor.Quota(s.take, authenticator)))
+			client := healthpb.NewHealthClient(serve(t, withHealth, quota(s.take, authenticator)))
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			stream, err := client.Watch(ctx, &healthpb.HealthCheckRequest{})
@@ -208,7 +213,7 @@ func TestQuotaWithoutTransport(t *testing.T) {
 	t.Parallel()
 	h := newHousehold(t)
 	s := &script{answer: metadata.Pairs("x", "y")}
-	check := interceptor.Quota(s.take, interceptor.NewAuthenticator(h))
+	check := quota(s.take, interceptor.NewAuthenticator(h))
 	ctx, err := check(t.Context(), "/a.B/C")
 	if err != nil || interceptor.PrincipalFrom(ctx).Username != "" {
 		t.Errorf("%v, %+v", err, interceptor.PrincipalFrom(ctx))
@@ -233,7 +238,7 @@ func TestQuotaCountsUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &script{}
-	check := interceptor.Quota(s.take, interceptor.NewAuthenticator(h))
+	check := quota(s.take, interceptor.NewAuthenticator(h))
 	for _, one := range []string{h.token, token} {
 		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer "+one))
 		if _, err := check(ctx, filepath.Base(t.Name())); err != nil {
