@@ -12,6 +12,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 )
@@ -217,7 +218,10 @@ func (g *Gateway) trace(r *http.Request, ex *exchange.Exchange) *http.Request {
 
 // over is the end of every exchange.
 func (g *Gateway) over(ctx context.Context, method string, ex *exchange.Exchange) {
-	ex.ClientClosed = ex.Failure != nil && ctx.Err() != nil
+	ex.ClientClosed = ex.Failure != nil && (errors.Is(ctx.Err(), context.Canceled) || ex.Domain == mapping.Domain && ex.Reason == mapping.ReasonClientClosed)
+	if ex.ClientClosed {
+		ex.Fault = false // Whatever failed, it failed because the client left.
+	}
 	if ex.Trace != nil {
 		ex.Trace.End(ex)
 	}

@@ -21,8 +21,9 @@ type Outcome struct {
 	// Fault says that the failure is the server's, so that the client is not told its
 	// cause: a 5xx, or what would have been one but for a status line that had gone out.
 	Fault bool
-	// ClientClosed says that the request failed and its client had left, who reads
-	// nothing of it. It is known when the request is over.
+	// ClientClosed says that the request failed and its client had left before. It is
+	// known when the request is over, and Fault is false then: log, metrics and traces
+	// count such a request as no fault of the server's, whatever status it would have had.
 	ClientClosed bool
 	// Replayed says that the answer is that of an earlier request with the same
 	// Idempotency-Key.
@@ -32,11 +33,10 @@ type Outcome struct {
 }
 
 // Level is an error only for what somebody should look into. A server that is closed,
-// stopping or full on purpose does what it should, and nothing is wrong with one whose
-// client left.
+// stopping or full on purpose does what it should.
 func (o *Outcome) Level() slog.Level {
 	onPurpose := []string{mapping.ReasonMaintenance, mapping.ReasonDraining, mapping.ReasonOverloaded}
-	if !o.Fault || o.ClientClosed || o.Domain == mapping.Domain && slices.Contains(onPurpose, o.Reason) {
+	if !o.Fault || o.Domain == mapping.Domain && slices.Contains(onPurpose, o.Reason) {
 		return slog.LevelInfo
 	}
 	return slog.LevelError

@@ -12,7 +12,7 @@ import (
 // calls are the series of one gRPC method.
 type calls struct {
 	duration prometheus.Observer
-	codes    atomic.Pointer[map[int32]prometheus.Counter]
+	codes    atomic.Pointer[map[string]prometheus.Counter]
 }
 
 // Call counts a call of a gRPC method that did not come through the gateway, "/service/method",
@@ -23,13 +23,16 @@ func (m *Metrics) Call(method string, code int32, took time.Duration) {
 	if !ok {
 		of = add(m, &m.methods, method, func() *calls {
 			made := &calls{duration: m.callTime.WithLabelValues(method)}
-			made.codes.Store(&map[int32]prometheus.Counter{})
+			made.codes.Store(&map[string]prometheus.Counter{})
 			return made
 		})
 	}
-	counter, ok := (*of.codes.Load())[code]
+	// By the name, of which there are few: a backend, and through it a client, may choose
+	// any number.
+	name := mapping.CodeName(code)
+	counter, ok := (*of.codes.Load())[name]
 	if !ok {
-		counter = add(m, &of.codes, code, func() prometheus.Counter { return m.calls.WithLabelValues(method, mapping.CodeName(code)) })
+		counter = add(m, &of.codes, name, func() prometheus.Counter { return m.calls.WithLabelValues(method, name) })
 	}
 	counter.Inc()
 	of.duration.Observe(took.Seconds())

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -25,7 +26,50 @@ type decision struct{ policy, decision string }
 func (m *Metrics) Limiter(inner middleware.Limiter) middleware.Limiter {
 	// So that the first failure is an increase, and not a series that begins at 1.
 	m.decide(decision{exchange.Other, failed}, 0)
+	if bounded, ok := inner.(boundedKeys); ok {
+		m.keys.inner.Store(&bounded)
+	}
 	return limiter{Limiter: inner, metrics: m}
+}
+
+// boundedKeys is a limiter that holds a bounded number of keys, as gateway/limiter's does.
+type boundedKeys interface {
+	Keys() (held, maxKeys int, forgotten uint64)
+}
+
+// limiterKeys shows what a limiter holds. It shows nothing where there is no such limiter.
+type limiterKeys struct {
+	inner                    atomic.Pointer[boundedKeys]
+	held, maxKeys, forgotten *prometheus.Desc
+}
+
+var _ prometheus.Collector = (*limiterKeys)(nil)
+
+func newLimiterKeys() *limiterKeys {
+	return &limiterKeys{
+		held:      prometheus.NewDesc("statusway_limiter_keys", "Keys that the rate limit holds: one for each policy and client.", nil, nil),
+		maxKeys:   prometheus.NewDesc("statusway_limiter_keys_max", "Keys that the rate limit may hold.", nil, nil),
+		forgotten: prometheus.NewDesc("statusway_limiter_keys_forgotten_total", "Keys that the rate limit forgot before their period ended, because it held too many.", nil, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (l *limiterKeys) Describe(to chan<- *prometheus.Desc) {
+	to <- l.held
+	to <- l.maxKeys
+	to <- l.forgotten
+}
+
+// Collect implements prometheus.Collector.
+func (l *limiterKeys) Collect(to chan<- prometheus.Metric) {
+	inner := l.inner.Load()
+	if inner == nil {
+		return
+	}
+	held, maxKeys, forgotten := (*inner).Keys()
+	to <- prometheus.MustNewConstMetric(l.held, prometheus.GaugeValue, float64(held))
+	to <- prometheus.MustNewConstMetric(l.maxKeys, prometheus.GaugeValue, float64(maxKeys))
+	to <- prometheus.MustNewConstMetric(l.forgotten, prometheus.CounterValue, float64(forgotten))
 }
 
 type limiter struct {

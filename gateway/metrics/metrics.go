@@ -11,6 +11,10 @@ import (
 	"github.com/statusway/statusway/gateway/mapping"
 )
 
+// ClientClosed is the status and the class of every request that failed because its client
+// left. Its would-be status, often 503, would look like a fault of the server's.
+const ClientClosed = "client_closed"
+
 // Unmatched is the route of every request that has none.
 const Unmatched = "unmatched"
 
@@ -35,6 +39,7 @@ type Metrics struct {
 	running            prometheus.Gauge
 	shed               prometheus.Counter
 	known              map[Reason]bool
+	keys               *limiterKeys
 
 	mu       sync.Mutex // held while a map is replaced
 	routes   atomic.Pointer[map[routeKey]*route]
@@ -61,7 +66,7 @@ func New(p Params) (*Metrics, error) {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "statusway_" + name, Help: help, Buckets: buckets()}, labels)
 	}
 	m := &Metrics{
-		requests: counter("requests_total", "Requests by what was answered, and by what that was decided.",
+		requests: counter("requests_total", "Requests by the status of the response, or client_closed, and by what it was decided.",
 			"route", "method", "code", "domain", "reason", "status", "rule"),
 		received:  counter("request_body_bytes_total", "Octets of request bodies that were read.", byRoute...),
 		written:   counter("response_body_bytes_total", "Octets of answers' bodies.", byRoute...),
@@ -74,12 +79,13 @@ func New(p Params) (*Metrics, error) {
 		running:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "statusway_requests_in_flight", Help: "Requests that are being answered."}),
 		shed:      prometheus.NewCounter(prometheus.CounterOpts{Name: "statusway_requests_shed_total", Help: "Requests that the server was too full for."}),
 		known:     knownReasons(p),
+		keys:      newLimiterKeys(),
 	}
 	m.routes.Store(&map[routeKey]*route{})
 	m.policies.Store(&map[decision]prometheus.Counter{})
 	m.methods.Store(&map[string]*calls{})
 	for _, one := range []prometheus.Collector{
-		m.requests, m.received, m.written, m.closed, m.replays, m.decisions, m.calls, m.duration, m.callTime, m.running, m.shed,
+		m.requests, m.received, m.written, m.closed, m.replays, m.decisions, m.calls, m.duration, m.callTime, m.running, m.shed, m.keys,
 	} {
 		if err := p.Registry.Register(one); err != nil {
 			return nil, err //nolint:wrapcheck // it names the metric.
@@ -109,7 +115,11 @@ func (m *Metrics) Begin() { m.running.Inc() }
 func (m *Metrics) End(method string, ex *exchange.Exchange) {
 	m.running.Dec()
 	of := m.route(routeKey{routeOf(ex), exchange.KnownMethod(method)})
-	of.duration(m, ex.Status/100).Observe(time.Since(ex.Start).Seconds())
+	class := ex.Status / 100
+	if ex.ClientClosed {
+		class = classClosed
+	}
+	of.duration(m, class).Observe(time.Since(ex.Start).Seconds())
 	of.outcome(m, m.keyOf(ex)).Inc()
 	of.received.Add(float64(ex.Received))
 	of.written.Add(float64(ex.Written))
@@ -138,5 +148,5 @@ func (m *Metrics) keyOf(ex *exchange.Exchange) outcomeKey {
 	if !m.known[reason] {
 		reason = Reason{exchange.Other, exchange.Other}
 	}
-	return outcomeKey{code: mapping.CodeName(ex.Code), reason: reason, status: ex.Status, rule: ex.Rule}
+	return outcomeKey{code: mapping.CodeName(ex.Code), reason: reason, status: ex.Status, closed: ex.ClientClosed, rule: ex.Rule}
 }

@@ -210,6 +210,38 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestFaultRatioWithoutClientsThatLeave is what the alert on faults divides: with 14 of
+// 100 clients leaving it is 0.
+func TestFaultRatioWithoutClientsThatLeave(t *testing.T) {
+	t.Parallel()
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	m := front(t, func(_ http.ResponseWriter, r *http.Request) error { return r.Context().Err() })
+	for i := range 100 {
+		ctx := t.Context()
+		if i%7 == 0 && i < 98 { // 14 of them
+			ctx = left
+		}
+		m.send(ctx, "GET", "/v1/entities/e", "")
+	}
+	var closed, faults, all float64
+	for series, value := range m.series(t) {
+		if !strings.HasPrefix(series, "requests_total{") {
+			continue
+		}
+		all += value
+		switch {
+		case strings.Contains(series, " status=5"):
+			faults += value
+		case strings.Contains(series, " status=client_closed"):
+			closed += value
+		}
+	}
+	if all != 100 || closed != 14 || faults != 0 {
+		t.Errorf("%v requests, %v of them left by their clients, %v faults", all, closed, faults)
+	}
+}
+
 // TestClientsThatLeave and requests that are answered as before are counted apart.
 func TestClientsThatLeave(t *testing.T) {
 	t.Parallel()
@@ -227,7 +259,8 @@ func TestClientsThatLeave(t *testing.T) {
 	got := m.series(t)
 	for series, want := range map[string]float64{
 		"requests_client_closed_total{method=GET route=/v1/entities/{id}}": 1, "idempotency_replays_total{method=POST route=/v1/entities}": 1,
-		"requests_total{code=CANCELLED domain= method=GET reason= route=/v1/entities/{id} rule=cancelled status=503}": 1,
+		"requests_total{code=CANCELLED domain= method=GET reason= route=/v1/entities/{id} rule=cancelled status=client_closed}": 1,
+		"request_duration_seconds{class=client_closed method=GET route=/v1/entities/{id}}":                                      1,
 	} {
 		if got[series] != want {
 			t.Errorf("%s is %v, want %v: %v", series, got[series], want, got)

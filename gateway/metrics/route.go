@@ -14,11 +14,22 @@ type outcomeKey struct {
 	code   string
 	reason Reason
 	status int
+	closed bool // its client left, so that the status is not shown
 	rule   string
 }
 
-// classes are how many first digits a status may have, 0 for none among them.
-const classes = 6
+func (o outcomeKey) statusLabel() string {
+	if o.closed {
+		return ClientClosed
+	}
+	return strconv.Itoa(o.status)
+}
+
+const (
+	// classClosed stands beside the first digits of statuses, of which 0 is none.
+	classClosed = 6
+	classes     = 7
+)
 
 // route are the series of one route and method. Each is made when it is first needed:
 // most of what could come never does.
@@ -54,12 +65,12 @@ func (r *route) outcome(m *Metrics, key outcomeKey) prometheus.Counter {
 	}
 	return add(m, &r.outcomes, key, func() prometheus.Counter {
 		return m.requests.WithLabelValues(
-			r.path, r.method, key.code, key.reason.Domain, key.reason.Reason, strconv.Itoa(key.status), key.rule,
+			r.path, r.method, key.code, key.reason.Domain, key.reason.Reason, key.statusLabel(), key.rule,
 		)
 	})
 }
 
-// duration is of a class of statuses, by its digit.
+// duration is of a class of statuses, by its first digit, or of [classClosed].
 func (r *route) duration(m *Metrics, class int) prometheus.Observer {
 	if class < 0 || class >= classes {
 		class = 0
@@ -68,7 +79,11 @@ func (r *route) duration(m *Metrics, class int) prometheus.Observer {
 		return *found
 	}
 	// Two that come at once get the same series.
-	made := m.duration.WithLabelValues(r.path, r.method, strconv.Itoa(class)+"xx")
+	name := strconv.Itoa(class) + "xx"
+	if class == classClosed {
+		name = ClientClosed
+	}
+	made := m.duration.WithLabelValues(r.path, r.method, name)
 	r.durations[class].Store(&made)
 	return made
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -35,11 +36,12 @@ func (r request) Call(ctx context.Context, method string, local bool) (context.C
 	ctx, span := r.spans.Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(semconv.RPCSystemNameGRPC, semconv.RPCMethod(name)))
 	carrier := propagation.MapCarrier{}
 	W3C{}.Inject(ctx, carrier)
-	return ctx, call{span: span, parent: carrier["traceparent"], state: carrier["tracestate"]} //nolint:spancheck // as above.
+	return ctx, call{request: r.ctx, span: span, parent: carrier["traceparent"], state: carrier["tracestate"]} //nolint:spancheck // as above.
 }
 
 // call is one call that is followed.
 type call struct {
+	request       context.Context //nolint:containedctx // End asks it whether the client has left.
 	span          trace.Span
 	parent, state string
 }
@@ -50,11 +52,14 @@ var _ exchange.Call = call{}
 func (c call) Fields() (traceparent, tracestate string) { return c.parent, c.state }
 
 // End implements exchange.Call. The message of a failure stays out: it may quote the
-// request.
+// request. A call that failed because the client left is not an error of the backend.
 func (c call) End(err error) {
 	code := mapping.CodeName(int32(status.Code(err))) //nolint:gosec // no code is near 2^31.
 	c.span.SetAttributes(semconv.RPCResponseStatusCode(code))
-	if err != nil {
+	switch {
+	case err != nil && c.request.Err() == context.Canceled: //nolint:errorlint // Err returns no wrapped errors.
+		c.span.SetAttributes(attribute.Bool(clientClosed, true))
+	case err != nil:
 		c.span.SetStatus(codes.Error, "")
 		c.span.SetAttributes(semconv.ErrorTypeKey.String(code))
 	}

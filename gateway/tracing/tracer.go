@@ -16,6 +16,9 @@ import (
 // scope is what OpenTelemetry calls the code that makes spans.
 const scope = "github.com/statusway/statusway/gateway"
 
+// clientClosed is the attribute of a span that failed because the client left.
+const clientClosed = "statusway.client_closed"
+
 // W3C is how a place in a trace is told to others: by Traceparent and Tracestate, and by
 // nothing else. Baggage is no part of it: a client's would reach every backend.
 type W3C = propagation.TraceContext
@@ -42,7 +45,7 @@ func (t tracer) Trace(r *http.Request) (context.Context, exchange.Trace) {
 		ctx, spanName(method, ""), trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.URLScheme(scheme), semconv.NetworkProtocolVersion(version(r))),
 	)
-	return ctx, request{spans: t.spans, span: span, method: method} //nolint:spancheck // as above.
+	return ctx, request{ctx: ctx, spans: t.spans, span: span, method: method} //nolint:spancheck // as above.
 }
 
 // spanName is as the conventions for HTTP have it. Until the route is known, or if there
@@ -71,6 +74,7 @@ func version(r *http.Request) string {
 
 // request is one request that is followed.
 type request struct {
+	ctx    context.Context //nolint:containedctx // a call asks it whether the client has left.
 	spans  trace.Tracer
 	span   trace.Span
 	method string
@@ -119,7 +123,7 @@ func (r request) End(ex *exchange.Exchange) {
 func (r request) fail(ex *exchange.Exchange) {
 	switch {
 	case ex.ClientClosed:
-		r.span.SetAttributes(attribute.Bool("statusway.client_closed", true))
+		r.span.SetAttributes(attribute.Bool(clientClosed, true))
 	case ex.Fault:
 		r.span.SetStatus(codes.Error, "")
 		r.span.SetAttributes(semconv.ErrorTypeKey.String(errorType(ex)))

@@ -271,6 +271,38 @@ func TestClientsThatLeave(t *testing.T) {
 	}
 }
 
+// TestCallOfAClientThatLeft is no error of the backend.
+func TestCallOfAClientThatLeft(t *testing.T) {
+	t.Parallel()
+	recorder, provider := recorded()
+	ctx, cancel := context.WithCancel(t.Context())
+	handler := front(t, provider, func(_ http.ResponseWriter, r *http.Request) error {
+		// A context of the call's own, which ends with every call.
+		own, end := context.WithCancel(r.Context())
+		_, call := exchange.From(own).Trace.Call(own, "/entity.v1.EntityService/GetEntity", false)
+		end()
+		if r.URL.Path == "/v1/entities/left" {
+			cancel()
+		}
+		err := status.Error(rpccodes.Unavailable, "private")
+		call.End(err)
+		return err
+	})
+	for path, want := range map[string]codes.Code{"/v1/entities/there": codes.Error, "/v1/entities/left": codes.Unset} {
+		asking := ctx
+		if want == codes.Error {
+			asking = t.Context()
+		}
+		before := len(recorder.Ended())
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(asking, http.MethodGet, path, nil))
+		for _, span := range recorder.Ended()[before:] {
+			if got := span.Status().Code; got != want {
+				t.Errorf("%s: the status of %s is %v, want %v", path, span.Name(), got, want)
+			}
+		}
+	}
+}
+
 // TestSpanOfACall is below the request's, of the kind that says where the service is, and
 // its place in the trace is what goes on.
 func TestSpanOfACall(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
@@ -30,8 +31,7 @@ func (o Observer) Unary() grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		call := &Call{Method: info.FullMethod, Start: time.Now()}
 		response, err := handler(context.WithValue(ctx, callKey{}, call), request)
-		o.over(ctx, call, err)
-		return response, err
+		return response, o.over(ctx, call, err)
 	}
 }
 
@@ -41,17 +41,23 @@ func (o Observer) Stream() grpc.StreamServerInterceptor {
 		call := &Call{Method: info.FullMethod, Start: time.Now()}
 		ctx := stream.Context()
 		err := handler(service, withContext{ServerStream: stream, ctx: context.WithValue(ctx, callKey{}, call)})
-		o.over(ctx, call, err)
-		return err
+		return o.over(ctx, call, err)
 	}
 }
 
-func (o Observer) over(ctx context.Context, call *Call, err error) {
-	call.Status = status.Convert(err)
+// over ends a call, and returns the error that is sent. A call that failed because its
+// client left is CANCELLED, whatever the handler made of it: metrics and spans then count it
+// as no fault of the server's.
+func (o Observer) over(ctx context.Context, call *Call, err error) error {
 	if call.Cause == nil {
 		call.Cause = err
 	}
+	if err != nil && ctx.Err() == context.Canceled { //nolint:errorlint // Err returns no wrapped errors.
+		err = status.Error(codes.Canceled, "the client has left")
+	}
+	call.Status = status.Convert(err)
 	o(ctx, call)
+	return err
 }
 
 type callKey struct{}
