@@ -36,6 +36,7 @@ func (g *Gateway) log(ctx context.Context, method string, ex *exchange.Exchange)
 		{"domain", exchange.Identifier(ex.Domain)},
 		{"reason", exchange.Identifier(ex.Reason)},
 		{"rule", ex.Rule},
+		{"omitted", ex.Omitted},
 		{"caller", callerKind(ex.Caller)},
 		{"client", exchange.ClientKind(ex.Client)},
 	})
@@ -82,7 +83,7 @@ func causeOf(ex *exchange.Exchange) slog.Attr {
 	if inner := ex.Cause(); inner != nil {
 		cause = fmt.Errorf("%w: %w", cause, inner)
 	}
-	return slog.Any("error", cause)
+	return exchange.CauseOf(cause)
 }
 
 func callerKind(caller string) string {

@@ -64,6 +64,21 @@ func Texts(pairs [][2]string) []slog.Attr {
 	return attrs
 }
 
+// maxCause bounds what a line of the log says about a fault. A backend may send megabytes.
+const maxCause = 16 << 10
+
+// CauseOf is the attribute of why something failed, for the log alone.
+func CauseOf(cause error) slog.Attr {
+	if cause == nil {
+		return slog.Any("error", nil)
+	}
+	text := cause.Error()
+	if len(text) > maxCause {
+		text = strings.ToValidUTF8(text[:maxCause], "") + "…"
+	}
+	return slog.String("error", text)
+}
+
 // Took is the attribute of how long something has taken, in milliseconds to the microsecond.
 func Took(start time.Time) slog.Attr {
 	return slog.Float64("milliseconds", float64(time.Since(start).Round(time.Microsecond))/float64(time.Millisecond))

@@ -18,6 +18,9 @@ type Outcome struct {
 	Domain, Reason string
 	// Failure is why the answer is an error, with what the client is not told.
 	Failure error
+	// Omitted counts what the error has beyond the bounds of package respond, such as
+	// "details=3 errors=4900"; empty if it has nothing.
+	Omitted string
 	// Fault says that the failure is the server's, so that the client is not told its
 	// cause: a 5xx, or what would have been one but for a status line that had gone out.
 	Fault bool

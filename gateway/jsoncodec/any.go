@@ -27,7 +27,7 @@ func (c Codec) AppendAny(dst []byte, a *anypb.Any) []byte {
 	if out, ok := c.plans.AppendAny(dst, a.GetTypeUrl(), a.GetValue(), plan.Lossless); ok {
 		return out
 	}
-	if !c.faithful(a.GetTypeUrl(), a.GetValue()) {
+	if !c.faithful(a.GetTypeUrl(), a.GetValue(), 0) {
 		return appendOpaque(dst, a)
 	}
 	text, err := c.Append(dst, a)
@@ -43,8 +43,13 @@ func appendOpaque(dst []byte, a *anypb.Any) []byte {
 	return append(dst, `"}`...)
 }
 
-// faithful reports whether JSON would show all that the bytes of an Any hold.
-func (c Codec) faithful(url string, value []byte) bool {
+// faithful reports whether JSON would show all that the bytes of an Any hold, which is
+// within as many others as depth says. Beyond [MaxDepth] it is not shown as JSON anyway, and
+// each level costs a copy of all below it.
+func (c Codec) faithful(url string, value []byte, depth int) bool {
+	if depth > MaxDepth {
+		return false
+	}
 	mt, err := c.types.FindMessageByURL(url)
 	if err != nil {
 		return true // the bytes themselves are written
@@ -54,43 +59,43 @@ func (c Codec) faithful(url string, value []byte) bool {
 	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(value, m.Interface()); err != nil {
 		return false
 	}
-	return c.lossless(m)
+	return c.lossless(m, depth+1)
 }
 
 // lossless reports whether m and all below it consists of what JSON can say.
-func (c Codec) lossless(m protoreflect.Message) bool {
+func (c Codec) lossless(m protoreflect.Message, depth int) bool {
 	if len(m.GetUnknown()) > 0 {
 		return false
 	}
 	if m.Descriptor().FullName() == "google.protobuf.Any" {
 		fields := m.Descriptor().Fields()
 		url := m.Get(fields.ByNumber(1)).String()
-		return url == "" || validTypeURL(url) && c.faithful(url, m.Get(fields.ByNumber(2)).Bytes())
+		return url == "" || validTypeURL(url) && c.faithful(url, m.Get(fields.ByNumber(2)).Bytes(), depth)
 	}
 	ok := true
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case fd.IsMap():
 			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
-				ok = c.losslessValue(fd.MapValue(), v)
+				ok = c.losslessValue(fd.MapValue(), v, depth)
 				return ok
 			})
 		case fd.IsList():
 			for i := 0; ok && i < v.List().Len(); i++ {
-				ok = c.losslessValue(fd, v.List().Get(i))
+				ok = c.losslessValue(fd, v.List().Get(i), depth)
 			}
 		default:
-			ok = c.losslessValue(fd, v)
+			ok = c.losslessValue(fd, v, depth)
 		}
 		return ok
 	})
 	return ok
 }
 
-func (c Codec) losslessValue(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+func (c Codec) losslessValue(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int) bool {
 	switch {
 	case fd.Message() != nil:
-		return c.lossless(v.Message())
+		return c.lossless(v.Message(), depth)
 	case isNullValue(fd):
 		return v.Enum() == 0 // JSON has one null, proto3 has 2^32
 	default:

@@ -20,7 +20,7 @@ const (
 
 // errorSchemas adds the three shapes.
 func (b *builder) errorSchemas() {
-	details := &schema{Type: typeArray, Description: "Every detail of the google.rpc.Status.", Items: b.schemas.any()}
+	details := &schema{Type: typeArray, Description: "The details of the google.rpc.Status.", Items: b.schemas.any()}
 	b.schemas.known.set(problemSchema, b.problem(details))
 	b.schemas.known.set(statusSchema, object("A google.rpc.Status.",
 		always("code", &schema{Type: typeInteger, Format: "int32", Description: "The number of the gRPC code."}),
@@ -60,9 +60,28 @@ func (b *builder) problem(details *schema) *schema {
 		maybe("requestId", about("X-Request-Id.")),
 		maybe("traceId", about("The trace of the request's Traceparent.")),
 		maybe("details", details),
+		maybe("omitted", b.omitted()),
 	)
 	of.AdditionalProperties = &schema{}
 	return of
+}
+
+// omitted has a member for each list that is not whole; gateway/respond/bounds.go has the
+// bounds.
+func (b *builder) omitted() *schema {
+	count := func(description string) *schema {
+		return &schema{Type: typeInteger, Minimum: "1", Description: description}
+	}
+	return object("How much is missing, because the error has more than a response may have. A member that is not there is 0.",
+		maybe("details", count("Details.")),
+		maybe("errors", count("Elements of errors.")),
+		maybe("violated-policies", count("Elements of violated-policies.")),
+		maybe("metadata", count("Members of metadata.")),
+		maybe("extensions", count("Members that the backend added to the problem.")),
+		maybe("links", count("Links of the Link field.")),
+		maybe("localizedMessages", count("Translations of the message.")),
+		maybe("texts", count("Texts that were shortened, or left out because programs read them.")),
+	)
 }
 
 // codeSchema is of the names of all codes but OK.

@@ -41,22 +41,16 @@ func (d *decided) appendBody(dst []byte, shape statuswayv1.ErrorFormat) []byte {
 // appendProblem appends the members of RFC 9457 and this project's extensions, in the
 // order in which they are sent. They are listed once more by [members].
 func (d *decided) appendProblem(o *object) {
-	stated, info := d.parts.problem, d.parts.info
-	o.text("type", cmp.Or(stated.GetType(), d.typeURI))
-	o.text("title", cmp.Or(stated.GetTitle(), d.decision.Row.GetTitle()))
+	stated, info, omitted := d.parts.problem, d.parts.info, &d.parts.omitted
+	o.text("type", cmp.Or(omitted.whole(stated.GetType()), d.typeURI))
+	o.text("title", cmp.Or(omitted.shorten(stated.GetTitle()), d.decision.Row.GetTitle()))
 	o.number("status", int64(d.decision.Status()))
 	o.optional("detail", d.detail())
-	o.optional("instance", cmp.Or(stated.GetInstance(), d.request.Path))
+	o.optional("instance", cmp.Or(omitted.whole(stated.GetInstance()), d.request.Path))
 	o.text("code", mapping.CodeName(d.code))
-	o.optional("reason", info.GetReason())
-	o.optional("domain", info.GetDomain())
-	if len(info.GetMetadata()) > 0 {
-		o.begin("metadata", '{')
-		for _, key := range slices.Sorted(maps.Keys(info.GetMetadata())) {
-			o.text(key, info.GetMetadata()[key])
-		}
-		o.end('}')
-	}
+	o.optional("reason", omitted.whole(info.GetReason()))
+	o.optional("domain", omitted.whole(info.GetDomain()))
+	d.appendMetadata(o)
 	d.appendViolations(o)
 	if d.retryAfter > 0 {
 		o.number("retryAfter", d.retryAfter)
@@ -68,6 +62,22 @@ func (d *decided) appendProblem(o *object) {
 		d.appendDetails(o)
 	}
 	d.appendStated(o)
+	d.appendOmitted(o)
+}
+
+func (d *decided) appendMetadata(o *object) {
+	metadata := d.parts.info.GetMetadata()
+	if len(metadata) == 0 {
+		return
+	}
+	o.begin("metadata", '{')
+	list := o.list(MaxMetadata, MaxListBytes)
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
+		value := metadata[key]
+		list.add(len(key) <= MaxNameBytes && len(value) <= MaxTextBytes, func() { o.text(key, value) })
+	}
+	o.end('}')
+	d.parts.omitted.Metadata += list.omitted
 }
 
 // appendViolations appends each google.rpc.BadRequest.FieldViolation. Its pointer is a
@@ -78,45 +88,59 @@ func (d *decided) appendViolations(o *object) {
 		return
 	}
 	o.begin("errors", '[')
+	list := o.list(MaxViolations, MaxListBytes)
 	for _, one := range violations {
-		o.next()
-		o.out = append(o.out, '{')
-		o.text("pointer", pointer(one.GetField(), d.request.BodyField))
-		o.optional("detail", one.GetDescription())
-		o.optional("reason", one.GetReason())
-		o.end('}')
+		list.add(len(one.GetField()) <= MaxNameBytes && len(one.GetReason()) <= MaxNameBytes, func() {
+			o.next()
+			o.out = append(o.out, '{')
+			o.text("pointer", pointer(one.GetField(), d.request.BodyField))
+			o.optional("detail", d.parts.omitted.shorten(one.GetDescription()))
+			o.optional("reason", one.GetReason())
+			o.end('}')
+		})
 	}
 	o.end(']')
+	d.parts.omitted.Errors += list.omitted
 }
 
 // appendQuotas appends the names of the quotas that are exhausted, as
 // draft-ietf-httpapi-ratelimit-headers-10 §6 does.
 func (d *decided) appendQuotas(o *object) {
-	begun := false
+	var named []string
 	for _, one := range d.parts.quota.GetViolations() {
-		if one.GetQuotaId() == "" {
-			continue
+		if id := one.GetQuotaId(); id != "" {
+			named = append(named, id)
 		}
-		if !begun {
-			o.begin("violated-policies", '[')
-			begun = true
-		}
-		o.next()
-		o.out = jsoncodec.AppendString(o.out, one.GetQuotaId())
 	}
-	if begun {
-		o.end(']')
+	if len(named) == 0 {
+		return
 	}
-}
-
-// appendDetails appends every detail that the client may read, with nothing lost.
-func (d *decided) appendDetails(o *object) {
-	o.begin("details", '[')
-	for _, one := range d.shown {
-		o.next()
-		o.out = d.codec.AppendAny(o.out, one)
+	o.begin("violated-policies", '[')
+	list := o.list(MaxQuotaViolations, MaxListBytes)
+	for _, id := range named {
+		list.add(len(id) <= MaxNameBytes, func() {
+			o.next()
+			o.out = jsoncodec.AppendString(o.out, id)
+		})
 	}
 	o.end(']')
+	d.parts.omitted.Policies += list.omitted
+}
+
+// appendDetails appends every detail that the client may read, with nothing of it lost. A
+// detail can be many times as long in JSON as in protobuf, so the work is bounded as well as
+// the result.
+func (d *decided) appendDetails(o *object) {
+	o.begin("details", '[')
+	list := o.list(MaxDetails, MaxDetailsBytes)
+	for _, one := range d.shown {
+		list.add(list.work < maxWork, func() {
+			o.next()
+			o.out = d.codec.AppendAny(o.out, one)
+		})
+	}
+	o.end(']')
+	d.parts.omitted.Details += list.omitted
 }
 
 // appendStated appends the members that the backend stated, but for those that a problem
@@ -124,15 +148,37 @@ func (d *decided) appendDetails(o *object) {
 // value without a JSON form, such as NaN, is left out; it must not cost the rest.
 func (d *decided) appendStated(o *object) {
 	stated := d.parts.problem.GetExtensions().GetFields()
+	if len(stated) == 0 {
+		return
+	}
+	reserved := members()
+	list := o.list(MaxExtensions, MaxListBytes)
 	for _, name := range slices.Sorted(maps.Keys(stated)) {
-		if !isExtensionName(name) || slices.Contains(members(), name) {
+		if !isExtensionName(name) || slices.Contains(reserved, name) {
 			continue
 		}
-		if value, err := jsoncodec.Marshal(stated[name]); err == nil {
-			o.name(name)
-			o.out = append(o.out, value...)
+		list.add(len(name) <= MaxNameBytes && list.work < maxWork, func() {
+			if value, err := jsoncodec.Marshal(stated[name]); err == nil {
+				o.name(name)
+				o.out = append(o.out, value...)
+			}
+		})
+	}
+	d.parts.omitted.Extensions += list.omitted
+}
+
+// appendOmitted appends how much is missing, if anything is.
+func (d *decided) appendOmitted(o *object) {
+	if d.parts.omitted == (Omitted{}) {
+		return
+	}
+	o.begin("omitted", '{')
+	for _, one := range d.parts.omitted.counts() {
+		if one.count > 0 {
+			o.number(one.name, int64(one.count))
 		}
 	}
+	o.end('}')
 }
 
 // members are those of a problem. Each means something where it stands, also in a
@@ -140,7 +186,7 @@ func (d *decided) appendStated(o *object) {
 func members() []string {
 	return []string{
 		"type", "title", "status", "detail", "instance", "code", "reason", "domain",
-		"metadata", "errors", "retryAfter", "requestId", "traceId", "details",
+		"metadata", "errors", "retryAfter", "requestId", "traceId", "details", "omitted",
 	}
 }
 
@@ -189,3 +235,37 @@ func (o *object) begin(name string, bracket byte) {
 }
 
 func (o *object) end(bracket byte) { o.out = append(o.out, bracket) }
+
+// list bounds a part of an object. Its methods leave the object valid JSON.
+type list struct {
+	object   *object
+	maxCount int
+	end      int // how long the object may be
+
+	count   int
+	omitted int
+	work    int // octets that were made, also those that did not fit
+}
+
+// list returns a list of at most maxCount elements and maxBytes octets, which begins here.
+func (o *object) list(maxCount, maxBytes int) *list {
+	return &list{object: o, maxCount: maxCount, end: len(o.out) + maxBytes}
+}
+
+// add appends an element by write, or counts it as omitted: if it is not allowed, or one too
+// many, or too long.
+func (l *list) add(isAllowed bool, write func()) {
+	if !isAllowed || l.count == l.maxCount {
+		l.omitted++
+		return
+	}
+	before := len(l.object.out)
+	write()
+	l.work += len(l.object.out) - before
+	if len(l.object.out) > l.end {
+		l.object.out = l.object.out[:before]
+		l.omitted++
+		return
+	}
+	l.count++
+}

@@ -1,7 +1,6 @@
 package respond
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -25,6 +24,8 @@ type Answer struct {
 	Header         http.Header
 	// Body is empty where the answer has none.
 	Body []byte
+	// Omitted counts what the failure has beyond the bounds of an error.
+	Omitted Omitted
 }
 
 // decided is a failure whose row is known and whose redaction is done: what stands
@@ -54,19 +55,21 @@ func (r *Responder) render(buffer []byte, failure *Failure, request Request) Ans
 	format := r.choose(request.Accept)
 	header := r.errorHeader(d, failure)
 	header["Content-Type"] = []string{format.contentType}
+	body := d.appendBody(buffer, format.shape)
 	return Answer{
 		Decision: d.decision, Code: d.code, Domain: d.info.GetDomain(), Reason: d.info.GetReason(),
-		Header: header, Body: d.appendBody(buffer, format.shape),
+		Header: header, Body: body, Omitted: d.parts.omitted,
 	}
 }
 
 func (r *Responder) decide(failure *Failure, request Request) *decided {
 	status := failure.Status
-	parts := takeApart(status.GetDetails())
+	parts := parseDetails(status.GetDetails())
 	d := &decided{
 		code: errorCode(status.GetCode()), info: parts.info, message: status.GetMessage(),
-		parts: parts, shown: parts.public(), request: request, codec: r.codec,
+		shown: parts.public(), request: request, codec: r.codec,
 	}
+	d.parts = parts // with what public has counted
 	d.decision = r.table.Decide(mapping.Input{
 		Code:        d.code,
 		Domain:      parts.info.GetDomain(),
@@ -78,6 +81,7 @@ func (r *Responder) decide(failure *Failure, request Request) *decided {
 	d.typeURI = r.typeURI(d.decision.Status())
 	r.redact(d)
 	d.localize()
+	d.message = d.parts.omitted.shorten(d.message)
 	return d
 }
 
@@ -162,7 +166,7 @@ func (r *Responder) errorHeader(d *decided, failure *Failure) http.Header {
 	if len(d.parts.localized) > 0 {
 		header.Add("Vary", "Accept-Language")
 	}
-	if links := helpLinks(d); links != "" {
+	if links := d.helpLinks(); links != "" {
 		header.Add("Link", links)
 	}
 	return header
@@ -177,17 +181,29 @@ func (r *Responder) challenge(credentials bool) string {
 	return rfc9110.Challenge("Bearer", rfc9110.Param{Name: "realm", Value: r.realm})
 }
 
-func helpLinks(d *decided) string {
-	var targets []rfc9110.LinkTarget
+// helpLinks is the Link field, or "". A link that does not fit is left out as a whole.
+func (d *decided) helpLinks() string {
+	field := ""
 	for _, link := range d.parts.help.GetLinks() {
-		if target, err := url.Parse(link.GetUrl()); err == nil && (target.Scheme == "https" || target.Scheme == "http") {
-			targets = append(targets, rfc9110.LinkTarget{URI: target.String(), Rel: "help"})
+		if len(link.GetUrl()) > MaxNameBytes {
+			d.parts.omitted.Links++
+			continue
+		}
+		target, err := url.Parse(link.GetUrl())
+		if err != nil || (target.Scheme != "https" && target.Scheme != "http") {
+			continue
+		}
+		one := rfc9110.Link(rfc9110.LinkTarget{URI: target.String(), Rel: "help"})
+		switch {
+		case field == "" && len(one) <= MaxLinkBytes:
+			field = one
+		case field != "" && len(field)+len(", ")+len(one) <= MaxLinkBytes:
+			field += ", " + one
+		default:
+			d.parts.omitted.Links++
 		}
 	}
-	if len(targets) == 0 {
-		return ""
-	}
-	return rfc9110.Link(targets...)
+	return field
 }
 
 // typeURI is the page of a row on this service.
@@ -201,5 +217,8 @@ func (d *decided) detail() string {
 	if d.language != "" {
 		return d.message
 	}
-	return cmp.Or(d.parts.problem.GetDetail(), d.message)
+	if stated := d.parts.problem.GetDetail(); stated != "" {
+		return d.parts.omitted.shorten(stated)
+	}
+	return d.message
 }

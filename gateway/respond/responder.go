@@ -118,6 +118,7 @@ func Note(ex *exchange.Exchange, err error, answer Answer) {
 	ex.Failure = err
 	ex.Code, ex.Domain, ex.Reason = answer.Code, answer.Domain, answer.Reason
 	ex.Rule = answer.Decision.Rule.GetName()
+	ex.Omitted = answer.Omitted.String()
 	ex.Fault = answer.Decision.Status() >= http.StatusInternalServerError
 }
 

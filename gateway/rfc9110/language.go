@@ -9,11 +9,21 @@ import (
 // maxLanguageSubtag is the longest subtag of a language range (RFC 4647 §2.1).
 const maxLanguageSubtag = 8
 
+const (
+	// maxLanguageRanges is how many ranges of Accept-Language are read.
+	maxLanguageRanges = 64
+	// maxLanguageRange is the longest of them. RFC 5646 §4.4.1 asks for 35.
+	maxLanguageRange = 128
+)
+
 // NegotiateLanguage picks the tag to answer in by all lines of Accept-Language
 // (§12.5.4) with the lookup scheme of RFC 4647 §3.4: the ranges by weight, then in the
 // order sent, each shortened from its end until it equals an offer. The result
 // is the offer's own spelling. ok is false if nothing matches, and then
 // the caller's default applies: lookup never leaves a client without an answer.
+//
+// Only the first [maxLanguageRanges] ranges are read. Browsers send a handful, and the work
+// is their number times that of the offers.
 //
 // `*` picks nothing, as lookup says, because it prefers nothing to the default. An offer
 // is left out if the longest range that covers it has weight 0. A malformed member is
@@ -48,8 +58,11 @@ func parseLanguages(lines []string) languageRanges {
 			var member string
 			member, line = cutMember(line)
 			name, q, ok := cutWeight(member)
-			if ok && isLanguageRange(name) {
+			if ok && len(name) <= maxLanguageRange && isLanguageRange(name) {
 				ranges = append(ranges, weightedName{name, q})
+			}
+			if len(ranges) == maxLanguageRanges {
+				return ranges
 			}
 		}
 	}
