@@ -15,6 +15,7 @@ import (
 )
 
 func main() {
+	command.CaptureLibraryLogs()
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

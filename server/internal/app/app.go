@@ -32,6 +32,8 @@ type Params struct {
 	Config config.Serve
 	Table  *mapping.Table
 	Logger *slog.Logger
+	// LogQueue counts the lines of the log that were dropped. Nil means that none can be.
+	LogQueue DropCounter
 	// Traces is where the spans of requests and calls go. Nil means that there are none.
 	Traces trace.TracerProvider
 	// Now is the clock of sessions, entities and lifecycles.
@@ -41,6 +43,9 @@ type Params struct {
 	// Build is what the program was built from.
 	Build Build
 }
+
+// DropCounter counts what was dropped since the start, such as lines of the log.
+type DropCounter interface{ Dropped() uint64 }
 
 // App is the program, complete but not yet serving.
 type App struct {
@@ -108,7 +113,8 @@ func (a *App) listen(ctx context.Context) error {
 	p := a.params
 	var err error
 	if a.rest, err = newREST(ctx, restParams{
-		config: p.Config.Front, table: p.Table, logger: p.Logger, traces: p.Traces, now: p.Now, build: p.Build, reasons: entityReasons(),
+		config: p.Config.Front, table: p.Table, logger: p.Logger, drops: p.LogQueue, traces: p.Traces, now: p.Now,
+		build: p.Build, reasons: entityReasons(),
 	}); err != nil {
 		return err
 	}

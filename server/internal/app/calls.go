@@ -54,7 +54,7 @@ func (a *App) called(ctx context.Context, call *interceptor.Call) {
 	})
 	attrs = append(attrs, slog.Bool("clientClosed", outcome.ClientClosed), exchange.Took(call.Start))
 	if outcome.Fault {
-		attrs = append(attrs, slog.Any("error", call.Cause))
+		attrs = append(attrs, exchange.CauseOf(call.Cause))
 	}
 	log.LogAttrs(ctx, level, "call", attrs...)
 }

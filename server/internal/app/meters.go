@@ -98,6 +98,14 @@ func (m *meters) watchLimit(limit func() int) error {
 	))
 }
 
+// watchLog adds how many lines of the log were dropped.
+func (m *meters) watchLog(drops DropCounter) error {
+	return m.register(prometheus.NewCounterFunc(
+		prometheus.CounterOpts{Name: "statusway_log_lines_dropped_total", Help: "Lines of the log that were dropped, because it was not read fast enough."},
+		func() float64 { return float64(drops.Dropped()) },
+	))
+}
+
 // watchImports adds what the queue of imports holds.
 func (m *meters) watchImports(queue entity.ImportQueue) error {
 	return m.register(imports{

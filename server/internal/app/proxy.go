@@ -43,6 +43,8 @@ type ProxyParams struct {
 	Config config.Proxy
 	Table  *mapping.Table
 	Logger *slog.Logger
+	// LogQueue is as in [Params].
+	LogQueue DropCounter
 	// Traces is where the spans of requests go. Nil means that there are none.
 	Traces trace.TracerProvider
 	// Now is the clock of lifecycles.
@@ -100,7 +102,7 @@ func (p *Proxy) build(ctx context.Context) error {
 		return err
 	}
 	p.rest, err = newREST(ctx, restParams{
-		config: c.Front, table: p.params.Table, logger: p.params.Logger, traces: p.params.Traces, now: p.params.Now,
+		config: c.Front, table: p.params.Table, logger: p.params.Logger, drops: p.params.LogQueue, traces: p.params.Traces, now: p.params.Now,
 		build: p.params.Build, reasons: []metrics.Reason{{Domain: mapping.Domain, Reason: reasonPending}, {Domain: mapping.Domain, Reason: reasonUnreachable}},
 	})
 	if err != nil {

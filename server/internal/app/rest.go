@@ -43,6 +43,7 @@ type restParams struct {
 	config config.Front
 	table  *mapping.Table
 	logger *slog.Logger
+	drops  DropCounter // of the lines of the log; nil where none can be dropped
 	traces trace.TracerProvider
 	now    func() time.Time
 	build  Build
@@ -110,6 +111,11 @@ func (r *rest) measure(shedder *shedder) error {
 	var err error
 	if r.meters, err = newMeters(metersParams{table: r.table, build: r.build, reasons: r.reasons}); err != nil {
 		return err
+	}
+	if r.drops != nil {
+		if err := r.meters.watchLog(r.drops); err != nil {
+			return err
+		}
 	}
 	if r.limiter != nil {
 		r.limiter = r.meters.Limiter(r.limiter)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,14 +53,29 @@ func Run(ctx context.Context, streams Streams, arguments []string) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintln(streams.Err, "statusway:", err)
+	text := fmt.Sprintln("statusway:", err)
 	if hint := next(cmd, err); hint != "" {
-		fmt.Fprintln(streams.Err, hint)
+		text += hint + "\n"
 	}
+	say(streams.Err, text)
 	if isUsage(err) {
 		return exitUsage
 	}
 	return exitFailure
+}
+
+// say writes the last words of the program. It does not wait for a reader that has
+// stalled: the program ends all the same.
+func say(to io.Writer, text string) {
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		_, _ = io.WriteString(to, text)
+	}()
+	select {
+	case <-written:
+	case <-time.After(flushTime):
+	}
 }
 
 func newRoot(streams Streams) *cobra.Command {

@@ -8,22 +8,21 @@ import (
 
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/server/internal/config"
+	"github.com/statusway/statusway/server/internal/logqueue"
 	"github.com/statusway/statusway/server/internal/telemetry"
 )
 
 // begun is what every command that serves REST begins with.
 type begun struct {
 	logger *slog.Logger
+	lines  *logqueue.Queue
 	// table is the policy that decides its answers.
 	table  *mapping.Table
 	traces telemetry.Traces
 }
 
+// begin prepares a server. [begun.end] has to be called unless it fails.
 func begin(ctx context.Context, streams Streams, settings config.Front) (begun, error) {
-	logger, err := newLogger(streams, settings)
-	if err != nil {
-		return begun{}, err
-	}
 	table, err := loadPolicy(settings.Policy)
 	if err != nil {
 		return begun{}, err
@@ -35,25 +34,22 @@ func begin(ctx context.Context, streams Streams, settings config.Front) (begun, 
 	if format != 0 {
 		table = table.WithErrorFormat(format)
 	}
+	logger, lines, err := newLogger(streams, settings)
+	if err != nil {
+		return begun{}, err
+	}
 	traces, err := telemetry.Start(ctx, telemetry.Params{Lookup: os.LookupEnv, Version: builtFrom().ID(), Logger: logger})
 	if err != nil {
+		lines.Close(flushTime)
 		return begun{}, usage(err)
 	}
-	return begun{logger: logger, table: table, traces: traces}, nil
+	handler := logger.Handler()
+	processLog.Store(&handler)
+	return begun{logger: logger, lines: lines, table: table, traces: traces}, nil
 }
 
-func newLogger(streams Streams, settings config.Front) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(settings.LogLevel)); err != nil {
-		return nil, usage(fmt.Errorf("--log-level: %w", err))
-	}
-	options := &slog.HandlerOptions{Level: level}
-	switch settings.LogFormat {
-	case "text":
-		return slog.New(slog.NewTextHandler(streams.Err, options)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(streams.Err, options)), nil
-	default:
-		return nil, usage(fmt.Errorf("--log-format: %q is neither text nor json", settings.LogFormat))
-	}
+// end sends the last traces and writes the last lines of the log.
+func (b begun) end(ctx context.Context) {
+	b.traces.Flush(ctx)
+	b.lines.Close(flushTime)
 }

@@ -127,10 +127,19 @@ func launch(t *testing.T, arguments ...string) *process {
 // start starts a process until the test is over.
 func start(t *testing.T, path string, arguments ...string) *process {
 	t.Helper()
+	return startLogging(t, path, nil, arguments...)
+}
+
+// startLogging starts a process whose log goes to a file of the test's own, if not nil.
+func startLogging(t *testing.T, path string, log *os.File, arguments ...string) *process {
+	t.Helper()
 	p := &process{temporary: t.TempDir(), exited: make(chan struct{})}
 	p.command = exec.CommandContext(t.Context(), path, arguments...)
 	p.command.Env = append(os.Environ(), "TMPDIR="+p.temporary)
 	p.command.Stdout, p.command.Stderr = &p.out, &p.log
+	if log != nil {
+		p.command.Stderr = log // itself, with no goroutine that reads it
+	}
 	if err := p.command.Start(); err != nil {
 		t.Fatal(err)
 	}

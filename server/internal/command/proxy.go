@@ -41,14 +41,15 @@ func proxy(cmd *cobra.Command, streams Streams, settings config.Proxy) error {
 	if err != nil {
 		return err
 	}
-	defer begun.traces.Flush(cmd.Context())
+	defer begun.end(cmd.Context())
 	program, err := app.NewProxy(cmd.Context(), app.ProxyParams{
-		Config: settings,
-		Table:  begun.table,
-		Logger: begun.logger,
-		Traces: begun.traces.Provider,
-		Now:    time.Now,
-		Build:  builtFrom(),
+		Config:   settings,
+		Table:    begun.table,
+		Logger:   begun.logger,
+		LogQueue: begun.lines,
+		Traces:   begun.traces.Provider,
+		Now:      time.Now,
+		Build:    builtFrom(),
 	})
 	if err != nil {
 		return fmt.Errorf("starting: %w", err)

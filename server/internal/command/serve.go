@@ -49,12 +49,13 @@ func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
 	if err != nil {
 		return err
 	}
-	defer begun.traces.Flush(cmd.Context())
+	defer begun.end(cmd.Context())
 	program, err := app.New(cmd.Context(), app.Params{
 		Config:   settings,
 		Table:    begun.table,
 		Logger:   begun.logger,
 		Traces:   begun.traces.Provider,
+		LogQueue: begun.lines,
 		Now:      time.Now,
 		HashCost: 0,
 		Build:    builtFrom(),
