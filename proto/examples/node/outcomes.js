@@ -7,7 +7,7 @@ const placement = enumOf('statusway.conformance.v1.Placement');
 const delivery = enumOf('statusway.conformance.v1.Delivery');
 
 /** Sends what has to come before anything else. */
-function begin(outcome, context) {
+export function begin(outcome, context) {
   if (outcome?.placement === placement.PLACEMENT_HEADER) context.sayFirst(outcome.metadata);
   // Sent empty, the trailers that follow are no part of it. Otherwise grpc-js answers an
   // error by Trailers-Only.
@@ -15,7 +15,7 @@ function begin(outcome, context) {
 }
 
 /** Ends the call. */
-function end(outcome, context) {
+export function end(outcome, context) {
   if (outcome && outcome.placement !== placement.PLACEMENT_HEADER) context.say(outcome.metadata);
   const status = outcome?.status;
   if (!status?.code) return;

@@ -1,13 +1,15 @@
-// Serves ConformanceService over gRPC.
+// Serves ConformanceService, StreamService and BindingService over gRPC.
 
 import { parseArgs } from 'node:util';
 import grpc from '@grpc/grpc-js';
 import { counted } from './allowances.js';
+import { bindingMethods } from './bindings.js';
 import { serviceOf } from './descriptors.js';
 import { itemMethods } from './items.js';
 import { jobMethods } from './jobs.js';
 import { outcomeMethods } from './outcomes.js';
 import { handlersOf } from './statusway.js';
+import { streamMethods } from './streams.js';
 
 const { values } = parseArgs({
   options: {
@@ -17,15 +19,17 @@ const { values } = parseArgs({
   },
 });
 
-let functions = { ...itemMethods(), ...jobMethods(), ...outcomeMethods() };
+let functions = { ...itemMethods(), ...jobMethods(), ...outcomeMethods(), ...streamMethods(), ...bindingMethods() };
 if (values.allowance) {
   const [limit, period] = values.allowance.split('/').map(Number);
   functions = counted(functions, limit, period);
 }
 
-const service = serviceOf('statusway.conformance.v1.ConformanceService');
 const server = new grpc.Server();
-server.addService(service, handlersOf(service, functions));
+for (const name of ['ConformanceService', 'StreamService', 'BindingService']) {
+  const service = serviceOf(`statusway.conformance.v1.${name}`);
+  server.addService(service, handlersOf(service, functions));
+}
 for (const signal of ['SIGINT', 'SIGTERM']) {
   // Running calls may finish.
   process.once(signal, () => server.tryShutdown(() => process.exit()));

@@ -151,20 +151,29 @@ function toMetadata(values) {
 }
 
 /**
- * Makes handlers for grpc.Server.addService of async functions by method name. A
- * function of a unary method takes (request, context) and returns the response; one of
- * a streaming method takes (request, context, send). What it throws is the error.
+ * Makes handlers for grpc.Server.addService from async functions by method name. A
+ * function takes (request, context) and returns the response; if its method streams
+ * responses it takes (request, context, send). If the client streams, the request is
+ * an async iterable of messages. What a function throws is the error.
  */
 export function handlersOf(service, functions) {
+  const methods = Object.entries(service).filter(([name]) => functions[name]); // Others are UNIMPLEMENTED.
   return Object.fromEntries(
-    Object.entries(functions).map(([name, run]) => [name, service[name].responseStream ? streaming(run) : unary(run)]),
+    methods.map(([name, method]) => [name, method.responseStream ? streaming(functions[name]) : unary(functions[name])]),
   );
+}
+
+/** The request of a unary client, or the messages of a client stream. */
+function requestOf(call) {
+  if (call.request !== undefined) return call.request;
+  // A loop over the call itself would destroy it when it is left early, and with it the responses.
+  return call.iterator({ destroyOnReturn: false });
 }
 
 function unary(run) {
   return (call, callback) => {
     const context = contextOf(call);
-    run(call.request, context).then(
+    run(requestOf(call), context).then(
       (response) => callback(null, response, toMetadata(context.trailer)),
       (error) => callback(errorOf(error, context)),
     );
@@ -178,7 +187,7 @@ function streaming(run) {
       context.sayFirst(context.trailer); // grpc-js sends it once.
       if (!call.write(message)) await once(call, 'drain', { signal: context.signal });
     };
-    run(call.request, context, send).then(
+    run(requestOf(call), context, send).then(
       () => call.end(toMetadata(context.trailer)),
       (error) => call.emit('error', errorOf(error, context)),
     );

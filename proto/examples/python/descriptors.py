@@ -33,11 +33,16 @@ def enum(name):
 
 
 def methods(service):
-    """The methods of a service by name: class of the request, class of the response, streams or not."""
+    """The methods of a service by name: the classes of request and response, whether client and server stream."""
     # What streams is in the descriptor's own message: before protobuf 4.22 Python shows it nowhere else.
     declared = descriptor_pb2.ServiceDescriptorProto()
     _pool.FindServiceByName(service).CopyToProto(declared)
     return {
-        method.name: (message(method.input_type[1:]), message(method.output_type[1:]), method.server_streaming)
+        method.name: (
+            message(method.input_type[1:]),
+            message(method.output_type[1:]),
+            method.client_streaming,
+            method.server_streaming,
+        )
         for method in declared.method
     }

@@ -13,15 +13,15 @@ _DELIVERY = enum("statusway.conformance.v1.Delivery")
 
 class Outcomes:
     async def Respond(self, request, call):
-        await _begin(request, call)
-        _end(request, call)
+        await begin(request, call)
+        end(request, call)
         return _Empty()
 
     async def WatchItems(self, request, call):
-        await _begin(request.outcome, call)
+        await begin(request.outcome, call)
         for number in range(1, min(request.count, 1000) + 1):
             await call.send(_Item(id=str(number), display_name=f"Item {number}"))
-        _end(request.outcome, call)
+        end(request.outcome, call)
 
     async def Echo(self, request, call):
         response = _EchoResponse(request=request)
@@ -31,7 +31,7 @@ class Outcomes:
         return response
 
 
-async def _begin(outcome, call):
+async def begin(outcome, call):
     """Sends what has to come before anything else."""
     if outcome.placement == _PLACEMENT["PLACEMENT_HEADER"]:
         await call.say_first(outcome.metadata)
@@ -41,7 +41,7 @@ async def _begin(outcome, call):
         await call.say_first({})
 
 
-def _end(outcome, call):
+def end(outcome, call):
     """Ends the call."""
     if outcome.placement != _PLACEMENT["PLACEMENT_HEADER"]:
         call.say(outcome.metadata)

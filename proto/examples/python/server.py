@@ -1,4 +1,4 @@
-"""Serves ConformanceService over gRPC."""
+"""Serves ConformanceService, StreamService and BindingService over gRPC."""
 
 import argparse
 import asyncio
@@ -7,26 +7,30 @@ import signal
 import grpc
 
 from allowances import Counted
+from bindings import Bindings
 from descriptors import methods
 from items import Items
 from jobs import Jobs
 from outcomes import Outcomes
 from statusway import handler
+from streams import Streams
 
-_SERVICE = "statusway.conformance.v1.ConformanceService"
+_PACKAGE = "statusway.conformance.v1"
 
 
 async def serve(address, counted):
     # Without the option a request whose metadata is over 8 KiB fails, and a gateway passes
     # longer header fields on.
     server = grpc.aio.server(options=[("grpc.max_metadata_size", 128 << 10)])
-    parts = (Items(), Jobs(), Outcomes())
-    handlers = {}
-    for name, method in methods(_SERVICE).items():
-        for run in (getattr(part, name, None) for part in parts):
-            if run is not None:
-                handlers[name] = handler(method, counted.method(run) if counted else run)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
+    services = {
+        "ConformanceService": (Items(), Jobs(), Outcomes()),
+        "StreamService": (Streams(),),
+        "BindingService": (Bindings(),),
+    }
+    for name, parts in services.items():
+        service = f"{_PACKAGE}.{name}"
+        handlers = _handlers(service, parts, counted)
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
     port = server.add_insecure_port(address)
     await server.start()
     stop = asyncio.Event()
@@ -35,6 +39,16 @@ async def serve(address, counted):
     print(f"gRPC {address.rpartition(':')[0]}:{port}", flush=True)
     await stop.wait()
     await server.stop(grace=5)  # Running calls may finish.
+
+
+def _handlers(service, parts, counted):
+    """The handlers of a service's methods, each of which one of the parts has."""
+    handlers = {}
+    for name, method in methods(service).items():
+        for run in (getattr(part, name, None) for part in parts):
+            if run is not None:
+                handlers[name] = handler(method, counted.method(run) if counted else run)
+    return handlers
 
 
 def main():

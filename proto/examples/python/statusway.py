@@ -202,14 +202,20 @@ def handler(method, run):
     """The handler of a method, for grpc.method_handlers_generic_handler.
 
     run takes (request, call). Of a unary method it returns the response; of a streaming
-    one it sends with call.send. What it raises is the error.
+    one it sends with call.send. If the client streams, the request is an async iterable
+    of messages. What it raises is the error.
     """
-    request_class, response_class, streams = method
+    request_class, response_class, client_streams, server_streams = method
 
     async def handle(request, context):
         return await Call(context).finish(run, request)
 
-    make = grpc.unary_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
+    make = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }[client_streams, server_streams]
     return make(
         handle, request_deserializer=request_class.FromString, response_serializer=response_class.SerializeToString
     )

@@ -11,7 +11,7 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gen/descriptors"
-	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
+	"github.com/statusway/statusway/server/internal/conformancesvc"
 )
 
 // ErrDescriptors marks a file of descriptors that cannot be read.
@@ -65,8 +65,8 @@ func readContract(p dynamic.SchemaParams) (*contract.Contract, error) {
 	return declared, nil
 }
 
-// referenceContract is that of the reference services, with their comments. A demo has
-// the conformance service too.
+// referenceContract is the contract of the reference services, with their comments. A
+// demo has the conformance services too.
 func referenceContract(demo bool) (*contract.Contract, error) {
 	set, err := descriptors.Reference()
 	if err != nil {
@@ -74,7 +74,7 @@ func referenceContract(demo bool) (*contract.Contract, error) {
 	}
 	p := dynamic.SchemaParams{Set: set, Services: nil, Except: nil, Config: nil}
 	if !demo {
-		p.Except = []string{conformancev1.ConformanceService_ServiceDesc.ServiceName}
+		p.Except = conformancesvc.Names()
 	}
 	return readContract(p)
 }

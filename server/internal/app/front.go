@@ -101,7 +101,11 @@ func (s *services) registerHandlers(ctx context.Context, mux *runtime.ServeMux, 
 		entityv1.RegisterMaintenanceServiceHandlerClient(ctx, mux, entityv1.NewMaintenanceServiceClient(conn)),
 	)
 	if s.conformance != nil {
-		err = errors.Join(err, conformancev1.RegisterConformanceServiceHandlerClient(ctx, mux, conformancev1.NewConformanceServiceClient(conn)))
+		err = errors.Join(err,
+			conformancev1.RegisterConformanceServiceHandlerClient(ctx, mux, conformancev1.NewConformanceServiceClient(conn)),
+			conformancev1.RegisterStreamServiceHandlerClient(ctx, mux, conformancev1.NewStreamServiceClient(conn)),
+			conformancev1.RegisterBindingServiceHandlerClient(ctx, mux, conformancev1.NewBindingServiceClient(conn)),
+		)
 	}
 	if err != nil {
 		return fmt.Errorf("registering the handlers: %w", err)

@@ -33,8 +33,9 @@ type services struct {
 	sessions    *sessionsvc.Service
 	maintenance *maintenancesvc.Service
 	mapping     *mappingsvc.Service
-	// conformance is there in a demo, nil else.
+	// conformance and streams are nil except in a demo.
 	conformance *conformancesvc.Service
+	streams     *conformancesvc.Streams
 
 	contract  *contract.Contract
 	anonymous map[string]bool
@@ -50,8 +51,8 @@ func newServices(ctx context.Context, p Params, store *sqlite.Store, responder *
 		entityv1.File_entity_v1_maintenance_service_proto,
 	}
 	if p.Config.Demo {
-		s.conformance = conformancesvc.New(p.Now)
-		files = append(files, conformancev1.File_statusway_conformance_v1_conformance_proto)
+		s.conformance, s.streams = conformancesvc.New(p.Now), conformancesvc.NewStreams()
+		files = append(files, conformancesvc.Files()...)
 	}
 	declared, err := contract.Read(files...)
 	if err != nil {
@@ -122,6 +123,8 @@ func (s *services) register(on grpc.ServiceRegistrar) {
 	entityv1.RegisterMaintenanceServiceServer(on, s.maintenance)
 	if s.conformance != nil {
 		conformancev1.RegisterConformanceServiceServer(on, s.conformance)
+		conformancev1.RegisterStreamServiceServer(on, s.streams)
+		conformancev1.RegisterBindingServiceServer(on, &conformancesvc.Bindings{})
 	}
 }
 
@@ -136,7 +139,7 @@ func isPlumbing(fullMethod string) bool { return strings.HasPrefix(fullMethod, "
 // tellsAllowance says that a method tells callers an allowance itself, so that over
 // gRPC nobody else may: there is one of each key.
 func tellsAllowance(fullMethod string) bool {
-	return strings.HasPrefix(fullMethod, "/"+conformancev1.ConformanceService_ServiceDesc.ServiceName+"/")
+	return strings.HasPrefix(fullMethod, "/"+conformancesvc.Package+".")
 }
 
 // stayOpen are the methods that maintenance does not close: without them nobody

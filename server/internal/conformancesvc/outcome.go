@@ -22,7 +22,7 @@ func (*Service) Respond(ctx context.Context, outcome *conformancev1.Outcome) (*e
 	if err := sendHeader(ctx, outcome); err != nil {
 		return nil, err
 	}
-	if err := end(ctx, outcome); err != nil {
+	if err := finish(ctx, outcome); err != nil {
 		return nil, err
 	}
 	return &emptypb.Empty{}, nil
@@ -39,7 +39,7 @@ func (*Service) WatchItems(request *conformancev1.WatchItemsRequest, stream grpc
 			return err
 		}
 	}
-	return end(stream.Context(), request.GetOutcome())
+	return finish(stream.Context(), request.GetOutcome())
 }
 
 // sendHeader sends what is to come before anything else.
@@ -57,8 +57,8 @@ func sendHeader(ctx context.Context, outcome *conformancev1.Outcome) error {
 	}
 }
 
-// end is how a call ends, nil for OK.
-func end(ctx context.Context, outcome *conformancev1.Outcome) error {
+// finish returns the error with which a call ends, nil for OK.
+func finish(ctx context.Context, outcome *conformancev1.Outcome) error {
 	switch outcome.GetPlacement() {
 	case conformancev1.Placement_PLACEMENT_TRAILER, conformancev1.Placement_PLACEMENT_TRAILERS_ONLY:
 		if err := grpc.SetTrailer(ctx, metadata.New(outcome.GetMetadata())); err != nil {

@@ -1,8 +1,10 @@
-// Package conformancesvc is ConformanceService in Go: what `statusway conformance` is
-// run against where there is no other backend, and an example of how little one takes.
+// Package conformancesvc is ConformanceService, StreamService and BindingService in
+// Go: `statusway conformance` runs against them where there is no other backend, and
+// they show how little a backend takes.
 //
-// It keeps everything in memory: the newest [MaxItems] items and [MaxJobs] jobs. What
-// is older makes room, so that a run never ends because of an earlier one.
+// It keeps everything in memory: the newest [MaxItems] items, [MaxJobs] jobs,
+// [MaxPictures] pictures and the counts of [MaxKeys] keys. Older ones make room, so
+// that a run never ends because of an earlier one.
 package conformancesvc
 
 import (
@@ -15,6 +17,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/statusway/statusway/gateway/mapping"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
@@ -25,6 +28,27 @@ const (
 	MaxItems = 4096
 	MaxJobs  = 1024
 )
+
+// Package is the proto package of all services here.
+const Package = "statusway.conformance.v1"
+
+// Files returns the files that declare them.
+func Files() []protoreflect.FileDescriptor {
+	return []protoreflect.FileDescriptor{
+		conformancev1.File_statusway_conformance_v1_conformance_proto,
+		conformancev1.File_statusway_conformance_v1_streams_proto,
+		conformancev1.File_statusway_conformance_v1_bindings_proto,
+	}
+}
+
+// Names returns the full names of the services.
+func Names() []string {
+	return []string{
+		conformancev1.ConformanceService_ServiceDesc.ServiceName,
+		conformancev1.StreamService_ServiceDesc.ServiceName,
+		conformancev1.BindingService_ServiceDesc.ServiceName,
+	}
+}
 
 // longest is how long a job runs and a call sleeps at most.
 const longest = 10 * time.Second
@@ -80,7 +104,7 @@ func (k *kept[V]) remove(key string) {
 
 // fail is an error of the service's own.
 func fail(code codes.Code, reason, message string) error {
-	return failIn(string(conformancev1.File_statusway_conformance_v1_conformance_proto.Package()), code, reason, message)
+	return failIn(Package, code, reason, message)
 }
 
 // preconditionFailed is the one error whose reason is the contract's.
