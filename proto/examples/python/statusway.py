@@ -198,6 +198,17 @@ class _Code:
         self.value = (number,)
 
 
+async def _messages(stream):
+    """The messages of a client stream, until the client has said that there are no more.
+
+    grpcio also ends the iteration when the client has left, and cancels the call only
+    then. A method that did not wait for that would take half of a stream for all of it.
+    """
+    async for one in stream:
+        yield one
+    await asyncio.sleep(0)
+
+
 def handler(method, run):
     """The handler of a method, for grpc.method_handlers_generic_handler.
 
@@ -208,7 +219,7 @@ def handler(method, run):
     request_class, response_class, client_streams, server_streams = method
 
     async def handle(request, context):
-        return await Call(context).finish(run, request)
+        return await Call(context).finish(run, _messages(request) if client_streams else request)
 
     make = {
         (False, False): grpc.unary_unary_rpc_method_handler,

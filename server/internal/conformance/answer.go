@@ -3,9 +3,14 @@ package conformance
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+
+	"golang.org/x/net/http2"
 )
 
 // An Answer is what came back.
@@ -21,6 +26,12 @@ type Answer struct {
 	Closes bool
 	// Framing is what was wrong around the answer, if anything.
 	Framing error
+	// Raw says that the content need not be JSON.
+	Raw bool
+	// Cut is how the content ended too early because of the server; nil if it did not.
+	Cut error
+	// Left says that the client left before the content had ended.
+	Left bool
 }
 
 // decode takes the content coding off.
@@ -42,3 +53,24 @@ func (a *Answer) decode(content []byte) error {
 func hasContent(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
+
+// cut notes an error of reading the content as the server's breaking off. It returns
+// the error if it is another: nothing came in time.
+func (a *Answer) cut(err error) error {
+	if err == nil {
+		return nil
+	}
+	var timeout net.Error
+	var reset http2.StreamError
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Errorf("reading the content of %d: %w", a.Status, err)
+	case a.Transport == OverH2C && !errors.As(err, &reset):
+		return fmt.Errorf("reading the content of %d: the server gave up the connection and not the stream alone: %w", a.Status, err)
+	}
+	a.Cut = err
+	return nil
+}
+
+// isPartial says that not all of the content has come.
+func (a *Answer) isPartial() bool { return a.Cut != nil || a.Left }

@@ -26,6 +26,12 @@ func checkResponse(got *Answer, want Response, a attempt) error {
 	if got.Continued != want.Continued {
 		errs = append(errs, fmt.Errorf("100 (Continue) came: %t, want %t", got.Continued, want.Continued))
 	}
+	switch {
+	case want.Cut && got.Cut == nil:
+		errs = append(errs, fmt.Errorf("the response has an end, want one that is broken off: the content is %q", got.Body))
+	case !want.Cut && got.Cut != nil:
+		errs = append(errs, fmt.Errorf("the server broke the response off: %w: the content is %q", got.Cut, got.Body))
+	}
 	errs = append(errs, checkFields(got.Header, want, v))
 	if want.Problem != nil && a.message.Method != http.MethodHead {
 		errs = append(errs, checkProblem(got.Body, want.Problem, v))
@@ -94,7 +100,7 @@ func matches(pattern, text string, v Variables) error {
 }
 
 func checkBody(content []byte, want *Body, v Variables) error {
-	errs := []error{checkText(content, want, v)}
+	errs := []error{checkText(content, want, v), checkFrames(content, want.Frames, v)}
 	if want.JSON == nil && want.Matches == nil && want.Absent == nil {
 		return errors.Join(errs...)
 	}

@@ -55,6 +55,9 @@ func (c *Client) Close() { c.h2.CloseIdleConnections() }
 func (c *Client) Send(ctx context.Context, transport string, m *Message) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, ExchangeTimeout)
 	defer cancel()
+	if len(m.Steps) > 0 || m.Leaves {
+		return c.sendSteps(ctx, transport, m)
+	}
 	if transport == OverH2C {
 		return c.sendH2(ctx, m)
 	}

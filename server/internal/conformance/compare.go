@@ -21,6 +21,9 @@ func Same(first, second *Run) error {
 	if one != other {
 		errs = append(errs, fmt.Errorf("the bodies differ:\n- %s\n+ %s", one, other))
 	}
+	if (first.Answer.Cut == nil) != (second.Answer.Cut == nil) {
+		errs = append(errs, fmt.Errorf("one ends before its content does: %w", errors.Join(first.Answer.Cut, second.Answer.Cut)))
+	}
 	fields, others := lastingFields(first), lastingFields(second)
 	if !maps.Equal(fields, others) {
 		errs = append(errs, fmt.Errorf("the headers differ:\n- %v\n+ %v", fields, others))

@@ -92,10 +92,30 @@ type Request struct {
 	Stalled bool `yaml:"stalled,omitempty"`
 	// Cut announces one byte more than the body has, and closes.
 	Cut bool `yaml:"cut,omitempty"`
+	// Steps is a body that is sent in pieces, and what the client does between them. A
+	// body that stays open after the last step is also Stalled.
+	Steps []Step `yaml:"steps,omitempty"`
+	// Leaves has the client leave after the last step: it closes the connection over
+	// HTTP/1.1, and cancels the stream over HTTP/2. The response is compared only if it
+	// names a status, and only as far as it has come.
+	Leaves bool `yaml:"leaves,omitempty"`
 
 	// Raw are the lines of a whole request, which CRLF is put between; for what no
 	// HTTP client would send. Only over HTTP/1.1.
 	Raw []string `yaml:"raw,omitempty"`
+}
+
+// A Step is one thing that a client does while a request is under way.
+type Step struct {
+	// Send is the next piece of the body.
+	Send *string `yaml:"send,omitempty"`
+	// Pause is a number of milliseconds in which the client does nothing.
+	Pause int `yaml:"pause,omitempty"`
+	// Await is a regular expression. The client waits until the response has begun and
+	// all of its content that has come so far matches.
+	Await *string `yaml:"await,omitempty"`
+	// Meanwhile is another exchange, on a connection of its own.
+	Meanwhile *Exchange `yaml:"meanwhile,omitempty"`
 }
 
 // IsHead says whether the answer has no content.
@@ -118,6 +138,12 @@ type Response struct {
 	Absent []string `yaml:"absent,omitempty"`
 	// Continued says that 100 (Continue) came before the answer.
 	Continued bool `yaml:"continued,omitempty"`
+	// Cut says that the server breaks off before the content ends: it closes the
+	// connection without a last chunk over HTTP/1.1, and resets the stream over HTTP/2.
+	Cut bool `yaml:"cut,omitempty"`
+	// Raw says that the content is the bytes of a google.api.HttpBody, which need not be
+	// JSON.
+	Raw bool `yaml:"raw,omitempty"`
 	// Problem is what an application/problem+json has to say.
 	Problem *Problem `yaml:"problem,omitempty"`
 	// Body is of an answer that is no problem.
@@ -158,6 +184,9 @@ type Body struct {
 	Matches map[string]string `yaml:"matches,omitempty"`
 	// Absent are JSON pointers that lead to nothing.
 	Absent []string `yaml:"absent,omitempty"`
+	// Frames has to be part of the messages of a stream: the lines of
+	// application/x-ndjson, or the data of server-sent events. There are no others.
+	Frames []JSON `yaml:"frames,omitempty"`
 	// Text is all of it; Pattern is a regular expression for all of it; Lacks are texts
 	// that are nowhere in it.
 	Text    *string  `yaml:"text,omitempty"`

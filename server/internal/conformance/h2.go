@@ -32,25 +32,36 @@ func newH2(secure *tls.Config) *http.Client {
 
 // sendH2 sends a request over HTTP/2.
 func (c *Client) sendH2(ctx context.Context, m *Message) (*Answer, error) {
+	got, body, err := c.headH2(ctx, c.request(m))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = body.Close() }()
+	content, err := io.ReadAll(body)
+	if err := got.cut(err); err != nil {
+		return nil, err
+	}
+	return got, got.decode(content)
+}
+
+// headH2 sends a request and returns the header section of its answer, and what reads
+// the content.
+func (c *Client) headH2(ctx context.Context, r *http.Request) (*Answer, io.ReadCloser, error) {
 	got := &Answer{Transport: OverH2C}
 	trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, _ textproto.MIMEHeader) error {
 		got.Continued = got.Continued || code == http.StatusContinue
 		return nil
 	}}
-	response, err := c.h2.Do(c.request(m).WithContext(httptrace.WithClientTrace(ctx, trace)))
+	response, err := c.h2.Do(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	if err != nil {
-		return nil, fmt.Errorf("sending: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	content, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, fmt.Errorf("reading the content of %s: %w", response.Status, err)
+		return nil, nil, fmt.Errorf("sending: %w", err)
 	}
 	got.Status, got.Header = response.StatusCode, response.Header
-	if len(response.Trailer) > 0 {
-		got.Framing = fmt.Errorf("it has trailers: %v", response.Trailer)
-	}
-	return got, got.decode(content)
+	content := &untilTrailers{response: response, got: got}
+	return got, struct {
+		io.Reader
+		io.Closer
+	}{content, response.Body}, nil
 }
 
 func (c *Client) request(m *Message) *http.Request {

@@ -26,7 +26,7 @@ func (c *Client) sendHTTP1(ctx context.Context, conn net.Conn, m *Message) (*Ans
 	}
 	reader := newRecorder(conn)
 	got, err := reader.final(conn, m)
-	if err != nil || got.Closes || m.Cut {
+	if err != nil || got.Closes || m.Cut || got.Cut != nil {
 		return got, err
 	}
 	if !pipelined {
@@ -97,23 +97,42 @@ func (r *recorder) final(conn net.Conn, m *Message) (*Answer, error) {
 }
 
 func (r *recorder) answer(method string) (*Answer, error) {
+	got, body, err := r.head(method)
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(body)
+	if err := got.cut(err); err != nil {
+		return nil, err
+	}
+	return got, got.decode(content)
+}
+
+// head reads the header section of an answer, and returns what reads its content.
+func (r *recorder) head(method string) (*Answer, io.Reader, error) {
 	start := r.seen.Len() - r.Buffered()
 	response, err := http.ReadResponse(r.Reader, &http.Request{Method: method})
 	if err != nil {
-		return nil, fmt.Errorf("reading an answer: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	content, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, fmt.Errorf("reading the content of %s: %w", response.Status, err)
+		return nil, nil, fmt.Errorf("reading an answer: %w", err)
 	}
 	head, _, _ := bytes.Cut(r.seen.Bytes()[start:], []byte("\r\n\r\n"))
 	fields, framing := fieldsOf(head)
-	if len(response.Trailer) > 0 {
-		framing = errors.Join(framing, fmt.Errorf("it has trailers: %v", response.Trailer))
-	}
 	got := &Answer{Transport: OverHTTP1, Status: response.StatusCode, Header: fields, Closes: response.Close, Framing: framing}
-	return got, got.decode(content)
+	return got, &untilTrailers{response: response, got: got}, nil
+}
+
+// untilTrailers reads content, and notes trailers, which no answer has.
+type untilTrailers struct {
+	response *http.Response
+	got      *Answer
+}
+
+func (u *untilTrailers) Read(p []byte) (int, error) {
+	n, err := u.response.Body.Read(p)
+	if errors.Is(err, io.EOF) && len(u.response.Trailer) > 0 {
+		u.got.Framing = errors.Join(u.got.Framing, fmt.Errorf("it has trailers: %v", u.response.Trailer))
+	}
+	return n, err //nolint:wrapcheck // io.EOF is the end.
 }
 
 // fieldsOf reads a header section as it stands on the wire: net/http's reader takes

@@ -17,13 +17,17 @@ type Message struct {
 	Unsent  int
 	Chunked bool
 	Cut     bool
+	// Steps are what the client does instead of sending Body, which holds all pieces.
+	Steps []MessageStep
+	// Leaves has the client leave after the last step.
+	Leaves bool
 	// Raw is all of the request, if not nil.
 	Raw []byte
 }
 
 // Prepare puts the variables into a request.
 func Prepare(r Request, v Variables) (*Message, error) {
-	m := &Message{Method: r.Method, Chunked: r.Chunked, Cut: r.Cut}
+	m := &Message{Method: r.Method, Chunked: r.Chunked, Cut: r.Cut, Leaves: r.Leaves}
 	var err error
 	if len(r.Raw) > 0 {
 		text, err := v.Expand(strings.Join(r.Raw, "\r\n"))
@@ -71,7 +75,7 @@ func (m *Message) fill(r Request, v Variables) error {
 		}
 		m.Body = []byte(text)
 	}
-	return nil
+	return m.addSteps(r.Steps, v)
 }
 
 func (m *Message) has(name string) bool {

@@ -84,7 +84,7 @@ func (c *Case) faults() []error {
 	f.whenf(c.Response.Status >= 400 && !c.Request.IsHead() && c.Response.Problem == nil && c.Response.Body == nil, "an error states its problem")
 	f.limitation("transport", c.Transports, OverHTTP1, OverH2C, OverGRPC)
 	f.limitation("policy", c.Policies, mapping.Documented, mapping.Canonical)
-	for _, one := range slices.Concat(c.Before, []Exchange{c.Exchange}, c.After) {
+	for _, one := range c.Exchanges() {
 		f.exchange(one)
 	}
 	f.whenf(len(c.Request.Raw) > 0 && c.Runs(OverH2C), "a raw request goes over HTTP/1.1 alone: limit the transports")
@@ -106,10 +106,41 @@ func (f *faults) exchange(one Exchange) {
 	raw := len(one.Request.Raw) > 0
 	f.whenf(raw == (one.Request.Method != "" && one.Request.Target != ""), "a request has a method and a target, or is raw")
 	f.whenf(one.Request.JSON != nil && one.Request.Text != nil, "a body is json or text")
+	f.steps(one)
 	for name := range one.Response.Capture {
 		f.whenf(name == "id" || strings.HasSuffix(strings.ToLower(name), "token"), "the variable %s is taken", name)
 	}
 	f.whenf(one.Race != nil && (one.Race.Winners >= one.Race.Times || one.Race.Losers.Status == 0), "a race has losers")
+}
+
+// steps checks that each step does one thing, and that nothing else sends the body.
+func (f *faults) steps(one Exchange) {
+	r := one.Request
+	for i, step := range r.Steps {
+		things := 0
+		for _, is := range []bool{step.Send != nil, step.Pause > 0, step.Await != nil, step.Meanwhile != nil} {
+			if is {
+				things++
+			}
+		}
+		f.whenf(things != 1, "step %d of a request does one thing", i+1)
+	}
+	alone := r.JSON == nil && r.Text == nil && len(r.Raw) == 0 && !r.Cut && one.Race == nil
+	f.whenf((len(r.Steps) > 0 || r.Leaves) && !alone, "a request with steps has no other body, is not cut, and has no race")
+}
+
+// Exchanges returns all exchanges of a case.
+func (c *Case) Exchanges() []Exchange {
+	var all []Exchange
+	for _, one := range slices.Concat(c.Before, []Exchange{c.Exchange}, c.After) {
+		for _, step := range one.Request.Steps {
+			if step.Meanwhile != nil {
+				all = append(all, *step.Meanwhile)
+			}
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // Describes says that the case is about what MapStatus describes, and not about the

@@ -29,6 +29,13 @@ func (e Exchange) canonical() Exchange {
 		race.Losers = race.Losers.canonical()
 		e.Race = &race
 	}
+	e.Request.Steps = slices.Clone(e.Request.Steps)
+	for i, step := range e.Request.Steps {
+		if step.Meanwhile != nil {
+			meanwhile := step.Meanwhile.canonical()
+			e.Request.Steps[i].Meanwhile = &meanwhile
+		}
+	}
 	return e
 }
 

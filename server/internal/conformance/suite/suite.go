@@ -116,7 +116,7 @@ func check(c conformance.Case) error {
 	}
 	refuse(c.Server != "", "there is one server: it has no variants")
 	refuse(c.GRPC != nil || c.Transports != nil && slices.Contains(c.Transports.Only, conformance.OverGRPC), "gRPC is not seen from outside")
-	for _, one := range slices.Concat(c.Before, []conformance.Exchange{c.Exchange}, c.After) {
+	for _, one := range c.Exchanges() {
 		refuse(one.As != "", "there are no users")
 		refuse(one.Request.Target != "*" && len(one.Request.Raw) == 0 && !isOurs(one.Request.Target), "a target is one of /conformance/, or captured")
 	}

@@ -728,9 +728,9 @@ const file_statusway_conformance_v1_bindings_proto_rawDesc = "" +
 	"\rReportRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
-	"\anumbers\x18\x03 \x03(\x05R\anumbers2\xb2\t\n" +
-	"\x0eBindingService\x12\x98\x03\n" +
-	"\x06Choose\x12 .statusway.conformance.v1.Choice\x1a .statusway.conformance.v1.Choice\"\xc9\x02\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\xbc\x02Z\x1c:\x01*\"\x17/conformance/v1/choicesZ*\x12(/conformance/v1/choices/aws/{aws.app_id}Z\":\x03aws\"\x1b/conformance/v1/choices:awsZ(:\bone_text\"\x1c/conformance/v1/choices:textZ':\x01*\x1a\"/conformance/v1/choices/{one_text}Z1:\x05azure\x1a(/conformance/v1/choices/{one_text}/azureZ-:\x01*2(/conformance/v1/choices/aws/{aws.app_id}\x12\x17/conformance/v1/choices\x12\x9d\x01\n" +
+	"\anumbers\x18\x03 \x03(\x05R\anumbers2\xff\b\n" +
+	"\x0eBindingService\x12\xe5\x02\n" +
+	"\x06Choose\x12 .statusway.conformance.v1.Choice\x1a .statusway.conformance.v1.Choice\"\x96\x02\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\x89\x02Z\x1c:\x01*\"\x17/conformance/v1/choicesZ*\x12(/conformance/v1/choices/aws/{aws.app_id}Z\":\x03aws\"\x1b/conformance/v1/choices:awsZ(:\bone_text\"\x1c/conformance/v1/choices:textZ':\x01*\x1a\"/conformance/v1/choices/{one_text}Z-:\x01*2(/conformance/v1/choices/aws/{aws.app_id}\x12\x17/conformance/v1/choices\x12\x9d\x01\n" +
 	"\x06Select\x12#.statusway.conformance.v1.Selection\x1a#.statusway.conformance.v1.Selection\"I\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02=Z\x1f:\x01*\"\x1a/conformance/v1/selections\x12\x1a/conformance/v1/selections\x12\x81\x01\n" +
 	"\x06Change\x12!.statusway.conformance.v1.Changes\x1a!.statusway.conformance.v1.Changes\"1\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02%:\x05thing2\x1c/conformance/v1/changes/{id}\x12\xa3\x02\n" +
 	"\x03Act\x12 .statusway.conformance.v1.Action\x1a .statusway.conformance.v1.Action\"\xd7\x01\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\xca\x01Z\x1e\x1a\x1c/conformance/v1/actions/{id}Z\x1e2\x1c/conformance/v1/actions/{id}Z\x1e*\x1c/conformance/v1/actions/{id}Z\x1e\x12\x1c/conformance/v1/actions/{id}Z'B%\n" +

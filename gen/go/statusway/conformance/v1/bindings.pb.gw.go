@@ -307,86 +307,7 @@ func local_request_BindingService_Choose_5(ctx context.Context, marshaler runtim
 	return msg, metadata, err
 }
 
-var filter_BindingService_Choose_6 = &utilities.DoubleArray{Encoding: map[string]int{"azure": 0, "one_text": 1}, Base: []int{1, 1, 2, 0, 0}, Check: []int{0, 1, 1, 2, 3}}
-
 func request_BindingService_Choose_6(ctx context.Context, marshaler runtime.Marshaler, client BindingServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
-	var (
-		protoReq Choice
-		metadata runtime.ServerMetadata
-		err      error
-	)
-	if protoReq.One == nil {
-		protoReq.One = &Choice_Azure{}
-	} else if _, ok := protoReq.One.(*Choice_Azure); !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "expect type: *Choice_Azure, but: %t\n", protoReq.One)
-	}
-	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq.One.(*Choice_Azure).Azure); err != nil && !errors.Is(err, io.EOF) {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
-	}
-	val, ok := pathParams["one_text"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "one_text")
-	}
-	if protoReq.One == nil {
-		protoReq.One = &Choice_OneText{}
-	} else if _, ok := protoReq.One.(*Choice_OneText); !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "expect type: *Choice_OneText, but: %t\n", protoReq.One)
-	}
-	protoReq.One.(*Choice_OneText).OneText, err = runtime.String(val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "one_text", err)
-	}
-	if err := req.ParseForm(); err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
-	}
-	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_BindingService_Choose_6); err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
-	}
-	if req.Body != nil {
-		_, _ = io.Copy(io.Discard, req.Body)
-	}
-	msg, err := client.Choose(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
-	return msg, metadata, err
-}
-
-func local_request_BindingService_Choose_6(ctx context.Context, marshaler runtime.Marshaler, server BindingServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
-	var (
-		protoReq Choice
-		metadata runtime.ServerMetadata
-		err      error
-	)
-	if protoReq.One == nil {
-		protoReq.One = &Choice_Azure{}
-	} else if _, ok := protoReq.One.(*Choice_Azure); !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "expect type: *Choice_Azure, but: %t\n", protoReq.One)
-	}
-	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq.One.(*Choice_Azure).Azure); err != nil && !errors.Is(err, io.EOF) {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
-	}
-	val, ok := pathParams["one_text"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "one_text")
-	}
-	if protoReq.One == nil {
-		protoReq.One = &Choice_OneText{}
-	} else if _, ok := protoReq.One.(*Choice_OneText); !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "expect type: *Choice_OneText, but: %t\n", protoReq.One)
-	}
-	protoReq.One.(*Choice_OneText).OneText, err = runtime.String(val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "one_text", err)
-	}
-	if err := req.ParseForm(); err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
-	}
-	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_BindingService_Choose_6); err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
-	}
-	msg, err := server.Choose(ctx, &protoReq)
-	return msg, metadata, err
-}
-
-func request_BindingService_Choose_7(ctx context.Context, marshaler runtime.Marshaler, client BindingServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq Choice
 		metadata runtime.ServerMetadata
@@ -410,7 +331,7 @@ func request_BindingService_Choose_7(ctx context.Context, marshaler runtime.Mars
 	return msg, metadata, err
 }
 
-func local_request_BindingService_Choose_7(ctx context.Context, marshaler runtime.Marshaler, server BindingServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+func local_request_BindingService_Choose_6(ctx context.Context, marshaler runtime.Marshaler, server BindingServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq Choice
 		metadata runtime.ServerMetadata
@@ -1090,13 +1011,13 @@ func RegisterBindingServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		}
 		forward_BindingService_Choose_5(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle(http.MethodPut, pattern_BindingService_Choose_6, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle(http.MethodPatch, pattern_BindingService_Choose_6, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/statusway.conformance.v1.BindingService/Choose", runtime.WithHTTPPathPattern("/conformance/v1/choices/{one_text}/azure"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/statusway.conformance.v1.BindingService/Choose", runtime.WithHTTPPathPattern("/conformance/v1/choices/aws/{aws.app_id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1109,26 +1030,6 @@ func RegisterBindingServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 			return
 		}
 		forward_BindingService_Choose_6(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
-	})
-	mux.Handle(http.MethodPatch, pattern_BindingService_Choose_7, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
-		ctx, cancel := context.WithCancel(req.Context())
-		defer cancel()
-		var stream runtime.ServerTransportStream
-		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
-		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/statusway.conformance.v1.BindingService/Choose", runtime.WithHTTPPathPattern("/conformance/v1/choices/aws/{aws.app_id}"))
-		if err != nil {
-			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
-			return
-		}
-		resp, md, err := local_request_BindingService_Choose_7(annotatedContext, inboundMarshaler, server, req, pathParams)
-		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
-		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
-		if err != nil {
-			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
-			return
-		}
-		forward_BindingService_Choose_7(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodGet, pattern_BindingService_Select_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -1492,11 +1393,11 @@ func RegisterBindingServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		}
 		forward_BindingService_Choose_5(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle(http.MethodPut, pattern_BindingService_Choose_6, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle(http.MethodPatch, pattern_BindingService_Choose_6, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/statusway.conformance.v1.BindingService/Choose", runtime.WithHTTPPathPattern("/conformance/v1/choices/{one_text}/azure"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/statusway.conformance.v1.BindingService/Choose", runtime.WithHTTPPathPattern("/conformance/v1/choices/aws/{aws.app_id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1508,23 +1409,6 @@ func RegisterBindingServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 			return
 		}
 		forward_BindingService_Choose_6(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
-	})
-	mux.Handle(http.MethodPatch, pattern_BindingService_Choose_7, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
-		ctx, cancel := context.WithCancel(req.Context())
-		defer cancel()
-		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/statusway.conformance.v1.BindingService/Choose", runtime.WithHTTPPathPattern("/conformance/v1/choices/aws/{aws.app_id}"))
-		if err != nil {
-			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
-			return
-		}
-		resp, md, err := request_BindingService_Choose_7(annotatedContext, inboundMarshaler, client, req, pathParams)
-		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
-		if err != nil {
-			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
-			return
-		}
-		forward_BindingService_Choose_7(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodGet, pattern_BindingService_Select_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -1723,8 +1607,7 @@ var (
 	pattern_BindingService_Choose_3 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "choices"}, "aws"))
 	pattern_BindingService_Choose_4 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "choices"}, "text"))
 	pattern_BindingService_Choose_5 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"conformance", "v1", "choices", "one_text"}, ""))
-	pattern_BindingService_Choose_6 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3, 2, 4}, []string{"conformance", "v1", "choices", "one_text", "azure"}, ""))
-	pattern_BindingService_Choose_7 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"conformance", "v1", "choices", "aws", "aws.app_id"}, ""))
+	pattern_BindingService_Choose_6 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"conformance", "v1", "choices", "aws", "aws.app_id"}, ""))
 	pattern_BindingService_Select_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "selections"}, ""))
 	pattern_BindingService_Select_1 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "selections"}, ""))
 	pattern_BindingService_Change_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"conformance", "v1", "changes", "id"}, ""))
@@ -1746,7 +1629,6 @@ var (
 	forward_BindingService_Choose_4 = runtime.ForwardResponseMessage
 	forward_BindingService_Choose_5 = runtime.ForwardResponseMessage
 	forward_BindingService_Choose_6 = runtime.ForwardResponseMessage
-	forward_BindingService_Choose_7 = runtime.ForwardResponseMessage
 	forward_BindingService_Select_0 = runtime.ForwardResponseMessage
 	forward_BindingService_Select_1 = runtime.ForwardResponseMessage
 	forward_BindingService_Change_0 = runtime.ForwardResponseMessage
