@@ -27,6 +27,7 @@ RACE      ?= $(shell $(GO) build -race runtime/cgo >/dev/null 2>&1 && echo -race
 TESTFLAGS ?=
 ARGS      ?=
 FUZZTIME  ?= 10s
+SOAK      ?= 30m
 
 # What the samples in other languages read instead of generated code.
 SAMPLES := proto/examples/conformance.binpb
@@ -44,11 +45,23 @@ build: ## Build the program into .tmp/bin/statusway
 	@$(GO) build -trimpath -o $(TMP)/bin/statusway ./server
 
 .PHONY: test
-test: ## Run all tests, with the race detector where a C compiler is found (TESTFLAGS=…)
+test: ## Run the unit tests and the cases, with the race detector where a C compiler is found (TESTFLAGS=…)
 	@race='$(RACE)'; \
 	if [ -z "$$race" ]; then echo 'make test: no race detector (it needs cgo and a C compiler such as gcc): testing without it' >&2; fi; \
-	$(GO) test $$race $(TESTFLAGS) ./... || exit 1; \
+	$(GO) test $$race -timeout 20m $(TESTFLAGS) ./... || exit 1; \
 	if [ -n "$$race" ]; then $(GO) test $(TESTFLAGS) ./server/internal/benchmark; fi # see allocation_test.go there
+
+# The packages whose tests call system.Test. Their other tests run here once more: go test cannot tell them apart.
+# TestRelease is checkrelease's.
+SYSTEM = $(sort $(dir $(shell grep -rl --include='*_test.go' 'system\.Test(' server)))
+
+.PHONY: system
+system: ## Run the tests with browsers, other languages, load balancers and hostile clients (.ci/run has what they need)
+	@STATUSWAY_TEST_SYSTEM=1 $(GO) test $(RACE) -count=1 -timeout 40m -skip '^TestRelease$$'  $(TESTFLAGS) $(SYSTEM:%=./%)
+
+.PHONY: soak
+soak: ## Attack a server for SOAK (30m)
+	@STATUSWAY_TEST_SYSTEM=1 STATUSWAY_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v $(TESTFLAGS) ./server/internal/hostile
 
 .PHONY: cover
 cover: ## Run all tests and report how much of the hand-written code they reach
@@ -124,7 +137,7 @@ release: ## Build the files of a release into .tmp/release (VERSION=v1.2.3 insis
 
 .PHONY: checkrelease
 checkrelease: ## Fail if a release that is built from nothing in another folder differs by one byte (some minutes)
-	@$(GO) test -count=1 -run='^TestRelease$$' ./server/deploy/release -args -fresh
+	@STATUSWAY_TEST_SYSTEM=1 $(GO) test -count=1 -run='^TestRelease$$' ./server/deploy/release -args -fresh
 
 # Images are pulled as each cluster's policy has it, so no policy is in the manifests.
 .PHONY: checkdeploy

@@ -18,6 +18,8 @@ import (
 
 	"github.com/CycloneDX/cyclonedx-go"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/statusway/statusway/server/internal/system"
 )
 
 // fresh is for CI: it takes as long as compiling everything.
@@ -118,6 +120,7 @@ type first struct {
 
 func TestRelease(t *testing.T) {
 	t.Parallel()
+	system.Test(t)
 	one := first{folder: checkout(t)}
 	one.files = made(t, one.folder)
 	for name, test := range map[string]func(*testing.T){
@@ -138,11 +141,7 @@ func TestRelease(t *testing.T) {
 // found out.
 func (f first) testCommands(t *testing.T) {
 	t.Helper()
-	for _, tool := range []string{"sha256sum", "tar", "sh"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("without %s nobody here would run them: %v", tool, err)
-		}
-	}
+	system.Test(t, "sha256sum", "tar", "sh")
 	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -16,25 +15,20 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/statusway/statusway/server/internal/system"
 )
 
-// needsBrowser says that a machine without a browser fails the tests. It is read before
-// TestMain takes such variables away.
-var needsBrowser = os.Getenv("STATUSWAY_TEST_BROWSER") == "1"
-
-// browserPath is where the browser is. Without one the test is skipped, as it can be on
-// a developer's machine and never in .ci/run.
+// browserPath returns the path of Chromium.
 func browserPath(t *testing.T) string {
 	t.Helper()
+	system.Test(t)
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
-	if needsBrowser {
-		t.Fatal("Chromium is not installed, and STATUSWAY_TEST_BROWSER=1 asks for it")
-	}
-	t.Skip("Chromium is not installed, so the pages cannot be looked at")
+	t.Fatal("Chromium is not installed")
 	return ""
 }
 

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/statusway/statusway/server/internal/system"
 )
 
 // inClients runs a command in the folder of the clients, as whoever copies them would,
@@ -35,8 +37,11 @@ func allPass(t *testing.T, printed string) {
 // The client on plain fetch needs nothing but Node.
 func TestClientOnFetch(t *testing.T) {
 	t.Parallel()
+	system.Test(t)
 	folder, err := inNode("client")
-	needed(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	demo := serve(t, "--demo")
 	allPass(t, inClients(t, folder, demo, "node", "--test", "test/fetch.test.js", "test/problem.test.js", "test/client.test.js"))
 	demo.stop(t)
@@ -45,8 +50,11 @@ func TestClientOnFetch(t *testing.T) {
 // The walk that the clients' page shows is what is printed.
 func TestClientWalk(t *testing.T) {
 	t.Parallel()
+	system.Test(t)
 	folder, err := inNode("client")
-	needed(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	page, err := os.ReadFile(filepath.Join(folder, "README.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -66,8 +74,11 @@ func TestClientWalk(t *testing.T) {
 // works; what the document does not have does not compile.
 func TestClientGenerated(t *testing.T) {
 	t.Parallel()
+	system.Test(t)
 	folder, err := install(t.Context(), "client")
-	needed(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	demo := serve(t, "--demo")
 	inClients(t, folder, demo, "npm", "run", "generate")
 	allPass(t, inClients(t, folder, demo, "node", "--test", "test/generated.test.js"))

@@ -25,11 +25,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	_ "github.com/statusway/statusway/gen/go/statusway/conformance/v1" // what the samples serve
+	"github.com/statusway/statusway/server/internal/system"
 )
-
-// samplesNeeded is the variable by which whoever runs the tests insists on the samples:
-// without it they are left out where their languages are missing.
-const samplesNeeded = "STATUSWAY_TEST_SAMPLES"
 
 // samplesFolder holds the samples, and the descriptors of the service that they are;
 // vectorsFolder what proves a port of the core.
@@ -133,27 +130,17 @@ var pythonSample = sync.OnceValues(func() ([]string, error) {
 	return nil, fmt.Errorf("the sample in Python needs grpc and protobuf, such as Debian's python3-grpcio: %w", errors.Join(errs...))
 })
 
-// start starts a sample, and skips the test where its language is missing.
+// start starts a sample.
 func (s sample) start(t *testing.T, arguments ...string) *process {
 	t.Helper()
+	system.Test(t)
 	command, err := s.command()
-	needed(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := start(t, command[0], append(append(command[1:len(command):len(command)], "--address=127.0.0.1:0"), arguments...)...)
 	p.grpc = p.await(t, `(?m)^gRPC (\S+)$`)[1]
 	return p
-}
-
-// needed skips the test if err says that a language is missing, and fails it where the
-// samples are insisted on.
-func needed(t *testing.T, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv(samplesNeeded) != "":
-		t.Fatalf("%s is set: %v", samplesNeeded, err)
-	default:
-		t.Skip(err)
-	}
 }
 
 // served starts a proxy before a running sample.
@@ -272,6 +259,7 @@ func TestSamplesStop(t *testing.T) {
 // port of the core to JavaScript, which passes every vector.
 func TestSamplesOwnTests(t *testing.T) {
 	t.Parallel()
+	system.Test(t)
 	for _, test := range []struct {
 		sample    sample
 		arguments []string
@@ -283,7 +271,9 @@ func TestSamplesOwnTests(t *testing.T) {
 		t.Run(test.sample.name, func(t *testing.T) {
 			t.Parallel()
 			command, err := test.sample.command()
-			needed(t, err)
+			if err != nil {
+				t.Fatal(err)
+			}
 			tests := exec.CommandContext(t.Context(), command[0], test.arguments...)
 			tests.Dir = filepath.Dir(command[1])
 			out, err := tests.CombinedOutput()

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/statusway/statusway/server/internal/system"
 )
 
 // A scene is a page, or a part of one, as a reader plays it: programs that run, each in a
@@ -133,11 +135,7 @@ func TestElsewhere(t *testing.T) {
 // running.
 func TestScenes(t *testing.T) {
 	t.Parallel()
-	for _, tool := range []string{"bash", "curl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed, so the commands cannot be run: %v", tool, err)
-		}
-	}
+	system.Test(t, "bash", "curl")
 	program, err := buildProgram()
 	if err != nil {
 		t.Fatal(err)
