@@ -183,6 +183,9 @@ func (*Backend) Conn(to grpc.ClientConnInterface) grpc.ClientConnInterface { ret
 
 //nolint:revive // the interface is grpc's.
 func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	if isProbe(ctx) {
+		return noAnswer()
+	}
 	one := callFrom(ctx)
 	if one.target == nil {
 		return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)

@@ -17,6 +17,9 @@ import (
 // while generated code reads the responses; else it makes the one message first, so that
 // an invalid request starts no call.
 func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	if isProbe(ctx) {
+		return nil, noAnswer()
+	}
 	one := callFrom(ctx)
 	if one.target == nil {
 		return c.ClientConnInterface.NewStream(ctx, desc, method, opts...) //nolint:wrapcheck // it is the connection's.

@@ -71,7 +71,19 @@ func (t *targets) find(binding *contract.Binding) (*target, error) {
 type probeKey struct{}
 
 // probe is a request that asks a mux for its handler.
-type probe struct{ handler runtime.HandlerFunc }
+type probe struct {
+	handler runtime.HandlerFunc
+	called  bool // a handler was called, because the mux lacks [Backend.Options]
+}
+
+// isProbe reports whether a call comes from a probe, and then must not be made.
+func isProbe(ctx context.Context) bool {
+	p, ok := ctx.Value(probeKey{}).(*probe)
+	if ok {
+		p.called = true
+	}
+	return ok
+}
 
 // intercept is around every handler of the mux. A probe takes the handler without calling
 // it.
@@ -96,11 +108,14 @@ func findHandler(mux *runtime.ServeMux, binding *contract.Binding) (runtime.Hand
 	if err != nil {
 		plain = path
 	}
-	p := &probe{handler: nil}
+	p := &probe{handler: nil, called: false}
 	r := (&http.Request{Method: binding.Verb, URL: &url.URL{Path: plain, RawPath: path}, Header: http.Header{}, Body: http.NoBody}).
 		WithContext(context.WithValue(context.Background(), probeKey{}, p))
 	mux.ServeHTTP(&call{}, r) //nolint:exhaustruct // nobody reads what is written there.
-	if p.handler == nil {
+	switch {
+	case p.called:
+		return nil, noAnswer()
+	case p.handler == nil:
 		// The route was matched before, so the mux lacks a registration.
 		return nil, respond.Fail(codes.Unimplemented, mapping.ReasonHandlerNotRegistered, "no handler is registered for this route")
 	}
