@@ -2,11 +2,9 @@ package gateway_test
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -152,9 +150,6 @@ func zooServer(tb testing.TB, serve grpc.StreamHandler) string {
 	return listener.Addr().String()
 }
 
-// transports are the ways in which a client speaks to a gateway.
-func transports() []string { return []string{"HTTP/1.1", "h2c", "TLS"} }
-
 // zooFront is a gateway before the zoo, and a client of it.
 type zooFront struct {
 	zoo    *zoo
@@ -182,8 +177,8 @@ func onBothBackends(t *testing.T, p respond.Params, serve backendOf, test func(t
 		t.Fatal(err)
 	}
 	for _, backend := range []string{"generated", "dynamic"} {
-		for _, transport := range transports() {
-			t.Run(backend+" "+transport, func(t *testing.T) {
+		for name, transport := range transports() {
+			t.Run(backend+" "+name, func(t *testing.T) {
 				t.Parallel()
 				test(t, startZoo(t, z, p, backend, transport, serve))
 			})
@@ -191,7 +186,7 @@ func onBothBackends(t *testing.T, p respond.Params, serve backendOf, test func(t
 	}
 }
 
-func startZoo(t *testing.T, z *zoo, p respond.Params, backend, transport string, serve backendOf) *zooFront {
+func startZoo(t *testing.T, z *zoo, p respond.Params, backend string, over transport, serve backendOf) *zooFront {
 	t.Helper()
 	table, err := mapping.Builtin(mapping.Documented)
 	if err != nil {
@@ -230,31 +225,13 @@ func startZoo(t *testing.T, z *zoo, p respond.Params, backend, transport string,
 	stopping, stop := context.WithCancelCause(context.Background())
 	f.stop = stop
 	t.Cleanup(func() { stop(nil) })
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	served := clientOf(t, gateway.ServerParams{Gateway: handler, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithCancelCause(r.Context())
 		defer cancel(nil)
 		defer context.AfterFunc(stopping, func() { cancel(context.Cause(stopping)) })()
 		handler.ServeHTTP(w, r.WithContext(ctx))
-	}))
-	server.Config.Protocols = new(http.Protocols)
-	server.Config.Protocols.SetHTTP1(true)
-	server.Config.Protocols.SetHTTP2(true)
-	server.Config.Protocols.SetUnencryptedHTTP2(true)
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(transport == "HTTP/1.1")
-	protocols.SetUnencryptedHTTP2(transport == "h2c")
-	protocols.SetHTTP2(transport == "TLS")
-	spoken := &http.Transport{Protocols: protocols}
-	if transport == "TLS" {
-		server.EnableHTTP2 = true
-		server.StartTLS()
-		spoken.TLSClientConfig = &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
-	} else {
-		server.Start()
-	}
-	t.Cleanup(server.Close)
-	t.Cleanup(spoken.CloseIdleConnections)
-	f.url, f.client = server.URL, &http.Client{Transport: spoken, Timeout: time.Minute}
+	})}, over)
+	f.url, f.client = served.base, served.Client
 	return f
 }
 

@@ -40,6 +40,7 @@ type conn struct {
 	fresh   atomic.Bool // the next bytes read begin a request
 	head    atomic.Bool // the current request is HEAD
 	refused atomic.Bool // a response of net/http was replaced
+	cut     atomic.Bool // a handler has set a write deadline that has passed
 }
 
 const (
@@ -133,7 +134,7 @@ func (c *conn) send(p []byte) (int, error) {
 	sent := 0
 	for {
 		piece := p[sent:min(len(p), sent+writeSize)]
-		if c.sendTimeout > 0 {
+		if c.sendTimeout > 0 && !c.cut.Load() {
 			if err := c.Conn.SetWriteDeadline(time.Now().Add(c.sendTimeout)); err != nil {
 				return sent, err //nolint:wrapcheck // as in Read.
 			}
@@ -144,6 +145,13 @@ func (c *conn) send(p []byte) (int, error) {
 			return sent, err //nolint:wrapcheck // as in Read.
 		}
 	}
+}
+
+// SetWriteDeadline lets a handler end its response: a deadline that has passed is kept, and
+// any other is replaced with each write.
+func (c *conn) SetWriteDeadline(deadline time.Time) error {
+	c.cut.Store(!deadline.IsZero() && !deadline.After(time.Now()))
+	return c.Conn.SetWriteDeadline(deadline) //nolint:wrapcheck // as in Read.
 }
 
 // Close lets a client that is still sending read why it was refused: closing with

@@ -44,7 +44,7 @@ func TestPayloadsArriveUnchanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := start(t, mapping.Documented)
-			secured := clientOf(t, f.gateway, transport.secure, transport.http2)
+			secured := clientOf(t, gateway.ServerParams{Gateway: f.gateway}, transport)
 			for shift := range len(statusLine) {
 				text := withPayload(t, f, shift)
 				// A burst on connections that may be fresh or reused.

@@ -56,9 +56,11 @@ type Params struct {
 	CrossOrigin middleware.CrossOrigin
 	// Concurrency is how many requests a caller may have at once. 0 means any number.
 	Concurrency int
-	// Shedder decides how many requests are served at once. Nil means any number.
-	// Spare names the routes that it does not hold for.
+	// Shedder decides how many calls are served at once that do not stream, and Streams
+	// how many that do. Nil means any number. Spare names the routes that neither holds
+	// for.
 	Shedder middleware.Shedder
+	Streams *middleware.Streams
 	Spare   func(*contract.Binding) bool
 	// Closed says which routes are not served for the moment. Nil means none.
 	Closed middleware.Closed
@@ -108,7 +110,6 @@ func New(p Params) (*Gateway, error) {
 	chain := []middleware.Middleware{
 		middleware.Recover(),
 		middleware.Framing(),
-		middleware.Deadline(p.Body.Time),
 		middleware.Pages(p.Pages, p.options),
 		middleware.Accept(),
 		middleware.CORS(p.CrossOrigin),
@@ -123,13 +124,13 @@ func New(p Params) (*Gateway, error) {
 		middleware.Routed(index, p.options),
 		middleware.Lifecycle(p.Now),
 		middleware.Available(p.Closed),
-		middleware.Overload(p.Shedder, p.Spare),
-		middleware.Drain(p.Stop),
 		middleware.Credentials(),
 		middleware.Reserved(p.ClientMetadata),
-		middleware.Body(p.Body),
 		middleware.Negotiate(),
 		middleware.Preconditions(),
+		middleware.Body(p.Body),
+		middleware.Overload(middleware.OverloadParams{Shedder: p.Shedder, Streams: p.Streams, Spare: p.Spare}),
+		middleware.Drain(p.Stop),
 		middleware.Idempotency(middleware.IdempotencyParams{Store: p.Idempotency, Responder: p.Responder, Logger: p.Logger}),
 	}
 	handler := p.Backend
@@ -191,6 +192,7 @@ func (p *Params) options(w http.ResponseWriter, r *http.Request) error {
 // ServeHTTP answers a request. Whatever fails on the way is answered here.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r, ex := exchange.Begin(w, r)
+	ex.Outgoing.Later = true
 	if g.observer != nil {
 		g.observer.Begin()
 	}
@@ -201,6 +203,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := g.handler(w, r); err != nil {
 		g.responder.Error(w, r, err)
 	}
+	g.responder.Send(w, r)
 }
 
 // trace begins to follow a request.
@@ -218,7 +221,8 @@ func (g *Gateway) trace(r *http.Request, ex *exchange.Exchange) *http.Request {
 
 // over is the end of every exchange.
 func (g *Gateway) over(ctx context.Context, method string, ex *exchange.Exchange) {
-	ex.ClientClosed = ex.Failure != nil && (errors.Is(ctx.Err(), context.Canceled) || ex.Domain == mapping.Domain && ex.Reason == mapping.ReasonClientClosed)
+	ex.ClientClosed = ex.Outgoing.Stalled || ex.Failure != nil &&
+		(errors.Is(ctx.Err(), context.Canceled) || ex.Domain == mapping.Domain && ex.Reason == mapping.ReasonClientClosed)
 	if ex.ClientClosed {
 		ex.Fault = false // Whatever failed, it failed because the client left.
 	}

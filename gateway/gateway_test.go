@@ -94,9 +94,9 @@ func TestOrder(t *testing.T) {
 		want         int
 	}{
 		{"the call", post("/v1/entities", "{}", "Content-Type: application/json", auth), false, false, 201},
-		{"a condition", post("/v1/entities", "{}", "Content-Type: application/json", badCondition, auth), false, false, 400},
-		{"the media type", post("/v1/entities", "{}", badType, badCondition, auth), false, false, 415},
-		{"the body's size", post("/v1/entities", long, badType, badCondition, auth), false, false, 413},
+		{"the body's size", post("/v1/entities", long, "Content-Type: application/json", auth), false, false, 413},
+		{"a condition", post("/v1/entities", long, "Content-Type: application/json", badCondition, auth), false, false, 400},
+		{"the media type", post("/v1/entities", long, badType, badCondition, auth), false, false, 415},
 		{"a reserved field", post("/v1/entities", long, badType, badCondition, reserved, auth), false, false, 400},
 		{"no credentials", post("/v1/entities", long, badType, badCondition, reserved), false, false, 401},
 		{"closed", post("/v1/entities", long, badType, badCondition, reserved), true, false, 503},

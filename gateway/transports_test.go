@@ -12,14 +12,11 @@ import (
 	"github.com/statusway/statusway/gateway"
 )
 
-// transports are the ways in which a client reaches a server: the scheme and the protocol.
-func transports() map[string]struct {
-	secure bool
-	http2  bool
-} {
-	return map[string]struct{ secure, http2 bool }{
-		"HTTP/1.1": {false, false}, "h2c": {false, true}, "TLS HTTP/1.1": {true, false}, "TLS HTTP/2": {true, true},
-	}
+// A transport is a way in which a client reaches a server.
+type transport struct{ secure, http2 bool }
+
+func transports() map[string]transport {
+	return map[string]transport{"HTTP/1.1": {false, false}, "h2c": {false, true}, "TLS HTTP/1.1": {true, false}, "TLS HTTP/2": {true, true}}
 }
 
 // secret is a certificate for 127.0.0.1, and the clients' configuration that trusts it.
@@ -41,17 +38,17 @@ type caller struct {
 	base string
 }
 
-// clientOf serves a gateway over a transport and returns a client of it.
-func clientOf(tb testing.TB, built *gateway.Gateway, secure, http2 bool) caller {
+// clientOf serves over a transport and returns a client of it.
+func clientOf(tb testing.TB, p gateway.ServerParams, over transport) caller {
 	tb.Helper()
-	p := gateway.ServerParams{Gateway: built, SendTimeout: time.Minute, Grace: time.Second}
+	p.SendTimeout, p.Grace = time.Minute, time.Second
 	scheme := "http://"
 	var trust *tls.Config
-	if secure {
+	if over.secure {
 		p.TLS, trust = secret(tb)
 		scheme = "https://"
 	}
-	return dialer(tb, serveOn(tb, p), trust, http2, scheme)
+	return dialer(tb, serveOn(tb, p), trust, over.http2, scheme)
 }
 
 // dialer is a client of the server at an address. Each has connections of its own.

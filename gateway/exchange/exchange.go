@@ -20,7 +20,8 @@ import (
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // Exchange is one request and what has been found out about it. It belongs to the
-// request's goroutine, but for [Exchange.MarkTooLarge] and [Exchange.MarkCause].
+// request's goroutine, but for [Exchange.MarkTooLarge], [Exchange.MarkCause] and
+// [Incoming.MarkEnd].
 type Exchange struct {
 	Outcome
 
@@ -67,6 +68,13 @@ type Exchange struct {
 	// Fields are sent with every answer, whatever it becomes: they are its header, to
 	// which the responder adds what belongs to the answer that it has come to.
 	Fields http.Header
+
+	// Incoming is the request's body, Outgoing the response.
+	Incoming Incoming
+	Outgoing Outgoing
+	// Slot is the place of a stream among those that run at the same time; nil if it needs
+	// none.
+	Slot Slot
 
 	// Keep is called with a success just before it is sent; nil if nobody keeps it.
 	Keep func(Sent)

@@ -24,6 +24,8 @@ type Outcome struct {
 	// Fault says that the failure is the server's, so that the client is not told its
 	// cause: a 5xx, or what would have been one but for a status line that had gone out.
 	Fault bool
+	// Shed says that the server refused the request because it had too much to do.
+	Shed bool
 	// ClientClosed says that the request failed and its client had left before. It is
 	// known when the request is over, and Fault is false then: log, metrics and traces
 	// count such a request as no fault of the server's, whatever status it would have had.

@@ -27,7 +27,12 @@ func (r *Rules) Begin(ctx context.Context, conn any, req *http.Request) (context
 	md := r.Metadata(req)
 	local, isLocal := conn.(owner)
 	var call Call
-	if ex := exchange.From(ctx); ex.Trace != nil {
+	ex := exchange.From(ctx)
+	if ex.Incoming.Whole && ex.Binding.Method.Descriptor.IsStreamingServer() {
+		// A stream may stay open for hours; by now its request has been decoded.
+		ex.Incoming.Release()
+	}
+	if ex.Trace != nil {
 		ctx, call.followed = ex.Trace.Call(ctx, ex.Binding.Method.FullName, isLocal)
 		setTrace(md, call.followed)
 	}

@@ -19,6 +19,8 @@ const (
 	ReasonRetired = "API_VERSION_RETIRED"
 	// ReasonRequestTooLarge: the body, or the gRPC message made of it, is over the limit. RESOURCE_EXHAUSTED.
 	ReasonRequestTooLarge = "REQUEST_TOO_LARGE"
+	// ReasonBodyNotAllowed: the request has a body with content, and the method takes none. INVALID_ARGUMENT.
+	ReasonBodyNotAllowed = "BODY_NOT_ALLOWED"
 	// ReasonHeaderTooLarge: the request's target or fields are over the limit. RESOURCE_EXHAUSTED.
 	ReasonHeaderTooLarge = "HEADER_TOO_LARGE"
 	// ReasonResponseTooLarge: the backend's message is over the limit; the client did nothing wrong. RESOURCE_EXHAUSTED.
@@ -103,7 +105,7 @@ func CodeOf(reason string) codes.Code {
 // Reasons are all of them.
 func Reasons() []string {
 	return []string{
-		ReasonRouteNotFound, ReasonMethodNotAllowed, ReasonRetired, ReasonRequestTooLarge, ReasonHeaderTooLarge,
+		ReasonRouteNotFound, ReasonMethodNotAllowed, ReasonRetired, ReasonRequestTooLarge, ReasonBodyNotAllowed, ReasonHeaderTooLarge,
 		ReasonResponseTooLarge, ReasonUnsupportedMediaType, ReasonUnsupportedCoding, ReasonNotAcceptable,
 		ReasonExpectationFailed, ReasonPreconditionFailed, ReasonPreconditionUnsupported, ReasonKeyUnsupported,
 		ReasonKeyMissing, ReasonKeyReused, ReasonKeyInUse, ReasonRateLimited, ReasonConcurrencyLimited, ReasonOverloaded,

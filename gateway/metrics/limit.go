@@ -108,22 +108,3 @@ func (m *Metrics) decide(key decision, many float64) {
 	}
 	counter.Add(many)
 }
-
-// Shedder counts what inner does not take.
-func (m *Metrics) Shedder(inner middleware.Shedder) middleware.Shedder {
-	return shedder{Shedder: inner, shed: m.shed}
-}
-
-type shedder struct {
-	middleware.Shedder
-
-	shed prometheus.Counter
-}
-
-func (s shedder) Admit() (func(measured bool), bool) {
-	done, ok := s.Shedder.Admit()
-	if !ok {
-		s.shed.Inc()
-	}
-	return done, ok
-}

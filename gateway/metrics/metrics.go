@@ -123,6 +123,9 @@ func (m *Metrics) End(method string, ex *exchange.Exchange) {
 	of.outcome(m, m.keyOf(ex)).Inc()
 	of.received.Add(float64(ex.Received))
 	of.written.Add(float64(ex.Written))
+	if ex.Shed {
+		m.shed.Inc()
+	}
 	if ex.ClientClosed {
 		of.closed.Inc()
 	}

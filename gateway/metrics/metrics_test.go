@@ -287,28 +287,37 @@ func (limits) Take(_ context.Context, use middleware.Use) (middleware.Allowance,
 	}
 }
 
-func (limits) Admit() (func(bool), bool) { return nil, false }
-
-func TestLimitsAndShedding(t *testing.T) {
+func TestLimits(t *testing.T) {
 	t.Parallel()
 	m := front(t, nil)
-	limiter, shedder := m.Limiter(limits{}), m.Shedder(limits{})
+	limiter := m.Limiter(limits{})
 	for _, caller := range []string{"seldom", "often", "often", "named", "unnamed"} {
 		allowance, err := limiter.Take(t.Context(), middleware.Use{Caller: caller})
 		if want, wantErr := (limits{}).Take(t.Context(), middleware.Use{Caller: caller}); !cmp.Equal(want, allowance) || (err == nil) != (wantErr == nil) {
 			t.Errorf("%s: %v, %v", caller, allowance, err)
 		}
 	}
-	if _, ok := shedder.Admit(); ok {
-		t.Error("admitted")
-	}
 	want := map[string]float64{
 		"limiter_decisions_total{decision=allowed policy=minute}": 3, "limiter_decisions_total{decision=allowed policy=day}": 1,
 		"limiter_decisions_total{decision=refused policy=day}": 2, "limiter_decisions_total{decision=failed policy=broken}": 1,
-		"limiter_decisions_total{decision=failed policy=other}": 1, "requests_shed_total{}": 1, "requests_in_flight{}": 0,
+		"limiter_decisions_total{decision=failed policy=other}": 1, "requests_shed_total{}": 0, "requests_in_flight{}": 0,
 	}
 	if diff := cmp.Diff(want, m.series(t)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// TestShed: whichever rule refuses a request because the server has too much to do.
+func TestShed(t *testing.T) {
+	t.Parallel()
+	m := front(t, func(_ http.ResponseWriter, r *http.Request) error {
+		exchange.From(r.Context()).Shed = r.Method == http.MethodPost
+		return nil
+	})
+	m.send(t.Context(), "GET", "/v1/entities/e", "")
+	m.send(t.Context(), "POST", "/v1/entities", "{}")
+	if got := m.series(t)["requests_shed_total{}"]; got != 1 {
+		t.Errorf("%v were shed", got)
 	}
 }
 

@@ -9,28 +9,80 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/internal/budget"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
+)
+
+const (
+	// DefaultBodyGrace and DefaultBodyRate are the least rate of a body: it must have
+	// arrived within the grace and one second more for each DefaultBodyRate bytes that have
+	// arrived so far.
+	DefaultBodyGrace = 10 * time.Second
+	DefaultBodyRate  = 512
+	// DefaultBodyMemory is how many bytes all request bodies may hold together.
+	DefaultBodyMemory = 256 << 20
 )
 
 // BodyLimits bound what a request may send.
 type BodyLimits struct {
 	// Bytes is the longest body that is read.
 	Bytes int64
-	// Time is how long all of it may take to arrive; 0 means for ever. See [Deadline].
+	// Time is how long a body may take to arrive, however fast it is; 0 means that only
+	// the least rate bounds it. It does not bound the body of a client stream.
 	Time time.Duration
+	// Grace and Rate, in bytes a second, are the least rate. 0 means [DefaultBodyGrace] and
+	// [DefaultBodyRate], and less than 0 none.
+	Grace time.Duration
+	Rate  int64
+	// Memory bounds what all bodies hold together. Nil means [DefaultBodyMemory] for this
+	// gateway alone.
+	Memory *BodyMemory
 }
 
-// Body refuses a body that is too large: by its declared length before a byte of it
-// is read, else by counting what really arrives.
+// BodyMemory is what the request bodies of any number of gateways may hold together, from
+// the arrival of their first bytes until their calls are over.
+type BodyMemory struct{ bytes *budget.Budget }
+
+// NewBodyMemory returns memory of so many bytes; 0 or less means any number.
+func NewBodyMemory(bytes int64) *BodyMemory {
+	return &BodyMemory{budget.New(budget.Params{Limit: bytes, Timeout: 0})} // Deadlines end slow bodies.
+}
+
+// Usage is the state of the memory.
+func (m *BodyMemory) Usage() budget.Usage { return m.bytes.Usage() }
+
+// complete fills in the defaults.
+func (l *BodyLimits) complete() {
+	if l.Grace == 0 {
+		l.Grace = DefaultBodyGrace
+	}
+	if l.Rate == 0 {
+		l.Rate = DefaultBodyRate
+	}
+	if l.Memory == nil {
+		l.Memory = NewBodyMemory(DefaultBodyMemory)
+	}
+}
+
+// Body reads the whole body into memory before anything is asked of the backend, so that a
+// body that arrives slowly holds no slot, and so that net/http notices when the client
+// leaves: it only looks once the body has been read to its end. The body of a client stream
+// is left to the backend, but it is counted.
+//
+// A body that is too large is refused by its declared length before a byte of it is read,
+// else when too much has arrived. A body with content is refused where the route takes none,
+// except on GET and HEAD, where it is discarded.
 func Body(limits BodyLimits) Middleware {
+	limits.complete()
 	return func(next exchange.Handler) exchange.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
-			ex := exchange.From(r.Context())
-			if ex.Binding.Body == "" || r.Body == nil || r.Body == http.NoBody {
+			if r.Body == nil || r.Body == http.NoBody {
 				return next(w, r)
 			}
+			ex := exchange.From(r.Context())
 			limit := limits.Bytes
 			if own := ex.Binding.Method.MaxBody; own > 0 && own < limit {
 				limit = own
@@ -38,20 +90,59 @@ func Body(limits BodyLimits) Middleware {
 			if r.ContentLength > limit {
 				return tooLarge(limit)
 			}
-			r.Body = &countedBody{ReadCloser: r.Body, left: limit, exchange: ex}
-			err := next(w, r)
-			if err != nil && ex.TooLarge() {
-				// Whatever the decoder made of it, this is why it failed.
-				return tooLarge(limit).Because(err)
+			ex.Incoming.Writer = w
+			// Also after an error, when the client may still read the response for long.
+			defer ex.Incoming.Release()
+			if isLive(ex.Binding) {
+				// It may rest for as long as the two sides like, so it is not cut off for that.
+				limits.Memory.bytes.Join(&ex.Incoming.Memory, nil)
+				return liveBody(next, w, r, limit)
 			}
-			return err
+			limits.Memory.bytes.Join(&ex.Incoming.Memory, &ex.Incoming)
+			a := arrival{limits: limits, limit: limit, request: r, exchange: ex, start: time.Now()}
+			if err := a.receive(); err != nil {
+				return err
+			}
+			return next(w, r)
 		}
 	}
+}
+
+// isLive reports whether the backend reads the body while it arrives.
+func isLive(binding *contract.Binding) bool {
+	return binding.Body != "" && binding.Method.Descriptor.IsStreamingClient()
 }
 
 func tooLarge(limit int64) *respond.Failure {
 	most := strconv.FormatInt(limit, 10)
 	return respond.Fail(codes.ResourceExhausted, mapping.ReasonRequestTooLarge, "the body is larger than "+most+" bytes").About("limitBytes", most)
+}
+
+func notAllowed() *respond.Failure {
+	return respond.Fail(codes.InvalidArgument, mapping.ReasonBodyNotAllowed, "this method takes no body")
+}
+
+// fullOfBodies is the failure of a request for whose body there is no memory.
+func fullOfBodies(ex *exchange.Exchange, cause error) *respond.Failure {
+	ex.Shed = true
+	return respond.Fail(codes.Unavailable, mapping.ReasonOverloaded, "the server holds more request bodies than it has memory for").Because(cause)
+}
+
+// liveBody lets the backend read the body of a client stream.
+func liveBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, limit int64) error {
+	ex := exchange.From(r.Context())
+	if r.ProtoMajor == 1 {
+		// A response may begin, and even end, before the body does. What is left of the body
+		// must not be taken for another request.
+		ex.Fields.Set("Connection", "close")
+	}
+	r.Body = &countedBody{ReadCloser: r.Body, left: limit, exchange: ex, request: r}
+	err := next(w, r)
+	if err != nil && ex.TooLarge() {
+		// Whatever the decoder made of it, this is why it failed.
+		return tooLarge(limit).Because(err)
+	}
+	return err
 }
 
 // errTooLarge ends the reading of a body that goes over its limit.
@@ -64,6 +155,7 @@ type countedBody struct {
 
 	left     int64
 	exchange *exchange.Exchange
+	request  *http.Request
 }
 
 func (b *countedBody) Read(p []byte) (int, error) {
@@ -81,5 +173,11 @@ func (b *countedBody) Read(p []byte) (int, error) {
 		b.exchange.MarkTooLarge()
 		return 0, errTooLarge
 	}
-	return n, err
+	if errors.Is(err, io.EOF) {
+		b.exchange.Incoming.MarkEnd()
+	}
+	if full := b.exchange.Incoming.Memory.Grow(b.request.Context(), int64(n)); full != nil {
+		return 0, fullOfBodies(b.exchange, full)
+	}
+	return n, err //nolint:wrapcheck // io.EOF and timeouts are told apart by their types.
 }

@@ -36,6 +36,8 @@ func declared(tb testing.TB) *contract.Contract {
 			method { name: "Upload" input_type: ".google.api.HttpBody" output_type: ".t.M" options { [google.api.http] { post: "/upload" body: "*" } } }
 			method { name: "UploadField" input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { post: "/field" body: "file" } } }
 			method { name: "Download" input_type: ".t.M" output_type: ".google.api.HttpBody" options { [google.api.http] { get: "/download" } } }
+			method { name: "Collect" client_streaming: true input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { post: "/collect" body: "*" } } }
+			method { name: "Run" input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { post: "/x:run" } } }
 			method { name: "Custom" input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { custom { kind: "OPTIONS" path: "/own" } } } }
 			method { name: "Old" input_type: ".t.M" output_type: ".t.M" options {
 				[google.api.http] { get: "/old" }

@@ -1,11 +1,9 @@
 package middleware
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -143,9 +141,12 @@ type keeper struct {
 }
 
 func (k *keeper) serve(w http.ResponseWriter, r *http.Request, key string) error {
-	body, err := readWhole(r)
-	if err != nil {
-		return k.next(w, r) // It meets the same error, and says what that means.
+	var body []byte
+	if ex := exchange.From(r.Context()); ex.Binding.Body != "" {
+		var err error
+		if body, err = ex.ReadBody(r); err != nil {
+			return respond.BrokenBody(err)
+		}
 	}
 	claim := Claim{
 		Key: scope(r, key), Fingerprint: fingerprint(r, body),
@@ -166,26 +167,6 @@ func (k *keeper) serve(w http.ResponseWriter, r *http.Request, key string) error
 		return k.again(w, r, kept.Result)
 	}
 }
-
-// readWhole reads the body and puts it back. After an error it puts back what it has
-// read, and the error.
-func readWhole(r *http.Request) ([]byte, error) {
-	if exchange.From(r.Context()).Binding.Body == "" || r.Body == nil || r.Body == http.NoBody {
-		return nil, nil // A route without a body reads none, and no limit holds for it.
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), broken{err}))
-		return nil, err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return body, nil
-}
-
-// broken is a body that ends with an error.
-type broken struct{ err error }
-
-func (b broken) Read([]byte) (int, error) { return 0, b.err }
 
 // first answers the request that has the key, and keeps what comes of it. A success
 // is kept before it is sent: a client that does not get it finds it there.

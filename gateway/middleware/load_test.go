@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 )
@@ -85,7 +86,7 @@ func TestOverload(t *testing.T) {
 	}{
 		"room":              {"GetEntity", true, "", 1, 1},
 		"full":              {"GetEntity", false, mapping.ReasonOverloaded, 0, 0},
-		"a stream":          {"ExportEntities", true, "", 1, 0},
+		"a stream":          {"ExportEntities", true, "", 0, 0}, // It has slots of its own.
 		"spared, full":      {"CreateSession", false, "", 0, 0},
 		"spared, with room": {"CreateSession", true, "", 0, 0},
 	} {
@@ -94,7 +95,7 @@ func TestOverload(t *testing.T) {
 			s := &shedder{admits: test.admits}
 			request, ex := ask(t, "GET", "/", "")
 			ex.Binding = bindingOf(t, test.method)
-			passed, err := run(middleware.Overload(s, spare), request)
+			passed, err := run(middleware.Overload(middleware.OverloadParams{Shedder: s, Spare: spare}), request)
 			check(t, passed, err, test.reason)
 			if s.done != test.done || s.measured != test.measured {
 				t.Errorf("done %d, measured %d", s.done, s.measured)
@@ -105,8 +106,54 @@ func TestOverload(t *testing.T) {
 		})
 	}
 	request, _ := ask(t, "GET", "/", "")
-	if passed, err := run(middleware.Overload(nil, nil), request); !passed || err != nil {
+	if passed, err := run(middleware.Overload(middleware.OverloadParams{}), request); !passed || err != nil {
 		t.Errorf("without a shedder: %v", err)
+	}
+}
+
+// TestStreamSlots: a stream gives its slot back while it waits for its client, and takes it
+// again whether there is one or not.
+func TestStreamSlots(t *testing.T) {
+	t.Parallel()
+	streams := middleware.NewStreams(2)
+	rule := middleware.Overload(middleware.OverloadParams{Shedder: &shedder{admits: false}, Streams: streams})
+	admitted := func(then func(exchange.Slot)) bool {
+		request, ex := ask(t, "GET", "/", "")
+		ex.Binding = bindingOf(t, "ExportEntities")
+		passed := false
+		err := rule(func(http.ResponseWriter, *http.Request) error {
+			passed = true
+			then(ex.Slot)
+			return nil
+		})(httptest.NewRecorder(), request)
+		if reason := reasonOf(t, err); passed == (reason == mapping.ReasonOverloaded) || ex.Shed == passed {
+			t.Errorf("passed %t, reason %q, shed %t", passed, reason, ex.Shed)
+		}
+		return passed
+	}
+	none := func(exchange.Slot) {}
+	admitted(func(first exchange.Slot) {
+		admitted(func(exchange.Slot) {
+			if admitted(none) {
+				t.Error("a third stream has a slot")
+			}
+			first.Pause()
+			if !admitted(func(exchange.Slot) { first.Resume() }) {
+				t.Error("a stream that waits for its client holds a slot")
+			}
+			if streams.Running() != 2 {
+				t.Errorf("%d streams run", streams.Running())
+			}
+		})
+	})
+	if streams.Running() != 0 {
+		t.Errorf("%d streams run in the end", streams.Running())
+	}
+	unlimited := middleware.NewStreams(0)
+	for range 100 {
+		if !unlimited.Admit() {
+			t.Fatal("0 is not any number")
+		}
 	}
 }
 

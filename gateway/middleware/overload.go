@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"net/http"
+	"sync/atomic"
 
 	"google.golang.org/grpc/codes"
 
@@ -11,34 +12,102 @@ import (
 	"github.com/statusway/statusway/gateway/respond"
 )
 
-// Shedder decides how many requests the server takes at once.
+// A slot is the right to keep the server busy. There are two kinds.
+//
+// A call of one request and one response holds a slot of the [Shedder] from the moment that
+// its body has arrived until its response is complete in memory: decided and encoded. It
+// holds none while its body arrives, nor while its response waits for the client to read
+// it. So a client that sends or reads slowly takes nothing from the others but memory, which
+// has bounds of its own: [BodyLimits] and [respond.Params].
+//
+// A call that streams in either direction holds a slot of [Streams] from the same moment
+// until it is over, because nothing else says when it is busy. It gives the slot back while
+// it is blocked on writing to its client. The body of a client stream arrives while the slot
+// is held.
+//
+// Pages, routes that Spare names, and requests that an earlier rule refuses hold no slot.
+
+// Shedder decides how many calls that do not stream are served at once.
 type Shedder interface {
 	// Admit takes a request, or is false where the server is at its limit. The caller
-	// calls done when the request has been answered; measured says that the time it
-	// took tells something of the server's load, which that of a stream does not.
+	// calls done when the response is complete; measured says that the time it took tells
+	// something of the server's load, which that of a request that asked to wait does not.
 	Admit() (done func(measured bool), ok bool)
 }
 
-// Overload sheds requests before memory or latency runs away. What spare names is
-// served all the same: the way in for whoever has to mend the server.
-func Overload(shedder Shedder, spare func(*contract.Binding) bool) Middleware {
+// Streams bounds how many streams run at once, for any number of gateways together. It is
+// safe for concurrent use.
+type Streams struct {
+	limit   int64
+	running atomic.Int64
+}
+
+var _ exchange.Slot = (*Streams)(nil)
+
+// NewStreams returns slots for so many streams; 0 means any number.
+func NewStreams(limit int) *Streams { return &Streams{limit: int64(limit)} }
+
+// Running is how many streams hold a slot.
+func (s *Streams) Running() int { return int(s.running.Load()) }
+
+// Admit takes a slot if there is one. The caller gives it back by Pause.
+func (s *Streams) Admit() bool {
+	if s.running.Add(1) > s.limit && s.limit > 0 {
+		s.running.Add(-1)
+		return false
+	}
+	return true
+}
+
+// Pause gives a slot back.
+func (s *Streams) Pause() { s.running.Add(-1) }
+
+// Resume takes the slot again. It never fails: the stream has begun, and more streams than
+// slots for a moment do less harm than one that is cut.
+func (s *Streams) Resume() { s.running.Add(1) }
+
+// OverloadParams configure [Overload].
+type OverloadParams struct {
+	// Shedder has the slots of calls that do not stream. Nil means any number.
+	Shedder Shedder
+	// Streams has the slots of those that do. Nil means any number.
+	Streams *Streams
+	// Spare names the routes that need no slot: the way in for operators who have to mend
+	// the server. Nil names none.
+	Spare func(*contract.Binding) bool
+}
+
+// Overload refuses requests for which there is no slot, before memory or latency runs away.
+func Overload(p OverloadParams) Middleware {
 	return func(next exchange.Handler) exchange.Handler {
-		if shedder == nil {
+		if p.Shedder == nil && p.Streams == nil {
 			return next
 		}
 		return func(w http.ResponseWriter, r *http.Request) error {
 			ex := exchange.From(r.Context())
-			binding := ex.Binding
-			if spare != nil && spare(binding) {
-				return next(w, r)
+			streams := ex.Binding.Method.Descriptor.IsStreamingServer() || ex.Binding.Method.Descriptor.IsStreamingClient()
+			switch {
+			case p.Spare != nil && p.Spare(ex.Binding):
+			case streams && p.Streams != nil:
+				if !p.Streams.Admit() {
+					return overloaded(ex, "the server has more streams than it can serve")
+				}
+				ex.Slot = p.Streams
+				defer p.Streams.Pause()
+			case !streams && p.Shedder != nil:
+				done, ok := p.Shedder.Admit()
+				if !ok {
+					return overloaded(ex, "the server has more requests than it can serve")
+				}
+				// A request that asked to wait takes as long as it asked for.
+				defer done(ex.Prefer.Wait == 0)
 			}
-			done, ok := shedder.Admit()
-			if !ok {
-				return respond.Fail(codes.Unavailable, mapping.ReasonOverloaded, "the server has more requests than it can serve")
-			}
-			// A request that asked to wait takes as long as it asked for.
-			defer done(!binding.Method.Descriptor.IsStreamingServer() && ex.Prefer.Wait == 0)
 			return next(w, r)
 		}
 	}
+}
+
+func overloaded(ex *exchange.Exchange, message string) error {
+	ex.Shed = true
+	return respond.Fail(codes.Unavailable, mapping.ReasonOverloaded, message)
 }

@@ -99,7 +99,7 @@ func TestOverloadDoesNotMeasureAWait(t *testing.T) {
 	} {
 		request, ex := exchange.Begin(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
 		ex.Binding, ex.Prefer = methodNamed(t, "ImportEntities"), prefer
-		err := middleware.Overload(shedder, nil)(func(http.ResponseWriter, *http.Request) error { return nil })(httptest.NewRecorder(), request)
+		err := middleware.Overload(middleware.OverloadParams{Shedder: shedder})(func(http.ResponseWriter, *http.Request) error { return nil })(httptest.NewRecorder(), request)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -76,11 +76,14 @@ func (b *builder) raised(binding *contract.Binding) []cause {
 	reasons := []string{
 		mapping.ReasonMethodNotAllowed, // what the path answers to any other method
 		mapping.ReasonInvalidArgument, mapping.ReasonReservedHeader, mapping.ReasonExpectationFailed, mapping.ReasonHeaderTooLarge,
-		mapping.ReasonRateLimited, mapping.ReasonConcurrencyLimited, mapping.ReasonOverloaded, mapping.ReasonDraining, mapping.ReasonMaintenance,
+		mapping.ReasonRequestTooLarge, mapping.ReasonRateLimited, mapping.ReasonConcurrencyLimited, mapping.ReasonOverloaded, mapping.ReasonDraining, mapping.ReasonMaintenance,
 		mapping.ReasonResponseTooLarge, mapping.ReasonInternal,
 	}
-	if binding.Body != "" {
-		reasons = append(reasons, mapping.ReasonRequestTooLarge, mapping.ReasonUnsupportedMediaType, mapping.ReasonUnsupportedCoding)
+	switch {
+	case binding.Body != "":
+		reasons = append(reasons, mapping.ReasonUnsupportedMediaType, mapping.ReasonUnsupportedCoding)
+	case !isRead(binding):
+		reasons = append(reasons, mapping.ReasonBodyNotAllowed)
 	}
 	if negotiates(method) {
 		reasons = append(reasons, mapping.ReasonNotAcceptable)

@@ -3,6 +3,7 @@ package respond
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -38,6 +39,20 @@ func Fail(code codes.Code, reason, message string) *Failure {
 func Invalid(message string, violation *errdetails.BadRequest_FieldViolation) *Failure {
 	return Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, message).
 		With(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{violation}})
+}
+
+// BrokenBody is the failure of a request whose body could not be read to its end: cause, if
+// that is a failure itself.
+func BrokenBody(cause error) *Failure {
+	if failure, ok := errors.AsType[*Failure](cause); ok {
+		return failure
+	}
+	detail, reason := "the body ended before its end", "BODY_INCOMPLETE"
+	var timeout net.Error
+	if errors.As(cause, &timeout) && timeout.Timeout() {
+		detail, reason = "the body did not arrive in time", "BODY_TIMEOUT"
+	}
+	return Invalid(detail, &errdetails.BadRequest_FieldViolation{Description: detail, Reason: reason}).Because(cause)
 }
 
 // With adds a detail and returns f.

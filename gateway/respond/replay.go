@@ -29,6 +29,9 @@ func (r *Responder) Replay(w http.ResponseWriter, req *http.Request, sent exchan
 		}
 		answer.Header.Set("Content-Encoding", coding)
 	}
+	if err := r.reserve(w, req, len(answer.Body)); err != nil {
+		return err
+	}
 	r.send(w, req, answer)
 	return nil
 }

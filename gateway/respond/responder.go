@@ -7,11 +7,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/internal/budget"
 	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/rfc9110"
@@ -41,6 +41,15 @@ type Params struct {
 	// shows that the stream is open. 0 means [DefaultCommentInterval], and a negative
 	// value that no comments are sent.
 	CommentInterval time.Duration
+	// SendTimeout is how long a response may make no progress on its way to a client that
+	// does not read; it then ends, over HTTP/1.1 with the connection. 0 means
+	// [DefaultSendTimeout], and less than 0 for ever.
+	SendTimeout time.Duration
+	// ResponseMemory is how many bytes all responses may hold together while they wait for
+	// their clients to read them. When they hold more, those that have made no progress for
+	// a second or more are cut off, the longest-stalled first. 0 means
+	// [DefaultResponseMemory], and less than 0 any number.
+	ResponseMemory int64
 }
 
 // Responder writes answers. It is safe for concurrent use.
@@ -52,6 +61,7 @@ type Responder struct {
 	realm     string
 	codec     jsoncodec.Codec
 	gzip      bool
+	memory    *budget.Budget // of the responses that wait for their clients
 
 	openDelay, commentInterval time.Duration
 }
@@ -74,6 +84,9 @@ func New(p Params) (*Responder, error) {
 		realm:     p.Realm,
 		codec:     jsoncodec.New(nil),
 		gzip:      p.Gzip,
+		memory: budget.New(budget.Params{
+			Limit: cmp.Or(p.ResponseMemory, DefaultResponseMemory), Timeout: max(cmp.Or(p.SendTimeout, DefaultSendTimeout), 0),
+		}),
 
 		openDelay: cmp.Or(p.OpenDelay, DefaultOpenDelay), commentInterval: cmp.Or(p.CommentInterval, DefaultCommentInterval),
 	}, nil
@@ -106,11 +119,11 @@ func (r *Responder) TypeURI(status int) string { return r.typeURI(status) }
 // outermost handler, and only if nothing has been written.
 func (r *Responder) Error(w http.ResponseWriter, req *http.Request, err error) {
 	buffer := buffers.get()
-	defer buffers.put(buffer)
 	answer := r.render(*buffer, AsFailure(err), RequestOf(req))
 	*buffer = answer.Body
 	Note(exchange.From(req.Context()), err, answer)
-	r.send(w, req, answer)
+	merge(w.Header(), answer.Header)
+	r.finish(w, req, answer, buffer)
 }
 
 // Note puts on the exchange why it fails, and by what the answer to that was decided.
@@ -137,28 +150,7 @@ func (r *Responder) Empty(w http.ResponseWriter, req *http.Request) error {
 // send sends a whole answer.
 func (r *Responder) send(w http.ResponseWriter, req *http.Request, answer Answer) {
 	merge(w.Header(), answer.Header)
-	r.finish(w, req, answer.Decision, answer.Body)
-}
-
-// finish is where every answer but a stream's goes onto the wire, once its fields are
-// set.
-func (r *Responder) finish(w http.ResponseWriter, req *http.Request, decision mapping.Decision, body []byte) {
-	ex := exchange.From(req.Context())
-	status := decision.Status()
-	ex.Status, ex.Rule = status, decision.Rule.GetName()
-	header := w.Header()
-	if !hasContent(status) {
-		header.Del("Content-Type")
-		w.WriteHeader(status)
-		return
-	}
-	header["Content-Length"] = []string{strconv.Itoa(len(body))}
-	w.WriteHeader(status)
-	if req.Method != http.MethodHead {
-		// An error here means that the client has gone; there is nobody to tell.
-		n, _ := w.Write(body)
-		ex.Written += int64(n)
-	}
+	r.finish(w, req, answer, nil)
 }
 
 // hasContent is false for the statuses that end with their header section

@@ -247,20 +247,7 @@ func (s *Stream) frame(kind string, text []byte) error {
 }
 
 // write sends bytes at once; without any, it sends the header section.
-func (s *Stream) write(out []byte) error {
-	n, err := 0, error(nil)
-	if len(out) > 0 {
-		n, err = s.w.Write(out)
-	}
-	s.exchange.Written += int64(n)
-	if err != nil {
-		return Fail(codes.Canceled, mapping.ReasonClientClosed, "the client has gone").Because(err)
-	}
-	if err := http.NewResponseController(s.w).Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return Fail(codes.Canceled, mapping.ReasonClientClosed, "the client has gone").Because(err)
-	}
-	return nil
-}
+func (s *Stream) write(out []byte) error { return s.responder.push(s.w, s.req, out) }
 
 // sendRaw sends a google.api.HttpBody as it is. The first one says of what type all of
 // them are.

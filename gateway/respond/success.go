@@ -54,7 +54,19 @@ func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply)
 	}
 	s.prefer(ex.Prefer)
 	buffer := buffers.get()
-	defer buffers.put(buffer)
+	if err := s.complete(w, req, buffer); err != nil {
+		buffers.put(buffer)
+		return err
+	}
+	// From here on nothing can fail, so that no field of a success is left on an error.
+	s.fields(w.Header())
+	r.finish(w, req, Answer{Decision: s.decision, Body: s.body}, buffer)
+	return nil
+}
+
+// complete makes the body, and finds room for it while it waits for the client.
+func (s *success) complete(w http.ResponseWriter, req *http.Request, buffer *[]byte) error {
+	ex := exchange.From(req.Context())
 	if err := s.encode(buffer, ex.Binding); err != nil {
 		return err
 	}
@@ -62,10 +74,7 @@ func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply)
 	if err := s.recode(); err != nil {
 		return err
 	}
-	// From here on nothing can fail, so that no field of a success is left on an error.
-	s.fields(w.Header())
-	r.finish(w, req, s.decision, s.body)
-	return nil
+	return s.responder.reserve(w, req, len(s.body))
 }
 
 // success is an answer to a call that succeeded, as far as it is known.

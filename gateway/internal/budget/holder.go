@@ -42,26 +42,14 @@ func (h *Holder) GrowAnyway(ctx context.Context, n int64) error {
 
 // Progress notes that the holder's input or output has moved. It returns [ErrCut] if the
 // holder has been cut off.
-func (h *Holder) Progress() error {
-	b := h.budget
-	if b == nil {
-		return nil
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if h.cut {
-		return ErrCut
-	}
-	if h.listed {
-		b.remove(h)
-		b.append(h)
-	}
-	return nil
-}
+func (h *Holder) Progress() error { return h.move(true) }
 
 // Settle ends the time in which the holder can be cut off. It returns [ErrCut] if that has
 // happened before.
-func (h *Holder) Settle() error {
+func (h *Holder) Settle() error { return h.move(false) }
+
+// move puts the holder at the end of the list, or takes it out for good.
+func (h *Holder) move(stays bool) error {
 	b := h.budget
 	if b == nil {
 		return nil
@@ -71,7 +59,11 @@ func (h *Holder) Settle() error {
 	if h.cut {
 		return ErrCut
 	}
+	wasListed := h.listed
 	b.remove(h)
+	if stays && wasListed {
+		b.append(h)
+	}
 	return nil
 }
 

@@ -2,8 +2,6 @@ package request
 
 import (
 	"errors"
-	"io"
-	"net"
 	"net/http"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -39,14 +37,14 @@ func InvalidParameter(err *contract.ValueError) error {
 	})
 }
 
-// ReadBody reads the whole body of a route that has one; else it returns nil. The
-// middleware sets the limit, and its note counts, whatever error the reading ends with.
+// ReadBody returns the whole body of a route that has one; else it returns nil. Inside a
+// gateway its rules have read the body before.
 func ReadBody(req *http.Request) ([]byte, error) {
 	ex := exchange.From(req.Context())
-	if ex.Binding.Body == "" || req.Body == nil || req.Body == http.NoBody {
+	if ex.Binding.Body == "" {
 		return nil, nil
 	}
-	data, err := io.ReadAll(req.Body)
+	data, err := ex.ReadBody(req)
 	if err != nil {
 		return nil, unreadBody(ex, err)
 	}
@@ -55,20 +53,14 @@ func ReadBody(req *http.Request) ([]byte, error) {
 
 // unreadBody is the failure for a body that was not read to its end because of err.
 func unreadBody(ex *exchange.Exchange, err error) error {
-	var timeout net.Error
-	switch {
-	case ex.TooLarge():
+	if failure, ok := errors.AsType[*respond.Failure](err); ok {
+		return failure
+	}
+	if ex.TooLarge() {
 		// Before the response has begun, the middleware says how large a body may be.
 		return respond.Fail(codes.ResourceExhausted, mapping.ReasonRequestTooLarge, "the body is too large").Because(err)
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return respond.Invalid("the body did not arrive in time", &errdetails.BadRequest_FieldViolation{
-			Description: "the body did not arrive in time", Reason: "BODY_TIMEOUT",
-		}).Because(err)
-	default:
-		return respond.Invalid("the body ended before its end", &errdetails.BadRequest_FieldViolation{
-			Description: "the body ended before its end", Reason: "BODY_INCOMPLETE",
-		}).Because(err)
 	}
+	return respond.BrokenBody(err)
 }
 
 // invalidBody is the failure for a body that the codec refused with err; nil if err is.

@@ -94,7 +94,9 @@ func (u *Upload) send(sink Sink) error {
 		if err != nil {
 			return err
 		}
-		switch err := sink.Send(data); {
+		err = sink.Send(data)
+		exchange.From(u.request.Context()).Incoming.Memory.Reset() // The message has been sent.
+		switch {
 		case errors.Is(err, ErrCallOver):
 			return nil
 		case err != nil:

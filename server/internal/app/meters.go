@@ -90,12 +90,62 @@ func (m *meters) text() (any, error) {
 	return body.Bytes(), nil
 }
 
-// watchLimit adds what the limit of requests at once has adapted to.
-func (m *meters) watchLimit(limit func() int) error {
-	return m.register(prometheus.NewGaugeFunc(
-		prometheus.GaugeOpts{Name: "statusway_concurrency_limit", Help: "Requests that the server takes at once, as it has adapted."},
-		func() float64 { return float64(limit()) },
-	))
+// watchCalls adds what the limit of calls at once has adapted to, and how many there are.
+func (m *meters) watchCalls(shedder *shedder) error {
+	return m.register(
+		gauge("concurrency_limit", "Calls that the server serves at once, as it has adapted.", func() float64 { return float64(shedder.limiter.Limit()) }),
+		gauge("calls_in_flight", "Calls that are being served, but for streams.", func() float64 { return float64(shedder.running()) }),
+	)
+}
+
+// watchStreams adds how many streams are being served.
+func (m *meters) watchStreams(running func() int) error {
+	return m.register(gauge("streams_in_flight", "Streams that are being served and do not wait for their clients.", func() float64 { return float64(running()) }))
+}
+
+func gauge(name, help string, value func() float64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "statusway_" + name, Help: help}, value)
+}
+
+// watchMemory adds what request bodies and waiting responses take of the memory that they
+// may.
+func (m *meters) watchMemory(bodies, responses func() respond.MemoryUsage) error {
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("statusway_memory_"+name, help, []string{"of"}, nil)
+	}
+	return m.register(memory{
+		of:      map[string]func() respond.MemoryUsage{"bodies": bodies, "responses": responses},
+		held:    desc("held_bytes", "Bytes that are charged to request bodies, and to responses that wait for their clients."),
+		limit:   desc("limit_bytes", "Bytes that they may take together."),
+		cutOff:  desc("cut_off_total", "Slow clients that were cut off."),
+		refused: desc("refused_total", "Requests and responses for which there was no memory."),
+	})
+}
+
+// memory asks the budgets whenever it is asked.
+type memory struct {
+	of                           map[string]func() respond.MemoryUsage
+	held, limit, cutOff, refused *prometheus.Desc
+}
+
+var _ prometheus.Collector = memory{}
+
+// Describe implements prometheus.Collector.
+func (m memory) Describe(to chan<- *prometheus.Desc) {
+	for _, one := range []*prometheus.Desc{m.held, m.limit, m.cutOff, m.refused} {
+		to <- one
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m memory) Collect(to chan<- prometheus.Metric) {
+	for name, usage := range m.of {
+		now := usage()
+		to <- prometheus.MustNewConstMetric(m.held, prometheus.GaugeValue, float64(now.Held), name)
+		to <- prometheus.MustNewConstMetric(m.limit, prometheus.GaugeValue, float64(now.Limit), name)
+		to <- prometheus.MustNewConstMetric(m.cutOff, prometheus.CounterValue, float64(now.CutOff), name)
+		to <- prometheus.MustNewConstMetric(m.refused, prometheus.CounterValue, float64(now.Refused), name)
+	}
 }
 
 // watchLog adds how many lines of the log were dropped.

@@ -31,9 +31,10 @@ func (r *rest) listenMetrics(ctx context.Context) error {
 		Pages: map[string]exchange.Handler{metricsPath: r.meters.page(r.responder)},
 
 		// There is nothing to protect, nobody to ask and nothing behind it.
-		Backend: nil, Body: middleware.BodyLimits{Bytes: 0, Time: r.config.BodyTimeout}, Identify: nil, Limiter: nil, Tracer: nil, Observer: nil,
-		Proxies: nil, IPv6Prefix: 0, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0, Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil,
-		ClientMetadata: false, Stop: middleware.Stop{},
+		Backend: nil, Identify: nil, Limiter: nil, Tracer: nil, Observer: nil,
+		Body:    middleware.BodyLimits{Bytes: 0, Time: r.config.BodyTimeout, Grace: 0, Rate: 0, Memory: r.bodies},
+		Proxies: nil, IPv6Prefix: 0, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0, Shedder: nil, Streams: nil, Spare: nil, Closed: nil,
+		Pending: nil, Idempotency: nil, ClientMetadata: false, Stop: middleware.Stop{},
 	})
 	if err != nil {
 		return errors.Join(err, inner.Close())

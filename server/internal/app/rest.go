@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,8 +59,10 @@ type rest struct {
 
 	limiter   middleware.Limiter // nil where there is no limit
 	shedder   middleware.Shedder // nil where there is none
-	meters    *meters            // nil where nothing is counted
-	metrics   *metricsServer     // nil where it is a page of the REST server
+	streams   *middleware.Streams
+	bodies    *middleware.BodyMemory
+	meters    *meters        // nil where nothing is counted
+	metrics   *metricsServer // nil where it is a page of the REST server
 	responder *respond.Responder
 	explorer  *apidocs.Explorer
 	catalogue *catalogue.Catalogue
@@ -74,15 +77,15 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rate limit: %w", err)
 	}
+	responses, err := p.config.ResponseMemoryBytes()
+	if err != nil {
+		return nil, fmt.Errorf("reading the memory for responses: %w", err)
+	}
 	r := &rest{restParams: p, stop: newStop()}
 	if len(limits) > 0 {
 		r.limiter = limiter.New(limiter.Params{Policies: limits, MaxKeys: limiter.DefaultMaxKeys, Logger: p.logger, Now: nil})
 	}
-	shedder := newShedder(p.config.MaxInFlight)
-	if shedder != nil {
-		r.shedder = shedder
-	}
-	if err := r.measure(shedder); err != nil {
+	if err := r.bound(); err != nil {
 		return nil, err
 	}
 	if r.listener, err = listen(ctx, p.config.HTTPAddr); err != nil {
@@ -90,10 +93,15 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 	}
 	r.responder, err = respond.New(respond.Params{
 		Table: p.table, PublicURL: r.publicURL(), Realm: "statusway", Gzip: p.config.Gzip,
-		OpenDelay: 0, CommentInterval: 0,
+		SendTimeout: p.config.SendTimeout, ResponseMemory: responses, OpenDelay: 0, CommentInterval: 0,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("making the responder: %w", err), r.close())
+	}
+	if r.meters != nil {
+		if err := r.meters.watchMemory(r.bodies.Usage, r.responder.Usage); err != nil {
+			return nil, errors.Join(err, r.close())
+		}
 	}
 	if r.config.MetricsAddr != "" && r.meters != nil {
 		if err := r.listenMetrics(ctx); err != nil {
@@ -101,6 +109,21 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 		}
 	}
 	return r, nil
+}
+
+// bound makes what bounds the requests of all gateways together.
+func (r *rest) bound() error {
+	bodies, err := r.config.BodyMemoryBytes()
+	if err != nil {
+		return fmt.Errorf("reading the memory for bodies: %w", err)
+	}
+	r.bodies = middleware.NewBodyMemory(bodies)
+	r.streams = middleware.NewStreams(cmp.Or(r.config.MaxStreams, r.config.MaxInFlight))
+	shedder := newShedder(r.config.MaxInFlight)
+	if shedder != nil {
+		r.shedder = shedder
+	}
+	return r.measure(shedder)
 }
 
 // measure has everything counted, unless metrics are off.
@@ -120,11 +143,10 @@ func (r *rest) measure(shedder *shedder) error {
 	if r.limiter != nil {
 		r.limiter = r.meters.Limiter(r.limiter)
 	}
-	if shedder == nil {
-		return nil
+	if err := r.meters.watchStreams(r.streams.Running); err != nil || shedder == nil {
+		return err
 	}
-	r.shedder = r.meters.Shedder(shedder)
-	return r.meters.watchLimit(shedder.limiter.Limit)
+	return r.meters.watchCalls(shedder)
 }
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -183,7 +205,7 @@ func (r *rest) params(b behind) (gateway.Params, error) {
 		Responder:   r.responder,
 		Logger:      r.logger,
 		Now:         r.now,
-		Body:        middleware.BodyLimits{Bytes: bytes, Time: r.config.BodyTimeout},
+		Body:        middleware.BodyLimits{Bytes: bytes, Time: r.config.BodyTimeout, Grace: 0, Rate: 0, Memory: r.bodies},
 		Pages:       pages,
 		Limiter:     r.limiter,
 		Concurrency: r.config.Concurrency,
@@ -192,6 +214,7 @@ func (r *rest) params(b behind) (gateway.Params, error) {
 		CrossOrigin: middleware.CrossOrigin{Origins: r.config.CORSOrigins, MaxAge: preflightAge},
 		Shedder:     r.shedder,
 		Stop:        r.stop.streams(),
+		Streams:     r.streams,
 		Tracer:      r.tracer(),
 		Observer:    r.observer(),
 		// Together with rules.

@@ -27,6 +27,9 @@ func newShedder(most int) *shedder {
 
 var _ middleware.Shedder = (*shedder)(nil)
 
+// running is how many calls hold a slot.
+func (s *shedder) running() int { return s.limiter.Inflight() }
+
 // Admit implements middleware.Shedder.
 func (s *shedder) Admit() (func(measured bool), bool) {
 	permit, ok := s.limiter.TryAcquirePermit()

@@ -13,9 +13,6 @@ import (
 	"github.com/statusway/statusway/gateway/middleware"
 )
 
-// sendTimeout is how long a connection may take no byte of a response.
-const sendTimeout = 30 * time.Second
-
 // stop is how far a stop of the servers has come.
 type stop struct {
 	// draining ends when the stop begins, closing when the REST listener has been closed,
@@ -75,7 +72,7 @@ func (r *rest) attach(front *gateway.Gateway, handler http.Handler) error {
 func (r *rest) serverParams(front *gateway.Gateway, handler http.Handler) gateway.ServerParams {
 	return gateway.ServerParams{
 		Gateway: front, Handler: handler, TLS: nil,
-		SendTimeout: sendTimeout, DrainDelay: r.config.DrainDelay, Grace: r.config.Grace,
+		SendTimeout: r.config.SendTimeout, DrainDelay: r.config.DrainDelay, Grace: r.config.Grace,
 		OnDrain: nil, OnClose: nil,
 		ErrorLog: slog.NewLogLogger(r.logger.Handler(), slog.LevelDebug),
 	}

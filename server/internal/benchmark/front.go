@@ -132,7 +132,7 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the policy: %w", err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false, OpenDelay: 0, CommentInterval: 0})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false, SendTimeout: 0, ResponseMemory: 0, OpenDelay: 0, CommentInterval: 0})
 	if err != nil {
 		return nil, fmt.Errorf("the responder: %w", err)
 	}
@@ -142,7 +142,7 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 	}
 	params := gateway.Params{
 		Responder: responder, Logger: logger, Now: time.Now,
-		Body: middleware.BodyLimits{Bytes: 4 << 20, Time: 30 * time.Second},
+		Body: middleware.BodyLimits{Bytes: 4 << 20, Time: 30 * time.Second, Grace: 0, Rate: 0, Memory: nil},
 		Limiter: counted.Limiter(limiter.New(limiter.Params{
 			Policies: []limiter.Policy{{Name: "default", Requests: 1 << 30, Period: time.Hour, Per: limiter.PerCaller}},
 			MaxKeys:  0, Logger: nil, Now: nil,
@@ -152,7 +152,7 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 		// The backend's part is filled in below; the rest is what the program has off by default.
 		Contract: nil, Backend: nil,
 		Pages: nil, Identify: nil, Proxies: nil, IPv6Prefix: 0, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0,
-		Shedder: nil, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil, Tracer: nil, ClientMetadata: false,
+		Shedder: nil, Streams: middleware.NewStreams(0), Stop: middleware.Stop{}, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil, Tracer: nil, ClientMetadata: false,
 	}
 	if p.kind == generated {
 		err = useGenerated(ctx, p, &params)

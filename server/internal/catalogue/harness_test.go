@@ -35,7 +35,7 @@ type site struct {
 // parts are what pages are made of.
 func parts(t *testing.T, table *mapping.Table) (*respond.Responder, *mappingsvc.Service) {
 	t.Helper()
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "statusway", Gzip: false})
+	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "statusway", Gzip: false, SendTimeout: 0, ResponseMemory: 0})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,7 @@ func mapStatus(streams Streams, settings mapSettings) (respond.Answer, error) {
 		return respond.Answer{}, err
 	}
 	responder, err := respond.New(respond.Params{
-		Table: table, PublicURL: settings.publicURL, Realm: "statusway", Gzip: false, OpenDelay: 0, CommentInterval: 0,
+		Table: table, PublicURL: settings.publicURL, Realm: "statusway", Gzip: false, SendTimeout: 0, ResponseMemory: 0, OpenDelay: 0, CommentInterval: 0,
 	})
 	if err != nil {
 		return respond.Answer{}, usage(err)

@@ -33,11 +33,15 @@ type Front struct {
 	MaxBody         string
 	Concurrency     int
 	MaxInFlight     int
+	MaxStreams      int
+	BodyMemory      string
+	ResponseMemory  string
 	TrustedProxies  []string
 	CORSOrigins     []string
 	TLSCert, TLSKey string
 	Gzip            bool
 	BodyTimeout     time.Duration
+	SendTimeout     time.Duration
 	DrainDelay      time.Duration
 	Grace           time.Duration
 	MetricsAddr     string
@@ -54,6 +58,7 @@ func frontDefaults() Front {
 		IPv6Prefix:  middleware.DefaultIPv6Prefix,
 		MaxInFlight: 1000,
 		BodyTimeout: 30 * time.Second,
+		SendTimeout: 30 * time.Second,
 		DrainDelay:  5 * time.Second,
 		Grace:       15 * time.Second,
 		LogLevel:    "info",
@@ -74,13 +79,19 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 	set.IntVar(&c.IPv6Prefix, "ipv6-prefix", c.IPv6Prefix, "`bits` of an IPv6 address that identify a client to the limits: all addresses of such a network count as one")
 	set.StringVar(&c.MaxBody, "max-body", c.MaxBody, "largest request body, such as `4MiB`")
 	set.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "`requests` that each user, else each address, may have running at once; 0 for any number")
-	set.IntVar(&c.MaxInFlight, "max-in-flight", c.MaxInFlight, "`requests` that are served at once at the most; the limit adapts below it, and 0 is no limit")
+	set.IntVar(&c.MaxInFlight, "max-in-flight", c.MaxInFlight, "`calls` that are served at once at the most, but for streams; the limit adapts below it, and 0 is no limit")
+	set.IntVar(&c.MaxStreams, "max-streams", c.MaxStreams, "`streams` that are served at once at the most; 0 for as many as --max-in-flight")
+	set.StringVar(&c.BodyMemory, "body-memory", c.BodyMemory,
+		"`size` of what all request bodies together may take, decoded; later ones wait, then get 503 (default a quarter of the memory limit)")
+	set.StringVar(&c.ResponseMemory, "response-memory", c.ResponseMemory,
+		"`size` of what all responses together may take that wait for clients to read them; stalled ones are cut off (default an eighth of the memory limit)")
 	set.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies, "`networks`, such as 10.0.0.0/8, whose Forwarded and X-Forwarded-For are believed")
 	set.StringSliceVar(&c.CORSOrigins, "cors-origins", c.CORSOrigins, "`origins`, such as https://app.example.com, whose pages may call; * for all")
 	set.BoolVar(&c.Gzip, "gzip", c.Gzip, "compress answers for clients that accept it; their entity-tags are others")
 	set.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "`file` of the certificate chain; with it REST is served over TLS")
 	set.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "`file` of the certificate's key")
-	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "how long a request body may take to arrive")
+	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "how long a request body may take to arrive, however fast it is")
+	set.DurationVar(&c.SendTimeout, "send-timeout", c.SendTimeout, "how long a response may make no progress before its client is cut off")
 	set.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay, "how long SIGTERM leaves everything served, while /readyz fails, before the listener closes")
 	set.DurationVar(&c.Grace, "grace", c.Grace, "how long running requests may take to finish, once the listener is closed")
 	set.StringVar(&c.MetricsAddr, "metrics-addr", c.MetricsAddr, "`address` on which /metrics is served alone, or off (default the REST address)")
@@ -91,7 +102,7 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 // check checks all but the address, which the commands differ in.
 func (c *Front) check() error {
 	return errors.Join(
-		c.checkLimits(), atLeast(duration{"--body-timeout", c.BodyTimeout}, duration{"--grace", c.Grace}),
+		c.checkLimits(), atLeast(duration{"--body-timeout", c.BodyTimeout}, duration{"--send-timeout", c.SendTimeout}, duration{"--grace", c.Grace}),
 		notNegative(duration{"--drain-delay", c.DrainDelay}), c.checkPublicURL(), c.checkTLS(), c.checkOrigins(), c.checkMigration(),
 	)
 }
@@ -160,8 +171,14 @@ func (c *Front) checkLimits() error {
 	if _, err := c.Proxies(); err != nil {
 		errs = append(errs, fmt.Errorf("--trusted-proxies: %w", err))
 	}
-	if c.Concurrency < 0 || c.MaxInFlight < 0 {
-		errs = append(errs, errors.New("--concurrency and --max-in-flight cannot be negative"))
+	if _, err := c.BodyMemoryBytes(); err != nil {
+		errs = append(errs, fmt.Errorf("--body-memory: %w", err))
+	}
+	if _, err := c.ResponseMemoryBytes(); err != nil {
+		errs = append(errs, fmt.Errorf("--response-memory: %w", err))
+	}
+	if c.Concurrency < 0 || c.MaxInFlight < 0 || c.MaxStreams < 0 {
+		errs = append(errs, errors.New("--concurrency, --max-in-flight and --max-streams cannot be negative"))
 	}
 	if c.IPv6Prefix < 1 || c.IPv6Prefix > middleware.MaxIPv6Prefix {
 		errs = append(errs, fmt.Errorf("--ipv6-prefix is %d and has to be 1 to %d", c.IPv6Prefix, middleware.MaxIPv6Prefix))

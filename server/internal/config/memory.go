@@ -1,0 +1,59 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"runtime/debug"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+	"github.com/dustin/go-humanize"
+
+	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/respond"
+)
+
+// The shares of the process's memory that request bodies and waiting responses may hold,
+// where nothing else is configured.
+const (
+	bodyShare     = 4
+	responseShare = 8
+)
+
+// BodyMemoryBytes is BodyMemory as a number: by default a quarter of the memory limit.
+func (c *Front) BodyMemoryBytes() (int64, error) {
+	return memory(c.BodyMemory, bodyShare, middleware.DefaultBodyMemory)
+}
+
+// ResponseMemoryBytes is ResponseMemory as a number: by default an eighth of the memory limit.
+func (c *Front) ResponseMemoryBytes() (int64, error) {
+	return memory(c.ResponseMemory, responseShare, respond.DefaultResponseMemory)
+}
+
+// memory reads a size. Without one it is a share of the memory limit, and unknown where
+// there is none.
+func memory(text string, share, unknown int64) (int64, error) {
+	if text == "" {
+		if limit := memoryLimit(); limit > 0 {
+			return max(limit/share, 1), nil
+		}
+		return unknown, nil
+	}
+	bytes, err := humanize.ParseBytes(text)
+	if err != nil || bytes == 0 || bytes > math.MaxInt64 {
+		return 0, fmt.Errorf("%q is no size of at least 1B", text)
+	}
+	return int64(bytes), nil
+}
+
+// memoryLimit is how many bytes the process may take: GOMEMLIMIT, else what its cgroup may,
+// else what the machine has. It is 0 if none of them is known.
+func memoryLimit() int64 {
+	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
+		return limit
+	}
+	limit, err := memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)()
+	if err != nil || limit > math.MaxInt64 {
+		return 0
+	}
+	return int64(limit)
+}
