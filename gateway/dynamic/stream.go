@@ -28,6 +28,7 @@ type streaming struct {
 	// server had responded before.
 	cancel context.CancelCauseFunc
 	out    *respond.Stream
+	open   bool // the server's metadata has arrived
 }
 
 var _ request.Sink = (*streaming)(nil)
@@ -110,7 +111,9 @@ func (s *streaming) receive() error {
 		return s.receiveOne()
 	}
 	params := &s.backend.params
-	s.out = params.Responder.Stream(s.w, s.r, params.Forward.Answered(s.r.Context(), s.header(), nil))
+	header := s.header()
+	s.open = header != nil // It is nil where the call has ended without metadata.
+	s.out = params.Responder.Stream(s.w, s.r, params.Forward.Answered(s.r.Context(), header, nil))
 	for {
 		message, err := s.next()
 		if err == nil {
@@ -156,7 +159,7 @@ func (s *streaming) next() (proto.Message, error) {
 	reply := s.method.carrier.reply(s.backend.params.MaxMessage)
 	receive := func() error { return s.RecvMsg(reply) }
 	var err error
-	if s.out != nil {
+	if s.out != nil && s.open {
 		err = s.out.Wait(receive)
 	} else {
 		err = receive()

@@ -201,9 +201,9 @@ func retryLine(failure *Failure) string {
 		if !detail.MessageIs(retry) || detail.UnmarshalTo(retry) != nil {
 			continue
 		}
-		delay := retry.GetRetryDelay().AsDuration()
-		if delay > 0 {
-			return "retry: " + strconv.FormatInt(int64((delay+time.Millisecond-1)/time.Millisecond), 10) + "\n"
+		if delay := retry.GetRetryDelay(); delay.CheckValid() == nil && delay.AsDuration() > 0 {
+			milliseconds := (delay.AsDuration()-1)/time.Millisecond + 1 // rounded up
+			return "retry: " + strconv.FormatInt(int64(milliseconds), 10) + "\n"
 		}
 	}
 	return ""

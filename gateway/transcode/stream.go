@@ -41,7 +41,7 @@ func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method strin
 	if err != nil {
 		return nil, one.ended(ctx, err)
 	}
-	s := &stream{ClientStream: inner, ctx: ctx, call: one, desc: desc, message: message}
+	s := &stream{ClientStream: inner, ctx: ctx, call: one, desc: desc, message: message, open: false}
 	switch {
 	case one.target.uploads:
 		one.upload = one.target.builder.StartUpload(one.w, one.r, one.backend.silence, uploadSink{s}, one.cancel)
@@ -60,6 +60,7 @@ type stream struct {
 	call    *call
 	desc    *grpc.StreamDesc
 	message proto.Message // the only request; nil if the body is many messages
+	open    bool          // the backend's metadata has arrived
 }
 
 // SendMsg sends the request's message in place of the one that generated code made.
@@ -80,6 +81,7 @@ func (s *stream) CloseSend() error {
 
 func (s *stream) Header() (metadata.MD, error) {
 	header, err := s.ClientStream.Header()
+	s.open = header != nil // It is nil where the call has ended without metadata.
 	if err != nil {
 		s.call.trailer = s.Trailer()
 		err = s.call.ended(s.ctx, err)
@@ -90,7 +92,7 @@ func (s *stream) Header() (metadata.MD, error) {
 func (s *stream) RecvMsg(message any) error {
 	receive := func() error { return s.ClientStream.RecvMsg(message) }
 	var err error
-	if s.call.stream != nil {
+	if s.call.stream != nil && s.open {
 		err = s.call.stream.Wait(receive)
 	} else {
 		err = receive()
