@@ -19,8 +19,8 @@ import (
 // The media types of a stream of messages. The first is sent unless Accept prefers
 // the other.
 const (
-	// NDJSONType: a JSON object a line, {"result": message}; where the stream fails
-	// after its first message the last line is {"error": problem}.
+	// NDJSONType: a JSON object a line, {"result": message}. If the stream fails after its
+	// header section was sent, the last line is {"error": problem}.
 	NDJSONType = "application/x-ndjson"
 	// EventType: server-sent events, each with the message as data. If the stream fails,
 	// the last event has the name "error" and the problem as data, and says by "retry"
