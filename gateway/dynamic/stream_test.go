@@ -130,11 +130,10 @@ func TestDeath(t *testing.T) {
 }
 
 // TestClientStream is a body of many messages.
-func TestClientStream(t *testing.T) { //nolint:tparallel // one backend counts them all.
+func TestClientStream(t *testing.T) { //nolint:tparallel // one backend serves them all.
 	t.Parallel()
-	var names []string
 	f := zoo(t, func(_ string, stream grpc.ServerStream) error {
-		names = nil
+		var names []string
 		for {
 			var message raw
 			err := stream.RecvMsg(&message)
