@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -338,5 +339,36 @@ func TestOmittedIsReserved(t *testing.T) {
 	}
 	if members["omitted"] != nil || string(members["other"]) != `"y"` {
 		t.Errorf("%s", answer.Body)
+	}
+}
+
+// The table of bounds for authors of backends has the constants.
+func TestBoundsAreDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../proto/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kib := func(n int) string { return strconv.Itoa(n>>10) + " KiB" }
+	for what, most := range map[string]string{
+		"details that the gateway looks at":                      strconv.Itoa(respond.MaxInspectedDetails),
+		"elements of `details`":                                  strconv.Itoa(respond.MaxDetails),
+		"one element of `details`, in protobuf":                  kib(respond.MaxDetailBytes),
+		"all of `details`, in protobuf and in JSON":              kib(respond.MaxDetailsBytes),
+		"elements of `errors`, from BadRequest":                  strconv.Itoa(respond.MaxViolations),
+		"elements of `violated-policies`, from QuotaFailure":     strconv.Itoa(respond.MaxQuotaViolations),
+		"members of `metadata`, from ErrorInfo":                  strconv.Itoa(respond.MaxMetadata),
+		"members that a statusway.v1.Problem adds":               strconv.Itoa(respond.MaxExtensions),
+		"each of these four, in JSON":                            kib(respond.MaxListBytes),
+		"translations, from LocalizedMessage":                    strconv.Itoa(respond.MaxLocalizedMessages),
+		"links of the Link field, from Help":                     strconv.Itoa(respond.MaxLinks),
+		"the Link field":                                         kib(respond.MaxLinkBytes),
+		"a text for people, such as the message":                 kib(respond.MaxTextBytes),
+		"a text for programs, such as a path, a reason or a URI": kib(respond.MaxNameBytes),
+		"the body of an error":                                   kib(respond.MaxErrorBody),
+	} {
+		if row := "| " + what + " | " + most + " |"; !strings.Contains(string(text), row) {
+			t.Errorf("proto/README.md has no row %s", row)
+		}
 	}
 }

@@ -37,7 +37,7 @@ func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *
 	options := append(
 		a.traceCalls(),
 		grpc.ChainUnaryInterceptor(observe.Unary(), interceptor.FitUnary, interceptor.RecoverUnary(noted), interceptor.ErrorsUnary(noted),
-			available.Unary(), quota.Unary(), authenticate.Unary(), a.services.validator.Unary()),
+			available.Unary(), quota.Unary(), authenticate.Unary(), interceptor.MaxBytes(a.services.maxRequest).Unary(), a.services.validator.Unary()),
 		grpc.ChainStreamInterceptor(observe.Stream(), interceptor.FitStream, interceptor.RecoverStream(noted), interceptor.ErrorsStream(noted),
 			available.Stream(), quota.Stream(), interceptor.Drain(a.rest.stop.streams().Streams, draining), authenticate.Stream(), a.services.validator.Stream()),
 		grpc.WaitForHandlers(true),
@@ -83,7 +83,9 @@ func (a *App) inProcess(authenticator *interceptor.Authenticator) *inprocess.Con
 		UnaryInterceptors:  []grpc.UnaryServerInterceptor{interceptor.ErrorsUnary(markCause), authenticate.Unary(), a.services.validator.Unary()},
 		StreamInterceptors: []grpc.StreamServerInterceptor{interceptor.ErrorsStream(markCause), authenticate.Stream(), a.services.validator.Stream()},
 		MaxRequestBytes:    inprocess.DefaultMaxBytes,
-		MaxResponseBytes:   inprocess.DefaultMaxBytes,
+		// What a response adds to a stored request, such as times and an etag, must not make
+		// a request that was accepted one that cannot be answered.
+		MaxResponseBytes: inprocess.DefaultMaxBytes + 64<<10,
 	})
 	a.services.register(conn)
 	return conn

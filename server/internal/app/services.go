@@ -39,11 +39,12 @@ type services struct {
 
 	contract  *contract.Contract
 	anonymous map[string]bool
+	maxBody   map[string]int64 // of the methods that declare one
 	validator *interceptor.Validator
 }
 
 func newServices(ctx context.Context, p Params, store *sqlite.Store, responder *respond.Responder) (*services, error) {
-	s := &services{anonymous: map[string]bool{}}
+	s := &services{anonymous: map[string]bool{}, maxBody: map[string]int64{}}
 	files := []protoreflect.FileDescriptor{
 		statuswayv1.File_statusway_v1_mapping_service_proto,
 		entityv1.File_entity_v1_entity_service_proto,
@@ -63,6 +64,7 @@ func newServices(ctx context.Context, p Params, store *sqlite.Store, responder *
 	s.contract = declared
 	for _, method := range declared.Methods {
 		s.anonymous[method.FullName] = method.Anonymous
+		s.maxBody[method.FullName] = method.MaxBody
 	}
 	if s.maintenance, err = maintenancesvc.New(ctx, store); err != nil {
 		return nil, err
@@ -133,6 +135,9 @@ func (s *services) register(on grpc.ServiceRegistrar) {
 func (s *services) isAnonymous(fullMethod string) bool {
 	return s.anonymous[fullMethod] || isPlumbing(fullMethod)
 }
+
+// maxRequest is how long a request of a gRPC method may be; 0 for any length.
+func (s *services) maxRequest(fullMethod string) int64 { return s.maxBody[fullMethod] }
 
 func isPlumbing(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/grpc.") }
 

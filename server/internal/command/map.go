@@ -19,8 +19,8 @@ import (
 	"github.com/statusway/statusway/server/internal/terminal"
 )
 
-// longestStatus bounds what map reads.
-const longestStatus = 1 << 20
+// maxStatusBytes bounds what map reads.
+const maxStatusBytes = 1 << 20
 
 var errStatus = errors.New("standard input is no google.rpc.Status as JSON")
 
@@ -74,9 +74,12 @@ func mapStatus(streams Streams, settings mapSettings) (respond.Answer, error) {
 	if terminal.Is(streams.In) {
 		fmt.Fprintln(streams.Err, "Type a google.rpc.Status as JSON, and end it by Ctrl-D.")
 	}
-	text, err := io.ReadAll(io.LimitReader(streams.In, longestStatus))
+	text, err := io.ReadAll(io.LimitReader(streams.In, maxStatusBytes+1))
 	if err != nil {
 		return respond.Answer{}, fmt.Errorf("reading standard input: %w", err)
+	}
+	if len(text) > maxStatusBytes {
+		return respond.Answer{}, fmt.Errorf("%w: it is longer than %d bytes", errStatus, maxStatusBytes)
 	}
 	status := &spb.Status{}
 	if err := jsoncodec.Unmarshal(text, status); err != nil {

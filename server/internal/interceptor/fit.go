@@ -3,6 +3,7 @@ package interceptor
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -12,13 +13,20 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// largestStatus keeps the trailers of an error within the 8 KiB that gRPC clients take
-// by default (PROTOCOL-HTTP2): base64 makes four octets of three, and the message
-// stands beside it once more.
-const largestStatus = 4 << 10
+const (
+	// maxStatus keeps the trailers of an error within the 8 KiB that gRPC clients take by
+	// default (PROTOCOL-HTTP2): base64 makes four octets of three, and the message is sent
+	// once more beside it.
+	maxStatus = 4 << 10
+	// maxMessage is the longest message of such an error. It is sent twice, once with
+	// three octets for one where it is not ASCII.
+	maxMessage = 1 << 10
+	// maxDetails is how many details are looked at.
+	maxDetails = 32
+)
 
-// FitUnary shortens an error that a client could not read. It stands before what makes
-// the errors, and only where they go over a network as trailers.
+// FitUnary shortens an error that a client could not read. It is around what makes the
+// errors, and only where they go over a network as trailers.
 func FitUnary(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	response, err := handler(ctx, request)
 	return response, fit(err)
@@ -30,29 +38,62 @@ func FitStream(service any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, 
 }
 
 // fit leaves out violations from the last on, and says in the metadata of ErrorInfo
-// how many there were. If that is not enough, ErrorInfo alone stays.
+// how many there were. If that is not enough, ErrorInfo alone stays, then its domain and
+// reason alone, and then a part of the message.
 func fit(err error) error {
 	converted, ok := status.FromError(err)
-	if err == nil || !ok || proto.Size(converted.Proto()) <= largestStatus {
+	if err == nil || !ok || proto.Size(converted.Proto()) <= maxStatus {
 		return err
 	}
-	shortened := converted.Proto()
-	for i, detail := range shortened.GetDetails() {
+	whole := converted.Proto()
+	shortened := &spb.Status{Code: whole.GetCode(), Message: whole.GetMessage()}
+	if len(shortened.GetMessage()) > maxMessage {
+		shortened.Message = strings.ToValidUTF8(shortened.GetMessage()[:maxMessage], "") + "…"
+	}
+	info := infoOf(whole.GetDetails())
+	if len(whole.GetDetails()) <= maxDetails {
+		shortened.Details = whole.GetDetails()
+		shortenViolations(shortened, info)
+	}
+	if len(whole.GetDetails()) > maxDetails || proto.Size(shortened) > maxStatus {
+		shortened.Details = packed(info)
+	}
+	if proto.Size(shortened) > maxStatus {
+		shortened.Details = packed(&errdetails.ErrorInfo{Domain: info.GetDomain(), Reason: info.GetReason()})
+	}
+	if proto.Size(shortened) > maxStatus {
+		shortened.Details = nil
+	}
+	return status.FromProto(shortened).Err()
+}
+
+// shortenViolations shortens the first BadRequest, and puts the number of its violations
+// into info, which it packs again.
+func shortenViolations(of *spb.Status, info *errdetails.ErrorInfo) {
+	for i, detail := range of.GetDetails() {
 		bad := &errdetails.BadRequest{}
 		if detail.UnmarshalTo(bad) != nil {
 			continue
 		}
 		all := len(bad.GetFieldViolations())
-		keepFirst(bad, largestStatus-proto.Size(shortened)+len(detail.GetValue()))
-		if packed, err := anypb.New(bad); err == nil {
-			shortened.Details[i] = packed
+		keepFirst(bad, maxStatus-proto.Size(of)+len(detail.GetValue()))
+		if repacked, err := anypb.New(bad); err == nil {
+			of.Details[i] = repacked
 		}
-		tell(shortened, "violations", strconv.Itoa(all))
+		if info == nil {
+			return
+		}
+		if info.Metadata == nil {
+			info.Metadata = map[string]string{}
+		}
+		info.Metadata["violations"] = strconv.Itoa(all)
+		for _, other := range of.GetDetails() {
+			if other.MessageIs(info) {
+				_ = other.MarshalFrom(info) // What was packed before can be packed again.
+				return
+			}
+		}
 	}
-	if proto.Size(shortened) > largestStatus {
-		shortened.Details = infoAlone(shortened.GetDetails())
-	}
-	return status.FromProto(shortened).Err()
 }
 
 // overhead is at most what a violation takes beyond itself, and the number of all of
@@ -71,27 +112,24 @@ func keepFirst(bad *errdetails.BadRequest, octets int) {
 	}
 }
 
-func tell(of *spb.Status, key, value string) {
-	for _, detail := range of.GetDetails() {
+// infoOf is the first ErrorInfo; nil if there is none.
+func infoOf(details []*anypb.Any) *errdetails.ErrorInfo {
+	for _, detail := range details {
 		info := &errdetails.ErrorInfo{}
-		if detail.UnmarshalTo(info) != nil {
-			continue
+		if detail.MessageIs(info) && detail.UnmarshalTo(info) == nil {
+			return info
 		}
-		if info.Metadata == nil {
-			info.Metadata = map[string]string{}
-		}
-		info.Metadata[key] = value
-		// What was packed before can be packed again.
-		_ = detail.MarshalFrom(info)
 	}
+	return nil
 }
 
-func infoAlone(details []*anypb.Any) []*anypb.Any {
-	var kept []*anypb.Any
-	for _, detail := range details {
-		if detail.MessageIs(&errdetails.ErrorInfo{}) {
-			kept = append(kept, detail)
-		}
+func packed(info *errdetails.ErrorInfo) []*anypb.Any {
+	if info.GetDomain() == "" && info.GetReason() == "" {
+		return nil
 	}
-	return kept
+	detail, err := anypb.New(info)
+	if err != nil {
+		return nil
+	}
+	return []*anypb.Any{detail}
 }

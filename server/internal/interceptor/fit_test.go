@@ -90,3 +90,47 @@ func TestFit(t *testing.T) {
 		})
 	}
 }
+
+// Whatever an error is made of, it fits, and looking at it takes no more than its size.
+func TestFitAnything(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ä", 100_000)
+	many := make([]protoadapt.MessageV1, 5000)
+	for i := range many {
+		many[i] = &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: "f"}}}
+	}
+	for name, test := range map[string]struct {
+		message string
+		details []protoadapt.MessageV1
+		reason  string
+	}{
+		"a long message":          {long, nil, ""},
+		"a long message and more": {long, []protoadapt.MessageV1{&errdetails.ErrorInfo{Domain: "d", Reason: "R"}}, "R"},
+		"long metadata":           {"wrong", []protoadapt.MessageV1{&errdetails.ErrorInfo{Domain: "d", Reason: "R", Metadata: map[string]string{"k": long}}}, "R"},
+		"a long reason":           {"wrong", []protoadapt.MessageV1{&errdetails.ErrorInfo{Domain: "d", Reason: long}}, ""},
+		"many bad requests":       {"wrong", append(many, &errdetails.ErrorInfo{Domain: "d", Reason: "R"}), "R"},
+		"no reason":               {"wrong", many, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			full, err := status.New(codes.InvalidArgument, test.message).WithDetails(test.details...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = interceptor.FitUnary(t.Context(), nil, nil, func(context.Context, any) (any, error) { return nil, full.Err() })
+			got := status.Convert(err)
+			if got.Code() != codes.InvalidArgument || proto.Size(got.Proto()) > 4<<10 || !strings.HasPrefix(test.message, strings.TrimSuffix(got.Message(), "…")) {
+				t.Errorf("%v with %d octets: %q", got.Code(), proto.Size(got.Proto()), got.Message())
+			}
+			reason := ""
+			for _, detail := range got.Details() {
+				if info, ok := detail.(*errdetails.ErrorInfo); ok {
+					reason = info.GetReason()
+				}
+			}
+			if reason != test.reason {
+				t.Errorf("the reason is %q, want %q", reason, test.reason)
+			}
+		})
+	}
+}

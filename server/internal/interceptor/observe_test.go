@@ -88,3 +88,37 @@ func TestObserverIsToldOfUsers(t *testing.T) {
 		}
 	}
 }
+
+// A call that fails because its client left is CANCELLED, whatever its handler returns; one
+// whose client is there, or that succeeds, is as it was.
+func TestObserverOfClientsThatLeave(t *testing.T) {
+	t.Parallel()
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	late, end := context.WithTimeout(t.Context(), 0)
+	defer end()
+	failed := status.Error(codes.Internal, "interrupted")
+	for name, test := range map[string]struct {
+		ctx  context.Context //nolint:containedctx // it is the case.
+		err  error
+		want codes.Code
+	}{
+		"left":                      {left, failed, codes.Canceled},
+		"left, and all is well":     {left, nil, codes.OK},
+		"there":                     {t.Context(), failed, codes.Internal},
+		"there, with its deadline":  {late, failed, codes.Internal},
+		"left, by an error of none": {left, errors.New("x"), codes.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var seen []codes.Code
+			observe := interceptor.Observer(func(_ context.Context, call *interceptor.Call) { seen = append(seen, call.Status.Code()) })
+			unary, stream := chained(test.ctx, observe, func(context.Context) error { return test.err })
+			for _, got := range append(seen, status.Code(unary), status.Code(stream)) {
+				if got != test.want {
+					t.Errorf("observed %v, sent %v and %v, want %v", seen, unary, stream, test.want)
+				}
+			}
+		})
+	}
+}

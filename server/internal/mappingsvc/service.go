@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
 
+	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/rfc9110"
@@ -166,7 +167,9 @@ func requestOf(described *statuswayv1.RequestContext) (respond.Request, error) {
 		Languages:   get("accept-language"),
 		Conditional: conditions.Present(),
 		Credentials: first(get("authorization")) != "",
-		RequestID:   first(get("x-request-id")),
+	}
+	if id := first(get("x-request-id")); exchange.IsRequestID(id) {
+		request.RequestID = id
 	}
 	return request, nil
 }

@@ -136,7 +136,7 @@ func (x *Entity) GetUpdateTime() *timestamppb.Timestamp {
 
 type ListEntitiesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most so many: 1 to 1000. 0 means 50.
+	// At most so many: 1 to 1000. 0 means 50. A page of large entities has fewer.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// The next_page_token of the page before. Empty means the first page.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`

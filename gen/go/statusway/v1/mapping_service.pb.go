@@ -236,7 +236,8 @@ func (x *Status) GetEtag() string {
 type MapStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the backend answered. A detail of a type that the gateway does not know
-	// is written in JSON as {"@type": "...", "value": "<base64>"}.
+	// is written in JSON as {"@type": "...", "value": "<base64>"}. As from a backend, what
+	// is beyond the bounds of an error is left out of the answer, and counted there.
 	Status *status.Status `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
 	// The request that it answers.
 	Context *RequestContext `protobuf:"bytes,2,opt,name=context,proto3" json:"context,omitempty"`
@@ -595,11 +596,11 @@ const file_statusway_v1_mapping_service_proto_rawDesc = "" +
 	"documentedR\x04name\"U\n" +
 	"\x11GetPolicyResponse\x12,\n" +
 	"\x06policy\x18\x01 \x01(\v2\x14.statusway.v1.PolicyR\x06policy\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag2\x8e\x04\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag2\x92\x04\n" +
 	"\x0eMappingService\x12\x84\x01\n" +
 	"\fListStatuses\x12!.statusway.v1.ListStatusesRequest\x1a\".statusway.v1.ListStatusesResponse\"-\xfa\xa9\x19\b\x1a\x04etagH\x01\x82\xd3\xe4\x93\x02\x1bZ\v\x12\t/statuses\x12\f/v1/statuses\x12~\n" +
-	"\tGetStatus\x12\x1e.statusway.v1.GetStatusRequest\x1a\x14.statusway.v1.Status\";\xfa\xa9\x19\b\x1a\x04etagH\x01\x82\xd3\xe4\x93\x02)Z\x12\x12\x10/statuses/{code}\x12\x13/v1/statuses/{code}\x12o\n" +
-	"\tMapStatus\x12\x1e.statusway.v1.MapStatusRequest\x1a\x1f.statusway.v1.MapStatusResponse\"!\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/statuses:map\x12\x83\x01\n" +
+	"\tGetStatus\x12\x1e.statusway.v1.GetStatusRequest\x1a\x14.statusway.v1.Status\";\xfa\xa9\x19\b\x1a\x04etagH\x01\x82\xd3\xe4\x93\x02)Z\x12\x12\x10/statuses/{code}\x12\x13/v1/statuses/{code}\x12s\n" +
+	"\tMapStatus\x12\x1e.statusway.v1.MapStatusRequest\x1a\x1f.statusway.v1.MapStatusResponse\"%\xfa\xa9\x19\x060\x80\x80\x10H\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/statuses:map\x12\x83\x01\n" +
 	"\tGetPolicy\x12\x1e.statusway.v1.GetPolicyRequest\x1a\x1f.statusway.v1.GetPolicyResponse\"5\xfa\xa9\x19\b\x1a\x04etagH\x01\x82\xd3\xe4\x93\x02#Z\x15\x12\x13/v1/policies/{name}\x12\n" +
 	"/v1/policyB@Z>github.com/statusway/statusway/gen/go/statusway/v1;statuswayv1b\x06proto3"
 

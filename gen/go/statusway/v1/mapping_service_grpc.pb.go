@@ -39,7 +39,8 @@ type MappingServiceClient interface {
 	// type of every problem is its second URL.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*Status, error)
 	// MapStatus says what a google.rpc.Status becomes over HTTP: status, headers,
-	// body, and the rule that decided it.
+	// body, and the rule that decided it. A request of more than 256 KiB is refused with
+	// REQUEST_TOO_LARGE, over HTTP and over gRPC.
 	MapStatus(ctx context.Context, in *MapStatusRequest, opts ...grpc.CallOption) (*MapStatusResponse, error)
 	// GetPolicy returns a policy whole: the effective one, or a built-in one by
 	// its name.
@@ -108,7 +109,8 @@ type MappingServiceServer interface {
 	// type of every problem is its second URL.
 	GetStatus(context.Context, *GetStatusRequest) (*Status, error)
 	// MapStatus says what a google.rpc.Status becomes over HTTP: status, headers,
-	// body, and the rule that decided it.
+	// body, and the rule that decided it. A request of more than 256 KiB is refused with
+	// REQUEST_TOO_LARGE, over HTTP and over gRPC.
 	MapStatus(context.Context, *MapStatusRequest) (*MapStatusResponse, error)
 	// GetPolicy returns a policy whole: the effective one, or a built-in one by
 	// its name.

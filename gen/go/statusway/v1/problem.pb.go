@@ -25,6 +25,9 @@ const (
 // Problem is an error detail by which a backend states the exact problem that
 // the client shall read (RFC 9457 §3.1). It never changes the HTTP status: that
 // is the policy's to decide. On a redacted answer it is left out.
+//
+// An error has bounds; proto/README.md has all of them. Of this message: title and
+// detail are shortened to 4096 octets, type and instance are ignored beyond 1024.
 type Problem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A URI-reference that names the kind of problem. Empty means the page of the
@@ -36,7 +39,8 @@ type Problem struct {
 	Detail string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
 	// A URI-reference of this occurrence. Empty means the request's path.
 	Instance string `protobuf:"bytes,4,opt,name=instance,proto3" json:"instance,omitempty"`
-	// More members of the problem. A name that the problem already has is ignored.
+	// More members of the problem. A name that the problem already has is ignored. At most
+	// 64 members are sent, the first by their names, and 64 KiB of JSON.
 	Extensions    *structpb.Struct `protobuf:"bytes,5,opt,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1404,27 +1404,27 @@ const file_statusway_conformance_v1_conformance_proto_rawDesc = "" +
 	"\x05Color\x12\x15\n" +
 	"\x11COLOR_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCOLOR_RED\x10\x01\x12\x0f\n" +
-	"\vCOLOR_GREEN\x10\x022\x96\x12\n" +
+	"\vCOLOR_GREEN\x10\x022\xae\x12\n" +
 	"\x12ConformanceService\x12\x9d\x01\n" +
 	"\tListItems\x12*.statusway.conformance.v1.ListItemsRequest\x1a+.statusway.conformance.v1.ListItemsResponse\"7\xfa\xa9\x19\x16*\x12private, max-age=1H\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/conformance/v1/items\x12\x90\x01\n" +
 	"\aGetItem\x12(.statusway.conformance.v1.GetItemRequest\x1a\x1e.statusway.conformance.v1.Item\";\xfa\xa9\x19\x15\x1a\x04etag\"\vupdate_timeH\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/conformance/v1/items/{id}\x12\xbe\x01\n" +
 	"\n" +
 	"CreateItem\x12+.statusway.conformance.v1.CreateItemRequest\x1a\x1e.statusway.conformance.v1.Item\"c\xfa\xa9\x19<\n" +
-	"\x02\xc9\x01\x12\x1a/conformance/v1/items/{id}\x1a\x04etag\"\vupdate_time0\x80\x80\x01H\x01R\x01\x01\x82\xd3\xe4\x93\x02\x1d:\x04item\"\x15/conformance/v1/items\x12\xaa\x01\n" +
-	"\aPutItem\x12(.statusway.conformance.v1.PutItemRequest\x1a\x1e.statusway.conformance.v1.Item\"U\xfa\xa9\x19)\n" +
-	"\x04\xc8\x01\xc9\x01\x12\x1a/conformance/v1/items/{id}@\x01H\x01R\x01\x01\x82\xd3\xe4\x93\x02\":\x04item\x1a\x1a/conformance/v1/items/{id}\x12\xa6\x01\n" +
+	"\x02\xc9\x01\x12\x1a/conformance/v1/items/{id}\x1a\x04etag\"\vupdate_time0\x80\x80\x01H\x01R\x01\x01\x82\xd3\xe4\x93\x02\x1d:\x04item\"\x15/conformance/v1/items\x12\xae\x01\n" +
+	"\aPutItem\x12(.statusway.conformance.v1.PutItemRequest\x1a\x1e.statusway.conformance.v1.Item\"Y\xfa\xa9\x19-\n" +
+	"\x04\xc8\x01\xc9\x01\x12\x1a/conformance/v1/items/{id}0\x80\x80\x01@\x01H\x01R\x01\x01\x82\xd3\xe4\x93\x02\":\x04item\x1a\x1a/conformance/v1/items/{id}\x12\xaa\x01\n" +
 	"\n" +
-	"UpdateItem\x12+.statusway.conformance.v1.UpdateItemRequest\x1a\x1e.statusway.conformance.v1.Item\"K\xfa\xa9\x19\x1a\x1a\x04etag\"\vupdate_time@\x01H\x01R\x01\x01\x82\xd3\xe4\x93\x02':\x04item2\x1f/conformance/v1/items/{item.id}\x12\x81\x01\n" +
+	"UpdateItem\x12+.statusway.conformance.v1.UpdateItemRequest\x1a\x1e.statusway.conformance.v1.Item\"O\xfa\xa9\x19\x1e\x1a\x04etag\"\vupdate_time0\x80\x80\x01@\x01H\x01R\x01\x01\x82\xd3\xe4\x93\x02':\x04item2\x1f/conformance/v1/items/{item.id}\x12\x81\x01\n" +
 	"\n" +
 	"DeleteItem\x12+.statusway.conformance.v1.DeleteItemRequest\x1a\x16.google.protobuf.Empty\".\xfa\xa9\x19\b\n" +
-	"\x02\xcc\x01@\x01H\x01\x82\xd3\xe4\x93\x02\x1c*\x1a/conformance/v1/items/{id}\x12\xa8\x01\n" +
+	"\x02\xcc\x01@\x01H\x01\x82\xd3\xe4\x93\x02\x1c*\x1a/conformance/v1/items/{id}\x12\xac\x01\n" +
 	"\n" +
-	"WatchItems\x12+.statusway.conformance.v1.WatchItemsRequest\x1a\x1e.statusway.conformance.v1.Item\"K\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02?:\x01*Z\x1d\x12\x1b/conformance/v1/items:watch\"\x1b/conformance/v1/items:watch0\x01\x12\xa3\x01\n" +
-	"\bStartJob\x12).statusway.conformance.v1.StartJobRequest\x1a\x1d.statusway.conformance.v1.Job\"M\xfa\xa9\x19*\n" +
-	"\x04\xca\x01\xc8\x01\x12\x1d/conformance/v1/{name=jobs/*}H\x01R\x01\x02\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/conformance/v1/jobs\x12}\n" +
-	"\x06GetJob\x12'.statusway.conformance.v1.GetJobRequest\x1a\x1d.statusway.conformance.v1.Job\"+\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/conformance/v1/{name=jobs/*}\x12o\n" +
-	"\aRespond\x12!.statusway.conformance.v1.Outcome\x1a\x16.google.protobuf.Empty\")\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/conformance/v1/outcomes\x12\xb5\x01\n" +
-	"\x04Echo\x12%.statusway.conformance.v1.EchoRequest\x1a&.statusway.conformance.v1.EchoResponse\"^\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02RZ\x19:\x01*\"\x14/conformance/v1/echoZ\x1f\x12\x1d/conformance/v1/echo/{number}\x12\x14/conformance/v1/echo\x12l\n" +
+	"WatchItems\x12+.statusway.conformance.v1.WatchItemsRequest\x1a\x1e.statusway.conformance.v1.Item\"O\xfa\xa9\x19\x060\x80\x80\x10H\x01\x82\xd3\xe4\x93\x02?:\x01*Z\x1d\x12\x1b/conformance/v1/items:watch\"\x1b/conformance/v1/items:watch0\x01\x12\xa7\x01\n" +
+	"\bStartJob\x12).statusway.conformance.v1.StartJobRequest\x1a\x1d.statusway.conformance.v1.Job\"Q\xfa\xa9\x19.\n" +
+	"\x04\xca\x01\xc8\x01\x12\x1d/conformance/v1/{name=jobs/*}0\x80\x80\x10H\x01R\x01\x02\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/conformance/v1/jobs\x12}\n" +
+	"\x06GetJob\x12'.statusway.conformance.v1.GetJobRequest\x1a\x1d.statusway.conformance.v1.Job\"+\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/conformance/v1/{name=jobs/*}\x12s\n" +
+	"\aRespond\x12!.statusway.conformance.v1.Outcome\x1a\x16.google.protobuf.Empty\"-\xfa\xa9\x19\x060\x80\x80\x10H\x01\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/conformance/v1/outcomes\x12\xb9\x01\n" +
+	"\x04Echo\x12%.statusway.conformance.v1.EchoRequest\x1a&.statusway.conformance.v1.EchoResponse\"b\xfa\xa9\x19\x060\x80\x80\x10H\x01\x82\xd3\xe4\x93\x02RZ\x19:\x01*\"\x14/conformance/v1/echoZ\x1f\x12\x1d/conformance/v1/echo/{number}\x12\x14/conformance/v1/echo\x12l\n" +
 	"\x05Sleep\x12&.statusway.conformance.v1.SleepRequest\x1a\x16.google.protobuf.Empty\"#\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/conformance/v1/sleep\x12\xc9\x01\n" +
 	"\n" +
 	"GetOldItem\x12(.statusway.conformance.v1.GetItemRequest\x1a\x1e.statusway.conformance.v1.Item\"q\xfa\xa9\x19G:C\n" +
