@@ -15,6 +15,11 @@ const (
 	MaxPageSize     = 1000
 )
 
+// MaxPageBytes is how long the attributes on a page are together, as JSON, unless one
+// entity alone has more. A page that would be longer ends before. A number takes two octets
+// in JSON and up to thirteen in protobuf, and a message has at most 4 MiB.
+const MaxPageBytes = 256 << 10
+
 // checksumSize is that of the checksum in a page token. It is against mistakes,
 // not attacks: a token gives no access that its caller lacks.
 const checksumSize = 8

@@ -279,18 +279,25 @@ func (s *Store) entityArgs(ctx context.Context, tx *sql.Tx, e entity.Entity) ([]
 }
 
 func scanEntity(from row) (entity.Entity, error) {
+	e, _, err := scanSized(from)
+
+	return e, err
+}
+
+// scanSized also returns how long the attributes are as JSON.
+func scanSized(from row) (entity.Entity, int, error) {
 	var e entity.Entity
 	var attributes string
 	var created, updated int64
 	if err := from.Scan(&e.ID, &e.DisplayName, &e.Group, &attributes, &e.Version, &created, &updated); err != nil {
-		return entity.Entity{}, fmt.Errorf("scan entity: %w", err)
+		return entity.Entity{}, 0, fmt.Errorf("scan entity: %w", err)
 	}
 	e.CreateTime, e.UpdateTime = fromMicros(created), fromMicros(updated)
 	var err error
 	e.Attributes, err = entity.DecodeAttributes(attributes)
 	if err != nil {
-		return entity.Entity{}, fmt.Errorf("scan entity %q: %w", e.ID, err)
+		return entity.Entity{}, 0, fmt.Errorf("scan entity %q: %w", e.ID, err)
 	}
 
-	return e, nil
+	return e, len(attributes), nil
 }

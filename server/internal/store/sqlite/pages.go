@@ -36,9 +36,12 @@ func (s *Store) ListEntities(ctx context.Context, p entity.ListParams) (entity.P
 	}
 	size := entity.ClampPageSize(p.PageSize)
 	// One more than asked for tells whether there is a next page.
-	found, err := s.entitiesAfter(ctx, scope, after, size+1)
+	found, isCut, err := s.entitiesAfter(ctx, scope, after, size+1)
 	if err != nil {
 		return entity.Page{}, translate(ctx, "list entities", err)
+	}
+	if isCut {
+		size = len(found) - 1
 	}
 
 	return entity.NewPage(found, size, p.Group), nil
@@ -54,7 +57,7 @@ func (s *Store) ExportEntities(ctx context.Context, group string, scope entity.S
 			return
 		}
 		for after, more := "", true; more; {
-			page, err := s.entitiesAfter(ctx, scope, after, exportPage)
+			page, isCut, err := s.entitiesAfter(ctx, scope, after, exportPage)
 			if err != nil {
 				yield(entity.Entity{}, translate(ctx, "export entities", err))
 
@@ -66,7 +69,7 @@ func (s *Store) ExportEntities(ctx context.Context, group string, scope entity.S
 				}
 				after = e.ID
 			}
-			more = len(page) == exportPage
+			more = isCut || len(page) == exportPage
 		}
 	}
 }
@@ -83,28 +86,33 @@ func narrow(scope entity.Scope, group string) (entity.Scope, error) {
 	return entity.Within(group), nil
 }
 
+// entitiesAfter returns at most limit entities. It stops before, and says so, once they
+// have more than entity.MaxPageBytes of attributes, but not at the first: the one before
+// the last then fits.
 func (s *Store) entitiesAfter(
 	ctx context.Context, scope entity.Scope, after string, limit int,
-) ([]entity.Entity, error) {
+) (found []entity.Entity, isCut bool, err error) {
 	query, args, err := pageQuery(scope)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	rows, err := s.reader.QueryContext(ctx, query, append(args, pageStart(after, limit)...)...)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // The callers translate it.
+		return nil, false, err //nolint:wrapcheck // The callers translate it.
 	}
 	defer func() { _ = rows.Close() }() // Its error is that of rows.Err.
-	var found []entity.Entity
-	for rows.Next() {
-		e, err := scanEntity(rows)
+	bytes := 0
+	for !isCut && rows.Next() {
+		e, size, err := scanSized(rows)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		found = append(found, e)
+		bytes += size
+		isCut = bytes > entity.MaxPageBytes && len(found) > 1
 	}
 
-	return found, rows.Err() //nolint:wrapcheck // The callers translate it.
+	return found, isCut, rows.Err() //nolint:wrapcheck // The callers translate it.
 }
 
 func pageStart(after string, limit int) []any {

@@ -76,6 +76,32 @@ func testPageSizes(t *testing.T, f *fixture) {
 	}
 }
 
+// A page of large entities ends before it is longer than MaxPageBytes, and an entity that
+// is longer alone has a page of its own. None is lost, neither in an export.
+func testLargePages(t *testing.T, f *fixture) {
+	s := f.store(t)
+	var want []string
+	for i, size := range []int{10, entity.MaxPageBytes / 2, entity.MaxPageBytes / 3, entity.MaxPageBytes / 3, 2 * entity.MaxPageBytes, 10, 2 * entity.MaxPageBytes} {
+		e := sample(fmt.Sprintf("e%d", i), "g")
+		e.Attributes = map[string]any{"text": strings.Repeat("x", size)}
+		want = append(want, mustCreate(t, s, e).ID)
+	}
+	pages := walk(t, s, entity.ListParams{Scope: entity.Everywhere(), PageSize: entity.MaxPageSize})
+	if diff := cmp.Diff([][]string{{"e0", "e1", "e2"}, {"e3"}, {"e4"}, {"e5"}, {"e6"}}, pages); diff != "" {
+		t.Errorf("pages (-want +got):\n%s", diff)
+	}
+	var exported []string
+	for e, err := range s.ExportEntities(t.Context(), "", entity.Everywhere()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		exported = append(exported, e.ID)
+	}
+	if diff := cmp.Diff(want, exported); diff != "" {
+		t.Errorf("export (-want +got):\n%s", diff)
+	}
+}
+
 // many returns n entities of the group "g", by id.
 func many(n int) []entity.Entity {
 	entities := make([]entity.Entity, 0, n)

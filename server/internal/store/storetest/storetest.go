@@ -58,6 +58,7 @@ func Run(t *testing.T, open Open) {
 		"race to move":               testRaceToMove,
 		"pages":                      testPages,
 		"page sizes":                 testPageSizes,
+		"pages of large entities":    testLargePages,
 		"page order":                 testPageOrder,
 		"page scope":                 testPageScope,
 		"page tokens":                testPageTokens,
