@@ -1,0 +1,140 @@
+package hostile_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/sync/errgroup"
+)
+
+// readable are the targets of attacks that do not read: small and large bodies, lists,
+// streams, pages, errors and every GET route of the API.
+func (b *battle) readable() []string {
+	paths := []string{
+		"/v1/statuses/404", "/v1/statuses", "/conformance/v1/items:watch?count=1000", "/conformance/v1/sleep?milliseconds=1",
+		"/openapi.json", "/nothing", "/statuses", "/v0/coffee",
+	}
+	for _, route := range b.routes {
+		if route.method == "GET" {
+			paths = append(paths, route.target)
+		}
+	}
+	return paths
+}
+
+// zeroWindows opens six connections on which the server may not send any body, and asks
+// for hundreds of them.
+func zeroWindows(ctx context.Context, b *battle) error {
+	const connections, requests = 6, 240
+	paths := b.readable()
+	for attacker := range connections {
+		h, err := b.openH2(ctx, attacker, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+		if err != nil {
+			return err
+		}
+		go func() { _ = h.readFrames(func(http2.Frame) bool { return true }) }()
+		for i := range requests {
+			// Most responses are larger than the server's own buffer of 4 KiB.
+			path := []string{"/v1/statuses", "/conformance/v1/items:watch?count=100"}[i%2]
+			if i%8 == 0 {
+				path = paths[i/8%len(paths)]
+			}
+			if _, err := h.request("GET", path, false); err != nil {
+				return err
+			}
+		}
+		if err := h.flush(); err != nil {
+			return err
+		}
+	}
+	b.wait(ctx)
+	return nil
+}
+
+// neverRead asks for streams and other responses on 1,200 connections with small buffers,
+// and reads nothing.
+func neverRead(ctx context.Context, b *battle) error {
+	paths := b.readable()
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(50)
+	for i := range 1200 {
+		group.Go(func() error {
+			conn, err := b.connectWithSmallBuffer(groupCtx, i%6)
+			if err != nil {
+				return err
+			}
+			// The responses together are larger than all buffers between.
+			requests := strings.Repeat(message("GET", "/conformance/v1/items:watch?count=1000"), 10)
+			if i%6 == 0 {
+				requests = ""
+				for j := range 50 {
+					requests += message("GET", paths[(i+j)%len(paths)])
+				}
+			}
+			_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+			_, _ = io.WriteString(conn, requests) // The server need not read all requests.
+			return nil
+		})
+	}
+	err := group.Wait()
+	b.wait(ctx)
+	return err
+}
+
+// readSlowly reads one byte a second of each response.
+func readSlowly(ctx context.Context, b *battle) error {
+	paths := b.readable()
+	end := time.Now().Add(b.hold)
+	group, ctx := errgroup.WithContext(ctx)
+	for i := range 200 {
+		group.Go(func() error {
+			conn, err := b.connectWithSmallBuffer(ctx, i%2)
+			if err != nil {
+				return err
+			}
+			if _, err := io.WriteString(conn, message("GET", paths[i%len(paths)])); err != nil {
+				return err
+			}
+			for time.Now().Before(end) {
+				if _, err := conn.Read(make([]byte, 1)); err != nil {
+					return nil // The server ended a response that was too slow.
+				}
+				select {
+				case <-time.After(time.Second):
+				case <-ctx.Done():
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// connectWithSmallBuffer connects with a receive buffer that soon fills.
+func (b *battle) connectWithSmallBuffer(ctx context.Context, attacker int) (net.Conn, error) {
+	if b.isTLS() {
+		// The handshake would take seconds with such a buffer.
+		conn, err := b.connect(ctx, attacker, "http/1.1")
+		if err != nil {
+			return nil, err
+		}
+		return conn, conn.(*tls.Conn).NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)
+	}
+	return b.connectWith(ctx, net.Dialer{
+		LocalAddr: &net.TCPAddr{IP: b.address(attacker)},
+		Control: func(_, _ string, raw syscall.RawConn) error {
+			var failure error
+			err := raw.Control(func(fd uintptr) {
+				failure = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4<<10)
+			})
+			return errors.Join(err, failure)
+		},
+	}, "http/1.1")
+}
