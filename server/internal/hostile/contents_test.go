@@ -192,7 +192,7 @@ func readContentLikeHTTP(ctx context.Context, b *battle) error {
 		if err != nil {
 			return err
 		}
-		for range 3 {
+		for range 10 {
 			if err := b.readPipelined(ctx, offset, path, want); err != nil {
 				return err
 			}
