@@ -49,6 +49,9 @@ func patchOf(request *entityv1.UpdateEntityRequest) (entity.Patch, error) {
 		paths = setFields(given)
 	}
 	var patch entity.Patch
+	// A mask may have a path for each attribute. They are converted once, or the work would
+	// grow with the square of their number.
+	attributes := given.GetAttributes().AsMap()
 	for _, path := range paths {
 		field := path
 		// Below attributes any name may stand, dots and all: the merge patch itself
@@ -62,7 +65,7 @@ func patchOf(request *entityv1.UpdateEntityRequest) (entity.Patch, error) {
 		case "group":
 			patch.Group = &given.Group
 		case "attributes":
-			patch.Attributes = given.GetAttributes().AsMap()
+			patch.Attributes = attributes
 			// Only the whole of them can be taken away by leaving them out.
 			if path == field && given.GetAttributes() == nil {
 				patch.ResetAttributes = true
@@ -70,7 +73,7 @@ func patchOf(request *entityv1.UpdateEntityRequest) (entity.Patch, error) {
 		case "id", "etag", "create_time", "createTime", "update_time", "updateTime":
 		case "*":
 			patch.DisplayName, patch.Group = &given.DisplayName, &given.Group
-			patch.Attributes, patch.ResetAttributes = given.GetAttributes().AsMap(), true
+			patch.Attributes, patch.ResetAttributes = attributes, true
 		default:
 			return entity.Patch{}, unknownPath(path)
 		}
