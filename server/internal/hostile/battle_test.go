@@ -29,7 +29,7 @@ const (
 	// that does not notice that its client has left is found.
 	recoveryTime = 8 * time.Second
 	// attackTime limits an attack. One that takes longer has made the server too slow.
-	attackTime = 40 * time.Second
+	attackTime = 60 * time.Second
 
 	// Goroutines and files that come and go without any request.
 	spareGoroutines = 15

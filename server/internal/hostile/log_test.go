@@ -2,11 +2,15 @@ package hostile_test
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"regexp"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/statusway/statusway/server/internal/processtest"
 )
@@ -25,21 +29,36 @@ func TestLogThatNobodyReads(t *testing.T) {
 	defer func() { _ = reader.Close() }()
 	p := processtest.Start(t, processtest.Params{Arguments: serveArguments("--rate-limit=off"), Log: writer})
 	_ = writer.Close() // The process has its own copy.
-	client := &http.Client{Timeout: slowTime}
-	// A pipe has 64 KiB, and a line more than 100 bytes: after 1,000 lines it is full.
-	for i := range 3000 {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.REST+"/v1/statuses/404", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := client.Do(request)
-		if err != nil {
-			t.Fatalf("request %d: %v", i, err)
-		}
-		_ = response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			t.Fatalf("request %d: %s", i, response.Status)
-		}
+	// A line has more than 200 bytes. The pipe takes 64 KiB and the process keeps 1 MiB: all
+	// is full after some thousand lines.
+	group, groupCtx := errgroup.WithContext(t.Context())
+	for range 4 {
+		group.Go(func() error {
+			client := &http.Client{Timeout: slowTime, Transport: &http.Transport{}}
+			defer client.CloseIdleConnections()
+			for i := range 3000 {
+				request, err := http.NewRequestWithContext(groupCtx, http.MethodGet, p.REST+"/v1/statuses/404", nil)
+				if err != nil {
+					return err
+				}
+				response, err := client.Do(request)
+				if err != nil {
+					return fmt.Errorf("request %d: %w", i, err)
+				}
+				_, err = io.Copy(io.Discard, response.Body)
+				_ = response.Body.Close()
+				if err != nil {
+					return fmt.Errorf("request %d: %w", i, err)
+				}
+				if response.StatusCode != http.StatusOK {
+					return fmt.Errorf("request %d: %s", i, response.Status)
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
