@@ -45,6 +45,10 @@ type battle struct {
 	// that no attack uses up the allowance of another.
 	network byte
 
+	// connecting limits how many attackers connect at the same time. The handshakes would
+	// otherwise time out on a slow machine, before the attack begins.
+	connecting chan struct{}
+
 	mu       sync.Mutex
 	conns    []net.Conn
 	statuses map[int]int
@@ -55,7 +59,7 @@ func (c *campaign) newBattle(g *target) *battle {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.battles++
-	return &battle{target: g, hold: c.hold, network: byte(10 + c.battles%200), statuses: map[int]int{}, faults: map[string]int{}}
+	return &battle{target: g, hold: c.hold, network: byte(10 + c.battles%200), connecting: make(chan struct{}, 16), statuses: map[int]int{}, faults: map[string]int{}}
 }
 
 // fight runs the attack and checks that nothing happened to anybody else.
@@ -187,6 +191,8 @@ func (b *battle) connect(ctx context.Context, attacker int, protocol string) (ne
 }
 
 func (b *battle) connectWith(ctx context.Context, dialer net.Dialer, protocol string) (net.Conn, error) {
+	b.connecting <- struct{}{}
+	defer func() { <-b.connecting }()
 	conn, err := b.dialWith(ctx, dialer)
 	if err != nil || !b.isTLS() {
 		return conn, err

@@ -58,7 +58,7 @@ func zeroWindows(ctx context.Context, b *battle) error {
 	return nil
 }
 
-// neverRead asks for streams and other responses on 1,200 connections with small buffers,
+// neverRead asks for large and other responses on 1,200 connections with small buffers,
 // and reads nothing.
 func neverRead(ctx context.Context, b *battle) error {
 	paths := b.readable()
@@ -66,12 +66,12 @@ func neverRead(ctx context.Context, b *battle) error {
 	group.SetLimit(50)
 	for i := range 1200 {
 		group.Go(func() error {
-			conn, err := b.connectWithSmallBuffer(groupCtx, i%6)
+			conn, err := b.connectWithSmallBuffer(groupCtx, i%24)
 			if err != nil {
 				return err
 			}
 			// The responses together are larger than all buffers between.
-			requests := strings.Repeat(message("GET", "/conformance/v1/items:watch?count=1000"), 10)
+			requests := strings.Repeat(message("GET", "/conformance/v1/echo?text="+strings.Repeat("x", 40<<10)), 12)
 			if i%6 == 0 {
 				requests = ""
 				for j := range 50 {
