@@ -59,7 +59,10 @@ func (c *campaign) newBattle(g *target) *battle {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.battles++
-	return &battle{target: g, hold: c.hold, network: byte(10 + c.battles%200), connecting: make(chan struct{}, 16), statuses: map[int]int{}, faults: map[string]int{}}
+	return &battle{
+		target: g, hold: c.hold, network: byte(10 + c.battles%200), connecting: make(chan struct{}, 16),
+		statuses: map[int]int{}, faults: map[string]int{},
+	}
 }
 
 // fight runs the attack and checks that nothing happened to anybody else.

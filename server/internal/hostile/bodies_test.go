@@ -85,7 +85,8 @@ func importAtOnce(ctx context.Context, b *battle) error {
 				return err
 			}
 			head := message(
-				http.MethodPost, "/v1/entities:import", "Content-Type: application/json", "Authorization: Bearer "+b.attackerToken, fmt.Sprintf("Content-Length: %d", len(body)),
+				http.MethodPost, "/v1/entities:import", "Content-Type: application/json", "Authorization: Bearer "+b.attackerToken,
+				fmt.Sprintf("Content-Length: %d", len(body)),
 			)
 			answered := make(chan struct{})
 			go func() {

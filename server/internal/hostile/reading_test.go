@@ -2,7 +2,6 @@ package hostile_test
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -62,6 +61,10 @@ func zeroWindows(ctx context.Context, b *battle) error {
 // and reads nothing.
 func neverRead(ctx context.Context, b *battle) error {
 	paths := b.readable()
+	const large = "/conformance/v1/items/large"
+	if _, err := b.store(ctx, 100, large, strings.Repeat("x", 300_000)); err != nil {
+		return err
+	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(50)
 	for i := range 1200 {
@@ -71,7 +74,7 @@ func neverRead(ctx context.Context, b *battle) error {
 				return err
 			}
 			// The responses together are larger than all buffers between.
-			requests := strings.Repeat(message("GET", "/conformance/v1/echo?text="+strings.Repeat("x", 40<<10)), 12)
+			requests := strings.Repeat(message("GET", large), 4)
 			if i%6 == 0 {
 				requests = ""
 				for j := range 50 {
@@ -117,22 +120,19 @@ func readSlowly(ctx context.Context, b *battle) error {
 	return group.Wait()
 }
 
-// connectWithSmallBuffer connects with a receive buffer that soon fills.
+// connectWithSmallBuffer connects so that all buffers between soon fill.
 func (b *battle) connectWithSmallBuffer(ctx context.Context, attacker int) (net.Conn, error) {
-	if b.isTLS() {
-		// The handshake would take seconds with such a buffer.
-		conn, err := b.connect(ctx, attacker, "http/1.1")
-		if err != nil {
-			return nil, err
-		}
-		return conn, conn.(*tls.Conn).NetConn().(*net.TCPConn).SetReadBuffer(4 << 10)
-	}
 	return b.connectWith(ctx, net.Dialer{
 		LocalAddr: &net.TCPAddr{IP: b.address(attacker)},
 		Control: func(_, _ string, raw syscall.RawConn) error {
 			var failure error
 			err := raw.Control(func(fd uintptr) {
-				failure = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4<<10)
+				// The send buffer of the server depends on the segment size, which is 64 KiB on
+				// loopback: the server could write 2.6 MB before it has to wait.
+				failure = errors.Join(
+					syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16<<10),
+					syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 536),
+				)
 			})
 			return errors.Join(err, failure)
 		},
