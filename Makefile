@@ -61,7 +61,7 @@ system: ## Run the tests with browsers, other languages, load balancers and host
 
 .PHONY: soak
 soak: ## Attack a server for SOAK (30m)
-	@STATUSWAY_TEST_SYSTEM=1 STATUSWAY_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v $(TESTFLAGS) ./server/internal/hostile
+	@STATUSWAY_TEST_SYSTEM=1 STATUSWAY_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v -run TestSoak $(TESTFLAGS) ./server/internal/hostile
 
 .PHONY: cover
 cover: ## Run all tests and report how much of the hand-written code they reach

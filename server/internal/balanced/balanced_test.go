@@ -24,6 +24,7 @@ import (
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 	"github.com/statusway/statusway/server/internal/conformancesvc"
 	"github.com/statusway/statusway/server/internal/processtest"
+	"github.com/statusway/statusway/server/internal/system"
 )
 
 func TestMain(m *testing.M) { os.Exit(processtest.Run(m)) }
@@ -254,7 +255,7 @@ func startBackend(t *testing.T) *backend {
 // eachBalancer runs a test behind each load balancer.
 func eachBalancer(t *testing.T, test func(*testing.T, balancer)) {
 	t.Helper()
-	processtest.Require(t)
+	system.Test(t)
 	for _, b := range balancers() {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()

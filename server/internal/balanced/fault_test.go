@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/statusway/statusway/server/internal/processtest"
+	"github.com/statusway/statusway/server/internal/system"
 )
 
 // TestDeadBackend ends one of two backends. The replicas stay ready and the other backend
@@ -49,7 +50,7 @@ func TestDeadBackend(t *testing.T) {
 
 // TestNoBackend ends the only backend. The replica is not ready.
 func TestNoBackend(t *testing.T) {
-	processtest.Require(t)
+	system.Test(t)
 	t.Parallel()
 	mortal := processtest.Start(t, processtest.Params{
 		Arguments: []string{"serve", "--demo", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"},

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/statusway/statusway/server/internal/processtest"
+	"github.com/statusway/statusway/server/internal/system"
 )
 
 // TestRestart restarts one of two replicas under load. No request fails, a slow request
@@ -79,7 +79,7 @@ func checkStreams(t *testing.T, streams []*eventStream) {
 // TestStopSteps follows one replica through a stop: first it is not ready and serves as
 // before, and asks clients to close their connections; then it accepts no connection.
 func TestStopSteps(t *testing.T) {
-	processtest.Require(t)
+	system.Test(t)
 	t.Parallel()
 	backend := startBackend(t)
 	replica := startReplica(t, "127.0.0.1:0", "--backend="+backend.address, "--drain-delay=3s")
@@ -125,7 +125,7 @@ func TestStopSteps(t *testing.T) {
 
 // TestGraceRunsOut has a request that takes longer than the grace. The exit status is 1.
 func TestGraceRunsOut(t *testing.T) {
-	processtest.Require(t)
+	system.Test(t)
 	t.Parallel()
 	backend := startBackend(t)
 	replica := startReplica(t, "127.0.0.1:0", "--backend="+backend.address, "--drain-delay=0s", "--grace=500ms")

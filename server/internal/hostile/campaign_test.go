@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/statusway/statusway/server/internal/processtest"
+	"github.com/statusway/statusway/server/internal/system"
 )
 
 func TestMain(m *testing.M) { os.Exit(processtest.Run(m)) }
@@ -83,7 +84,7 @@ const (
 
 // TestCampaign runs each attack once against each target.
 func TestCampaign(t *testing.T) {
-	processtest.Require(t)
+	system.Test(t)
 	c := newCampaign(t, 3*time.Second)
 	for _, a := range attacks() {
 		t.Run(a.name, func(t *testing.T) { c.run(t, a) })

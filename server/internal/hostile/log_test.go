@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/statusway/statusway/server/internal/processtest"
+	"github.com/statusway/statusway/server/internal/system"
 )
 
 // droppedLines matches the metric that counts lines which could not be written.
@@ -21,7 +22,7 @@ var droppedLines = regexp.MustCompile(`^statusway_log_.*_total$`)
 // TestLogThatNobodyReads fills the pipe that the log goes to. Requests must be served all
 // the same, and the process must count the lines that it could not write.
 func TestLogThatNobodyReads(t *testing.T) {
-	processtest.Require(t)
+	system.Test(t)
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -18,21 +18,9 @@ import (
 	"time"
 )
 
-// Switch is the environment variable that turns these tests on. `make system` sets it to
-// 1; `make test` leaves it empty, because the tests take minutes.
-const Switch = "STATUSWAY_TEST_SYSTEM"
-
 // startTime limits how long a process may take to start. It only decides how soon a
 // failure is reported.
 const startTime = 60 * time.Second
-
-// Require skips the test unless [Switch] is set.
-func Require(t *testing.T) {
-	t.Helper()
-	if os.Getenv(Switch) != "1" {
-		t.Skipf("this test starts real servers and takes minutes: run `make system`, or set %s=1", Switch)
-	}
-}
 
 // buildFolder is created once per test binary.
 var buildFolder = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "statusway-process-") })
