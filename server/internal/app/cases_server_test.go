@@ -143,7 +143,7 @@ func startOver(t *testing.T, name string, secure *certificate) *server {
 	}
 	s := &server{name: name, log: &lockedBuffer{}, done: make(chan error, 1)}
 	s.params = app.Params{
-		Config: settings, Table: policyOf(t, v), Logger: newLogger(s.log),
+		Config: settings, Table: policyOf(t, v), Logger: newLogger(s.log), LogQueue: noDrops{},
 		Now: time.Now, HashCost: bcrypt.MinCost, Build: app.Build{Version: "test"},
 	}
 	if secure != nil {

@@ -34,6 +34,11 @@ func serve(t *testing.T, change func(*config.Serve), table *mapping.Table, now f
 	return s
 }
 
+// noDrops is the queue of a log that is always read in time.
+type noDrops struct{}
+
+func (noDrops) Dropped() uint64 { return 0 }
+
 // demo is what serve starts.
 func demo(t *testing.T, change func(*config.Serve), table *mapping.Table, now func() time.Time) *server {
 	t.Helper()
@@ -52,7 +57,7 @@ func demo(t *testing.T, change func(*config.Serve), table *mapping.Table, now fu
 	}
 	s := &server{name: "default", log: &lockedBuffer{}, done: make(chan error, 1)}
 	s.params = app.Params{
-		Config: settings, Table: table, Logger: newLogger(s.log),
+		Config: settings, Table: table, Logger: newLogger(s.log), LogQueue: noDrops{},
 		Now: now, HashCost: bcrypt.MinCost, Build: app.Build{Version: "test"},
 	}
 	return s
