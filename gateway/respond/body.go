@@ -43,7 +43,7 @@ func (d *decided) appendBody(dst []byte, shape statuswayv1.ErrorFormat) []byte {
 func (d *decided) appendProblem(o *object) {
 	stated, info, omitted := d.parts.problem, d.parts.info, &d.parts.omitted
 	o.text("type", cmp.Or(omitted.whole(stated.GetType()), d.typeURI))
-	o.text("title", cmp.Or(omitted.shorten(stated.GetTitle()), d.decision.Row.GetTitle()))
+	o.text("title", cmp.Or(omitted.shorten(stated.GetTitle(), MaxTextBytes), d.decision.Row.GetTitle()))
 	o.number("status", int64(d.decision.Status()))
 	o.optional("detail", d.detail())
 	o.optional("instance", cmp.Or(omitted.whole(stated.GetInstance()), d.request.Path))
@@ -94,7 +94,7 @@ func (d *decided) appendViolations(o *object) {
 			o.next()
 			o.out = append(o.out, '{')
 			o.text("pointer", pointer(one.GetField(), d.request.BodyField))
-			o.optional("detail", d.parts.omitted.shorten(one.GetDescription()))
+			o.optional("detail", d.parts.omitted.shorten(one.GetDescription(), MaxTextBytes))
 			o.optional("reason", one.GetReason())
 			o.end('}')
 		})

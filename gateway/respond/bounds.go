@@ -18,7 +18,7 @@ import (
 const (
 	// MaxErrorBody is an upper bound of an error's body in octets, as it follows from the
 	// others.
-	MaxErrorBody = 512 << 10
+	MaxErrorBody = 1 << 20
 
 	// MaxInspectedDetails is how many details are looked at, for the decision and for what
 	// the gateway itself reads of them.
@@ -49,7 +49,11 @@ const (
 	// fields together.
 	MaxLinkBytes = 2 << 10
 
-	// MaxTextBytes is the longest text for people, such as the message: 4 KiB.
+	// MaxMessageBytes is the longest message or detail. Callers of a backend with large
+	// trailers have relied on long ones; JSON can make it six times as long.
+	MaxMessageBytes = 96 << 10
+	// MaxTextBytes is the longest other text for people, such as the description of a
+	// violation.
 	MaxTextBytes = 4 << 10
 	// MaxNameBytes is the longest text for programs: a field's path, a reason, a key, a URI.
 	MaxNameBytes = 1 << 10
@@ -108,15 +112,16 @@ func (o *Omitted) String() string {
 	return out.String()
 }
 
-// shorten returns a text for people, cut at the end of a character if it is too long.
-func (o *Omitted) shorten(text string) string {
-	if len(text) <= MaxTextBytes {
+// shorten returns a text for people, cut at the end of a character if it is longer than
+// maxBytes.
+func (o *Omitted) shorten(text string, maxBytes int) string {
+	if len(text) <= maxBytes {
 		return text
 	}
 	o.Texts++
 	const ellipsis = "…"
-	end := MaxTextBytes - len(ellipsis)
-	for end > MaxTextBytes-len(ellipsis)-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+	end := maxBytes - len(ellipsis)
+	for end > maxBytes-len(ellipsis)-utf8.UTFMax && !utf8.RuneStart(text[end]) {
 		end--
 	}
 	return text[:end] + ellipsis

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -267,6 +266,7 @@ func TestOmitted(t *testing.T) {
 		"quotas that fit":      {list(quotas(respond.MaxQuotaViolations)), nil},
 		"quotas":               {list(quotas(respond.MaxQuotaViolations + 2)), map[string]int{"violated-policies": 2}},
 		"links that fit":       {list(links(respond.MaxLinks)), nil},
+		"a long detail":        {list(&statuswayv1.Problem{Detail: strings.Repeat("x", respond.MaxMessageBytes+1)}), map[string]int{"texts": 1, "details": 1}},
 		"links":                {list(links(respond.MaxLinks + 1)), map[string]int{"links": 1}},
 		"extensions that fit":  {list(problem(respond.MaxExtensions, 1)), nil},
 		"extensions":           {list(problem(respond.MaxExtensions+5, 1)), map[string]int{"extensions": 5}},
@@ -274,7 +274,7 @@ func TestOmitted(t *testing.T) {
 		"translations":         {translations(respond.MaxLocalizedMessages), nil},
 		"a translation more":   {translations(respond.MaxLocalizedMessages + 1), map[string]int{"localizedMessages": 1, "details": 1}},
 		"a long type":          {list(&statuswayv1.Problem{Type: "https://x/" + strings.Repeat("x", respond.MaxNameBytes)}), map[string]int{"texts": 1}},
-		"a long detail":        {list(&statuswayv1.Problem{Detail: strings.Repeat("x", respond.MaxTextBytes+1)}), map[string]int{"texts": 1}},
+		"a long title":         {list(&statuswayv1.Problem{Title: strings.Repeat("x", respond.MaxTextBytes+1)}), map[string]int{"texts": 1}},
 		"a long path":          {list(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: strings.Repeat("x", respond.MaxNameBytes+1)}}}), map[string]int{"errors": 1}},
 		"many details":         {slices.Repeat(list(&errdetails.ResourceInfo{}), 1000), map[string]int{"details": 1000 - respond.MaxDetails}},
 		"one huge detail":      {list(&errdetails.ResourceInfo{Owner: strings.Repeat("x", respond.MaxDetailBytes)}), map[string]int{"details": 1}},
@@ -303,16 +303,16 @@ func mapsEqual(a, b map[string]int) bool {
 func TestLongMessage(t *testing.T) {
 	t.Parallel()
 	for _, unit := range []string{"x", "ä", "€", "🫖", "\xff"} {
-		answer := documented(t).Render(fail(codes.NotFound, strings.Repeat(unit, respond.MaxTextBytes+1)), respond.Request{})
+		answer := documented(t).Render(fail(codes.NotFound, strings.Repeat(unit, respond.MaxMessageBytes+1)), respond.Request{})
 		var body struct{ Detail string }
 		if err := json.Unmarshal(answer.Body, &body); err != nil {
 			t.Fatal(err)
 		}
-		if unit != "\xff" && (len(body.Detail) > respond.MaxTextBytes || strings.ContainsRune(body.Detail, utf8.RuneError)) || !strings.HasSuffix(body.Detail, "…") {
+		if unit != "\xff" && (len(body.Detail) > respond.MaxMessageBytes || strings.ContainsRune(body.Detail, utf8.RuneError)) || !strings.HasSuffix(body.Detail, "…") {
 			t.Errorf("%q: %d octets, ending in %q", unit, len(body.Detail), body.Detail[len(body.Detail)-8:])
 		}
 	}
-	short := strings.Repeat("x", respond.MaxTextBytes)
+	short := strings.Repeat("x", respond.MaxMessageBytes)
 	answer := documented(t).Render(fail(codes.NotFound, short), respond.Request{})
 	if !strings.Contains(string(answer.Body), `"detail":"`+short+`"`) || answer.Omitted != (respond.Omitted{}) {
 		t.Errorf("a message of the longest length is changed: %v", answer.Omitted)
@@ -322,7 +322,7 @@ func TestLongMessage(t *testing.T) {
 // What is redacted is not counted either: the client must not learn of it.
 func TestOmittedOfRedacted(t *testing.T) {
 	t.Parallel()
-	answer := documented(t).Render(fail(codes.Internal, strings.Repeat("x", math.MaxUint16), &errdetails.ResourceInfo{Owner: strings.Repeat("x", 1<<20)}), respond.Request{})
+	answer := documented(t).Render(fail(codes.Internal, strings.Repeat("x", 2*respond.MaxMessageBytes), &errdetails.ResourceInfo{Owner: strings.Repeat("x", 1<<20)}), respond.Request{})
 	if got := omittedIn(t, answer); got != nil {
 		t.Errorf("omitted is %v", got)
 	}
@@ -363,7 +363,8 @@ func TestBoundsAreDocumented(t *testing.T) {
 		"translations, from LocalizedMessage":                    strconv.Itoa(respond.MaxLocalizedMessages),
 		"links of the Link field, from Help":                     strconv.Itoa(respond.MaxLinks),
 		"the Link field":                                         kib(respond.MaxLinkBytes),
-		"a text for people, such as the message":                 kib(respond.MaxTextBytes),
+		"the message, or the detail that is sent for it":         kib(respond.MaxMessageBytes),
+		"another text for people, such as a description":         kib(respond.MaxTextBytes),
 		"a text for programs, such as a path, a reason or a URI": kib(respond.MaxNameBytes),
 		"the body of an error":                                   kib(respond.MaxErrorBody),
 	} {

@@ -81,7 +81,7 @@ func (r *Responder) decide(failure *Failure, request Request) *decided {
 	d.typeURI = r.typeURI(d.decision.Status())
 	r.redact(d)
 	d.localize()
-	d.message = d.parts.omitted.shorten(d.message)
+	d.message = d.parts.omitted.shorten(d.message, MaxMessageBytes)
 	return d
 }
 
@@ -218,7 +218,7 @@ func (d *decided) detail() string {
 		return d.message
 	}
 	if stated := d.parts.problem.GetDetail(); stated != "" {
-		return d.parts.omitted.shorten(stated)
+		return d.parts.omitted.shorten(stated, MaxMessageBytes)
 	}
 	return d.message
 }

@@ -26,8 +26,8 @@ const (
 // the client shall read (RFC 9457 §3.1). It never changes the HTTP status: that
 // is the policy's to decide. On a redacted answer it is left out.
 //
-// An error has bounds; proto/README.md has all of them. Of this message: title and
-// detail are shortened to 4096 octets, type and instance are ignored beyond 1024.
+// An error has bounds; proto/README.md has all of them. Of this message: detail is
+// shortened to 96 KiB and title to 4 KiB, type and instance are ignored beyond 1 KiB.
 type Problem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A URI-reference that names the kind of problem. Empty means the page of the

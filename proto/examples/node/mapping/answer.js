@@ -222,7 +222,8 @@ function problem(decided) {
     ['details', decided.shown.length > 0 ? detailsText(decided) : undefined],
   ];
   // What a member means must not depend on the backend, so it adds none of these names.
-  const taken = new Set(members.map(([name]) => name).filter((name) => name !== 'violated-policies'));
+  // "omitted" is one: the gateway counts there what is beyond its bounds, which this port has not.
+  const taken = new Set([...members.map(([name]) => name).filter((name) => name !== 'violated-policies'), 'omitted']);
   const added = decided.extensions.filter(([name]) => /^[A-Za-z]\w{2,}$/.test(name) && !taken.has(name));
   return object([...members, ...added]);
 }
