@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"net/http"
+	"os"
+	"regexp"
 	"testing"
 	"time"
 
@@ -43,6 +45,106 @@ func TestConformanceIsDocumented(t *testing.T) {
 				}
 				if _, err := client.Run(t.Context(), c.By(policy), conformance.OverHTTP1, conformance.NewVariables(nil)); err != nil {
 					t.Errorf("%s: %v", c.Name, err)
+				}
+			}
+		})
+	}
+}
+
+// knownFailures are the cases that fail on both backends until a later change. That they
+// do is held by the tests of the command conformance.
+const knownFailures = "../command/testdata/conformance-known.yaml"
+
+// A way is one of those in which a client reaches one of the two backends.
+type way struct {
+	name, transport, address string
+	client                   *conformance.Client
+	isTLS                    bool
+}
+
+// answersAlone says that net/http answers a case before the gateway does, until a later
+// change: over HTTP/1.1 with TLS it refuses an Expect that it does not know.
+func (w way) answersAlone(c conformance.Case) bool {
+	return c.Name == "418-expect" && w.isTLS && w.transport == conformance.OverHTTP1
+}
+
+// addedByGRPC is the request metadata that gRPC adds on a connection, and that a call in
+// the process does not have. Echo returns it.
+var addedByGRPC = regexp.MustCompile(`"(:authority|content-type|user-agent)":\{"values":\["[^"]*"\]\},`)
+
+// ways are all of them: generated handlers before services in the process, and a proxy
+// that knows no more of them than server reflection says, each over HTTP/1.1 and HTTP/2,
+// without TLS and with it.
+func ways(t *testing.T) []way {
+	t.Helper()
+	cert := newCertificate(t)
+	generated, secure := start(t, "default"), startOver(t, "default", cert)
+	// The proxy speaks TLS to its clients alone.
+	front := *generated
+	front.params.Config.TLSCert, front.params.Config.TLSKey = cert.certFile, cert.keyFile
+	front.tls = cert.client
+	var all []way
+	for _, one := range []struct {
+		name string
+		*server
+	}{
+		{"generated", generated},
+		{"dynamic", startProxy(t, generated)},
+		{"generated, TLS", secure},
+		{"dynamic, TLS", startProxy(t, &front)},
+	} {
+		client := conformance.NewClient(conformance.ClientParams{
+			Address: one.address(), TLS: one.tls, Next: "/healthz", NextStatus: http.StatusOK,
+			Invariants: conformance.Invariants{Table: one.params.Table, PublicURL: "", Allowance: conformance.AllowanceUnknown},
+		})
+		t.Cleanup(client.Close)
+		for _, transport := range []string{conformance.OverHTTP1, conformance.OverH2C} {
+			all = append(all, way{one.name + ", " + transport, transport, one.address(), client, one.tls != nil})
+		}
+	}
+	return all
+}
+
+// Both backends give the same answers, byte by byte, over every transport.
+func TestBackendsAgree(t *testing.T) {
+	t.Parallel()
+	all, err := suite.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(knownFailures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known, err := all.ReadKnown(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ways := ways(t)
+	for _, c := range all.Cases {
+		if !c.RunsBy(mapping.Documented) || known[c.Name] != "" {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			var first *conformance.Run
+			for _, one := range ways {
+				if !c.Runs(one.transport) || one.answersAlone(c) {
+					continue
+				}
+				v := conformance.NewVariables(nil)
+				v["address"] = one.address // which Echo returns, and no two of them have in common
+				got, err := one.client.Run(t.Context(), c, one.transport, v)
+				if err != nil {
+					t.Errorf("%s\n%s: %v", c.Title, one.name, err)
+					continue
+				}
+				got.Answer.Body = addedByGRPC.ReplaceAll(got.Answer.Body, nil)
+				if first == nil {
+					first = got
+				}
+				if err := conformance.Same(first, got); err != nil && c.Varies == "" {
+					t.Errorf("%s\n%s: %v", c.Title, one.name, err)
 				}
 			}
 		})

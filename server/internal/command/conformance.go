@@ -39,10 +39,10 @@ func newConformance(streams Streams) *cobra.Command {
 		Short: "Show that a server's clients get what the table promises",
 		Long: `conformance runs black-box cases against a server and reports which of them fail.
 
-The server needs statusway.conformance.v1.ConformanceService behind it
-(proto/statusway/conformance/v1/conformance.proto), in whatever language, and
-whatever gateway before it; statusway serve --demo has both. The run creates
-items there and needs no credentials.
+The server needs ConformanceService, StreamService and BindingService behind it
+(proto/statusway/conformance/v1), in whatever language, and whatever gateway
+before them; statusway serve --demo has both. The run creates items there and
+needs no credentials.
 
 The cases are YAML, one file each: --write-cases writes them out, with the JSON
 schema of their format, and --cases runs such a folder. Their version grows

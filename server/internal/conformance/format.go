@@ -107,7 +107,8 @@ type Request struct {
 
 // A Step is one thing that a client does while a request is under way.
 type Step struct {
-	// Send is the next piece of the body.
+	// Send is the next piece of the body. The body ends with its last piece, which may be
+	// empty, unless the request is Stalled.
 	Send *string `yaml:"send,omitempty"`
 	// Pause is a number of milliseconds in which the client does nothing.
 	Pause int `yaml:"pause,omitempty"`

@@ -55,7 +55,7 @@ func (c *Client) write(conn net.Conn, m *Message, pipelined bool, next string) e
 	default:
 		go func() {
 			_, _ = conn.Write(append(m.head(c.params.Address), m.content()...))
-			if half, ok := conn.(*net.TCPConn); m.Cut && ok {
+			if half, ok := conn.(interface{ CloseWrite() error }); m.Cut && ok {
 				_ = half.CloseWrite()
 			}
 		}()

@@ -92,7 +92,9 @@ func (c *Client) takeSteps(ctx context.Context, transport string, m *Message, bo
 		switch {
 		case step.Send != nil:
 			// A server that has answered may have stopped reading, which is no fault.
-			_, _ = body.Write(step.Send)
+			if len(step.Send) > 0 {
+				_, _ = body.Write(step.Send)
+			}
 			if i == last {
 				_ = body.Close()
 			}
@@ -140,9 +142,6 @@ type chunks struct {
 func (w *chunks) Write(piece []byte) (int, error) {
 	if w.plain {
 		return w.conn.Write(piece) //nolint:wrapcheck // nobody looks at it.
-	}
-	if len(piece) == 0 {
-		return 0, nil // An empty chunk would be the last.
 	}
 	return fmt.Fprintf(w.conn, "%x\r\n%s\r\n", len(piece), piece)
 }
