@@ -183,6 +183,16 @@ func params(tb testing.TB, policy string) (gateway.Params, *front) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	p := gateway.Params{
+		Contract: declared, Logger: logger, Now: time.Now, Body: middleware.BodyLimits{Bytes: 1 << 10, Time: time.Minute},
+	}
+	useResponder(tb, &p, f, responder)
+	return p, f
+}
+
+// useResponder makes the gateway and its backend with a responder.
+func useResponder(tb testing.TB, p *gateway.Params, f *front, responder *respond.Responder) {
+	tb.Helper()
 	conn := inprocess.New(inprocess.Params{})
 	entityv1.RegisterEntityServiceServer(conn, f.backend)
 	back := transcode.New(transcode.Params{
@@ -192,10 +202,7 @@ func params(tb testing.TB, policy string) (gateway.Params, *front) {
 	if err := entityv1.RegisterEntityServiceHandlerClient(tb.Context(), mux, entityv1.NewEntityServiceClient(back.Conn(conn))); err != nil {
 		tb.Fatal(err)
 	}
-	return gateway.Params{
-		Contract: declared, Responder: responder, Backend: back.Handler(mux), Logger: logger, Now: time.Now,
-		Body: middleware.BodyLimits{Bytes: 1 << 10, Time: time.Minute},
-	}, f
+	p.Responder, p.Backend = responder, back.Handler(mux)
 }
 
 // serve starts a gateway on a socket of its own.

@@ -292,7 +292,7 @@ func holdAnonymous(t *testing.T, s *server) {
 
 func holdOne(t *testing.T, s *server) {
 	t.Helper()
-	s.hold(t, "POST /v1/entities HTTP/1.1", "Authorization: Bearer "+s.tokens["editor"])
+	s.occupy(t, "editor")
 }
 
 // drainDelay is long enough for a case to run meanwhile.

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"io"
 	"net"
@@ -18,33 +19,39 @@ import (
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
-// occupy begins a request whose body it keeps back, and returns what ends it.
+// occupy begins a call that runs until the result is called, and returns when it runs.
 func (s *server) occupy(t *testing.T, user string) func() {
 	t.Helper()
+	running := func() float64 {
+		count, _ := find(s.scrape(t), "statusway_calls_in_flight")
+		return count
+	}
+	before := running()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.address())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	lines := []string{
-		"POST /v1/entities HTTP/1.1", "Host: x", "Authorization: Bearer " + s.tokens[user], "Content-Type: application/json",
-		"Content-Length: 19", "Expect: 100-continue", closing, "\r\n",
-	}
-	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")); err != nil {
-		t.Fatal(err)
-	}
-	answer := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
-	if _, err := io.ReadFull(conn, answer); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 100") {
-		t.Fatalf("the request is not being handled: %s: %v", answer, err)
+	request := "GET /conformance/v1/sleep?milliseconds=10000 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + s.tokens[user] + "\r\n\r\n"
+	// A call sleeps for ten seconds at most, so there is one after the other.
+	go func() {
+		for reader := bufio.NewReader(conn); ; {
+			if _, err := io.WriteString(conn, request); err != nil {
+				return
+			}
+			response, err := http.ReadResponse(reader, nil)
+			if err != nil || response.Body.Close() != nil {
+				return
+			}
+		}
+	}()
+	for running() != before+1 {
+		time.Sleep(time.Millisecond)
 	}
 	return func() {
 		t.Helper()
-		if _, err := io.WriteString(conn, `{"displayName":"x"}`); err != nil {
+		if err := conn.Close(); err != nil { // The call is cancelled.
 			t.Fatal(err)
-		}
-		got, err := io.ReadAll(conn)
-		if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 201 ") {
-			t.Fatalf("the request that ran got %s: %v", got, err)
 		}
 	}
 }
@@ -67,7 +74,7 @@ func TestOverload(t *testing.T) {
 	}, nil, time.Now)
 	release := s.occupy(t, "editor")
 	for _, shed := range []conformance.Request{
-		get("/v1/entities/cup"), get("/v1/entities/cup", [2]string{"If-Match", `"stale"`}), get("/v1/entities:export"), post(entitiesURL, pot("x")),
+		get("/v1/entities/cup"), get("/v1/entities/cup", [2]string{"If-Match", `"stale"`}), post(entitiesURL, pot("x")),
 		{Method: http.MethodDelete, Target: "/v1/entities/cup"},
 	} {
 		shed.Headers = append(shed.Headers, [2]string{"Origin", "https://any.example"})
@@ -85,8 +92,12 @@ func TestOverload(t *testing.T) {
 	wantStatus(t, s.do(t, "admin", get("/v1/maintenance")), http.StatusOK, "")
 	mend := conformance.Request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: asJSON(map[string]any{"enabled": false})}
 	wantStatus(t, s.do(t, "admin", mend), http.StatusOK, "")
+	// A stream has a slot of another kind, and one whose body is still on its way has none.
+	wantStatus(t, s.do(t, "viewer", get("/v1/entities:export")), http.StatusOK, "")
 	release()
 	s.eventually(t, "viewer", get("/v1/entities/cup"), http.StatusOK)
+	s.hold(t, "POST /v1/entities HTTP/1.1", "Authorization: Bearer "+s.tokens["editor"])
+	wantStatus(t, s.do(t, "viewer", get("/v1/entities/cup")), http.StatusOK, "")
 }
 
 // checklist: 429-01, 429-13
