@@ -23,9 +23,11 @@ const (
 	// bodyOverhead is charged for each body beside its bytes: the goroutine that reads it,
 	// and net/http's buffers.
 	bodyOverhead = 8 << 10
-	// tokenCost is charged for each comma and each opening bracket or brace of a JSON body:
-	// the most that a decoded value takes beside its own bytes.
-	tokenCost = 160
+	// valueCost is charged for each comma and each opening bracket or brace of a JSON body,
+	// and memberCost for each colon: the most that a value and a member take while the call
+	// runs, beside their own bytes. A member of a free-form object is decoded more than once.
+	valueCost  = 100
+	memberCost = 700
 	// deadlineStep is how much later a deadline must be before it is moved.
 	deadlineStep = time.Second
 )
@@ -85,10 +87,8 @@ func DecodedCost(binding *contract.Binding, body []byte) int64 {
 	if takesAnything(binding) {
 		return cost
 	}
-	for _, token := range [...]string{",", "{", "["} {
-		cost += int64(bytes.Count(body, []byte(token))) * tokenCost
-	}
-	return cost
+	count := func(token string) int64 { return int64(bytes.Count(body, []byte(token))) }
+	return cost + (count(",")+count("{")+count("["))*valueCost + count(":")*memberCost
 }
 
 // read reads to the end. What is not kept is only looked at.

@@ -208,12 +208,13 @@ func bytesOf(t *testing.T, text string) float64 {
 }
 
 // The garbage collector works harder before the limit kills, and even the worst requests
-// stay below it: an object of many small members takes fifty times its text.
+// stay below it: all bodies together are bounded, and no single one takes more than its
+// share, however many small members it has.
 func TestDeployedMemory(t *testing.T) {
 	t.Parallel()
 	const (
 		idle  = 64 << 20
-		worst = 50
+		worst = 100 // TestMemoryOfABody measures it.
 	)
 	for _, d := range inKubernetes(t) {
 		limits := d.pod.Containers[0].Resources.Limits
@@ -225,8 +226,16 @@ func TestDeployedMemory(t *testing.T) {
 			t.Errorf("%s: GOMEMLIMIT is %.0f %% of the limit", d.name, 100*share)
 		}
 		front := d.told(t).front
-		if needed := idle + worst*float64(front.MaxInFlight)*bytesOf(t, front.MaxBody); needed > soft {
+		bodies, responses := soft/4, soft/8 // the defaults
+		if front.BodyMemory != "" || front.ResponseMemory != "" {
+			bodies, responses = bytesOf(t, front.BodyMemory), bytesOf(t, front.ResponseMemory)
+		}
+		// The garbage of what has been decoded may be as much again before it is collected.
+		if needed := idle + 2*(bodies+responses); needed > soft {
 			t.Errorf("%s may need %s", d.name, humanize.IBytes(uint64(needed)))
+		}
+		if one := worst * bytesOf(t, front.MaxBody); one > bodies*3/4 {
+			t.Errorf("%s: one body may need %s", d.name, humanize.IBytes(uint64(one)))
 		}
 	}
 }
