@@ -97,6 +97,7 @@ const soakSwitch = "STATUSWAY_SOAK"
 // TestSoak repeats the attacks in random order. Attackers hold on for longer than the
 // server's own timeouts.
 func TestSoak(t *testing.T) {
+	system.Test(t)
 	duration, err := time.ParseDuration(os.Getenv(soakSwitch))
 	if err != nil {
 		t.Skipf("set %s to a duration such as 1h, or run `make soak`", soakSwitch)
