@@ -4,8 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,12 +22,8 @@ import (
 // occupy begins a call that runs until the result is called, and returns when it runs.
 func (s *server) occupy(t *testing.T, user string) func() {
 	t.Helper()
-	running := func() float64 {
-		count, _ := find(s.scrape(t), "statusway_calls_in_flight")
-		return count
-	}
-	before := running()
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.address())
+	before := s.callsInFlight(t)
+	conn, err := s.Dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +41,7 @@ func (s *server) occupy(t *testing.T, user string) func() {
 			}
 		}
 	}()
-	for running() != before+1 {
+	for s.callsInFlight(t) != before+1 {
 		time.Sleep(time.Millisecond)
 	}
 	return func() {
@@ -54,6 +50,30 @@ func (s *server) occupy(t *testing.T, user string) func() {
 			t.Fatal(err)
 		}
 	}
+}
+
+// callsInFlight is what the server counts, over TLS as well.
+func (s *server) callsInFlight(t *testing.T) float64 {
+	t.Helper()
+	conn, err := s.Dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(conn); lines.Scan(); {
+		if count, ok := strings.CutPrefix(lines.Text(), "statusway_calls_in_flight "); ok {
+			value, err := strconv.ParseFloat(count, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return value
+		}
+	}
+	t.Fatal("calls are not counted")
+	return 0
 }
 
 // eventually repeats a request until it is answered so.
