@@ -189,3 +189,25 @@ func (s *server) hostile(t *testing.T, method, path, body string) *http.Request 
 	request.Header.Set("Authorization", "Bearer "+s.tokens["admin"])
 	return request
 }
+
+// TestMemoryOfErrorDetails: nor does an error that a client has mapped.
+//
+//nolint:paralleltest // it measures the process.
+func TestMemoryOfErrorDetails(t *testing.T) {
+	times := promised(t, "times its length")
+	s := serve(t, func(c *config.Serve) { c.MaxBody, c.RateLimit = "1MiB", "off" }, nil, time.Now)
+	body := `{"status":{"code":3,"details":[{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[` +
+		strings.Repeat("{},", 300_000) + `{}]}]}}`
+	status := 0
+	grown := peak(func() {
+		response, err := http.DefaultClient.Do(s.hostile(t, "POST", "/v1/statuses:map", body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		status = response.StatusCode
+	})
+	if grown > times*int64(len(body)) || status >= 500 {
+		t.Errorf("%d: %d MiB, which is %d times its length; the page says %d", status, grown>>20, grown/int64(len(body)), times)
+	}
+}
