@@ -66,7 +66,7 @@ func (c *Client) once(ctx context.Context, a attempt) (*Answer, error) {
 // check compares an answer with all that is wanted of it.
 func (c *Client) check(ctx context.Context, a attempt, got *Answer, want Response) error {
 	if a.message.Leaves && want.Status == 0 {
-		return nil // The client left whatever would have come.
+		return mismatch(a, got, want, got.Framing) // What would have come is not asked.
 	}
 	got.Raw = want.Raw && got.Status < http.StatusBadRequest
 	errs := []error{got.Framing, c.params.Invariants.Check(a.message, got), checkResponse(got, want, a)}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 )
@@ -69,8 +70,9 @@ func (c *Client) sendSteps(ctx context.Context, transport string, m *Message) (*
 	if err == nil && !m.Leaves {
 		return response.whole()
 	}
+	content := response.soFar() // What the server sends once the client has left, nobody reads.
 	leave()
-	got, failure := response.soFar()
+	got, failure := response.left(content)
 	if err != nil && got.Status == 0 {
 		return nil, err
 	}
@@ -254,14 +256,21 @@ func (a *arriving) whole() (*Answer, error) {
 	return a.got, a.got.decode(a.content)
 }
 
-// soFar returns what had come when the client left. An answer of which nothing had come
+// soFar returns the content that has come.
+func (a *arriving) soFar() []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.content)
+}
+
+// left returns what had come when the client left. An answer of which nothing had come
 // has no status.
-func (a *arriving) soFar() (*Answer, error) {
+func (a *arriving) left(content []byte) (*Answer, error) {
 	<-a.ended
 	got := a.got
 	if got == nil {
 		got = &Answer{Header: http.Header{}}
 	}
 	got.Left, got.Cut = true, nil
-	return got, got.decode(a.content)
+	return got, got.decode(content)
 }

@@ -100,6 +100,8 @@ response: {status: 200}`, "the server broke the response off"},
 		"an end, unwanted": {post + `steps: [send: a]}
 response: {status: 200, cut: true}`, "the response has an end"},
 		"leaving": {"before:\n  - request: {method: GET, target: /wait, steps: [pause: 100], leaves: true}\n    response: {}\n" + check, ""},
+		"leaving after something wrong": {"before:\n  - " + post + "stalled: true, steps: [send: enough, await: x], leaves: true}\n    response: {}\n" +
+			"request: {method: GET, target: /left}\nresponse: {status: 200}", "step 2 of the request: the content is"},
 		"leaving half-way": {"before:\n  - " + post + "stalled: true, steps: [send: a, await: '[^\\n]+\\n'], leaves: true}\n    response: {status: 200, body: {frames: [{result: a}]}}\n" +
 			"request: {method: GET, target: /left}\nresponse: {status: 200}", ""},
 		"leaving, another message": {"before:\n  - " + post + "stalled: true, steps: [send: a, await: '[^\\n]+\\n'], leaves: true}\n    response: {status: 200, body: {frames: [{result: b}]}}\n" +
