@@ -22,7 +22,8 @@
 //	middleware/reserved.go      400 for header fields that only the gateway may set
 //	middleware/negotiate.go     415; 400 for an Accept that cannot be read
 //	middleware/precondition.go  400 for what cannot be read or evaluated
-//	middleware/body.go          413; the body is read whole (arrival.go), however slowly it arrives
+//	middleware/body.go          413; the body is read whole (arrival.go), however slowly it arrives,
+//	                            or discarded meanwhile (discard.go) where it means nothing
 //	middleware/overload.go      503 before memory or latency runs away; says what a slot is
 //	middleware/drain.go         503, or a last frame, for streams when the server stops
 //	middleware/idempotency.go   the answer of an earlier request with the same key

@@ -95,18 +95,32 @@ func TestClientThatLeavesIsNoticed(t *testing.T) {
 	}
 	everywhere(t, built, func(t *testing.T, url string, client *http.Client) {
 		t.Helper()
-		for _, request := range []struct{ method, path, body string }{
-			{"GET", "/v1/entities/e", ""},
-			{"GET", "/v1/entities/e", "{}"},
-			{"GET", "/v1/entities:export", `{"x": 1}`},
-			{"DELETE", "/v1/entities/e", "{}"},
-			{"POST", "/v1/entities", "{}"},
+		for _, request := range []struct {
+			method, path, body string
+			// length is the declared length of a body that never ends; -1 declares none.
+			length int64
+		}{
+			{"GET", "/v1/entities/e", "", 0},
+			{"GET", "/v1/entities/e", "{}", 0},
+			{"GET", "/v1/entities/e", "{", 100},
+			{"GET", "/v1/entities/e", "{", -1},
+			{"GET", "/v1/entities:export", `{"x": 1}`, 0},
+			{"GET", "/v1/entities:export", "{", 100},
+			{"GET", "/v1/entities:export", "{", -1},
+			{"DELETE", "/v1/entities/e", "{}", 0},
+			{"POST", "/v1/entities", "{}", 0},
 		} {
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()
 			outgoing, err := http.NewRequestWithContext(ctx, request.method, url+request.path, strings.NewReader(request.body))
 			if err != nil {
 				t.Fatal(err)
+			}
+			if request.length != 0 {
+				endless, more := io.Pipe()
+				defer func() { _ = more.Close() }()
+				go func() { _, _ = io.WriteString(more, request.body) }()
+				outgoing.Body, outgoing.ContentLength = endless, request.length
 			}
 			id, one := rand.Text(), call{make(chan struct{}), make(chan struct{})}
 			calls.Store(id, one)

@@ -48,8 +48,8 @@ type arrival struct {
 	signed    int
 }
 
-// receive reads the whole body. It keeps a body that the route takes, and refuses one that
-// the method may not have.
+// receive reads the whole body. It keeps a body that the route takes, and refuses content
+// where it takes none.
 func (a *arrival) receive() error {
 	keeps := a.exchange.Binding.Body != ""
 	body, err := a.read(keeps)
@@ -67,17 +67,13 @@ func (a *arrival) receive() error {
 	incoming.SetWhole(body)
 	a.request.Body = incoming
 	if !keeps {
-		if !discards(a.request.Method) && !a.isEmpty() {
+		if !a.isEmpty() {
 			return notAllowed()
 		}
 		return nil
 	}
 	return a.charge(DecodedCost(a.exchange.Binding, body) + bodyOverhead - a.charged)
 }
-
-// discards reports whether content means nothing in a request with that method (RFC 9110
-// §9.3.1, §9.3.2). On other methods it was sent on purpose.
-func discards(method string) bool { return method == http.MethodGet || method == http.MethodHead }
 
 // DecodedCost is an estimate of the memory that a body takes until its call is over: its own
 // bytes, the same once more in the decoded message, and a constant for each value of a JSON

@@ -74,7 +74,7 @@ func (l *BodyLimits) complete() {
 //
 // A body that is too large is refused by its declared length before a byte of it is read,
 // else when too much has arrived. A body with content is refused where the route takes none,
-// except on GET and HEAD, where it is discarded.
+// except on GET and HEAD, where it is discarded while the call runs (discard.go).
 func Body(limits BodyLimits) Middleware {
 	limits.complete()
 	return func(next exchange.Handler) exchange.Handler {
@@ -91,6 +91,9 @@ func Body(limits BodyLimits) Middleware {
 				return tooLarge(limit)
 			}
 			ex.Incoming.Writer = w
+			if ex.Binding.Body == "" && discards(r.Method) {
+				return discardBody(next, w, r, limit)
+			}
 			// Also after an error, when the client may still read the response for long.
 			defer ex.Incoming.Release()
 			if isLive(ex.Binding) {

@@ -1,0 +1,108 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/respond"
+)
+
+// arrivedTime is how long the rest of a small body may take that has arrived already.
+const arrivedTime = 5 * time.Millisecond
+
+// discards reports whether content means nothing in a request with that method (RFC 9110
+// §9.3.1, §9.3.2). On other methods it was sent on purpose.
+func discards(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+// discarding is a body that means nothing, while it arrives.
+type discarding struct {
+	request  *http.Request
+	control  *http.ResponseController
+	exchange *exchange.Exchange
+	limit    int64
+}
+
+// discardBody reads a body that means nothing while the call runs: the response need not
+// wait for it, and net/http only notices that a client leaves once the body has been read.
+// If the client leaves in the midst of the body, or sends too much, the call ends.
+func discardBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, limit int64) error {
+	d := discarding{request: r, control: http.NewResponseController(w), exchange: exchange.From(r.Context()), limit: limit}
+	if done, err := d.readArrived(); err != nil {
+		return err
+	} else if done {
+		return next(w, r)
+	}
+	// Otherwise an HTTP/1.1 server reads the rest itself before it writes.
+	_ = d.control.EnableFullDuplex()
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := d.read(); err != nil {
+			cancel(err)
+		}
+	}()
+	err := next(w, r.WithContext(ctx))
+	// What the call has come to because of the body is decided before the reading is ended.
+	if failure, ok := errors.AsType[*respond.Failure](context.Cause(ctx)); ok && err != nil {
+		err = failure
+	}
+	d.stop(ended)
+	return err
+}
+
+// readArrived reads a small body of known length that has arrived with the header section,
+// as nearly all do. It reports whether that was all.
+func (d *discarding) readArrived() (bool, error) {
+	const small = 64 << 10
+	if length := d.request.ContentLength; length < 0 || length > small || d.request.Header["Expect"] != nil {
+		return false, nil
+	}
+	if d.control.SetReadDeadline(time.Now().Add(arrivedTime)) != nil {
+		return true, d.read() // A transport without deadlines, as in a test.
+	}
+	n, err := io.Copy(io.Discard, d.request.Body)
+	d.exchange.Received += n
+	_ = d.control.SetReadDeadline(time.Time{})
+	if err != nil {
+		return false, nil //nolint:nilerr // the rest is read while the call runs.
+	}
+	d.exchange.Incoming.MarkEnd()
+	return true, nil
+}
+
+// read reads to the end.
+func (d *discarding) read() error {
+	n, err := io.Copy(io.Discard, io.LimitReader(d.request.Body, d.limit+1))
+	switch {
+	case n > d.limit:
+		d.exchange.MarkTooLarge()
+		return tooLarge(d.limit)
+	case err != nil:
+		return respond.Fail(codes.Canceled, mapping.ReasonClientClosed, "the client left before the end of its body").Because(err)
+	default:
+		d.exchange.Incoming.MarkEnd()
+		return nil
+	}
+}
+
+// stop ends the reading.
+func (d *discarding) stop(ended <-chan struct{}) {
+	select {
+	case <-ended:
+		return
+	default:
+	}
+	if d.control.SetReadDeadline(time.Unix(1, 0)) != nil {
+		_ = d.request.Body.Close() // This transport has no deadlines.
+	}
+	<-ended
+}
