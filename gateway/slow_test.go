@@ -132,6 +132,11 @@ func TestClientThatLeavesIsNoticed(t *testing.T) {
 				}
 			}()
 			<-one.begun
+			select {
+			case <-one.ended:
+				t.Fatalf("%s %s %s: the call ended before its client left", request.method, request.path, request.body)
+			case <-time.After(50 * time.Millisecond):
+			}
 			leave()
 			select {
 			case <-one.ended:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -14,7 +15,8 @@ import (
 	"github.com/statusway/statusway/gateway/respond"
 )
 
-// arrivedTime is how long the rest of a small body may take that has arrived already.
+// arrivedTime is how long the response waits at most for the rest of a body that has arrived
+// already.
 const arrivedTime = 5 * time.Millisecond
 
 // discards reports whether content means nothing in a request with that method (RFC 9110
@@ -27,18 +29,14 @@ type discarding struct {
 	control  *http.ResponseController
 	exchange *exchange.Exchange
 	limit    int64
+	received atomic.Int64
 }
 
 // discardBody reads a body that means nothing while the call runs: the response need not
 // wait for it, and net/http only notices that a client leaves once the body has been read.
 // If the client leaves in the midst of the body, or sends too much, the call ends.
 func discardBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, limit int64) error {
-	d := discarding{request: r, control: http.NewResponseController(w), exchange: exchange.From(r.Context()), limit: limit}
-	if done, err := d.readArrived(); err != nil {
-		return err
-	} else if done {
-		return next(w, r)
-	}
+	d := &discarding{request: r, control: http.NewResponseController(w), exchange: exchange.From(r.Context()), limit: limit}
 	// Otherwise an HTTP/1.1 server reads the rest itself before it writes.
 	_ = d.control.EnableFullDuplex()
 	ctx, cancel := context.WithCancelCause(r.Context())
@@ -59,29 +57,10 @@ func discardBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, 
 	return err
 }
 
-// readArrived reads a small body of known length that has arrived with the header section,
-// as nearly all do. It reports whether that was all.
-func (d *discarding) readArrived() (bool, error) {
-	const small = 64 << 10
-	if length := d.request.ContentLength; length < 0 || length > small || d.request.Header["Expect"] != nil {
-		return false, nil
-	}
-	if d.control.SetReadDeadline(time.Now().Add(arrivedTime)) != nil {
-		return true, d.read() // A transport without deadlines, as in a test.
-	}
-	n, err := io.Copy(io.Discard, d.request.Body)
-	d.exchange.Received += n
-	_ = d.control.SetReadDeadline(time.Time{})
-	if err != nil {
-		return false, nil //nolint:nilerr // the rest is read while the call runs.
-	}
-	d.exchange.Incoming.MarkEnd()
-	return true, nil
-}
-
 // read reads to the end.
 func (d *discarding) read() error {
 	n, err := io.Copy(io.Discard, io.LimitReader(d.request.Body, d.limit+1))
+	d.received.Store(n)
 	switch {
 	case n > d.limit:
 		d.exchange.MarkTooLarge()
@@ -94,12 +73,16 @@ func (d *discarding) read() error {
 	}
 }
 
-// stop ends the reading.
+// stop ends the reading, unless the rest is there already, as it nearly always is. A
+// deadline must not pass earlier: net/http would cancel the request.
 func (d *discarding) stop(ended <-chan struct{}) {
+	defer func() { d.exchange.Received = d.received.Load() }()
+	timer := time.NewTimer(arrivedTime)
+	defer timer.Stop()
 	select {
 	case <-ended:
 		return
-	default:
+	case <-timer.C:
 	}
 	if d.control.SetReadDeadline(time.Unix(1, 0)) != nil {
 		_ = d.request.Body.Close() // This transport has no deadlines.

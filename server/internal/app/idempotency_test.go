@@ -249,7 +249,9 @@ func TestIdempotencyKeysThatAreRefused(t *testing.T) {
 		"two":       {post(entitiesURL, pot("x"), keyHeader("a"), keyHeader("b")), "MALFORMED_IDEMPOTENCY_KEY"},
 		"on PUT":    {keyed(http.MethodPut), "IDEMPOTENCY_KEY_UNSUPPORTED"},
 		"on PATCH":  {keyed(http.MethodPatch), "IDEMPOTENCY_KEY_UNSUPPORTED"},
-		"on DELETE": {keyed(http.MethodDelete), "IDEMPOTENCY_KEY_UNSUPPORTED"},
+		"on DELETE": {
+			conformance.Request{Method: http.MethodDelete, Target: "/v1/entities/cup", Headers: [][2]string{keyHeader("a")}}, "IDEMPOTENCY_KEY_UNSUPPORTED",
+		},
 		"on a login": {
 			post("/v1/sessions", map[string]any{"username": "editor", "password": "demo"}, keyHeader("a")), "IDEMPOTENCY_KEY_UNSUPPORTED",
 		},

@@ -30,7 +30,9 @@ func TestRoutesAreOfTheDocument(t *testing.T) {
 			want := s.operations(t)
 			for _, one := range want {
 				method, path, _ := strings.Cut(one, " ")
-				if _, err := s.Send(t.Context(), conformance.OverHTTP1, &conformance.Message{Method: method, Target: pathWith(path, "none")}); err != nil {
+				if _, err := s.Send(t.Context(), conformance.OverHTTP1, &conformance.Message{
+					Method: method, Target: pathWith(path, "none"), Headers: [][2]string{{"Grpc-Timeout", "200m"}}, // Some calls last until they are cancelled.
+				}); err != nil {
 					t.Errorf("%s: %v", one, err)
 				}
 			}
