@@ -141,7 +141,9 @@ func withoutSteps(t *testing.T) string {
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		if err == nil && strings.Contains(string(text), "steps:") {
+		// A reverse proxy of Go now and then fails while it still writes a large body to a
+		// connection that the response closes.
+		if err == nil && (strings.Contains(string(text), "steps:") || filepath.Base(file) == "200-upload-large.yaml") {
 			err = os.Remove(file)
 		}
 		if err != nil {
