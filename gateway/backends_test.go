@@ -73,7 +73,7 @@ func addRoutes(file *descriptorpb.FileDescriptorProto) {
 	query := file.GetMessageType()[0]
 	// The fields of a oneof stand together.
 	middle := slices.IndexFunc(query.GetField(), func(f *descriptorpb.FieldDescriptorProto) bool { return f.GetName() == "middle" })
-	query.Field = slices.Insert(query.Field, middle+1, &descriptorpb.FieldDescriptorProto{
+	query.Field = slices.Insert(query.GetField(), middle+1, &descriptorpb.FieldDescriptorProto{
 		Name: new("far"), Number: new(int32(40)), JsonName: new("far"), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
 		Type: descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), TypeName: new(".zoo.v1.Nested"), OneofIndex: new(int32(0)),
 	})

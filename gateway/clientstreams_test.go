@@ -97,7 +97,8 @@ func TestClientStreams(t *testing.T) {
 		{"an empty array", "POST", "/v1/animals/Ada:chat", "[]", "application/json", "Query", nil, 200, ""},
 		{
 			"path and query", "POST", "/v1/animals/Ada:chat?stringValue=s&int32Value=7", "{}{}", "application/json", "Query",
-			[]string{`"name":"Ada"`, `"int32Value":7`}, 200, "",
+			[]string{`"name":"Ada"`, `"int32Value":7`},
+			200, "",
 		},
 		{"a bad second", "POST", "/v1/animals:feed", `{"name":"x"}{"colour":1}`, "application/json", "Nested", []string{`"name":"x"`}, 400, "UNKNOWN_FIELD"},
 		{"broken off", "POST", "/v1/animals:feed", `{"name":"x"}{"na`, "application/json", "Nested", []string{`"name":"x"`}, 400, "BODY_INCOMPLETE"},

@@ -71,7 +71,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	if n > 0 && c.fresh.CompareAndSwap(true, false) {
 		c.head.Store(bytes.HasPrefix(p[:n], []byte("HEAD ")))
 	}
-	return n, err //nolint:wrapcheck // net/http distinguishes io.EOF and timeouts by their types.
+	return n, err
 }
 
 // handshakeError is the error of Read as net/http should see it. It would send a 400 for a

@@ -64,7 +64,7 @@ func everywhere(t *testing.T, handler http.Handler, test func(t *testing.T, url 
 			if version > 10 {
 				server.EnableHTTP2 = version == 12
 				server.StartTLS()
-				transport.TLSClientConfig = &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, MinVersion: tls.VersionTLS12} //nolint:forcetypeassert // httptest's
+				transport.TLSClientConfig = &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, MinVersion: tls.VersionTLS12}
 			} else {
 				server.Start()
 			}
@@ -236,7 +236,7 @@ func zeroWindow(t *testing.T, f *front, requests int, path string) *http2.Framer
 			_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
 		}
 		if err := framer.WriteHeaders(http2.HeadersFrameParam{
-			StreamID: uint32(2*i + 1), BlockFragment: []byte(head.String()), EndStream: true, EndHeaders: true, //nolint:gosec // few
+			StreamID: uint32(2*i + 1), BlockFragment: []byte(head.String()), EndStream: true, EndHeaders: true,
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -76,7 +76,7 @@ func (c *call) request(data []byte) (any, error) {
 	}
 	message := c.method.carrier.new()
 	if err := c.method.builder.Fill(message, c.r, data); err != nil {
-		return nil, err //nolint:wrapcheck // it is the failure that the client gets.
+		return nil, err
 	}
 	filled, err := c.method.carrier.request(message)
 	if err != nil {

@@ -52,7 +52,7 @@ func (i *Incoming) Release() {
 func (i *Incoming) Cut() { _ = http.NewResponseController(i.Writer).SetReadDeadline(past()) }
 
 // Read and Close make the whole body readable as a request's Body.
-func (i *Incoming) Read(p []byte) (int, error) { return i.reader.Read(p) } //nolint:wrapcheck // io.EOF is the end.
+func (i *Incoming) Read(p []byte) (int, error) { return i.reader.Read(p) }
 
 // Close does nothing.
 func (*Incoming) Close() error { return nil }
@@ -64,7 +64,7 @@ func (e *Exchange) ReadBody(r *http.Request) ([]byte, error) {
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // the caller says what each error means.
+		return nil, err
 	}
 	e.Incoming.SetWhole(body)
 	r.Body = &e.Incoming

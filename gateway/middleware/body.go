@@ -182,5 +182,5 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	if full := b.exchange.Incoming.Memory.Grow(b.request.Context(), int64(n)); full != nil {
 		return 0, fullOfBodies(b.exchange, full)
 	}
-	return n, err //nolint:wrapcheck // io.EOF and timeouts are told apart by their types.
+	return n, err
 }

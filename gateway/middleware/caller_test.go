@@ -276,8 +276,11 @@ func TestCaller(t *testing.T) {
 		"IPv6 with a zone": {nil, nil, "[fe80::1%eth0]:7", nil, "fe80::1", "address:fe80::/64", nil},
 		"IPv4 as IPv6":     {nil, nil, "[::ffff:192.0.2.1]:7", nil, "192.0.2.1", "address:192.0.2.1", nil},
 		"a proxy with a zone": {
-			nil, []netip.Prefix{netip.MustParsePrefix("fe80::/10")}, "[fe80::1%eth0]:7",
-			[]string{"X-Forwarded-For", "2001:db8:1:2:3::4"}, "2001:db8:1:2:3::4", "address:2001:db8:1:2::/64", nil,
+			nil,
+			[]netip.Prefix{netip.MustParsePrefix("fe80::/10")},
+			"[fe80::1%eth0]:7",
+			[]string{"X-Forwarded-For", "2001:db8:1:2:3::4"},
+			"2001:db8:1:2:3::4", "address:2001:db8:1:2::/64", nil,
 		},
 		"no port":              {nil, nil, "@", nil, "@", "address:@", nil},
 		"known":                {known, nil, "192.0.2.1:7", nil, "192.0.2.1", "user:u", nil},

@@ -164,7 +164,7 @@ func writePieces(w http.ResponseWriter, data []byte, memory *budget.Holder) (int
 			return written, err //nolint:wrapcheck // the caller says what it means.
 		}
 		if err := memory.Progress(); err != nil {
-			return written, err //nolint:wrapcheck // as above.
+			return written, err
 		}
 		data = data[n:]
 	}

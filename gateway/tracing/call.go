@@ -57,7 +57,7 @@ func (c call) End(err error) {
 	code := mapping.CodeName(int32(status.Code(err))) //nolint:gosec // no code is near 2^31.
 	c.span.SetAttributes(semconv.RPCResponseStatusCode(code))
 	switch {
-	case err != nil && c.request.Err() == context.Canceled: //nolint:errorlint // Err returns no wrapped errors.
+	case err != nil && c.request.Err() == context.Canceled:
 		c.span.SetAttributes(attribute.Bool(clientClosed, true))
 	case err != nil:
 		c.span.SetStatus(codes.Error, "")

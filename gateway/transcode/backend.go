@@ -87,7 +87,7 @@ func (b *Backend) Handler(mux *runtime.ServeMux) exchange.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ex := exchange.From(r.Context())
 		if err := request.CheckTarget(r); err != nil {
-			return err //nolint:wrapcheck // it is the failure that the client gets.
+			return err
 		}
 		target, err := all.of(ex.Binding)
 		if err != nil {
@@ -96,7 +96,7 @@ func (b *Backend) Handler(mux *runtime.ServeMux) exchange.Handler {
 		c := &call{backend: b, exchange: ex, target: target, w: w, r: r}
 		if !target.uploads {
 			if c.body, err = request.ReadBody(r); err != nil {
-				return err //nolint:wrapcheck // as above.
+				return err
 			}
 		}
 		return c.run(b.bareRequest(c), target.pathParams(ex.Binding, ex.Params))

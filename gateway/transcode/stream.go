@@ -22,7 +22,7 @@ func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method strin
 	}
 	one := callFrom(ctx)
 	if one.target == nil {
-		return c.ClientConnInterface.NewStream(ctx, desc, method, opts...) //nolint:wrapcheck // it is the connection's.
+		return c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
 	}
 	var message proto.Message
 	if err := one.check(method); err != nil {
@@ -68,7 +68,7 @@ func (s *stream) SendMsg(any) error {
 	if s.message == nil || s.desc.ClientStreams {
 		return nil
 	}
-	return s.ClientStream.SendMsg(s.message) //nolint:wrapcheck // it is the connection's.
+	return s.ClientStream.SendMsg(s.message)
 }
 
 // CloseSend leaves the client's side open while the body is sent.
@@ -76,7 +76,7 @@ func (s *stream) CloseSend() error {
 	if s.call.target.uploads {
 		return nil
 	}
-	return s.ClientStream.CloseSend() //nolint:wrapcheck // as above.
+	return s.ClientStream.CloseSend()
 }
 
 func (s *stream) Header() (metadata.MD, error) {
@@ -117,7 +117,7 @@ func (s uploadSink) Send(data []byte) error {
 	target := s.call.target
 	message := target.input.New()
 	if err := target.builder.Fill(message, s.call.r, data); err != nil {
-		return err //nolint:wrapcheck // it is the failure that the client gets.
+		return err
 	}
 	if s.ClientStream.SendMsg(message.Interface()) != nil {
 		return request.ErrCallOver
@@ -125,7 +125,7 @@ func (s uploadSink) Send(data []byte) error {
 	return nil
 }
 
-func (s uploadSink) CloseSend() error { return s.ClientStream.CloseSend() } //nolint:wrapcheck // as above.
+func (s uploadSink) CloseSend() error { return s.ClientStream.CloseSend() }
 
 // ended returns why a call ended with err, and notes it if this side ended the call.
 func (c *call) ended(ctx context.Context, err error) error {

@@ -187,11 +187,9 @@ func (b *Budget) cutFirst() {
 	b.leaving += h.bytes
 	h.cut = true
 	cutter := h.cutter
-	h.cutting.Add(1)
-	go func() {
-		defer h.cutting.Done()
+	h.cutting.Go(func() {
 		cutter.Cut()
-	}()
+	})
 }
 
 // take gives h up to n more bytes if there is room, or in any case if forced. Otherwise it

@@ -47,14 +47,14 @@ func New(codec jsoncodec.Codec, binding *contract.Binding, input protoreflect.Me
 	for i, variable := range binding.Variables {
 		path, err := contract.ParseFieldPath(input, variable.String())
 		if err != nil {
-			return nil, err //nolint:wrapcheck // it names the message and the field.
+			return nil, err
 		}
 		b.variables[i] = path
 	}
 	if b.HasBody && binding.Body != "*" {
 		path, err := contract.ParseFieldPath(input, binding.Body)
 		if err != nil {
-			return nil, err //nolint:wrapcheck // as above.
+			return nil, err
 		}
 		b.Body = path[0]
 		if b.Content = b.Body.Message(); b.Body.IsList() || b.Body.IsMap() {

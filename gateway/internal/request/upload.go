@@ -142,7 +142,7 @@ func readChunk(body io.Reader) ([]byte, error) {
 		case n > 0:
 			return data[:n], nil // An error comes again with the next Read.
 		case err != nil:
-			return nil, err //nolint:wrapcheck // the caller tells io.EOF from the rest.
+			return nil, err
 		}
 	}
 }
@@ -211,8 +211,8 @@ func (v *valueReader) end() error {
 	}
 	v.inArray = false
 	rest := bufio.NewReader(io.MultiReader(v.decoder.Buffered(), v.body))
-	switch _, err := peekValue(rest); {
-	case err == nil:
+	switch _, err := peekValue(rest); err {
+	case nil:
 		return &jsoncodec.Error{Reason: jsoncodec.ReasonTrailingData, Detail: "is followed by something else"}
 	default:
 		return err

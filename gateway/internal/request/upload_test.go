@@ -12,19 +12,18 @@ import (
 	"testing"
 	"testing/iotest"
 
+	_ "google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+	_ "google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/internal/request"
 	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/respond"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
-
-	_ "google.golang.org/genproto/googleapis/api/httpbody"
-	_ "google.golang.org/protobuf/types/known/structpb"
 )
 
 // newBuilder is of a route whose body is a whole message of that name.

@@ -243,12 +243,12 @@ func TestIdempotencyKeysThatAreRefused(t *testing.T) {
 		request conformance.Request
 		reason  string
 	}{
-		"unquoted":  {post(entitiesURL, pot("x"), bad("8e03978e-40d5-43dd-bc93-6894a57f9324")), "MALFORMED_IDEMPOTENCY_KEY"},
-		"empty":     {post(entitiesURL, pot("x"), bad(`""`)), "MALFORMED_IDEMPOTENCY_KEY"},
-		"too long":  {post(entitiesURL, pot("x"), keyHeader(strings.Repeat("k", 256))), "MALFORMED_IDEMPOTENCY_KEY"},
-		"two":       {post(entitiesURL, pot("x"), keyHeader("a"), keyHeader("b")), "MALFORMED_IDEMPOTENCY_KEY"},
-		"on PUT":    {keyed(http.MethodPut), "IDEMPOTENCY_KEY_UNSUPPORTED"},
-		"on PATCH":  {keyed(http.MethodPatch), "IDEMPOTENCY_KEY_UNSUPPORTED"},
+		"unquoted": {post(entitiesURL, pot("x"), bad("8e03978e-40d5-43dd-bc93-6894a57f9324")), "MALFORMED_IDEMPOTENCY_KEY"},
+		"empty":    {post(entitiesURL, pot("x"), bad(`""`)), "MALFORMED_IDEMPOTENCY_KEY"},
+		"too long": {post(entitiesURL, pot("x"), keyHeader(strings.Repeat("k", 256))), "MALFORMED_IDEMPOTENCY_KEY"},
+		"two":      {post(entitiesURL, pot("x"), keyHeader("a"), keyHeader("b")), "MALFORMED_IDEMPOTENCY_KEY"},
+		"on PUT":   {keyed(http.MethodPut), "IDEMPOTENCY_KEY_UNSUPPORTED"},
+		"on PATCH": {keyed(http.MethodPatch), "IDEMPOTENCY_KEY_UNSUPPORTED"},
 		"on DELETE": {
 			conformance.Request{Method: http.MethodDelete, Target: "/v1/entities/cup", Headers: [][2]string{keyHeader("a")}}, "IDEMPOTENCY_KEY_UNSUPPORTED",
 		},

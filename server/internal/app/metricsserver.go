@@ -58,7 +58,7 @@ func (r *rest) serveMetrics() error {
 	if r.metrics == nil {
 		return nil
 	}
-	return r.metrics.server.Serve(r.metrics.ctx, r.metrics.listener) //nolint:wrapcheck // it names itself.
+	return r.metrics.server.Serve(r.metrics.ctx, r.metrics.listener)
 }
 
 func (m *metricsServer) close() error {

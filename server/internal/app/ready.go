@@ -57,7 +57,7 @@ func (r *rest) readiness(of func(context.Context) (readiness, error)) exchange.H
 
 // draining is what is refused by a server that is stopping.
 func draining() error {
-	return respond.Fail(codes.Unavailable, mapping.ReasonDraining, "the server is stopping") //nolint:wrapcheck // a failure is data.
+	return respond.Fail(codes.Unavailable, mapping.ReasonDraining, "the server is stopping")
 }
 
 func (r *rest) showJSON(w http.ResponseWriter, req *http.Request, value any) error {

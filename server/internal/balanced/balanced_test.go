@@ -60,9 +60,11 @@ func balancers() []balancer {
 // checks, so it learns that a replica is away from failed connections only.
 func nginxConfig(folder, listen string, replicas []string) string {
 	servers := ""
+	var serversSb63 strings.Builder
 	for _, replica := range replicas {
-		servers += "    server " + replica + " max_fails=1 fail_timeout=1s;\n"
+		serversSb63.WriteString("    server " + replica + " max_fails=1 fail_timeout=1s;\n")
 	}
+	servers += serversSb63.String()
 	return `
 daemon off;
 master_process off;
@@ -97,9 +99,11 @@ http {
 func haproxyConfig(protocol string) func(folder, listen string, replicas []string) string {
 	return func(_, listen string, replicas []string) string {
 		servers := ""
+		var serversSb100 strings.Builder
 		for i, replica := range replicas {
-			servers += fmt.Sprintf("  server replica%d %s check inter 500ms fall 1 rise 1 %s\n", i, replica, protocol)
+			serversSb100.WriteString(fmt.Sprintf("  server replica%d %s check inter 500ms fall 1 rise 1 %s\n", i, replica, protocol))
 		}
+		servers += serversSb100.String()
 		return `
 global
   maxconn 2000

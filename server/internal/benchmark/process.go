@@ -18,7 +18,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/statusway/statusway/gateway"
-
 	"github.com/statusway/statusway/gateway/dynamic"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )

@@ -132,7 +132,7 @@ func (u *untilTrailers) Read(p []byte) (int, error) {
 	if errors.Is(err, io.EOF) && len(u.response.Trailer) > 0 {
 		u.got.Framing = errors.Join(u.got.Framing, fmt.Errorf("it has trailers: %v", u.response.Trailer))
 	}
-	return n, err //nolint:wrapcheck // io.EOF is the end.
+	return n, err
 }
 
 // fieldsOf reads a header section as it stands on the wire: net/http's reader takes

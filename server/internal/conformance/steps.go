@@ -153,7 +153,7 @@ func (w *chunks) Close() error {
 		return nil
 	}
 	_, err := io.WriteString(w.conn, "0\r\n\r\n")
-	return err //nolint:wrapcheck // nobody looks at it.
+	return err
 }
 
 // openH2 does the same over HTTP/2.

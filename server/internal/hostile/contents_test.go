@@ -181,7 +181,8 @@ func (s *bodySender) send(route apiRoute, name, body string) {
 			_, _ = io.WriteString(conn, message(route.method, route.target, fields...)+body)
 		}()
 		_, _, err = s.read(bufio.NewReader(conn), route.method, route.target)
-		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		var timeout net.Error
+		if errors.As(err, &timeout) {
 			s.fault("%s with %s (%d bytes): no response within %s", route, name, len(body), responseTime)
 		}
 		return nil

@@ -77,9 +77,11 @@ func neverRead(ctx context.Context, b *battle) error {
 			requests := strings.Repeat(message("GET", large), 4)
 			if i%6 == 0 {
 				requests = ""
+				var requestsSb80 strings.Builder
 				for j := range 50 {
-					requests += message("GET", paths[(i+j)%len(paths)])
+					requestsSb80.WriteString(message("GET", paths[(i+j)%len(paths)]))
 				}
+				requests += requestsSb80.String()
 			}
 			_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 			_, _ = io.WriteString(conn, requests) // The server need not read all requests.

@@ -3,10 +3,12 @@ package hostile_test
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,8 +18,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"crypto/x509"
 
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/server/internal/conformance"
@@ -128,9 +128,7 @@ func fieldsOf(s schema, all map[string]schema, depth int) map[string]schema {
 		fields[name] = field
 	}
 	for _, part := range s.AllOf {
-		for name, field := range fieldsOf(part, all, depth+1) {
-			fields[name] = field
-		}
+		maps.Copy(fields, fieldsOf(part, all, depth+1))
 	}
 	return fields
 }
@@ -189,14 +187,14 @@ func (g *target) check(method, path string, response *http.Response, body []byte
 	if status < http.StatusBadRequest {
 		return nil
 	}
-	if status >= http.StatusInternalServerError && !(status == http.StatusServiceUnavailable && bytes.Contains(body, []byte(`"SERVICE_OVERLOADED"`))) {
+	if status >= http.StatusInternalServerError && (status != http.StatusServiceUnavailable || !bytes.Contains(body, []byte(`"SERVICE_OVERLOADED"`))) {
 		return fmt.Errorf("%s %.80s: no backend caused this %d: %.300s", method, path, status, body)
 	}
 	got := &conformance.Answer{
 		Transport: conformance.OverHTTP1, Status: status, Header: response.Header.Clone(), Body: body, Length: len(body),
 	}
 	if response.ContentLength >= 0 && method != http.MethodHead {
-		got.Header.Set("Content-Length", fmt.Sprint(response.ContentLength))
+		got.Header.Set("Content-Length", strconv.FormatInt(response.ContentLength, 10))
 	}
 	if err := g.invariants.Check(&conformance.Message{Method: method, Target: path}, got); err != nil {
 		return fmt.Errorf("%s %.80s: %d: %w", method, path, status, err)

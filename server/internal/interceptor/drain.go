@@ -34,7 +34,7 @@ type drained struct {
 // RecvMsg returns when the context ends, also while the client sends nothing.
 func (d *drained) RecvMsg(message any) error {
 	if !d.receives {
-		return d.ServerStream.RecvMsg(message) //nolint:wrapcheck // it is gRPC's status, or io.EOF.
+		return d.ServerStream.RecvMsg(message)
 	}
 	received := make(chan error, 1)
 	go func() { received <- d.ServerStream.RecvMsg(message) }() // It ends with the call at the latest.
@@ -42,6 +42,6 @@ func (d *drained) RecvMsg(message any) error {
 	case err := <-received:
 		return err
 	case <-d.ctx.Done():
-		return context.Cause(d.ctx) //nolint:wrapcheck // it is what the client reads.
+		return context.Cause(d.ctx)
 	}
 }

@@ -52,7 +52,7 @@ func (o Observer) over(ctx context.Context, call *Call, err error) error {
 	if call.Cause == nil {
 		call.Cause = err
 	}
-	if err != nil && ctx.Err() == context.Canceled { //nolint:errorlint // Err returns no wrapped errors.
+	if err != nil && ctx.Err() == context.Canceled {
 		err = status.Error(codes.Canceled, "the client has left")
 	}
 	call.Status = status.Convert(err)

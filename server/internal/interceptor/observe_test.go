@@ -99,7 +99,7 @@ func TestObserverOfClientsThatLeave(t *testing.T) {
 	defer end()
 	failed := status.Error(codes.Internal, "interrupted")
 	for name, test := range map[string]struct {
-		ctx  context.Context //nolint:containedctx // it is the case.
+		ctx  context.Context
 		err  error
 		want codes.Code
 	}{
