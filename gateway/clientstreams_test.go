@@ -89,9 +89,24 @@ func TestClientStreams(t *testing.T) {
 		status                           int
 		holds                            string // by the response
 	}{
-		{"lines", "POST", "/v1/animals/Ada:chat", "{\"name\":\"x\"}\n{\"name\":\"y\"}\n", "application/x-ndjson", "Query", []string{`"name":"x"`, `"name":"y"`}, 200, "{\"result\":"},
-		{"no space between", "POST", "/v1/animals:feed", `{"name":"x"}{"name":"y"}{}`, "application/json", "Nested", []string{`"name":"x"`, `"name":"y"`, `"name":""`}, 200, "{"},
-		{"an array", "POST", "/v1/animals/Ada:chat", ` [ {"name":"x"} , {"name":"y"} ] `, "application/json", "Query", []string{`"name":"x"`, `"name":"y"`}, 200, "{"},
+		{
+			"lines", "POST", "/v1/animals/Ada:chat", "{\"name\":\"x\"}\n{\"name\":\"y\"}\n", "application/x-ndjson",
+			"Query",
+			[]string{`"name":"x"`, `"name":"y"`},
+			200, "{\"result\":",
+		},
+		{
+			"no space between", "POST", "/v1/animals:feed", `{"name":"x"}{"name":"y"}{}`, "application/json",
+			"Nested",
+			[]string{`"name":"x"`, `"name":"y"`, `"name":""`},
+			200, "{",
+		},
+		{
+			"an array", "POST", "/v1/animals/Ada:chat", ` [ {"name":"x"} , {"name":"y"} ] `, "application/json",
+			"Query",
+			[]string{`"name":"x"`, `"name":"y"`},
+			200, "{",
+		},
 		{"no message", "POST", "/v1/animals/Ada:chat", "", "application/json", "Query", nil, 200, ""},
 		{"white space", "POST", "/v1/animals/Ada:chat", " \n ", "application/json", "Query", nil, 200, ""},
 		{"an empty array", "POST", "/v1/animals/Ada:chat", "[]", "application/json", "Query", nil, 200, ""},
@@ -114,6 +129,7 @@ func TestClientStreams(t *testing.T) {
 				inboxes.Store(f, box)
 				return box.collect
 			}, func(t *testing.T, f *zooFront) {
+				t.Helper()
 				code, _, got := f.send(t, test.method, test.target, test.body, "Content-Type", test.kind)
 				if code != test.status || !strings.Contains(got, test.holds) {
 					t.Errorf("%d %s", code, got)
@@ -168,6 +184,7 @@ func TestRawUploadEnds(t *testing.T) {
 			}
 		}
 	}), func(t *testing.T, f *zooFront) {
+		t.Helper()
 		for _, body := range []string{"", "hello", strings.Repeat("\x00\xff[{", 50_000)} {
 			if code, _, got := f.send(t, "POST", "/v1/film", body, "Content-Type", "video/mp4"); code != 200 || got != body {
 				t.Errorf("%d, %d of %d bytes", code, len(got), len(body))
@@ -186,6 +203,7 @@ func TestConversation(t *testing.T) {
 		inboxes.Store(f, box)
 		return box.collect
 	}, func(t *testing.T, f *zooFront) {
+		t.Helper()
 		reader, writer := io.Pipe()
 		defer func() { _ = writer.Close() }()
 		type answer struct {

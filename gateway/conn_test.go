@@ -118,7 +118,7 @@ func TestPrefaceInPieces(t *testing.T) {
 	t.Parallel()
 	f := start(t, mapping.Documented)
 	text := withPayload(t, f, 1)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,15 +129,16 @@ func TestPrefaceInPieces(t *testing.T) {
 			if err != nil {
 				return
 			}
-			go slowly(from, f.address)
+			go slowly(t, from, f.address)
 		}
 	}()
 	checkPayload(t, dialer(t, listener.Addr().String(), nil, true, "http://"), text)
 }
 
 // slowly copies the first bytes of a connection one by one.
-func slowly(from net.Conn, address string) {
-	to, err := net.Dial("tcp", address)
+func slowly(t *testing.T, from net.Conn, address string) {
+	t.Helper()
+	to, err := dialTCP(t, address)
 	if err != nil {
 		return
 	}
@@ -163,7 +164,7 @@ func TestPlainHTTPToTLS(t *testing.T) {
 	f := start(t, mapping.Documented)
 	server, _ := secret(t)
 	address := serveOn(t, gateway.ServerParams{Gateway: f.gateway, TLS: server, SendTimeout: time.Minute, Grace: time.Second})
-	conn, err := net.Dial("tcp", address)
+	conn, err := dialTCP(t, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,9 @@ func TestPlainHTTPToTLS(t *testing.T) {
 	}
 	text, err := io.ReadAll(conn)
 	head, body, found := bytes.Cut(text, []byte("\r\n\r\n"))
-	var problem struct{ Reason string }
+	var problem struct {
+		Reason string `json:"reason"`
+	}
 	if err != nil || !found || !bytes.HasPrefix(head, []byte("HTTP/1.1 400 ")) || json.Unmarshal(body, &problem) != nil || problem.Reason == "" {
 		t.Errorf("%v: %q", err, text)
 	}

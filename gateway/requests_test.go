@@ -22,6 +22,7 @@ func TestRequests(t *testing.T) {
 	}
 	const both = "DUPLICATE_PARAMETER"
 	onBothBackends(t, respond.Params{}, same(echo), func(t *testing.T, f *zooFront) {
+		t.Helper()
 		for _, test := range []struct {
 			method, target, body, kind string
 			status                     int
@@ -57,7 +58,10 @@ func TestRequests(t *testing.T) {
 			// Both backends name the parameter, and take the same values.
 			{"GET", "/v1/kinds/77/1/2026-01-02T03:04:05Z", "", "", 200, []string{`"kind":77`}},
 			{"GET", "/v1/kinds/1/1/yesterday", "", "", 400, []string{"/nested/timestamp"}},
-			{"GET", "/v1/numbers/08/AA/T/1m?kind=99", "", "", 200, []string{`"int32Value":8`, `"bytesValue":"AA=="`, `"boolValue":true`, `"duration":"60s"`, `"kind":99`}},
+			{
+				"GET", "/v1/numbers/08/AA/T/1m?kind=99", "", "", 200,
+				[]string{`"int32Value":8`, `"bytesValue":"AA=="`, `"boolValue":true`, `"duration":"60s"`, `"kind":99`},
+			},
 			{"GET", "/v1/animals/Ada?nested.bytes=!", "", "", 400, []string{"/nested/bytes"}},
 			{"GET", "/v1/animals/Ada?doubleValue=0x1p-2", "", "", 400, []string{"/doubleValue"}},
 			{"GET", "/v1/shelves/1/books/2%2F3", "", "", 200, []string{`"name":"shelves/1/books/2/3"`}},

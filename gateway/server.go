@@ -5,7 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -58,8 +58,8 @@ type ServerParams struct {
 	// OnDrain is called when a stop begins, OnClose when the listener has been closed:
 	// open streams are to end then. Each may be nil.
 	OnDrain, OnClose func()
-	// ErrorLog gets what net/http reports of connections. Nil discards it.
-	ErrorLog *log.Logger
+	// Logger gets, at the level debug, what net/http reports of connections. Nil discards it.
+	Logger *slog.Logger
 }
 
 // Server serves HTTP/1.1 and HTTP/2, over TLS or in plain text (by prior knowledge), with
@@ -85,6 +85,9 @@ func NewServer(p ServerParams) *Server {
 	if p.Handler == nil {
 		p.Handler = p.Gateway
 	}
+	if p.Logger == nil {
+		p.Logger = slog.New(slog.DiscardHandler)
+	}
 	s := &Server{params: p, idle: map[net.Conn]struct{}{}}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
@@ -98,21 +101,14 @@ func NewServer(p ServerParams) *Server {
 		MaxHeaderBytes:               headerBytes,
 		Protocols:                    protocols,
 		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: p.SendTimeout},
-		ErrorLog:                     p.ErrorLog,
+		ErrorLog:                     slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		},
 		ConnState: s.connState,
 	}
-	if s.http.ErrorLog == nil {
-		s.http.ErrorLog = log.New(discard{}, "", 0)
-	}
 	return s
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // connState follows which connections are idle.
 func (s *Server) connState(c net.Conn, state http.ConnState) {
@@ -160,16 +156,19 @@ func (s *Server) Serve(ctx context.Context, inner net.Listener) error {
 	s.drain(ctx)
 	s.closing.Store(true)
 	err := inner.Close()
-	<-served
+	stopped := <-served
 	if s.params.OnClose != nil {
 		s.params.OnClose()
 	}
-	if errors.Is(err, net.ErrClosed) {
-		err = nil // The caller has closed it.
-	} else if err != nil {
-		err = fmt.Errorf("closing the listener: %w", err)
+	return errors.Join(unlessClosed("closing the listener", err), unlessClosed("serving HTTP", stopped), s.finish(ctx))
+}
+
+// unlessClosed says what failed, unless it is that the listener is closed.
+func unlessClosed(what string, err error) error {
+	if err == nil || errors.Is(err, net.ErrClosed) {
+		return nil
 	}
-	return errors.Join(err, s.finish(ctx))
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // tlsConfig offers HTTP/2, which net/http would add by itself if it saw the TLS connection.
@@ -188,7 +187,7 @@ func (s *Server) drain(ctx context.Context) {
 		s.params.OnDrain()
 	}
 	if !errors.Is(context.Cause(ctx), ErrStopNow) {
-		time.Sleep(s.params.DrainDelay)
+		<-time.After(s.params.DrainDelay)
 	}
 }
 

@@ -73,8 +73,10 @@ func TestDrainDelay(t *testing.T) {
 			p.TLS = server
 			s := serveStoppable(t, p)
 			client := dialer(t, s.address, trust, transport.http2, scheme)
-			if response := client.get(t, "/v1/entities/e1"); response.StatusCode != http.StatusOK || response.Close {
-				t.Fatalf("before: %d, %v", response.StatusCode, response.Header)
+			before := client.get(t, "/v1/entities/e1")
+			_ = before.Body.Close()
+			if before.StatusCode != http.StatusOK || before.Close {
+				t.Fatalf("before: %d, %v", before.StatusCode, before.Header)
 			}
 			s.stop(nil)
 			wait(t, s.drained, "the stop")
@@ -89,7 +91,7 @@ func TestDrainDelay(t *testing.T) {
 				t.Errorf("while draining: %d, %v", response.StatusCode, response.Header)
 			}
 			wait(t, s.closed, "closing the listener")
-			if conn, err := net.Dial("tcp", s.address); err == nil {
+			if conn, err := dialTCP(t, s.address); err == nil {
 				_ = conn.Close()
 				t.Error("a connection is accepted after the listener closed")
 			}
@@ -132,7 +134,7 @@ func keepAsking(t *testing.T, address string) int64 {
 	t.Helper()
 	var served int64
 	for {
-		conn, err := net.Dial("tcp", address)
+		conn, err := dialTCP(t, address)
 		if err != nil {
 			return served
 		}
@@ -152,6 +154,7 @@ func keepAsking(t *testing.T, address string) int64 {
 				break
 			}
 			_, err = io.Copy(io.Discard, response.Body)
+			_ = response.Body.Close()
 			if err != nil || response.StatusCode != http.StatusOK {
 				t.Errorf("after %d requests: %d, %v", served, response.StatusCode, err)
 			}
@@ -188,7 +191,7 @@ func TestGrace(t *testing.T) {
 				})})
 			status := make(chan int, 1)
 			go func() {
-				response, err := http.Get("http://" + s.address + "/v1/entities/e1")
+				response, err := getEntity(t, s.address)
 				if err != nil {
 					status <- 0
 					return
@@ -217,7 +220,7 @@ func TestStopWithASilentConnection(t *testing.T) {
 	t.Parallel()
 	f := start(t, mapping.Documented)
 	s := serveStoppable(t, gateway.ServerParams{Gateway: f.gateway, Grace: 20 * time.Second})
-	conn, err := net.Dial("tcp", s.address)
+	conn, err := dialTCP(t, s.address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +228,7 @@ func TestStopWithASilentConnection(t *testing.T) {
 	if _, err := io.WriteString(conn, "GET /v1/entities HTTP/1.1\r\nHo"); err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.Get("http://" + s.address + "/v1/entities/e1") // The server has accepted the one before.
+	response, err := getEntity(t, s.address) // The server has accepted the one before.
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +258,7 @@ func TestStalledConnection(t *testing.T) {
 			}
 		}),
 	})
-	conn, err := net.Dial("tcp", s.address)
+	conn, err := dialTCP(t, s.address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,4 +267,20 @@ func TestStalledConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait(t, over, "the end of the handler")
+}
+
+func dialTCP(tb testing.TB, address string) (net.Conn, error) {
+	tb.Helper()
+	return (&net.Dialer{}).DialContext(context.WithoutCancel(tb.Context()), "tcp", address)
+}
+
+// getEntity sends a request on a connection of its own.
+func getEntity(tb testing.TB, address string) (*http.Response, error) {
+	tb.Helper()
+	request, err := http.NewRequestWithContext(context.WithoutCancel(tb.Context()), http.MethodGet, "http://"+address+"/v1/entities/e1", nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Close = true
+	return http.DefaultClient.Do(request)
 }

@@ -45,6 +45,7 @@ func silent(sendHeader bool, messages int) backendOf {
 func TestOpenStreamShows(t *testing.T) {
 	t.Parallel()
 	onBothBackends(t, respond.Params{CommentInterval: 10 * time.Millisecond}, silent(true, 0), func(t *testing.T, f *zooFront) {
+		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		got, err := f.client.Do(f.request(t, "GET", "/v1/animals:watch", nil, "Accept", "text/event-stream").WithContext(ctx))
@@ -86,6 +87,7 @@ func TestFailureBehindMetadata(t *testing.T) {
 		}
 		return status.Error(codes.PermissionDenied, "not yours")
 	}), func(t *testing.T, f *zooFront) {
+		t.Helper()
 		if code, _, got := f.send(t, "GET", "/v1/animals:watch", ""); code != 403 {
 			t.Errorf("%d %s", code, got)
 		}
@@ -113,6 +115,7 @@ func TestClientLeaves(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBothBackends(t, respond.Params{}, silent(test.header, test.messages), func(t *testing.T, f *zooFront) {
+				t.Helper()
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				var body io.Reader
@@ -165,6 +168,7 @@ func TestStopEndsStreams(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onBothBackends(t, respond.Params{OpenDelay: time.Millisecond}, silent(test.header, test.messages), func(t *testing.T, f *zooFront) {
+				t.Helper()
 				var body io.Reader
 				if test.body {
 					reader, writer := io.Pipe()
@@ -172,38 +176,29 @@ func TestStopEndsStreams(t *testing.T) {
 					go func() { _, _ = io.WriteString(writer, `{"name":"x"}`) }()
 					body = reader
 				}
-				if test.header {
-					// The header section is there before the stop.
-					got, err := f.client.Do(f.request(t, test.method, test.target, body, "Accept", test.accept))
-					if err != nil {
-						t.Fatal(err)
-					}
-					defer func() { _ = got.Body.Close() }()
-					content := bufio.NewReader(got.Body)
-					if test.messages > 0 {
+				if !test.header {
+					go func() {
+						<-f.begun
+						f.stop(stop)
+					}()
+				}
+				got, err := f.client.Do(f.request(t, test.method, test.target, body, "Accept", test.accept))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = got.Body.Close() }()
+				content := bufio.NewReader(got.Body)
+				if test.header { // The header section is there before the stop.
+					for range min(test.messages, 1) {
 						if _, err := content.ReadString('\n'); err != nil {
 							t.Fatal(err)
 						}
 					}
 					f.stop(stop)
-					rest, err := io.ReadAll(content)
-					if err != nil || got.StatusCode != test.status || !strings.Contains(string(rest), test.want) || !strings.Contains(string(rest), "SERVICE_DRAINING") {
-						t.Errorf("%d %q %v", got.StatusCode, rest, err)
-					}
-				} else {
-					go func() {
-						<-f.begun
-						f.stop(stop)
-					}()
-					got, err := f.client.Do(f.request(t, test.method, test.target, body, "Accept", test.accept))
-					if err != nil {
-						t.Fatal(err)
-					}
-					defer func() { _ = got.Body.Close() }()
-					rest, err := io.ReadAll(got.Body)
-					if err != nil || got.StatusCode != test.status || !strings.Contains(string(rest), test.want) {
-						t.Errorf("%d %q %v", got.StatusCode, rest, err)
-					}
+				}
+				rest, err := io.ReadAll(content)
+				if err != nil || got.StatusCode != test.status || !strings.Contains(string(rest), test.want) || !strings.Contains(string(rest), "SERVICE_DRAINING") {
+					t.Errorf("%d %q %v", got.StatusCode, rest, err)
 				}
 				within(t, f.ended)
 			})

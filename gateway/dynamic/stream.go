@@ -62,14 +62,14 @@ func (c *call) converse(ctx context.Context, only any) error {
 	name := exchange.From(ctx).Binding.Method.FullName
 	inner, err := c.method.conn.NewStream(ctx, c.method.desc, name, c.backend.codecOption, c.backend.limitOption)
 	if err != nil {
-		if reason, own := request.EndReason(ctx, err); own {
+		if own, reason := request.EndReason(ctx, err); own {
 			return reason
 		}
 		return c.backend.params.Forward.Failed(ctx, err, nil, nil)
 	}
 	s := &streaming{call: c, ClientStream: inner, seen: seen, cancel: cancel}
 	if c.clientStreams() {
-		upload := c.method.builder.StartUpload(c.w, c.r, c.backend.params.Silence, s, cancel)
+		upload := c.method.builder.StartUpload(request.UploadParams{Writer: c.w, Request: c.r, Silence: c.backend.params.Silence, Sink: s, Fail: cancel})
 		defer upload.Stop()
 		defer cancel(nil) // first, so that the upload does not wait for the server
 		return s.receive()
@@ -168,7 +168,7 @@ func (s *streaming) next() (proto.Message, error) {
 		return nil, err
 	}
 	if err := received(err, reply, s.seen); err != nil {
-		if reason, own := request.EndReason(s.Context(), err); own {
+		if own, reason := request.EndReason(s.Context(), err); own {
 			return nil, reason
 		}
 		return nil, s.backend.params.Forward.Failed(s.r.Context(), err, s.header(), s.Trailer())

@@ -47,9 +47,10 @@ var _ prometheus.Collector = (*limiterKeys)(nil)
 
 func newLimiterKeys() *limiterKeys {
 	return &limiterKeys{
-		held:      prometheus.NewDesc("statusway_limiter_keys", "Keys that the rate limit holds: one for each policy and client.", nil, nil),
-		maxKeys:   prometheus.NewDesc("statusway_limiter_keys_max", "Keys that the rate limit may hold.", nil, nil),
-		forgotten: prometheus.NewDesc("statusway_limiter_keys_forgotten_total", "Keys that the rate limit forgot before their period ended, because it held too many.", nil, nil),
+		held:    prometheus.NewDesc("statusway_limiter_keys", "Keys that the rate limit holds: one for each policy and client.", nil, nil),
+		maxKeys: prometheus.NewDesc("statusway_limiter_keys_max", "Keys that the rate limit may hold.", nil, nil),
+		forgotten: prometheus.NewDesc("statusway_limiter_keys_forgotten_total",
+			"Keys that the rate limit forgot before their period ended, because it held too many.", nil, nil),
 	}
 }
 

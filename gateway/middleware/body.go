@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	// DefaultBodyGrace and DefaultBodyRate are the least rate of a body: it must have
-	// arrived within the grace and one second more for each DefaultBodyRate bytes that have
-	// arrived so far.
+	// DefaultBodyGrace is how long any body may take to arrive. It gets one second more
+	// for each DefaultBodyRate bytes that have arrived so far.
 	DefaultBodyGrace = 10 * time.Second
-	DefaultBodyRate  = 512
+	// DefaultBodyRate is the least rate of a body, in bytes a second, after the grace.
+	DefaultBodyRate = 512
 	// DefaultBodyMemory is how many bytes all request bodies may hold together.
 	DefaultBodyMemory = 256 << 20
 )
@@ -96,19 +96,24 @@ func Body(limits BodyLimits) Middleware {
 			}
 			// Also after an error, when the client may still read the response for long.
 			defer ex.Incoming.Release()
-			if isLive(ex.Binding) {
-				// It may rest for as long as the two sides like, so it is not cut off for that.
-				limits.Memory.bytes.Join(&ex.Incoming.Memory, nil)
-				return liveBody(next, w, r, limit)
-			}
-			limits.Memory.bytes.Join(&ex.Incoming.Memory, &ex.Incoming)
-			a := arrival{limits: limits, limit: limit, request: r, exchange: ex, start: time.Now()}
-			if err := a.receive(); err != nil {
-				return err
-			}
-			return next(w, r)
+			return keepBody(next, w, r, arrival{limits: limits, limit: limit, request: r, exchange: ex, start: time.Now()})
 		}
 	}
+}
+
+// keepBody reads the body, or leaves it to the backend.
+func keepBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, a arrival) error {
+	memory, incoming := a.limits.Memory.bytes, &a.exchange.Incoming
+	if isLive(a.exchange.Binding) {
+		// It may rest for as long as the two sides like, so it is not cut off for that.
+		memory.Join(&incoming.Memory, nil)
+		return liveBody(next, w, r, a.limit)
+	}
+	memory.Join(&incoming.Memory, incoming)
+	if err := a.receive(); err != nil {
+		return err
+	}
+	return next(w, r)
 }
 
 // isLive reports whether the backend reads the body while it arrives.

@@ -163,14 +163,22 @@ func TestLeastRate(t *testing.T) {
 		reason string
 		after  time.Duration
 	}{
-		"nothing comes":     {&slowBody{piece: nil, pause: time.Hour, count: 1}, middleware.BodyLimits{}, slow, 10 * time.Second},
-		"a trickle":         {&slowBody{piece: []byte("x"), pause: time.Second, count: 100}, middleware.BodyLimits{}, slow, 10 * time.Second},
-		"half the rate":     {&slowBody{piece: bytes.Repeat([]byte("x"), 256), pause: time.Second, count: 100}, middleware.BodyLimits{}, slow, 20 * time.Second},
-		"just the rate":     {&slowBody{piece: bytes.Repeat([]byte("x"), 512), pause: time.Second, count: 100}, middleware.BodyLimits{}, "", 101 * time.Second},
-		"never so long":     {&slowBody{piece: bytes.Repeat([]byte("x"), 512), pause: time.Second, count: 100}, middleware.BodyLimits{Time: 30 * time.Second}, slow, 30 * time.Second},
+		"nothing comes": {&slowBody{piece: nil, pause: time.Hour, count: 1}, middleware.BodyLimits{}, slow, 10 * time.Second},
+		"a trickle":     {&slowBody{piece: []byte("x"), pause: time.Second, count: 100}, middleware.BodyLimits{}, slow, 10 * time.Second},
+		"half the rate": {&slowBody{piece: bytes.Repeat([]byte("x"), 256), pause: time.Second, count: 100}, middleware.BodyLimits{}, slow, 20 * time.Second},
+		"just the rate": {&slowBody{piece: bytes.Repeat([]byte("x"), 512), pause: time.Second, count: 100}, middleware.BodyLimits{}, "", 101 * time.Second},
+		"never so long": {
+			&slowBody{piece: bytes.Repeat([]byte("x"), 512), pause: time.Second, count: 100},
+			middleware.BodyLimits{Time: 30 * time.Second},
+			slow, 30 * time.Second,
+		},
 		"less than a grace": {&slowBody{piece: nil, pause: time.Hour, count: 1}, middleware.BodyLimits{Time: time.Second}, slow, time.Second},
 		"no least rate":     {&slowBody{piece: []byte("x"), pause: time.Minute, count: 3}, middleware.BodyLimits{Grace: -1}, "", 4 * time.Minute},
-		"a rate of its own": {&slowBody{piece: []byte("x"), pause: time.Second, count: 9}, middleware.BodyLimits{Grace: 2 * time.Second, Rate: 1}, "", 10 * time.Second},
+		"a rate of its own": {
+			&slowBody{piece: []byte("x"), pause: time.Second, count: 9},
+			middleware.BodyLimits{Grace: 2 * time.Second, Rate: 1},
+			"", 10 * time.Second,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

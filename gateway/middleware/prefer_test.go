@@ -99,7 +99,8 @@ func TestOverloadDoesNotMeasureAWait(t *testing.T) {
 	} {
 		request, ex := exchange.Begin(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
 		ex.Binding, ex.Prefer = methodNamed(t, "ImportEntities"), prefer
-		err := middleware.Overload(middleware.OverloadParams{Shedder: shedder})(func(http.ResponseWriter, *http.Request) error { return nil })(httptest.NewRecorder(), request)
+		nothing := func(http.ResponseWriter, *http.Request) error { return nil }
+		err := middleware.Overload(middleware.OverloadParams{Shedder: shedder})(nothing)(httptest.NewRecorder(), request)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -76,7 +76,8 @@ func (b *builder) raised(binding *contract.Binding) []cause {
 	reasons := []string{
 		mapping.ReasonMethodNotAllowed, // what the path answers to any other method
 		mapping.ReasonInvalidArgument, mapping.ReasonReservedHeader, mapping.ReasonExpectationFailed, mapping.ReasonHeaderTooLarge,
-		mapping.ReasonRequestTooLarge, mapping.ReasonRateLimited, mapping.ReasonConcurrencyLimited, mapping.ReasonOverloaded, mapping.ReasonDraining, mapping.ReasonMaintenance,
+		mapping.ReasonRequestTooLarge, mapping.ReasonRateLimited, mapping.ReasonConcurrencyLimited, mapping.ReasonOverloaded,
+		mapping.ReasonDraining, mapping.ReasonMaintenance,
 		mapping.ReasonResponseTooLarge, mapping.ReasonInternal,
 	}
 	switch {

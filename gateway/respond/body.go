@@ -248,6 +248,8 @@ type list struct {
 }
 
 // list returns a list of at most maxCount elements and maxBytes octets, which begins here.
+//
+//nolint:unparam // the constants for maxBytes are independent, and equal today.
 func (o *object) list(maxCount, maxBytes int) *list {
 	return &list{object: o, maxCount: maxCount, end: len(o.out) + maxBytes}
 }

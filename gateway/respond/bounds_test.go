@@ -157,9 +157,9 @@ func ceiling(size int) uint64 { return uint64(8<<20 + 4*size) }
 func TestCostOfHugeErrors(t *testing.T) { //nolint:paralleltest // as above.
 	responder := documented(t)
 	languages := []string{strings.Repeat("en;q=0.5,", 7000) + "de"}
-	for name, make := range costly() {
+	for name, build := range costly() {
 		for _, size := range []int{64 << 10, 256 << 10, 4 << 20} {
-			failure := &respond.Failure{Status: make(size)}
+			failure := &respond.Failure{Status: build(size)}
 			size = max(size, proto.Size(failure.Status))
 			for _, accept := range []string{respond.ProblemType, respond.StatusType, respond.ErrorType} {
 				ranges, err := rfc9110.ParseAccept([]string{accept})
@@ -275,10 +275,12 @@ func TestOmitted(t *testing.T) {
 		"a translation more":   {translations(respond.MaxLocalizedMessages + 1), map[string]int{"localizedMessages": 1, "details": 1}},
 		"a long type":          {list(&statuswayv1.Problem{Type: "https://x/" + strings.Repeat("x", respond.MaxNameBytes)}), map[string]int{"texts": 1}},
 		"a long title":         {list(&statuswayv1.Problem{Title: strings.Repeat("x", respond.MaxTextBytes+1)}), map[string]int{"texts": 1}},
-		"a long path":          {list(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: strings.Repeat("x", respond.MaxNameBytes+1)}}}), map[string]int{"errors": 1}},
-		"many details":         {slices.Repeat(list(&errdetails.ResourceInfo{}), 1000), map[string]int{"details": 1000 - respond.MaxDetails}},
-		"one huge detail":      {list(&errdetails.ResourceInfo{Owner: strings.Repeat("x", respond.MaxDetailBytes)}), map[string]int{"details": 1}},
-		"details together":     {slices.Repeat(list(&errdetails.ResourceInfo{Owner: strings.Repeat("x", 15<<10)}), 6), map[string]int{"details": 2}},
+		"a long path": {list(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
+			{Field: strings.Repeat("x", respond.MaxNameBytes+1)},
+		}}), map[string]int{"errors": 1}},
+		"many details":     {slices.Repeat(list(&errdetails.ResourceInfo{}), 1000), map[string]int{"details": 1000 - respond.MaxDetails}},
+		"one huge detail":  {list(&errdetails.ResourceInfo{Owner: strings.Repeat("x", respond.MaxDetailBytes)}), map[string]int{"details": 1}},
+		"details together": {slices.Repeat(list(&errdetails.ResourceInfo{Owner: strings.Repeat("x", 15<<10)}), 6), map[string]int{"details": 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -304,11 +306,14 @@ func TestLongMessage(t *testing.T) {
 	t.Parallel()
 	for _, unit := range []string{"x", "ä", "€", "🫖", "\xff"} {
 		answer := documented(t).Render(fail(codes.NotFound, strings.Repeat(unit, respond.MaxMessageBytes+1)), respond.Request{})
-		var body struct{ Detail string }
+		var body struct {
+			Detail string `json:"detail"`
+		}
 		if err := json.Unmarshal(answer.Body, &body); err != nil {
 			t.Fatal(err)
 		}
-		if unit != "\xff" && (len(body.Detail) > respond.MaxMessageBytes || strings.ContainsRune(body.Detail, utf8.RuneError)) || !strings.HasSuffix(body.Detail, "…") {
+		isBroken := len(body.Detail) > respond.MaxMessageBytes || strings.ContainsRune(body.Detail, utf8.RuneError)
+		if unit != "\xff" && isBroken || !strings.HasSuffix(body.Detail, "…") {
 			t.Errorf("%q: %d octets, ending in %q", unit, len(body.Detail), body.Detail[len(body.Detail)-8:])
 		}
 	}
@@ -322,7 +327,8 @@ func TestLongMessage(t *testing.T) {
 // What is redacted is not counted either: the client must not learn of it.
 func TestOmittedOfRedacted(t *testing.T) {
 	t.Parallel()
-	answer := documented(t).Render(fail(codes.Internal, strings.Repeat("x", 2*respond.MaxMessageBytes), &errdetails.ResourceInfo{Owner: strings.Repeat("x", 1<<20)}), respond.Request{})
+	failure := fail(codes.Internal, strings.Repeat("x", 2*respond.MaxMessageBytes), &errdetails.ResourceInfo{Owner: strings.Repeat("x", 1<<20)})
+	answer := documented(t).Render(failure, respond.Request{})
 	if got := omittedIn(t, answer); got != nil {
 		t.Errorf("omitted is %v", got)
 	}
@@ -331,7 +337,9 @@ func TestOmittedOfRedacted(t *testing.T) {
 // A backend cannot state the member itself.
 func TestOmittedIsReserved(t *testing.T) {
 	t.Parallel()
-	stated := &statuswayv1.Problem{Extensions: &structpb.Struct{Fields: map[string]*structpb.Value{"omitted": structpb.NewStringValue("x"), "other": structpb.NewStringValue("y")}}}
+	stated := &statuswayv1.Problem{Extensions: &structpb.Struct{Fields: map[string]*structpb.Value{
+		"omitted": structpb.NewStringValue("x"), "other": structpb.NewStringValue("y"),
+	}}}
 	answer := documented(t).Render(fail(codes.NotFound, "x", stated), respond.Request{})
 	members := map[string]json.RawMessage{}
 	if err := json.Unmarshal(answer.Body, &members); err != nil {

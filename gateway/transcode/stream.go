@@ -44,7 +44,9 @@ func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method strin
 	s := &stream{ClientStream: inner, ctx: ctx, call: one, desc: desc, message: message, open: false}
 	switch {
 	case one.target.uploads:
-		one.upload = one.target.builder.StartUpload(one.w, one.r, one.backend.silence, uploadSink{s}, one.cancel)
+		one.upload = one.target.builder.StartUpload(request.UploadParams{
+			Writer: one.w, Request: one.r, Silence: one.backend.silence, Sink: uploadSink{s}, Fail: one.cancel,
+		})
 	case desc.ClientStreams:
 		_ = inner.SendMsg(message) // If it fails, the receiver knows why.
 	}
@@ -132,7 +134,7 @@ func (c *call) ended(ctx context.Context, err error) error {
 	if errors.Is(err, io.EOF) {
 		return err
 	}
-	reason, isOwn := request.EndReason(ctx, err)
+	isOwn, reason := request.EndReason(ctx, err)
 	if isOwn {
 		c.own = reason
 	}

@@ -212,7 +212,7 @@ func (b *Budget) take(h *Holder, n int64, forced bool) (freed <-chan struct{}, e
 	}
 	h.bytes += n
 	b.held += n
-	return nil, nil
+	return nil, nil //nolint:nilnil // there is nothing to wait for.
 }
 
 // missing is how many bytes have to come back before h may have n more.

@@ -58,6 +58,7 @@ func (r *room) enter(t *testing.T, name string, n int64) *client {
 
 // leaveWhenCut makes a client react to being cut off.
 func (c *client) leaveWhenCut(t *testing.T) {
+	t.Helper()
 	go func() {
 		select {
 		case <-c.cut:

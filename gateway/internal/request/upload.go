@@ -45,21 +45,34 @@ type Upload struct {
 	once    sync.Once
 }
 
-// StartUpload sends the body of r to sink, message by message as they arrive. Each
-// message may take as long as silence to arrive; 0 keeps the deadline that the body has.
-// If the body cannot be read or a message is invalid, it calls fail with the failure and
-// never ends the client's side, so that the backend does not take a part for the whole.
-// The caller must call [Upload.Stop] before it returns.
-func (b *Builder) StartUpload(w http.ResponseWriter, r *http.Request, silence time.Duration, sink Sink, fail func(error)) *Upload {
-	u := &Upload{request: r, control: http.NewResponseController(w), silence: silence, next: nil, done: make(chan struct{}), once: sync.Once{}}
+// UploadParams are what an [Upload] is made of. All are needed but Silence.
+type UploadParams struct {
+	Writer  http.ResponseWriter
+	Request *http.Request
+	// Silence is how long each message may take to arrive; 0 keeps the deadline that the
+	// body has.
+	Silence time.Duration
+	// Sink gets the messages.
+	Sink Sink
+	// Fail is called if the body cannot be read or a message is invalid. The client's side
+	// of the call is not ended then, so that the backend does not take a part for the whole.
+	Fail func(error)
+}
+
+// StartUpload sends the body of a request, message by message as they arrive. The caller
+// must call [Upload.Stop] before it returns.
+func (b *Builder) StartUpload(p UploadParams) *Upload {
+	u := &Upload{
+		request: p.Request, control: http.NewResponseController(p.Writer), silence: p.Silence, next: nil, done: make(chan struct{}), once: sync.Once{},
+	}
 	// Without it an HTTP/1.1 server reads the rest of the body before it writes. HTTP/2
 	// needs no permission.
 	_ = u.control.EnableFullDuplex()
-	u.next = b.NewReader(r)
+	u.next = b.NewReader(p.Request)
 	go func() {
 		defer close(u.done)
-		if err := u.send(sink); err != nil {
-			fail(err)
+		if err := u.send(p.Sink); err != nil {
+			p.Fail(err)
 		}
 	}()
 	return u
@@ -230,11 +243,12 @@ func (v *valueReader) explain(err error) error {
 }
 
 // EndReason returns why a call ended with err, as its caller reads it from ctx. If this
-// side cancelled the call with a [respond.Failure] as the cause, that is the reason.
-func EndReason(ctx context.Context, err error) (reason error, isOwn bool) {
+// side cancelled the call with a [respond.Failure] as the cause, that is the reason, and
+// isOwn is true.
+func EndReason(ctx context.Context, err error) (isOwn bool, reason error) {
 	failure, ok := errors.AsType[*respond.Failure](context.Cause(ctx))
 	if ok && (errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled) {
-		return failure, true
+		return true, failure
 	}
-	return err, false
+	return false, err
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -74,7 +73,7 @@ func (r *rest) serverParams(front *gateway.Gateway, handler http.Handler) gatewa
 		Gateway: front, Handler: handler, TLS: nil,
 		SendTimeout: r.config.SendTimeout, DrainDelay: r.config.DrainDelay, Grace: r.config.Grace,
 		OnDrain: nil, OnClose: nil,
-		ErrorLog: slog.NewLogLogger(r.logger.Handler(), slog.LevelDebug),
+		Logger: r.logger,
 	}
 }
 

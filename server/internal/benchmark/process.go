@@ -166,7 +166,7 @@ func serveFront(ctx context.Context, listener net.Listener, role []string) (func
 		ctx, stop := context.WithCancelCause(ctx)
 		server := gateway.NewServer(gateway.ServerParams{
 			Gateway: front, Handler: nil, TLS: nil, SendTimeout: 30 * time.Second, DrainDelay: 0, Grace: time.Second,
-			OnDrain: nil, OnClose: nil, ErrorLog: nil,
+			OnDrain: nil, OnClose: nil, Logger: nil,
 		})
 		go func() { done <- server.Serve(ctx, listener) }()
 		return func() error {
