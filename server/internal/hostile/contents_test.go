@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -181,8 +182,7 @@ func (s *bodySender) send(route apiRoute, name, body string) {
 			_, _ = io.WriteString(conn, message(route.method, route.target, fields...)+body)
 		}()
 		_, _, err = s.read(bufio.NewReader(conn), route.method, route.target)
-		var timeout net.Error
-		if errors.As(err, &timeout) {
+		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 			s.fault("%s with %s (%d bytes): no response within %s", route, name, len(body), responseTime)
 		}
 		return nil
