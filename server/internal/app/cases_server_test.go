@@ -292,7 +292,7 @@ func holdAnonymous(t *testing.T, s *server) {
 
 func holdOne(t *testing.T, s *server) {
 	t.Helper()
-	s.occupy(t, "editor")
+	s.occupy(t)
 }
 
 // drainDelay is long enough for a case to run meanwhile.

@@ -19,8 +19,8 @@ import (
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
-// occupy begins a call that runs until the result is called, and returns when it runs.
-func (s *server) occupy(t *testing.T, user string) func() {
+// occupy begins a call of the editor that runs until the result is called, and returns when it runs.
+func (s *server) occupy(t *testing.T) func() {
 	t.Helper()
 	before := s.callsInFlight(t)
 	conn, err := s.Dial(t.Context())
@@ -28,7 +28,7 @@ func (s *server) occupy(t *testing.T, user string) func() {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	request := "GET /conformance/v1/sleep?milliseconds=10000 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + s.tokens[user] + "\r\n\r\n"
+	request := "GET /conformance/v1/sleep?milliseconds=10000 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + s.tokens["editor"] + "\r\n\r\n"
 	// A call sleeps for ten seconds at most, so there is one after the other.
 	go func() {
 		for reader := bufio.NewReader(conn); ; {
@@ -59,7 +59,7 @@ func (s *server) callsInFlight(t *testing.T) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestOverload(t *testing.T) {
 		c.MaxInFlight = 1
 		c.CORSOrigins = []string{"*"}
 	}, nil, time.Now)
-	release := s.occupy(t, "editor")
+	release := s.occupy(t)
 	for _, shed := range []conformance.Request{
 		get("/v1/entities/cup"), get("/v1/entities/cup", [2]string{"If-Match", `"stale"`}), post(entitiesURL, pot("x")),
 		{Method: http.MethodDelete, Target: "/v1/entities/cup"},
@@ -124,11 +124,11 @@ func TestOverload(t *testing.T) {
 func TestConcurrencyOfACaller(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(c *config.Serve) { c.Concurrency = 2 }, nil, time.Now)
-	one := s.occupy(t, "editor")
+	one := s.occupy(t)
 	beside := s.do(t, "editor", get("/v1/entities/cup"))
 	wantStatus(t, beside, http.StatusOK, "")
 	wantHeader(t, beside, map[string]string{"X-Concurrency-Limit-Limit": "2", "X-Concurrency-Limit-Remaining": "0"})
-	two := s.occupy(t, "editor")
+	two := s.occupy(t)
 	for _, target := range []string{"/v1/entities/cup", "/v0/x", "/nothing"} {
 		refused := s.do(t, "editor", get(target))
 		wantStatus(t, refused, http.StatusTooManyRequests, "CONCURRENCY_LIMITED")

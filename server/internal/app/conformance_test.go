@@ -112,13 +112,14 @@ func ways(t *testing.T) []way {
 	front.tls = cert.client
 	var all []way
 	for _, one := range []struct {
-		name string
 		*server
+
+		name string
 	}{
-		{"generated", generated},
-		{"dynamic", startProxy(t, generated)},
-		{"generated, TLS", secure},
-		{"dynamic, TLS", startProxy(t, &front)},
+		{generated, "generated"},
+		{startProxy(t, generated), "dynamic"},
+		{secure, "generated, TLS"},
+		{startProxy(t, &front), "dynamic, TLS"},
 	} {
 		client := conformance.NewClient(conformance.ClientParams{
 			Address: one.address(), TLS: one.tls, Next: "/healthz", NextStatus: http.StatusOK,

@@ -73,7 +73,9 @@ func measuredPost(t *testing.T, s *server, target, body string) (int, string, ui
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	var problem struct{ Reason string }
+	var problem struct {
+		Reason string `json:"reason"`
+	}
 	_ = json.Unmarshal(text, &problem) // A success has none.
 	return response.StatusCode, problem.Reason, after.TotalAlloc - before.TotalAlloc
 }
@@ -116,7 +118,8 @@ func TestMapStatusTooLargeOverGRPC(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	for size, want := range map[int]codes.Code{maxMapBytes / 2: codes.OK, maxMapBytes + 1: codes.ResourceExhausted, 3 << 20: codes.ResourceExhausted} {
-		given := &spb.Status{Code: 3, Details: []*anypb.Any{{TypeUrl: "type.googleapis.com/google.rpc.BadRequest", Value: []byte(strings.Repeat("\x0a\x00", size/2))}}}
+		violations := &anypb.Any{TypeUrl: "type.googleapis.com/google.rpc.BadRequest", Value: []byte(strings.Repeat("\x0a\x00", size/2))}
+		given := &spb.Status{Code: 3, Details: []*anypb.Any{violations}}
 		_, err := statuswayv1.NewMappingServiceClient(conn).MapStatus(t.Context(), &statuswayv1.MapStatusRequest{Status: given})
 		checkTooLarge(t, "MapStatus", err, want)
 		_, err = conformancev1.NewConformanceServiceClient(conn).Respond(t.Context(), &conformancev1.Outcome{Status: given})

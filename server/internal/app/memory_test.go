@@ -122,7 +122,7 @@ func TestMemoryOfABody(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					defer response.Body.Close()
+					defer func() { _ = response.Body.Close() }()
 					if _, err := io.Copy(io.Discard, response.Body); err != nil || response.StatusCode >= 500 {
 						t.Errorf("%s %s, %s in %s: %d, %v", route.method, route.path, kind, field, response.StatusCode, err)
 					}
@@ -158,7 +158,7 @@ func TestMemoryOfAllBodies(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				defer response.Body.Close()
+				defer func() { _ = response.Body.Close() }()
 				if response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") != "" {
 					refused.Add(1)
 				} else {
@@ -204,7 +204,7 @@ func TestMemoryOfErrorDetails(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer response.Body.Close()
+		defer func() { _ = response.Body.Close() }()
 		status = response.StatusCode
 	})
 	if grown > times*int64(len(body)) || status >= 500 {

@@ -59,12 +59,10 @@ func balancers() []balancer {
 // nginxConfig has connections that stay open to the replicas. nginx has no active health
 // checks, so it learns that a replica is away from failed connections only.
 func nginxConfig(folder, listen string, replicas []string) string {
-	servers := ""
-	var serversSb63 strings.Builder
+	var servers strings.Builder
 	for _, replica := range replicas {
-		serversSb63.WriteString("    server " + replica + " max_fails=1 fail_timeout=1s;\n")
+		servers.WriteString("    server " + replica + " max_fails=1 fail_timeout=1s;\n")
 	}
-	servers += serversSb63.String()
 	return `
 daemon off;
 master_process off;
@@ -79,7 +77,7 @@ http {
   uwsgi_temp_path ` + folder + `/uwsgi;
   scgi_temp_path ` + folder + `/scgi;
   upstream replicas {
-` + servers + `    keepalive 32;
+` + servers.String() + `    keepalive 32;
   }
   server {
     listen ` + listen + `;
@@ -98,12 +96,10 @@ http {
 // haproxyConfig asks each replica for /readyz twice a second.
 func haproxyConfig(protocol string) func(folder, listen string, replicas []string) string {
 	return func(_, listen string, replicas []string) string {
-		servers := ""
-		var serversSb100 strings.Builder
+		var servers strings.Builder
 		for i, replica := range replicas {
-			serversSb100.WriteString(fmt.Sprintf("  server replica%d %s check inter 500ms fall 1 rise 1 %s\n", i, replica, protocol))
+			fmt.Fprintf(&servers, "  server replica%d %s check inter 500ms fall 1 rise 1 %s\n", i, replica, protocol)
 		}
-		servers += serversSb100.String()
 		return `
 global
   maxconn 2000
@@ -122,7 +118,7 @@ backend replicas
   option httpchk GET /readyz
   option abortonclose
   http-reuse safe
-` + servers
+` + servers.String()
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // TestDeadBackend ends one of two backends. The replicas stay ready and the other backend
 // is served; without any backend they are not ready.
 func TestDeadBackend(t *testing.T) {
-	eachBalancer(t, func(t *testing.T, b balancer) {
+	eachBalancer(t, func(t *testing.T, b balancer) { //nolint:thelper // it is the test itself: t.Helper would hide the line that failed.
 		mortal := processtest.Start(t, processtest.Params{
 			Arguments: []string{"serve", "--demo", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0", "--rate-limit=off"},
 		})
@@ -64,7 +64,7 @@ func TestNoBackend(t *testing.T) {
 // TestClientsThatLeave has one client in seven leave before its response. The metrics of
 // the replicas count them as clients that left, and not as faults of the server.
 func TestClientsThatLeave(t *testing.T) {
-	eachBalancer(t, func(t *testing.T, b balancer) {
+	eachBalancer(t, func(t *testing.T, b balancer) { //nolint:thelper // it is the test itself: t.Helper would hide the line that failed.
 		backend := []string{"--backend=" + startBackend(t).address}
 		url, replicas := b.startPair(t, backend, backend)
 		var group sync.WaitGroup

@@ -13,7 +13,7 @@ import (
 // TestRestart restarts one of two replicas under load. No request fails, a slow request
 // gets its response, an idle stream gets its last frame, and the exit status is 0.
 func TestRestart(t *testing.T) {
-	eachBalancer(t, func(t *testing.T, b balancer) {
+	eachBalancer(t, func(t *testing.T, b balancer) { //nolint:thelper // it is the test itself: t.Helper would hide the line that failed.
 		// Each replica has its own backend, which shows what the replica is doing.
 		own, other := startBackend(t), startBackend(t)
 		url, replicas := b.startPair(t, []string{"--backend=" + own.address}, []string{"--backend=" + other.address})
@@ -94,7 +94,11 @@ func TestStopSteps(t *testing.T) {
 		t.Errorf("/healthz is %d during the stop", status)
 	}
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{}}
-	response, err := client.Get(replica.REST + "/conformance/v1/echo?text=during")
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, replica.REST+"/conformance/v1/echo?text=during", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,7 +132,10 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the policy: %w", err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false, SendTimeout: 0, ResponseMemory: 0, OpenDelay: 0, CommentInterval: 0})
+	responder, err := respond.New(respond.Params{
+		Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false,
+		SendTimeout: 0, ResponseMemory: 0, OpenDelay: 0, CommentInterval: 0,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("the responder: %w", err)
 	}
@@ -152,7 +155,8 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 		// The backend's part is filled in below; the rest is what the program has off by default.
 		Contract: nil, Backend: nil,
 		Pages: nil, Identify: nil, Proxies: nil, IPv6Prefix: 0, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0,
-		Shedder: nil, Streams: middleware.NewStreams(0), Stop: middleware.Stop{}, Spare: nil, Closed: nil, Pending: nil, Idempotency: nil, Tracer: nil, ClientMetadata: false,
+		Shedder: nil, Streams: middleware.NewStreams(0), Stop: middleware.Stop{}, Spare: nil, Closed: nil, Pending: nil,
+		Idempotency: nil, Tracer: nil, ClientMetadata: false,
 	}
 	if p.kind == generated {
 		err = useGenerated(ctx, p, &params)

@@ -25,7 +25,8 @@ func serveInto(t *testing.T, arguments ...string) (*process, *os.File) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = reader.Close() })
-	p := startLogging(t, path, writer, append([]string{"serve", "--demo", "--rate-limit=off", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"}, arguments...)...)
+	serve := []string{"serve", "--demo", "--rate-limit=off", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"}
+	p := startLogging(t, path, writer, append(serve, arguments...)...)
 	if err := writer.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,10 @@ type stop struct {
 // stopsUnder are the steps that end in some rows of a table, by their row; in any of
 // them if none is named.
 func stopsUnder(table *mapping.Table, target *url.URL, rows []int) ([]stop, error) {
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: target.String(), Realm: "statusway", Gzip: false, SendTimeout: 0, ResponseMemory: 0, OpenDelay: 0, CommentInterval: 0})
+	responder, err := respond.New(respond.Params{
+		Table: table, PublicURL: target.String(), Realm: "statusway", Gzip: false,
+		SendTimeout: 0, ResponseMemory: 0, OpenDelay: 0, CommentInterval: 0,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("the target's policy: %w", err)
 	}

@@ -125,7 +125,8 @@ func TestDefaults(t *testing.T) {
 	want := config.Serve{
 		Front: config.Front{
 			HTTPAddr: "127.0.0.1:8080", Policy: "documented", RateLimit: "600/1m", MaxBody: "4MiB", IPv6Prefix: 64,
-			MaxInFlight: 1000, BodyTimeout: 30 * time.Second, SendTimeout: 30 * time.Second, DrainDelay: 5 * time.Second, Grace: 15 * time.Second, LogLevel: "info", LogFormat: "text",
+			MaxInFlight: 1000, BodyTimeout: 30 * time.Second, SendTimeout: 30 * time.Second, DrainDelay: 5 * time.Second, Grace: 15 * time.Second,
+			LogLevel: "info", LogFormat: "text",
 		},
 		GRPCAddr: "127.0.0.1:9090", SessionTTL: 12 * time.Hour,
 	}

@@ -76,10 +76,12 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 	set.StringVar(&c.Headers, "headers", c.Headers,
 		"`grpc-gateway` lets metadata pass as that does, as Grpc-Metadata-… in either direction; otherwise none passes that is not named")
 	set.StringVar(&c.RateLimit, "rate-limit", c.RateLimit, "`requests/period` that each user, else each address, may send, or a list of such limits, or off")
-	set.IntVar(&c.IPv6Prefix, "ipv6-prefix", c.IPv6Prefix, "`bits` of an IPv6 address that identify a client to the limits: all addresses of such a network count as one")
+	set.IntVar(&c.IPv6Prefix, "ipv6-prefix", c.IPv6Prefix,
+		"`bits` of an IPv6 address that identify a client to the limits: all addresses of such a network count as one")
 	set.StringVar(&c.MaxBody, "max-body", c.MaxBody, "largest request body, such as `4MiB`")
 	set.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "`requests` that each user, else each address, may have running at once; 0 for any number")
-	set.IntVar(&c.MaxInFlight, "max-in-flight", c.MaxInFlight, "`calls` that are served at once at the most, but for streams; the limit adapts below it, and 0 is no limit")
+	set.IntVar(&c.MaxInFlight, "max-in-flight", c.MaxInFlight,
+		"`calls` that are served at once at the most, but for streams; the limit adapts below it, and 0 is no limit")
 	set.IntVar(&c.MaxStreams, "max-streams", c.MaxStreams, "`streams` that are served at once at the most; 0 for as many as --max-in-flight")
 	set.StringVar(&c.BodyMemory, "body-memory", c.BodyMemory,
 		"`size` of what all request bodies together may take, decoded; later ones wait, then get 503 (default a quarter of the memory limit)")

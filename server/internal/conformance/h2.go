@@ -52,7 +52,7 @@ func (c *Client) headH2(ctx context.Context, r *http.Request) (*Answer, io.ReadC
 		got.Continued = got.Continued || code == http.StatusContinue
 		return nil
 	}}
-	response, err := c.h2.Do(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	response, err := c.h2.Do(r.WithContext(httptrace.WithClientTrace(ctx, trace))) //nolint:bodyclose // the caller closes it, or ends its context.
 	if err != nil {
 		return nil, nil, fmt.Errorf("sending: %w", err)
 	}

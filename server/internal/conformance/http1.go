@@ -111,7 +111,7 @@ func (r *recorder) answer(method string) (*Answer, error) {
 // head reads the header section of an answer, and returns what reads its content.
 func (r *recorder) head(method string) (*Answer, io.Reader, error) {
 	start := r.seen.Len() - r.Buffered()
-	response, err := http.ReadResponse(r.Reader, &http.Request{Method: method})
+	response, err := http.ReadResponse(r.Reader, &http.Request{Method: method}) //nolint:bodyclose // the caller reads it, and closes the connection.
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading an answer: %w", err)
 	}

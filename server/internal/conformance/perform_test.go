@@ -186,12 +186,18 @@ func TestParse(t *testing.T) {
 		"taken":          {"200-x", head + "response: {status: 200, capture: {id: /id}}", "is taken"},
 		"two bodies":     {"200-x", strings.Replace(head, "/x}", "/x, json: {}, text: x}", 1) + "response: {status: 200}", "json or text"},
 		"steps":          {"200-x", strings.Replace(head, "/x}", "/x, steps: [send: a, pause: 1, await: b]}", 1) + "response: {status: 200}", ""},
-		"a step of two":  {"200-x", strings.Replace(head, "/x}", "/x, steps: [{send: a, pause: 1}]}", 1) + "response: {status: 200}", "step 1 of a request does one thing"},
+		"a step of two": {
+			"200-x", strings.Replace(head, "/x}", "/x, steps: [{send: a, pause: 1}]}", 1) + "response: {status: 200}",
+			"step 1 of a request does one thing",
+		},
 		"a step of none": {"200-x", strings.Replace(head, "/x}", "/x, steps: [pause: 0]}", 1) + "response: {status: 200}", "step 1 of a request does one thing"},
 		"steps and text": {"200-x", strings.Replace(head, "/x}", "/x, text: a, steps: [send: a]}", 1) + "response: {status: 200}", "has no other body"},
-		"a step's own":   {"200-x", strings.Replace(head, "/x}", "/x, steps: [meanwhile: {request: {method: GET}, response: {}}]}", 1) + "response: {status: 200}", "a method and a target"},
-		"raw over h2c":   {"200-x", strings.Replace(head, "{method: GET, target: /x}", "{raw: [GET]}", 1) + "response: {status: 200}", "over HTTP/1.1 alone"},
-		"an item":        {"200-x", head + "response: {status: 200}\nchecklist: [x]", "no item"},
+		"a step's own": {
+			"200-x", strings.Replace(head, "/x}", "/x, steps: [meanwhile: {request: {method: GET}, response: {}}]}", 1) + "response: {status: 200}",
+			"a method and a target",
+		},
+		"raw over h2c": {"200-x", strings.Replace(head, "{method: GET, target: /x}", "{raw: [GET]}", 1) + "response: {status: 200}", "over HTTP/1.1 alone"},
+		"an item":      {"200-x", head + "response: {status: 200}\nchecklist: [x]", "no item"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -66,7 +66,7 @@ func (c *Client) sendSteps(ctx context.Context, transport string, m *Message) (*
 	if err != nil {
 		return nil, err
 	}
-	err = c.takeSteps(ctx, transport, m, body, response)
+	err = c.takeSteps(ctx, stepsParams{transport: transport, message: m, body: body, response: response})
 	if err == nil && !m.Leaves {
 		return response.whole()
 	}
@@ -80,30 +80,38 @@ func (c *Client) sendSteps(ctx context.Context, transport string, m *Message) (*
 	return got, failure
 }
 
+// stepsParams is a request whose header section has been sent.
+type stepsParams struct {
+	transport string
+	message   *Message
+	body      io.WriteCloser
+	response  *arriving
+}
+
 // takeSteps does one step after the other. The body ends with its last piece, unless it
 // stays open.
-func (c *Client) takeSteps(ctx context.Context, transport string, m *Message, body io.WriteCloser, response *arriving) error {
+func (c *Client) takeSteps(ctx context.Context, p stepsParams) error {
 	last := -1
-	for i, step := range m.Steps {
-		if step.Send != nil && m.Unsent == 0 {
+	for i, step := range p.message.Steps {
+		if step.Send != nil && p.message.Unsent == 0 {
 			last = i
 		}
 	}
-	for i, step := range m.Steps {
+	for i, step := range p.message.Steps {
 		var err error
 		switch {
 		case step.Send != nil:
 			// A server that has answered may have stopped reading, which is no fault.
 			if len(step.Send) > 0 {
-				_, _ = body.Write(step.Send)
+				_, _ = p.body.Write(step.Send)
 			}
 			if i == last {
-				_ = body.Close()
+				_ = p.body.Close()
 			}
 		case step.Await != nil:
-			err = response.await(ctx, step.Await)
+			err = p.response.await(ctx, step.Await)
 		case step.Meanwhile != nil:
-			_, err = c.Perform(ctx, transport, step.vars, *step.Meanwhile)
+			_, err = c.Perform(ctx, p.transport, step.vars, *step.Meanwhile)
 		default:
 			select {
 			case <-time.After(step.Pause):
@@ -145,7 +153,10 @@ func (w *chunks) Write(piece []byte) (int, error) {
 	if w.plain {
 		return w.conn.Write(piece) //nolint:wrapcheck // nobody looks at it.
 	}
-	return fmt.Fprintf(w.conn, "%x\r\n%s\r\n", len(piece), piece)
+	if _, err := fmt.Fprintf(w.conn, "%x\r\n%s\r\n", len(piece), piece); err != nil {
+		return 0, fmt.Errorf("sending a chunk: %w", err)
+	}
+	return len(piece), nil
 }
 
 func (w *chunks) Close() error {

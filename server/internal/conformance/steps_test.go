@@ -102,9 +102,11 @@ response: {status: 200, cut: true}`, "the response has an end"},
 		"leaving": {"before:\n  - request: {method: GET, target: /wait, steps: [pause: 100], leaves: true}\n    response: {}\n" + check, ""},
 		"leaving after something wrong": {"before:\n  - " + post + "stalled: true, steps: [send: enough, await: x], leaves: true}\n    response: {}\n" +
 			"request: {method: GET, target: /left}\nresponse: {status: 200}", "step 2 of the request: the content is"},
-		"leaving half-way": {"before:\n  - " + post + "stalled: true, steps: [send: a, await: '[^\\n]+\\n'], leaves: true}\n    response: {status: 200, body: {frames: [{result: a}]}}\n" +
+		"leaving half-way": {"before:\n  - " + post + "stalled: true, steps: [send: a, await: '[^\\n]+\\n'], leaves: true}\n" +
+			"    response: {status: 200, body: {frames: [{result: a}]}}\n" +
 			"request: {method: GET, target: /left}\nresponse: {status: 200}", ""},
-		"leaving, another message": {"before:\n  - " + post + "stalled: true, steps: [send: a, await: '[^\\n]+\\n'], leaves: true}\n    response: {status: 200, body: {frames: [{result: b}]}}\n" +
+		"leaving, another message": {"before:\n  - " + post + "stalled: true, steps: [send: a, await: '[^\\n]+\\n'], leaves: true}\n" +
+			"    response: {status: 200, body: {frames: [{result: b}]}}\n" +
 			"request: {method: GET, target: /left}\nresponse: {status: 200}", `message 1: "/result" is "a", want "b"`},
 	} {
 		t.Run(name, func(t *testing.T) {

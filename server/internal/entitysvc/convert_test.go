@@ -100,7 +100,9 @@ func TestPatchOf(t *testing.T) {
 
 // TestPatchOfConvertsOnce has a mask with a path for each attribute, as the gateway makes
 // it of a body. Twice as many attributes may cost twice as much, not four times.
-func TestPatchOfConvertsOnce(t *testing.T) { // not parallel: it counts allocations
+//
+//nolint:paralleltest // testing.AllocsPerRun counts those of all goroutines.
+func TestPatchOfConvertsOnce(t *testing.T) {
 	cost := func(count int) float64 {
 		attributes, paths := map[string]any{}, []string{}
 		for i := range count {

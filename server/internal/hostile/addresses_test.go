@@ -36,7 +36,7 @@ func comeFromManyAddresses(ctx context.Context, b *battle) error {
 	}
 	// The allowance may be filled again once or twice while the requests arrive.
 	if limited < ofNetwork-3*defaultLimit {
-		b.fault("%d requests came from one IPv6 /64, and only %d got 429", ofNetwork, limited)
+		b.faultf("%d requests came from one IPv6 /64, and only %d got 429", ofNetwork, limited)
 	}
 	others := 20_000
 	if b.hold > 10*time.Second {
@@ -46,7 +46,7 @@ func comeFromManyAddresses(ctx context.Context, b *battle) error {
 		return netip.AddrFrom4([4]byte{198, 18 + byte(i>>16), byte(i >> 8), byte(i)}).String()
 	})
 	if err == nil && limited > 0 {
-		b.fault("%d of %d IPv4 addresses got 429 for their first request", limited, others)
+		b.faultf("%d of %d IPv4 addresses got 429 for their first request", limited, others)
 	}
 	return err
 }
@@ -76,12 +76,13 @@ func (b *battle) sendFrom(ctx context.Context, count int, address func(int) stri
 					if err != nil {
 						return fmt.Errorf("reading a response: %w", err)
 					}
+					_ = response.Body.Close() // The response to HEAD has none.
 					switch response.StatusCode {
 					case http.StatusTooManyRequests:
 						limited[c]++
 					case http.StatusNotFound:
 					default:
-						b.fault("HEAD /nothing through a trusted proxy: %s", response.Status)
+						b.faultf("HEAD /nothing through a trusted proxy: %s", response.Status)
 					}
 				}
 			}

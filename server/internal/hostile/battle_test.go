@@ -67,6 +67,7 @@ func (c *campaign) newBattle(g *target) *battle {
 
 // fight runs the attack and checks that nothing happened to anybody else.
 func (b *battle) fight(t *testing.T, a attack) {
+	t.Helper()
 	before, err := b.usage(t.Context())
 	if err != nil {
 		b.broken = true
@@ -233,26 +234,26 @@ func (b *battle) received(method, path string, response *http.Response, body []b
 	}
 }
 
-// fault notes something that must not happen.
-func (b *battle) fault(format string, args ...any) {
+// faultf notes something that must not happen.
+func (b *battle) faultf(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.faults[fmt.Sprintf(format, args...)]++
 }
 
-// read reads one response of HTTP/1.1 and checks it.
-func (b *battle) read(from *bufio.Reader, method, path string) (*http.Response, []byte, error) {
+// read reads one response of HTTP/1.1, checks it, and returns its body.
+func (b *battle) read(from *bufio.Reader, method, path string) ([]byte, error) {
 	response, err := http.ReadResponse(from, &http.Request{Method: method})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	b.received(method, path, response, body)
-	return response, body, nil
+	return body, nil
 }
 
 // message writes a request of HTTP/1.1. The body is not part of it.

@@ -45,7 +45,7 @@ func sendBodiesSlowly(ctx context.Context, b *battle) error {
 				part = "1\r\n{\r\n"
 			}
 			if _, err := io.WriteString(conn, message(route.method, route.target, fields...)+part); err != nil {
-				return nil // It was refused already.
+				return nil //nolint:nilerr // It was refused already.
 			}
 			go b.readRefusal(conn, route)
 			for time.Now().Before(end) && ctx.Err() == nil {
@@ -54,7 +54,7 @@ func sendBodiesSlowly(ctx context.Context, b *battle) error {
 				case <-ctx.Done():
 				}
 				if _, err := io.WriteString(conn, strings.ReplaceAll(part, "{", " ")); err != nil {
-					return nil
+					return nil //nolint:nilerr // The server closed the connection, which is its right.
 				}
 			}
 			return nil
@@ -65,7 +65,7 @@ func sendBodiesSlowly(ctx context.Context, b *battle) error {
 
 // readRefusal reads a response, if there is one.
 func (b *battle) readRefusal(from io.Reader, route apiRoute) {
-	_, _, _ = b.read(bufio.NewReader(from), route.method, route.target) // The connection may close before.
+	_, _ = b.read(bufio.NewReader(from), route.method, route.target) // The connection may close before.
 }
 
 // importAtOnce sends 200 imports of nearly 4 MiB at the same time. Each is read and

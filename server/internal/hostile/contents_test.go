@@ -181,9 +181,9 @@ func (s *bodySender) send(route apiRoute, name, body string) {
 			// The server may respond, and close, before it has read all of the body.
 			_, _ = io.WriteString(conn, message(route.method, route.target, fields...)+body)
 		}()
-		_, _, err = s.read(bufio.NewReader(conn), route.method, route.target)
+		_, err = s.read(bufio.NewReader(conn), route.method, route.target)
 		if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-			s.fault("%s with %s (%d bytes): no response within %s", route, name, len(body), responseTime)
+			s.faultf("%s with %s (%d bytes): no response within %s", route, name, len(body), responseTime)
 		}
 		return nil
 	})
@@ -227,10 +227,10 @@ func (b *battle) store(ctx context.Context, attacker int, path, content string) 
 		return "", err
 	}
 	reader := bufio.NewReader(conn)
-	if _, _, err := b.read(reader, "PUT", path); err != nil {
+	if _, err := b.read(reader, "PUT", path); err != nil {
 		return "", err
 	}
-	_, stored, err := b.read(reader, "GET", path)
+	stored, err := b.read(reader, "GET", path)
 	if err != nil {
 		return "", err
 	}
@@ -255,13 +255,13 @@ func (b *battle) readPipelined(ctx context.Context, attacker int, path, want str
 	}
 	reader := bufio.NewReader(conn)
 	for range requests {
-		_, body, err := b.read(reader, "GET", path)
+		body, err := b.read(reader, "GET", path)
 		if err != nil {
-			b.fault("%s over HTTP/1.1: the connection was lost: %v", path, err)
+			b.faultf("%s over HTTP/1.1: the connection was lost: %v", path, err)
 			return nil
 		}
 		if string(body) != want {
-			b.fault("%s over HTTP/1.1: the content is %.300s", path, body)
+			b.faultf("%s over HTTP/1.1: the content is %.300s", path, body)
 		}
 	}
 	return nil
@@ -285,11 +285,11 @@ func (b *battle) readBurst(ctx context.Context, attacker int, path, want string)
 	_ = h.conn.SetReadDeadline(time.Now().Add(responseTime / 4))
 	replies, err := h.readReplies(requests)
 	if err != nil {
-		b.fault("%s over HTTP/2: the connection was lost: %v", path, err)
+		b.faultf("%s over HTTP/2: the connection was lost: %v", path, err)
 	}
 	for _, reply := range replies {
 		if reply.ended && (reply.status != "200" || string(reply.body) != want) {
-			b.fault("%s over HTTP/2: the response is %s %.300s", path, reply.status, reply.body)
+			b.faultf("%s over HTTP/2: the response is %s %.300s", path, reply.status, reply.body)
 		}
 	}
 	return nil

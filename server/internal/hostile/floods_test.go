@@ -34,7 +34,8 @@ func (b *battle) flood(ctx context.Context, attack func(h *rawH2) error) error {
 					return err
 				}
 				_ = h.conn.SetWriteDeadline(time.Now().Add(b.hold))
-				for ctx.Err() == nil && attack(h) == nil {
+				for err == nil && ctx.Err() == nil {
+					err = attack(h)
 				}
 				_ = h.conn.Close()
 			}
@@ -142,7 +143,7 @@ func sendManyFields(ctx context.Context, b *battle) error {
 			// connection.
 			_ = h.conn.SetReadDeadline(time.Now().Add(responseTime))
 			if _, err := h.readReplies(1); errors.Is(err, os.ErrDeadlineExceeded) {
-				b.fault("no response within %s to %d header fields over HTTP/2", responseTime, count)
+				b.faultf("no response within %s to %d header fields over HTTP/2", responseTime, count)
 			}
 		}
 	}

@@ -99,9 +99,9 @@ func (b *battle) sendOneMalformed(ctx context.Context, attacker int, text string
 		return nil // The connection was closed, the server waits for more, or it speaks HTTP/2.
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(responseTime))
-	_, _, err = b.read(reader, method, fmt.Sprintf("%.90q", text))
+	_, err = b.read(reader, method, fmt.Sprintf("%.90q", text))
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		b.fault("no complete response within %s to %.90q", responseTime, text)
+		b.faultf("no complete response within %s to %.90q", responseTime, text)
 	}
 	return nil
 }

@@ -76,12 +76,11 @@ func neverRead(ctx context.Context, b *battle) error {
 			// The responses together are larger than all buffers between.
 			requests := strings.Repeat(message("GET", large), 4)
 			if i%6 == 0 {
-				requests = ""
-				var requestsSb80 strings.Builder
+				var many strings.Builder
 				for j := range 50 {
-					requestsSb80.WriteString(message("GET", paths[(i+j)%len(paths)]))
+					many.WriteString(message("GET", paths[(i+j)%len(paths)]))
 				}
-				requests += requestsSb80.String()
+				requests = many.String()
 			}
 			_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 			_, _ = io.WriteString(conn, requests) // The server need not read all requests.
@@ -109,7 +108,7 @@ func readSlowly(ctx context.Context, b *battle) error {
 			}
 			for time.Now().Before(end) {
 				if _, err := conn.Read(make([]byte, 1)); err != nil {
-					return nil // The server ended a response that was too slow.
+					return nil //nolint:nilerr // The server ended a response that was too slow.
 				}
 				select {
 				case <-time.After(time.Second):

@@ -44,7 +44,7 @@ func sendHeadersSlowly(ctx context.Context, b *battle) error {
 			text := message("GET", "/v1/statuses", "X-Slow: "+fmt.Sprintf("%0500d", 0))
 			for j := 0; time.Now().Before(end); j++ {
 				if _, err := io.WriteString(conn, text[j%len(text):j%len(text)+1]); err != nil {
-					return nil // The server closed the connection, which is its right.
+					return nil //nolint:nilerr // The server closed the connection, which is its right.
 				}
 				select {
 				case <-time.After(100 * time.Millisecond):

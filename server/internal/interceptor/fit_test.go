@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,7 +109,7 @@ func TestFitAnything(t *testing.T) {
 		"a long message and more": {long, []protoadapt.MessageV1{&errdetails.ErrorInfo{Domain: "d", Reason: "R"}}, "R"},
 		"long metadata":           {"wrong", []protoadapt.MessageV1{&errdetails.ErrorInfo{Domain: "d", Reason: "R", Metadata: map[string]string{"k": long}}}, "R"},
 		"a long reason":           {"wrong", []protoadapt.MessageV1{&errdetails.ErrorInfo{Domain: "d", Reason: long}}, ""},
-		"many bad requests":       {"wrong", append(many, &errdetails.ErrorInfo{Domain: "d", Reason: "R"}), "R"},
+		"many bad requests":       {"wrong", slices.Concat(many, []protoadapt.MessageV1{&errdetails.ErrorInfo{Domain: "d", Reason: "R"}}), "R"},
 		"no reason":               {"wrong", many, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -96,7 +96,7 @@ func TestObserverOfClientsThatLeave(t *testing.T) {
 	left, leave := context.WithCancel(t.Context())
 	leave()
 	late, end := context.WithTimeout(t.Context(), 0)
-	defer end()
+	t.Cleanup(end)
 	failed := status.Error(codes.Internal, "interrupted")
 	for name, test := range map[string]struct {
 		ctx  context.Context

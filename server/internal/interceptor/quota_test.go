@@ -68,7 +68,8 @@ func withHealth(server *grpc.Server) { healthpb.RegisterHealthServer(server, hea
 
 // quota counts each address under a key that shows that this function made it.
 func quota(take interceptor.Take, authenticator *interceptor.Authenticator) interceptor.Check {
-	return interceptor.Quota(interceptor.QuotaParams{Take: take, Authenticator: authenticator, ClientKey: func(address string) string { return "address:" + address }})
+	key := func(address string) string { return "address:" + address }
+	return interceptor.Quota(interceptor.QuotaParams{Take: take, Authenticator: authenticator, ClientKey: key})
 }
 
 // taken is one call that was counted.

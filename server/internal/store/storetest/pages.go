@@ -81,7 +81,8 @@ func testPageSizes(t *testing.T, f *fixture) {
 func testLargePages(t *testing.T, f *fixture) {
 	s := f.store(t)
 	var want []string
-	for i, size := range []int{10, entity.MaxPageBytes / 2, entity.MaxPageBytes / 3, entity.MaxPageBytes / 3, 2 * entity.MaxPageBytes, 10, 2 * entity.MaxPageBytes} {
+	const most = entity.MaxPageBytes
+	for i, size := range []int{10, most / 2, most / 3, most / 3, 2 * most, 10, 2 * most} {
 		e := sample(fmt.Sprintf("e%d", i), "g")
 		e.Attributes = map[string]any{"text": strings.Repeat("x", size)}
 		want = append(want, mustCreate(t, s, e).ID)
