@@ -41,6 +41,10 @@ type conn struct {
 	head    atomic.Bool // the current request is HEAD
 	refused atomic.Bool // a response of net/http was replaced
 	cut     atomic.Bool // a handler has set a write deadline that has passed
+	watched atomic.Bool // watchPeer runs
+	closed  atomic.Bool
+	// leave cancels the requests of the connection.
+	leave context.CancelFunc
 }
 
 const (
@@ -51,7 +55,7 @@ const (
 )
 
 func newConn(inner net.Conn, gateway *Gateway, sendTimeout time.Duration) *conn {
-	c := &conn{Conn: inner, gateway: gateway, sendTimeout: sendTimeout}
+	c := &conn{Conn: inner, gateway: gateway, sendTimeout: sendTimeout, leave: func() {}}
 	c.fresh.Store(true)
 	return c
 }
@@ -71,7 +75,33 @@ func (c *conn) Read(p []byte) (int, error) {
 	if n > 0 && c.fresh.CompareAndSwap(true, false) {
 		c.head.Store(bytes.HasPrefix(p[:n], []byte("HEAD ")))
 	}
+	// While a handler runs, net/http reads one byte in the background, to notice that the
+	// client leaves. The first byte of another request ends that.
+	if n == 1 && len(p) == 1 && c.handled.Load() && !c.watched.Swap(true) {
+		time.AfterFunc(peerInterval, c.watchPeer)
+	}
 	return n, err
+}
+
+// peerInterval is how often the server looks whether a client has left that sent more than
+// one request.
+const peerInterval = 500 * time.Millisecond
+
+// watchPeer cancels the requests of a connection whose client has left. It looks until
+// the connection is closed: a client that sends requests ahead goes on to do so.
+func (c *conn) watchPeer() {
+	if c.closed.Load() {
+		return
+	}
+	raw := c.Conn
+	if secure, ok := raw.(*tls.Conn); ok {
+		raw = secure.NetConn()
+	}
+	if c.handled.Load() && hasLeft(raw) {
+		c.leave()
+		return
+	}
+	time.AfterFunc(peerInterval, c.watchPeer)
 }
 
 // handshakeError is the error of Read as net/http should see it. It would send a 400 for a
@@ -157,6 +187,8 @@ func (c *conn) SetWriteDeadline(deadline time.Time) error {
 // Close lets a client that is still sending read why it was refused: closing with
 // bytes unread resets the connection, and may discard the response (RFC 9112 §9.6).
 func (c *conn) Close() error {
+	c.closed.Store(true)
+	defer c.leave()
 	if c.refused.Swap(false) && c.CloseWrite() == nil {
 		_ = c.SetReadDeadline(time.Now().Add(lingerTime))
 		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -207,5 +208,53 @@ func TestTLSState(t *testing.T) {
 		if response.ProtoMajor == 2 != http2 {
 			t.Errorf("HTTP/2 %v: %s", http2, response.Proto)
 		}
+	}
+}
+
+// A client that has sent more than one request, and leaves while the first one runs, is
+// noticed although its bytes are still unread.
+func TestPipeliningClientThatLeaves(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Log("elsewhere the kernel is not asked")
+		return
+	}
+	f := start(t, mapping.Documented)
+	for _, secure := range []bool{false, true} {
+		begun, ended := make(chan struct{}), make(chan struct{})
+		p := gateway.ServerParams{Gateway: f.gateway, SendTimeout: time.Minute, Grace: time.Second, Handler: http.HandlerFunc(
+			func(_ http.ResponseWriter, r *http.Request) {
+				close(begun)
+				<-r.Context().Done()
+				close(ended)
+			})}
+		var trust *tls.Config
+		if secure {
+			p.TLS, trust = secret(t)
+		}
+		conn, err := dialTCP(t, serveOn(t, p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := conn
+		if secure {
+			trust = trust.Clone()
+			trust.ServerName = "example.com"
+			conn = tls.Client(conn, trust)
+		}
+		if _, err := io.WriteString(conn, get("/first")); err != nil {
+			t.Fatal(err)
+		}
+		wait(t, begun, "the first request")
+		if _, err := io.WriteString(conn, strings.Repeat(get("/more"), 200)); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-ended:
+			t.Fatal("the request ended while its client was there")
+		case <-time.After(700 * time.Millisecond):
+		}
+		_ = raw.Close()
+		wait(t, ended, "the end of the request whose client left")
 	}
 }

@@ -102,12 +102,18 @@ func NewServer(p ServerParams) *Server {
 		Protocols:                    protocols,
 		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: p.SendTimeout},
 		ErrorLog:                     slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, c)
-		},
+		ConnContext: connContext,
 		ConnState: s.connState,
 	}
 	return s
+}
+
+// connContext is the parent of the contexts of a connection's requests.
+func connContext(ctx context.Context, c net.Conn) context.Context {
+	if ours, ok := c.(*conn); ok {
+		ctx, ours.leave = context.WithCancel(context.WithValue(ctx, connKey{}, ours))
+	}
+	return ctx
 }
 
 // connState follows which connections are idle.
