@@ -49,7 +49,11 @@ func (r *Responder) reserve(w http.ResponseWriter, req *http.Request, size int) 
 	out := &ex.Outgoing
 	out.Writer = w
 	r.memory.Join(&out.Memory, out)
-	if err := out.Memory.Grow(req.Context(), int64(size)+responseOverhead); err != nil {
+	grow := out.Memory.Grow
+	if size+responseOverhead <= budget.SmallSize {
+		grow = out.Memory.GrowAnyway // A 503 in its place would take as much.
+	}
+	if err := grow(req.Context(), int64(size)+responseOverhead); err != nil {
 		leave(ex)
 		out.Writer = nil
 		ex.Shed = true

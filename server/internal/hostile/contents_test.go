@@ -82,7 +82,7 @@ func sendHugeBodies(ctx context.Context, b *battle) error {
 	values := hostileValues(256 << 10)
 	sender := b.newBodySender(ctx)
 	for _, route := range b.routes {
-		if route.method == "GET" {
+		if route.method == "GET" || route.isEndless() {
 			continue
 		}
 		for i, value := range values {

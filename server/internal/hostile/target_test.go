@@ -51,6 +51,12 @@ type apiRoute struct {
 	fields map[string]schema
 }
 
+// isEndless reports whether a call of the route lasts until it is cancelled, and so holds
+// its slot by right.
+func (r apiRoute) isEndless() bool {
+	return strings.Contains(r.target, "/waits") || strings.Contains(r.target, "/holds")
+}
+
 // schema is what the attacks need to know of a JSON schema.
 type schema struct {
 	Ref        string            `json:"$ref"`
