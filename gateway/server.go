@@ -102,8 +102,8 @@ func NewServer(p ServerParams) *Server {
 		Protocols:                    protocols,
 		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: p.SendTimeout},
 		ErrorLog:                     slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
-		ConnContext: connContext,
-		ConnState: s.connState,
+		ConnContext:                  connContext,
+		ConnState:                    s.connState,
 	}
 	return s
 }
