@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -49,8 +50,7 @@ type Upload struct {
 type UploadParams struct {
 	Writer  http.ResponseWriter
 	Request *http.Request
-	// Silence is how long each message may take to arrive; 0 keeps the deadline that the
-	// body has.
+	// Silence is how long each message may take to arrive; 0 means for ever.
 	Silence time.Duration
 	// Sink gets the messages.
 	Sink Sink
@@ -71,7 +71,7 @@ func (b *Builder) StartUpload(p UploadParams) *Upload {
 	u.next = b.NewReader(p.Request)
 	go func() {
 		defer close(u.done)
-		if err := u.send(p.Sink); err != nil {
+		if err := u.send(p.Sink, p.Fail); err != nil {
 			p.Fail(err)
 		}
 	}()
@@ -95,12 +95,18 @@ func (u *Upload) Stop() {
 	})
 }
 
-func (u *Upload) send(sink Sink) error {
+// send sends all messages. A timer ends a silence: when a read deadline passes, net/http
+// cancels the request over HTTP/1.1, as if the client had left.
+func (u *Upload) send(sink Sink, fail func(error)) error {
+	silence := time.AfterFunc(time.Hour, func() { fail(respond.BrokenBody(os.ErrDeadlineExceeded)) })
+	defer silence.Stop()
 	for {
+		silence.Stop()
 		if u.silence > 0 {
-			_ = u.control.SetReadDeadline(time.Now().Add(u.silence))
+			silence.Reset(u.silence)
 		}
 		data, err := u.next()
+		silence.Stop() // The backend may take as long as it likes.
 		if errors.Is(err, io.EOF) {
 			return sink.CloseSend()
 		}

@@ -92,7 +92,7 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 	set.BoolVar(&c.Gzip, "gzip", c.Gzip, "compress answers for clients that accept it; their entity-tags are others")
 	set.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "`file` of the certificate chain; with it REST is served over TLS")
 	set.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "`file` of the certificate's key")
-	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "how long a request body may take to arrive, however fast it is")
+	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "how long a request body, or the next message of a client stream, may take to arrive")
 	set.DurationVar(&c.SendTimeout, "send-timeout", c.SendTimeout, "how long a response may make no progress before its client is cut off")
 	set.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay, "how long SIGTERM leaves everything served, while /readyz fails, before the listener closes")
 	set.DurationVar(&c.Grace, "grace", c.Grace, "how long running requests may take to finish, once the listener is closed")
