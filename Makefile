@@ -49,15 +49,17 @@ test: ## Run the unit tests and the cases, with the race detector where a C comp
 	@race='$(RACE)'; \
 	if [ -z "$$race" ]; then echo 'make test: no race detector (it needs cgo and a C compiler such as gcc): testing without it' >&2; fi; \
 	$(GO) test $$race -timeout 20m $(TESTFLAGS) ./... || exit 1; \
-	if [ -n "$$race" ]; then $(GO) test $(TESTFLAGS) ./server/internal/benchmark; fi # see allocation_test.go there
+	if [ -z "$$race" ]; then exit 0; fi; \
+	$(GO) test $(TESTFLAGS) ./server/internal/benchmark || exit 1; \
+	$(GO) test $(TESTFLAGS) -run='^TestMemory' ./server/internal/app # the race detector multiplies what these measure
 
 # The packages whose tests call system.Test. Their other tests run here once more: go test cannot tell them apart.
-# TestRelease is checkrelease's.
+# TestRelease is checkrelease's. One package at a time: some load the machine, and others have patience for so long.
 SYSTEM = $(sort $(dir $(shell grep -rl --include='*_test.go' 'system\.Test(' server)))
 
 .PHONY: system
 system: ## Run the tests with browsers, other languages, load balancers and hostile clients (.ci/run has what they need)
-	@STATUSWAY_TEST_SYSTEM=1 $(GO) test $(RACE) -count=1 -timeout 40m -skip '^TestRelease$$'  $(TESTFLAGS) $(SYSTEM:%=./%)
+	@STATUSWAY_TEST_SYSTEM=1 $(GO) test $(RACE) -p 1 -count=1 -timeout 40m -skip '^TestRelease$$'  $(TESTFLAGS) $(SYSTEM:%=./%)
 
 .PHONY: soak
 soak: ## Attack a server for SOAK (30m)
