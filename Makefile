@@ -51,7 +51,7 @@ test: ## Run the unit tests and the cases, with the race detector where a C comp
 	$(GO) test $$race -timeout 20m $(TESTFLAGS) ./... || exit 1; \
 	if [ -z "$$race" ]; then exit 0; fi; \
 	$(GO) test $(TESTFLAGS) ./server/internal/benchmark || exit 1; \
-	$(GO) test $(TESTFLAGS) -run='^TestMemory' ./server/internal/app # the race detector multiplies what these measure
+	$(GO) test $(TESTFLAGS) -run='^Test(Memory|BackendsAgree|Conformance)' ./server/internal/app # each file says why
 
 # The packages whose tests call system.Test. Their other tests run here once more: go test cannot tell them apart.
 # TestRelease is checkrelease's. One package at a time: some load the machine, and others have patience for so long.

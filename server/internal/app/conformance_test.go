@@ -1,3 +1,8 @@
+//go:build !race
+
+// The suite has thousands of exchanges, one after another, which take minutes under the
+// race detector and give it little to find: the tests of package gateway give it more.
+
 package app_test
 
 import (
