@@ -336,7 +336,7 @@ func lockStore(t *testing.T, s *server) {
 
 func (s *server) openStore(t *testing.T) *sql.DB {
 	t.Helper()
-	database, err := sql.Open("sqlite", filepath.Join(s.params.Config.DataDir, "statusway.db"))
+	database, err := sql.Open("sqlite", filepath.Join(s.params.Config.DataDir, "statusway.db")+"?_pragma=busy_timeout(10000)") // The server may be writing.
 	if err != nil {
 		t.Fatal(err)
 	}
