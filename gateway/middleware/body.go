@@ -140,7 +140,7 @@ func fullOfBodies(ex *exchange.Exchange, cause error) *respond.Failure {
 func liveBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, limit int64) error {
 	ex := exchange.From(r.Context())
 	if r.ProtoMajor == 1 {
-		// A response may begin, and even end, before the body does. What is left of the body
+		// A response may begin, and even end, before the body does. The rest of the body
 		// must not be taken for another request.
 		ex.Fields.Set("Connection", "close")
 	}

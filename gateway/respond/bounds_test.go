@@ -205,7 +205,7 @@ func omittedIn(t *testing.T, answer respond.Answer) map[string]int {
 	return body.Omitted
 }
 
-// What is beyond a bound is counted, in the body and for the log; what is not is all there.
+// Parts beyond a bound are counted, in the body and for the log. All others are sent.
 func TestOmitted(t *testing.T) {
 	t.Parallel()
 	violations := func(n int) *errdetails.BadRequest {
@@ -324,7 +324,7 @@ func TestLongMessage(t *testing.T) {
 	}
 }
 
-// What is redacted is not counted either: the client must not learn of it.
+// Redacted parts are not counted either: the client must not learn of them.
 func TestOmittedOfRedacted(t *testing.T) {
 	t.Parallel()
 	failure := fail(codes.Internal, strings.Repeat("x", 2*respond.MaxMessageBytes), &errdetails.ResourceInfo{Owner: strings.Repeat("x", 1<<20)})

@@ -11,7 +11,7 @@ import (
 
 // details are what a google.rpc.Status carries beside code and message, each decoded by
 // itself: a detail of unknown type, or with broken bytes, must not cost the others or the
-// error itself. What is decoded is within the bounds of bounds.go.
+// error itself. The bounds of bounds.go hold for everything that is decoded.
 type details struct {
 	all   []*anypb.Any // those that are looked at
 	names []string     // the message types' full names, in order

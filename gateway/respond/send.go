@@ -31,7 +31,7 @@ const (
 	// lingerTime is how long the rest of an unread body may take to arrive after an early
 	// response, so that closing the connection does not destroy the response on its way.
 	lingerTime = 500 * time.Millisecond
-	// arrivedTime and arrivedBytes bound the look at what is left of an unread body. If it
+	// arrivedTime and arrivedBytes bound the look at the rest of an unread body. If it
 	// has arrived already, the connection can be kept.
 	arrivedTime  = 5 * time.Millisecond
 	arrivedBytes = 64 << 10
@@ -104,7 +104,7 @@ func (*Responder) Send(w http.ResponseWriter, req *http.Request) {
 		sendResponse(w, req, ex)
 	}
 	if unread {
-		// net/http now reads what is left of the body, until this deadline.
+		// net/http now reads the rest of the body, until this deadline.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingerTime))
 	}
 }

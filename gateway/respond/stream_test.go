@@ -254,7 +254,7 @@ func TestWait(t *testing.T) {
 	}
 }
 
-// TestWaitPassesOn: a panic of what is waited for is the request's.
+// TestWaitPassesOn: a panic of the waiting function becomes a panic of the request.
 func TestWaitPassesOn(t *testing.T) {
 	t.Parallel()
 	stream := documented(t).Stream(httptest.NewRecorder(), ask(t, "GET", bindingOf(t, entities(t), exportMany)), nil)
