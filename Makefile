@@ -55,7 +55,7 @@ test: ## Run the unit tests and the cases, with the race detector where a C comp
 
 # The packages whose tests call system.Test. Their other tests run here once more: go test cannot tell them apart.
 # TestRelease is checkrelease's. One package at a time: some load the machine, and others have patience for so long.
-SYSTEM = $(sort $(dir $(shell grep -rl --include='*_test.go' 'system\.Test(' server)))
+SYSTEM = $(sort $(dir $(shell grep -rl --include='*_test.go' 'system\.Test.t' server)))
 
 .PHONY: system
 system: ## Run the tests with browsers, other languages, load balancers and hostile clients (.ci/run has what they need)
