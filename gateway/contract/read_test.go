@@ -14,7 +14,7 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/mapping"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 )
 
 // TestRefusals: each fault with its file, line and method, and nothing besides.
@@ -295,7 +295,7 @@ func TestCheck(t *testing.T) {
 	}
 	declared, err := contract.Read(
 		entityv1.File_entity_v1_entity_service_proto, entityv1.File_entity_v1_session_service_proto,
-		entityv1.File_entity_v1_maintenance_service_proto, statuswayv1.File_statusway_v1_mapping_service_proto,
+		entityv1.File_entity_v1_maintenance_service_proto, mappingv1.File_statusway_mapping_v1_mapping_service_proto,
 	)
 	if err != nil {
 		t.Fatalf("Read() failed: %v", err)

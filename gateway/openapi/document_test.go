@@ -400,12 +400,12 @@ func TestInfo(t *testing.T) {
 		change func(*openapi.Params)
 		want   map[string]any
 	}{
-		{"by default", func(*openapi.Params) {}, map[string]any{"title": "entity.v1, statusway.v1", "version": "v1"}},
+		{"by default", func(*openapi.Params) {}, map[string]any{"title": "entity.v1, statusway.mapping.v1", "version": "v1"}},
 		{"named", func(p *openapi.Params) { p.Title = "Shop" }, map[string]any{"title": "Shop", "version": "v1"}},
 		{"no service", func(p *openapi.Params) { p.Contract = &contract.Contract{} }, map[string]any{"title": "No services", "version": "0"}},
 		{
 			"licensed", func(p *openapi.Params) { p.License = "MIT" },
-			map[string]any{"title": "entity.v1, statusway.v1", "version": "v1", "license": map[string]any{"name": "MIT", "identifier": "MIT"}},
+			map[string]any{"title": "entity.v1, statusway.mapping.v1", "version": "v1", "license": map[string]any{"name": "MIT", "identifier": "MIT"}},
 		},
 	} {
 		p := p

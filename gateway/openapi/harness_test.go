@@ -82,7 +82,7 @@ func reference(tb testing.TB) *contract.Contract {
 	}
 	var own []protoreflect.FileDescriptor
 	for _, name := range []string{
-		"statusway/v1/mapping_service.proto", "entity/v1/entity_service.proto", "entity/v1/session_service.proto", "entity/v1/maintenance_service.proto",
+		"statusway/mapping/v1/mapping_service.proto", "entity/v1/entity_service.proto", "entity/v1/session_service.proto", "entity/v1/maintenance_service.proto",
 	} {
 		file, err := files.FindFileByPath(name)
 		if err != nil {

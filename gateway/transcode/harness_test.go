@@ -26,7 +26,7 @@ import (
 	"github.com/statusway/statusway/gateway/route"
 	"github.com/statusway/statusway/gateway/transcode"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 )
 
 func TestMain(m *testing.M) {
@@ -127,7 +127,7 @@ func newSideOver(tb testing.TB, s *service, over grpc.ClientConnInterface) *side
 	if err != nil {
 		tb.Fatal(err)
 	}
-	declared, err := contract.Read(entityv1.File_entity_v1_entity_service_proto, statuswayv1.File_statusway_v1_mapping_service_proto)
+	declared, err := contract.Read(entityv1.File_entity_v1_entity_service_proto, mappingv1.File_statusway_mapping_v1_mapping_service_proto)
 	if err != nil {
 		tb.Fatal(err)
 	}

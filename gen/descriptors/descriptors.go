@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	_ "github.com/statusway/statusway/gen/go/entity/v1"    // links what the files import
-	_ "github.com/statusway/statusway/gen/go/statusway/v1" // as above
+	_ "github.com/statusway/statusway/gen/go/entity/v1"            // links what the files import
+	_ "github.com/statusway/statusway/gen/go/statusway/mapping/v1" // as above
 )
 
 //go:embed reference.binpb

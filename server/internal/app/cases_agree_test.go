@@ -19,7 +19,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/rfc9110"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
@@ -125,12 +125,12 @@ func describedFields(headers map[string]string) map[string]string {
 }
 
 // describe asks MapStatus about the status that an answer was made of.
-func (s *server) describe(ctx context.Context, r *conformance.Run, c conformance.Case) (*statuswayv1.MapStatusResponse, error) {
+func (s *server) describe(ctx context.Context, r *conformance.Run, c conformance.Case) (*mappingv1.MapStatusResponse, error) {
 	status, sent, err := statusOf(r.Answer)
 	if err != nil {
 		return nil, err
 	}
-	described := &statuswayv1.RequestContext{
+	described := &mappingv1.RequestContext{
 		Method: c.Request.Method, Path: sent.Instance, Headers: map[string]string{"x-request-id": sent.RequestID},
 	}
 	m, err := conformance.Prepare(c.Request, r.Vars.As(c.As))
@@ -156,7 +156,7 @@ func (s *server) describe(ctx context.Context, r *conformance.Run, c conformance
 	if wasCredentialed(m) {
 		described.Headers["authorization"] = "Bearer x"
 	}
-	response, err := statuswayv1.NewMappingServiceClient(s.grpc).MapStatus(ctx, &statuswayv1.MapStatusRequest{Status: status, Context: described})
+	response, err := mappingv1.NewMappingServiceClient(s.grpc).MapStatus(ctx, &mappingv1.MapStatusRequest{Status: status, Context: described})
 	if err != nil {
 		return nil, fmt.Errorf("MapStatus: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/route"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
@@ -61,7 +61,7 @@ func TestCasesCoverEveryRow(t *testing.T) {
 func routes(t *testing.T) (*contract.Contract, *route.Index[*contract.Binding]) {
 	t.Helper()
 	declared, err := contract.Read(
-		statuswayv1.File_statusway_v1_mapping_service_proto,
+		mappingv1.File_statusway_mapping_v1_mapping_service_proto,
 		entityv1.File_entity_v1_entity_service_proto,
 		entityv1.File_entity_v1_session_service_proto,
 		entityv1.File_entity_v1_maintenance_service_proto,

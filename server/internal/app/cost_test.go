@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/config"
 )
 
@@ -120,7 +120,7 @@ func TestMapStatusTooLargeOverGRPC(t *testing.T) {
 	for size, want := range map[int]codes.Code{maxMapBytes / 2: codes.OK, maxMapBytes + 1: codes.ResourceExhausted, 3 << 20: codes.ResourceExhausted} {
 		violations := &anypb.Any{TypeUrl: "type.googleapis.com/google.rpc.BadRequest", Value: []byte(strings.Repeat("\x0a\x00", size/2))}
 		given := &spb.Status{Code: 3, Details: []*anypb.Any{violations}}
-		_, err := statuswayv1.NewMappingServiceClient(conn).MapStatus(t.Context(), &statuswayv1.MapStatusRequest{Status: given})
+		_, err := mappingv1.NewMappingServiceClient(conn).MapStatus(t.Context(), &mappingv1.MapStatusRequest{Status: given})
 		checkTooLarge(t, "MapStatus", err, want)
 		_, err = conformancev1.NewConformanceServiceClient(conn).Respond(t.Context(), &conformancev1.Outcome{Status: given})
 		if want == codes.OK {

@@ -23,7 +23,7 @@ import (
 	"github.com/statusway/statusway/gateway/transcode"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/interceptor"
 )
 
@@ -96,7 +96,7 @@ func markCause(ctx context.Context, cause error) { exchange.From(ctx).MarkCause(
 
 func (s *services) registerHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
 	err := errors.Join(
-		statuswayv1.RegisterMappingServiceHandlerClient(ctx, mux, statuswayv1.NewMappingServiceClient(conn)),
+		mappingv1.RegisterMappingServiceHandlerClient(ctx, mux, mappingv1.NewMappingServiceClient(conn)),
 		entityv1.RegisterEntityServiceHandlerClient(ctx, mux, entityv1.NewEntityServiceClient(conn)),
 		entityv1.RegisterOperationServiceHandlerClient(ctx, mux, entityv1.NewOperationServiceClient(conn)),
 		entityv1.RegisterSessionServiceHandlerClient(ctx, mux, entityv1.NewSessionServiceClient(conn)),

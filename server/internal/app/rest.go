@@ -25,7 +25,7 @@ import (
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/route"
 	"github.com/statusway/statusway/gateway/tracing"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/apidocs"
 	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/config"
@@ -302,5 +302,5 @@ func isTaken(index *route.Index[*contract.Binding], path string) bool {
 }
 
 func isMapping(binding *contract.Binding) bool {
-	return strings.HasPrefix(binding.Method.FullName, "/"+statuswayv1.MappingService_ServiceDesc.ServiceName+"/")
+	return strings.HasPrefix(binding.Method.FullName, "/"+mappingv1.MappingService_ServiceDesc.ServiceName+"/")
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/statusway/statusway/gateway/route"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/conformancesvc"
 	"github.com/statusway/statusway/server/internal/entity"
 	"github.com/statusway/statusway/server/internal/entitysvc"
@@ -46,7 +46,7 @@ type services struct {
 func newServices(ctx context.Context, p Params, store *sqlite.Store, responder *respond.Responder) (*services, error) {
 	s := &services{anonymous: map[string]bool{}, maxBody: map[string]int64{}}
 	files := []protoreflect.FileDescriptor{
-		statuswayv1.File_statusway_v1_mapping_service_proto,
+		mappingv1.File_statusway_mapping_v1_mapping_service_proto,
 		entityv1.File_entity_v1_entity_service_proto,
 		entityv1.File_entity_v1_session_service_proto,
 		entityv1.File_entity_v1_maintenance_service_proto,
@@ -104,7 +104,7 @@ func requests() []proto.Message {
 		&entityv1.GetOperationRequest{}, &entityv1.CancelOperationRequest{},
 		&entityv1.CreateSessionRequest{}, &entityv1.GetSessionRequest{}, &entityv1.DeleteSessionRequest{},
 		&entityv1.GetMaintenanceRequest{}, &entityv1.SetMaintenanceRequest{},
-		&statuswayv1.ListStatusesRequest{}, &statuswayv1.GetStatusRequest{}, &statuswayv1.MapStatusRequest{}, &statuswayv1.GetPolicyRequest{},
+		&mappingv1.ListStatusesRequest{}, &mappingv1.GetStatusRequest{}, &mappingv1.MapStatusRequest{}, &mappingv1.GetPolicyRequest{},
 	}
 }
 
@@ -118,7 +118,7 @@ func entityReasons() []metrics.Reason {
 }
 
 func (s *services) register(on grpc.ServiceRegistrar) {
-	statuswayv1.RegisterMappingServiceServer(on, s.mapping)
+	mappingv1.RegisterMappingServiceServer(on, s.mapping)
 	entityv1.RegisterEntityServiceServer(on, s.entities)
 	entityv1.RegisterOperationServiceServer(on, s.operations)
 	entityv1.RegisterSessionServiceServer(on, s.sessions)

@@ -21,7 +21,7 @@ func TestDeadBackend(t *testing.T) {
 			Arguments: []string{"serve", "--demo", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0", "--rate-limit=off"},
 		})
 		backends := []string{
-			"--backend=statusway.conformance.v1.ConformanceService=" + startBackend(t).address, "--backend=statusway.v1.MappingService=" + mortal.GRPC,
+			"--backend=statusway.conformance.v1.ConformanceService=" + startBackend(t).address, "--backend=statusway.mapping.v1.MappingService=" + mortal.GRPC,
 		}
 		url, replicas := b.startPair(t, backends, backends)
 		eventually(t, "the backend that will end is served", func() bool { return getStatus(t, url+"/v1/statuses/404") == http.StatusOK })

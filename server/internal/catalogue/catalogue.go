@@ -24,7 +24,7 @@ import (
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 	"github.com/statusway/statusway/server/internal/tour"
 )
@@ -148,7 +148,7 @@ func (c *Catalogue) addTable(ctx context.Context, rows []*row) error {
 	if err != nil {
 		return err
 	}
-	list, err := c.Mapping.ListStatuses(ctx, &statuswayv1.ListStatusesRequest{})
+	list, err := c.Mapping.ListStatuses(ctx, &mappingv1.ListStatusesRequest{})
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (c *Catalogue) addRows(ctx context.Context, rows []*row) error {
 		if err != nil {
 			return err
 		}
-		status, err := c.Mapping.GetStatus(ctx, &statuswayv1.GetStatusRequest{Code: int32(one.Number)}) //nolint:gosec // a status has three digits.
+		status, err := c.Mapping.GetStatus(ctx, &mappingv1.GetStatusRequest{Code: int32(one.Number)}) //nolint:gosec // a status has three digits.
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/mapping"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/tour"
 )
@@ -150,14 +150,14 @@ func TestJSON(t *testing.T) {
 			t.Fatalf("%s: %v", path, err)
 		}
 	}
-	list := &statuswayv1.ListStatusesResponse{}
+	list := &mappingv1.ListStatusesResponse{}
 	read("/statuses", list)
-	want, err := s.mapping.ListStatuses(t.Context(), &statuswayv1.ListStatusesRequest{})
+	want, err := s.mapping.ListStatuses(t.Context(), &mappingv1.ListStatusesRequest{})
 	if diff := cmp.Diff(want, list, protocmp.Transform()); err != nil || diff != "" {
 		t.Errorf("%v, (-want +got):\n%s", err, diff)
 	}
 	for _, one := range list.GetStatuses() {
-		got := &statuswayv1.Status{}
+		got := &mappingv1.Status{}
 		read("/statuses/"+strconv.Itoa(int(one.GetRow().GetStatus())), got)
 		if diff := cmp.Diff(one, got, protocmp.Transform()); diff != "" {
 			t.Errorf("-in the list +its page:\n%s", diff)

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/statusway/statusway/gateway/jsoncodec"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 )
 
 const (
@@ -82,8 +82,8 @@ func linkTo(f form) string {
 
 // request is what the form asks MapStatus. Made of the fields, the status is put into
 // the form as JSON too.
-func (f *form) request() (*statuswayv1.MapStatusRequest, error) {
-	request := &statuswayv1.MapStatusRequest{Status: &spb.Status{}, Context: f.contextOf()}
+func (f *form) request() (*mappingv1.MapStatusRequest, error) {
+	request := &mappingv1.MapStatusRequest{Status: &spb.Status{}, Context: f.contextOf()}
 	if f.From == fromFields {
 		status, err := f.build()
 		if err != nil {

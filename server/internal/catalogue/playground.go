@@ -11,7 +11,7 @@ import (
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 )
 
 // playgroundPage is a form and what came of it.
@@ -148,7 +148,7 @@ func examples() []example {
 }
 
 // contextOf is the request that is answered.
-func (f *form) contextOf() *statuswayv1.RequestContext {
+func (f *form) contextOf() *mappingv1.RequestContext {
 	headers := map[string]string{}
 	if f.Accept != "" {
 		headers["Accept"] = f.Accept
@@ -156,5 +156,5 @@ func (f *form) contextOf() *statuswayv1.RequestContext {
 	if f.Condition {
 		headers["If-Match"] = `"an-older-version"`
 	}
-	return &statuswayv1.RequestContext{Method: f.Method, Path: f.Path, Headers: headers}
+	return &mappingv1.RequestContext{Method: f.Method, Path: f.Path, Headers: headers}
 }

@@ -14,7 +14,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/respond"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 	"github.com/statusway/statusway/server/internal/terminal"
 )
@@ -85,7 +85,7 @@ func mapStatus(streams Streams, settings mapSettings) (respond.Answer, error) {
 	if err := jsoncodec.Unmarshal(text, status); err != nil {
 		return respond.Answer{}, fmt.Errorf("%w: %w", errStatus, err)
 	}
-	return service.Answer(&statuswayv1.MapStatusRequest{Status: status})
+	return service.Answer(&mappingv1.MapStatusRequest{Status: status})
 }
 
 // mapped is the documented output of map --json. The body has its members in the order

@@ -102,7 +102,7 @@ func TestOpenAPIOfDescriptors(t *testing.T) {
 	if text := strings.Join(strings.Fields(string(must(json.Marshal(got)))), ""); strings.Contains(text, "Idempotency-Key\"") {
 		t.Error("a proxy honours no Idempotency-Key")
 	}
-	if title := get(got, "info", "title"); title != "entity.v1, statusway.v1" {
+	if title := get(got, "info", "title"); title != "entity.v1, statusway.mapping.v1" {
 		t.Errorf("the title is %q", title)
 	}
 }

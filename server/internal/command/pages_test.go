@@ -100,7 +100,7 @@ const followed = `!document.querySelector(".swagger-ui") ||
 func (v visitors) showsTheDocument(t *testing.T) {
 	t.Parallel()
 	b := v.tab(t)
-	b.open(t, "/openapi#/statusway.v1.MappingService/statusway.v1.MappingService.GetStatus")
+	b.open(t, "/openapi#/statusway.mapping.v1.MappingService/statusway.mapping.v1.MappingService.GetStatus")
 	b.await(t, `document.querySelector(".opblock.is-open .try-out__btn") !== null`)
 	for tag, want := range map[string]int{"main": 1, "h1": 1, "header": 1, "footer": 1, ".opblock.is-open": 1} {
 		if got := evaluate[int](t, b, fmt.Sprintf("document.querySelectorAll(%q).length", tag)); got != want {

@@ -18,7 +18,7 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/mapping"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/conformance/suite"
 )
@@ -242,7 +242,7 @@ func readmeRoutes(t *testing.T) []readmeRoute {
 func TestReadmeRoutes(t *testing.T) {
 	t.Parallel()
 	declared, err := contract.Read(
-		statuswayv1.File_statusway_v1_mapping_service_proto,
+		mappingv1.File_statusway_mapping_v1_mapping_service_proto,
 		entityv1.File_entity_v1_entity_service_proto,
 		entityv1.File_entity_v1_session_service_proto,
 		entityv1.File_entity_v1_maintenance_service_proto,

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/interceptor"
 )
 
@@ -61,7 +61,7 @@ func TestValidator(t *testing.T) {
 		},
 		{
 			name:    "of another contract",
-			request: &statuswayv1.MapStatusRequest{Context: &statuswayv1.RequestContext{Method: "GET /"}},
+			request: &mappingv1.MapStatusRequest{Context: &mappingv1.RequestContext{Method: "GET /"}},
 			want:    []broken{{"status", "REQUIRED"}, {"context.method", "STRING_PATTERN"}},
 		},
 		{name: "no message at all", request: "request"},

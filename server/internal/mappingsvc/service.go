@@ -20,6 +20,7 @@ import (
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/rfc9110"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
@@ -28,7 +29,7 @@ const firstError = 400
 
 // Service serves the policy in force and the built-in ones.
 type Service struct {
-	statuswayv1.UnimplementedMappingServiceServer
+	mappingv1.UnimplementedMappingServiceServer
 
 	effective *respond.Responder
 	builtin   map[string]*respond.Responder
@@ -40,7 +41,7 @@ type Service struct {
 // path has no route, or one without a body.
 type BodyField func(method, path string) string
 
-var _ statuswayv1.MappingServiceServer = (*Service)(nil)
+var _ mappingv1.MappingServiceServer = (*Service)(nil)
 
 // New returns the service for the responder that answers. build changes with the
 // program, whose encoding of a policy may change with it.
@@ -64,8 +65,8 @@ func New(effective *respond.Responder, build string) (*Service, error) {
 func (s *Service) Beside(routes BodyField) { s.bodyField = routes }
 
 // ListStatuses implements MappingService.
-func (s *Service) ListStatuses(context.Context, *statuswayv1.ListStatusesRequest) (*statuswayv1.ListStatusesResponse, error) {
-	response := &statuswayv1.ListStatusesResponse{Etag: s.etag(s.effective)}
+func (s *Service) ListStatuses(context.Context, *mappingv1.ListStatusesRequest) (*mappingv1.ListStatusesResponse, error) {
+	response := &mappingv1.ListStatusesResponse{Etag: s.etag(s.effective)}
 	for _, row := range s.effective.Table().Rows() {
 		response.Statuses = append(response.Statuses, s.status(row))
 	}
@@ -73,7 +74,7 @@ func (s *Service) ListStatuses(context.Context, *statuswayv1.ListStatusesRequest
 }
 
 // GetStatus implements MappingService.
-func (s *Service) GetStatus(_ context.Context, request *statuswayv1.GetStatusRequest) (*statuswayv1.Status, error) {
+func (s *Service) GetStatus(_ context.Context, request *mappingv1.GetStatusRequest) (*mappingv1.Status, error) {
 	row := s.effective.Table().Row(int(request.GetCode()))
 	if row == nil {
 		code := strconv.Itoa(int(request.GetCode()))
@@ -83,7 +84,7 @@ func (s *Service) GetStatus(_ context.Context, request *statuswayv1.GetStatusReq
 }
 
 // MapStatus implements MappingService.
-func (s *Service) MapStatus(_ context.Context, request *statuswayv1.MapStatusRequest) (*statuswayv1.MapStatusResponse, error) {
+func (s *Service) MapStatus(_ context.Context, request *mappingv1.MapStatusRequest) (*mappingv1.MapStatusResponse, error) {
 	answer, err := s.Answer(request)
 	if err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func (s *Service) MapStatus(_ context.Context, request *statuswayv1.MapStatusReq
 
 // Answer is what MapStatus tells of, as it would be sent: its body has its members in
 // their order.
-func (s *Service) Answer(request *statuswayv1.MapStatusRequest) (respond.Answer, error) {
+func (s *Service) Answer(request *mappingv1.MapStatusRequest) (respond.Answer, error) {
 	responder, err := s.responder(request.GetPolicy())
 	if err != nil {
 		return respond.Answer{}, err
@@ -114,12 +115,12 @@ func (s *Service) Answer(request *statuswayv1.MapStatusRequest) (respond.Answer,
 }
 
 // GetPolicy implements MappingService.
-func (s *Service) GetPolicy(_ context.Context, request *statuswayv1.GetPolicyRequest) (*statuswayv1.GetPolicyResponse, error) {
+func (s *Service) GetPolicy(_ context.Context, request *mappingv1.GetPolicyRequest) (*mappingv1.GetPolicyResponse, error) {
 	responder, err := s.responder(request.GetName())
 	if err != nil {
 		return nil, err
 	}
-	return &statuswayv1.GetPolicyResponse{Policy: responder.Table().Policy(), Etag: s.etag(responder)}, nil
+	return &mappingv1.GetPolicyResponse{Policy: responder.Table().Policy(), Etag: s.etag(responder)}, nil
 }
 
 func (s *Service) responder(name string) (*respond.Responder, error) {
@@ -132,9 +133,9 @@ func (s *Service) responder(name string) (*respond.Responder, error) {
 	return nil, refuse(codes.NotFound, "POLICY_NOT_FOUND", "there is no policy of this name", map[string]string{"name": name})
 }
 
-func (s *Service) status(row *statuswayv1.Row) *statuswayv1.Status {
+func (s *Service) status(row *statuswayv1.Row) *mappingv1.Status {
 	number := int(row.GetStatus())
-	message := &statuswayv1.Status{Row: row, Rules: s.effective.Table().RulesTo(number), Etag: s.etag(s.effective)}
+	message := &mappingv1.Status{Row: row, Rules: s.effective.Table().RulesTo(number), Etag: s.etag(s.effective)}
 	if number >= firstError {
 		message.Type = s.effective.TypeURI(number)
 	}
@@ -144,7 +145,7 @@ func (s *Service) status(row *statuswayv1.Row) *statuswayv1.Status {
 func (s *Service) etag(of *respond.Responder) string { return of.Table().Version() + "-" + s.build }
 
 // requestOf reads the described request as the gateway reads a real one.
-func requestOf(described *statuswayv1.RequestContext) (respond.Request, error) {
+func requestOf(described *mappingv1.RequestContext) (respond.Request, error) {
 	fields := map[string][]string{}
 	// In order, because two spellings of a name are two lines of one field.
 	for _, name := range slices.Sorted(maps.Keys(described.GetHeaders())) {
@@ -181,8 +182,8 @@ func first(lines []string) string {
 	return lines[0]
 }
 
-func response(answer respond.Answer) (*statuswayv1.MapStatusResponse, error) {
-	message := &statuswayv1.MapStatusResponse{
+func response(answer respond.Answer) (*mappingv1.MapStatusResponse, error) {
+	message := &mappingv1.MapStatusResponse{
 		HttpStatus: answer.Decision.Row.GetStatus(),
 		Headers:    map[string]string{},
 		Rule:       answer.Decision.Rule.GetName(),

@@ -26,7 +26,7 @@ import (
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/rfc9110"
-	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 )
 
@@ -98,7 +98,7 @@ func TestListStatuses(t *testing.T) {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
 			service, table := newService(t, policy), tableOf(t, policy)
-			got, err := service.ListStatuses(t.Context(), &statuswayv1.ListStatusesRequest{})
+			got, err := service.ListStatuses(t.Context(), &mappingv1.ListStatusesRequest{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +111,7 @@ func TestListStatuses(t *testing.T) {
 			last := int32(0)
 			for i, one := range got.GetStatuses() {
 				number := one.GetRow().GetStatus()
-				want := &statuswayv1.Status{Row: table.Rows()[i], Rules: table.RulesTo(int(number)), Etag: got.GetEtag()}
+				want := &mappingv1.Status{Row: table.Rows()[i], Rules: table.RulesTo(int(number)), Etag: got.GetEtag()}
 				if number >= 400 {
 					want.Type = publicURL + "/statuses/" + strconv.Itoa(int(number))
 				}
@@ -119,7 +119,7 @@ func TestListStatuses(t *testing.T) {
 					t.Errorf("%d after %d (-want +got):\n%s", number, last, diff)
 				}
 				last = number
-				single, err := service.GetStatus(t.Context(), &statuswayv1.GetStatusRequest{Code: number})
+				single, err := service.GetStatus(t.Context(), &mappingv1.GetStatusRequest{Code: number})
 				if diff := cmp.Diff(one, single, protocmp.Transform()); diff != "" || err != nil {
 					t.Errorf("%d alone: %v (-in the list +alone):\n%s", number, err, diff)
 				}
@@ -133,7 +133,7 @@ func TestGetStatusOfNoRow(t *testing.T) {
 	service := newService(t, mapping.Documented)
 	// 406, 417 and 501 are rows of the other policy; 199 and 600 are of none.
 	for _, code := range []int32{-1, 0, 199, 203, 406, 417, 501, 504, 600, 1 << 30} {
-		got, err := service.GetStatus(t.Context(), &statuswayv1.GetStatusRequest{Code: code})
+		got, err := service.GetStatus(t.Context(), &mappingv1.GetStatusRequest{Code: code})
 		refused(t, err, codes.NotFound, "STATUS_NOT_FOUND")
 		if got != nil {
 			t.Errorf("%d is %v", code, got)
@@ -161,7 +161,7 @@ func TestMapStatusByPolicy(t *testing.T) {
 		{mapping.Documented, "", 1 << 30, 500},
 	} {
 		service := newService(t, test.effective)
-		got, err := service.MapStatus(t.Context(), &statuswayv1.MapStatusRequest{Status: &spb.Status{Code: int32(test.code)}, Policy: test.asked})
+		got, err := service.MapStatus(t.Context(), &mappingv1.MapStatusRequest{Status: &spb.Status{Code: int32(test.code)}, Policy: test.asked})
 		if err != nil || got.GetHttpStatus() != test.want || got.GetRule() == "" || got.GetWhy() == "" || got.GetSpec() == "" {
 			t.Errorf("%v by %q, in force %s: %v, %v; want %d", test.code, test.asked, test.effective, got, err, test.want)
 		}
@@ -171,9 +171,9 @@ func TestMapStatusByPolicy(t *testing.T) {
 	}
 	for _, name := range []string{"mine", "Documented", "x"} {
 		service := newService(t, mapping.Documented)
-		_, err := service.MapStatus(t.Context(), &statuswayv1.MapStatusRequest{Status: &spb.Status{Code: 5}, Policy: name})
+		_, err := service.MapStatus(t.Context(), &mappingv1.MapStatusRequest{Status: &spb.Status{Code: 5}, Policy: name})
 		refused(t, err, codes.NotFound, "POLICY_NOT_FOUND")
-		_, err = service.GetPolicy(t.Context(), &statuswayv1.GetPolicyRequest{Name: name})
+		_, err = service.GetPolicy(t.Context(), &mappingv1.GetPolicyRequest{Name: name})
 		refused(t, err, codes.NotFound, "POLICY_NOT_FOUND")
 	}
 }
@@ -182,7 +182,7 @@ func TestMapStatusByPolicy(t *testing.T) {
 func TestMapStatusOfOK(t *testing.T) {
 	t.Parallel()
 	for name, given := range map[string]*spb.Status{"OK": {}, "OK with a message": {Message: "fine"}, "nothing": nil} {
-		got, err := newService(t, mapping.Documented).MapStatus(t.Context(), &statuswayv1.MapStatusRequest{Status: given})
+		got, err := newService(t, mapping.Documented).MapStatus(t.Context(), &mappingv1.MapStatusRequest{Status: given})
 		if err != nil || got.GetHttpStatus() != 200 || got.GetRule() != "ok" || got.GetBody() != nil || len(got.GetHeaders()) > 0 {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
@@ -259,8 +259,8 @@ func TestMapStatusIsWhatIsSent(t *testing.T) {
 				service, responder := newService(t, policy), newResponder(t, policy)
 				for code := codes.Code(1); code <= 18; code++ {
 					given := rich(t, code)
-					told, err := service.MapStatus(t.Context(), &statuswayv1.MapStatusRequest{
-						Status: given, Context: &statuswayv1.RequestContext{Method: d.method, Path: d.path, Headers: d.headers},
+					told, err := service.MapStatus(t.Context(), &mappingv1.MapStatusRequest{
+						Status: given, Context: &mappingv1.RequestContext{Method: d.method, Path: d.path, Headers: d.headers},
 					})
 					if err != nil {
 						t.Fatal(err)
@@ -274,7 +274,7 @@ func TestMapStatusIsWhatIsSent(t *testing.T) {
 	}
 }
 
-func compareSent(t *testing.T, told *statuswayv1.MapStatusResponse, sent *httptest.ResponseRecorder) {
+func compareSent(t *testing.T, told *mappingv1.MapStatusResponse, sent *httptest.ResponseRecorder) {
 	t.Helper()
 	if int(told.GetHttpStatus()) != sent.Code {
 		t.Errorf("%d is told and %d is sent", told.GetHttpStatus(), sent.Code)
@@ -303,7 +303,7 @@ func compareSent(t *testing.T, told *statuswayv1.MapStatusResponse, sent *httpte
 func TestMapStatusOfTwoSpellings(t *testing.T) {
 	t.Parallel()
 	service := newService(t, mapping.Documented)
-	request := &statuswayv1.MapStatusRequest{Status: &spb.Status{Code: 5}, Context: &statuswayv1.RequestContext{
+	request := &mappingv1.MapStatusRequest{Status: &spb.Status{Code: 5}, Context: &mappingv1.RequestContext{
 		Method: "head", // No HEAD: a method is case-sensitive (RFC 9110 §9.1).
 		Headers: map[string]string{
 			"Accept": respond.StatusType, "accept": respond.ErrorType + ";q=0.5", "X-Request-ID": "first", "x-request-id": "second",
@@ -333,8 +333,8 @@ func TestMapStatusRefuses(t *testing.T) {
 		{"If-Match", "abc", "MALFORMED_PRECONDITION"},
 		{"if-none-match", `"a`, "MALFORMED_PRECONDITION"},
 	} {
-		got, err := service.MapStatus(t.Context(), &statuswayv1.MapStatusRequest{
-			Status: &spb.Status{Code: 5}, Context: &statuswayv1.RequestContext{Headers: map[string]string{test.field: test.value}},
+		got, err := service.MapStatus(t.Context(), &mappingv1.MapStatusRequest{
+			Status: &spb.Status{Code: 5}, Context: &mappingv1.RequestContext{Headers: map[string]string{test.field: test.value}},
 		})
 		refused(t, err, codes.InvalidArgument, test.reason)
 		if got != nil {
@@ -355,12 +355,12 @@ func TestGetPolicy(t *testing.T) {
 		{"mine", "mine", "mine"},
 		{"mine", mapping.Documented, mapping.Documented},
 	} {
-		got, err := newService(t, test.effective).GetPolicy(t.Context(), &statuswayv1.GetPolicyRequest{Name: test.asked})
+		got, err := newService(t, test.effective).GetPolicy(t.Context(), &mappingv1.GetPolicyRequest{Name: test.asked})
 		if err != nil {
 			t.Fatal(err)
 		}
 		table := tableOf(t, test.want)
-		want := &statuswayv1.GetPolicyResponse{Policy: table.Policy(), Etag: table.Version() + "-build-1"}
+		want := &mappingv1.GetPolicyResponse{Policy: table.Policy(), Etag: table.Version() + "-build-1"}
 		if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 			t.Errorf("%q, in force %s (-want +got):\n%s", test.asked, test.effective, diff)
 		}
@@ -374,7 +374,7 @@ func TestGetPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := other.GetPolicy(t.Context(), &statuswayv1.GetPolicyRequest{})
+	got, err := other.GetPolicy(t.Context(), &mappingv1.GetPolicyRequest{})
 	if err != nil || etags[got.GetEtag()] {
 		t.Errorf("another build has the etag %q, %v", got.GetEtag(), err)
 	}

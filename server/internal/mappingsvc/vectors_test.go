@@ -13,6 +13,7 @@ import (
 	_ "google.golang.org/protobuf/types/known/wrapperspb" // details of these types are known
 
 	"github.com/statusway/statusway/gateway/respond"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 )
@@ -53,7 +54,7 @@ type vectorAnswer struct {
 }
 
 // context is the request as MapStatus is told of it.
-func (r vectorRequest) context() *statuswayv1.RequestContext {
+func (r vectorRequest) context() *mappingv1.RequestContext {
 	headers := map[string]string{"x-request-id": r.RequestID}
 	if r.Accept != nil {
 		headers["accept"] = strings.Join(r.Accept, ", ")
@@ -67,11 +68,11 @@ func (r vectorRequest) context() *statuswayv1.RequestContext {
 	if r.Credentials {
 		headers["authorization"] = "Bearer x"
 	}
-	return &statuswayv1.RequestContext{Method: r.Method, Path: r.Path, Headers: headers}
+	return &mappingv1.RequestContext{Method: r.Method, Path: r.Path, Headers: headers}
 }
 
 // compare says in what MapStatus differs from the vector; nothing if it does not.
-func (a vectorAnswer) compare(t *testing.T, told *statuswayv1.MapStatusResponse) string {
+func (a vectorAnswer) compare(t *testing.T, told *mappingv1.MapStatusResponse) string {
 	t.Helper()
 	headers := map[string]string{}
 	for name, value := range told.GetHeaders() {
@@ -129,7 +130,7 @@ func TestMapStatusIsTheVectors(t *testing.T) {
 			continue
 		}
 		service.Beside(func(string, string) string { return v.Request.BodyField })
-		told, err := service.MapStatus(t.Context(), &statuswayv1.MapStatusRequest{Status: status, Context: v.Request.context()})
+		told, err := service.MapStatus(t.Context(), &mappingv1.MapStatusRequest{Status: status, Context: v.Request.context()})
 		if err != nil {
 			t.Errorf("%s: %v", v.Name, err)
 			continue

@@ -2,9 +2,9 @@
 // versions:
 // - protoc-gen-go-grpc v1.6.2
 // - protoc             (unknown)
-// source: statusway/v1/mapping_service.proto
+// source: statusway/mapping/v1/mapping_service.proto
 
-package statuswayv1
+package mappingv1
 
 import (
 	context "context"
@@ -19,10 +19,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	MappingService_ListStatuses_FullMethodName = "/statusway.v1.MappingService/ListStatuses"
-	MappingService_GetStatus_FullMethodName    = "/statusway.v1.MappingService/GetStatus"
-	MappingService_MapStatus_FullMethodName    = "/statusway.v1.MappingService/MapStatus"
-	MappingService_GetPolicy_FullMethodName    = "/statusway.v1.MappingService/GetPolicy"
+	MappingService_ListStatuses_FullMethodName = "/statusway.mapping.v1.MappingService/ListStatuses"
+	MappingService_GetStatus_FullMethodName    = "/statusway.mapping.v1.MappingService/GetStatus"
+	MappingService_MapStatus_FullMethodName    = "/statusway.mapping.v1.MappingService/MapStatus"
+	MappingService_GetPolicy_FullMethodName    = "/statusway.mapping.v1.MappingService/GetPolicy"
 )
 
 // MappingServiceClient is the client API for MappingService service.
@@ -234,7 +234,7 @@ func _MappingService_GetPolicy_Handler(srv interface{}, ctx context.Context, dec
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var MappingService_ServiceDesc = grpc.ServiceDesc{
-	ServiceName: "statusway.v1.MappingService",
+	ServiceName: "statusway.mapping.v1.MappingService",
 	HandlerType: (*MappingServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
 		{
@@ -255,5 +255,5 @@ var MappingService_ServiceDesc = grpc.ServiceDesc{
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
-	Metadata: "statusway/v1/mapping_service.proto",
+	Metadata: "statusway/mapping/v1/mapping_service.proto",
 }

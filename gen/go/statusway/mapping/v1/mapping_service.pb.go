@@ -2,12 +2,13 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
-// source: statusway/v1/mapping_service.proto
+// source: statusway/mapping/v1/mapping_service.proto
 
-package statuswayv1
+package mappingv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/statusway/statusway/gen/go/statusway/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	status "google.golang.org/genproto/googleapis/rpc/status"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -33,7 +34,7 @@ type ListStatusesRequest struct {
 
 func (x *ListStatusesRequest) Reset() {
 	*x = ListStatusesRequest{}
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[0]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -45,7 +46,7 @@ func (x *ListStatusesRequest) String() string {
 func (*ListStatusesRequest) ProtoMessage() {}
 
 func (x *ListStatusesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[0]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -58,7 +59,7 @@ func (x *ListStatusesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStatusesRequest.ProtoReflect.Descriptor instead.
 func (*ListStatusesRequest) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_mapping_service_proto_rawDescGZIP(), []int{0}
+	return file_statusway_mapping_v1_mapping_service_proto_rawDescGZIP(), []int{0}
 }
 
 type ListStatusesResponse struct {
@@ -73,7 +74,7 @@ type ListStatusesResponse struct {
 
 func (x *ListStatusesResponse) Reset() {
 	*x = ListStatusesResponse{}
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[1]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -85,7 +86,7 @@ func (x *ListStatusesResponse) String() string {
 func (*ListStatusesResponse) ProtoMessage() {}
 
 func (x *ListStatusesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[1]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -98,7 +99,7 @@ func (x *ListStatusesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStatusesResponse.ProtoReflect.Descriptor instead.
 func (*ListStatusesResponse) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_mapping_service_proto_rawDescGZIP(), []int{1}
+	return file_statusway_mapping_v1_mapping_service_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *ListStatusesResponse) GetStatuses() []*Status {
@@ -125,7 +126,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[2]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -137,7 +138,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[2]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -150,7 +151,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_mapping_service_proto_rawDescGZIP(), []int{2}
+	return file_statusway_mapping_v1_mapping_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GetStatusRequest) GetCode() int32 {
@@ -164,9 +165,9 @@ func (x *GetStatusRequest) GetCode() int32 {
 type Status struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The row itself.
-	Row *Row `protobuf:"bytes,1,opt,name=row,proto3" json:"row,omitempty"`
+	Row *v1.Row `protobuf:"bytes,1,opt,name=row,proto3" json:"row,omitempty"`
 	// The rules that lead to it. A status of success has none: methods declare it.
-	Rules []*Rule `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*v1.Rule `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
 	// The URI of its problem type. Empty for a status that is no error.
 	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
 	// Changes with the policy.
@@ -177,7 +178,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[3]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -189,7 +190,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[3]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -202,17 +203,17 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_mapping_service_proto_rawDescGZIP(), []int{3}
+	return file_statusway_mapping_v1_mapping_service_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *Status) GetRow() *Row {
+func (x *Status) GetRow() *v1.Row {
 	if x != nil {
 		return x.Row
 	}
 	return nil
 }
 
-func (x *Status) GetRules() []*Rule {
+func (x *Status) GetRules() []*v1.Rule {
 	if x != nil {
 		return x.Rules
 	}
@@ -249,7 +250,7 @@ type MapStatusRequest struct {
 
 func (x *MapStatusRequest) Reset() {
 	*x = MapStatusRequest{}
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[4]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -261,7 +262,7 @@ func (x *MapStatusRequest) String() string {
 func (*MapStatusRequest) ProtoMessage() {}
 
 func (x *MapStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[4]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -274,7 +275,7 @@ func (x *MapStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapStatusRequest.ProtoReflect.Descriptor instead.
 func (*MapStatusRequest) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_mapping_service_proto_rawDescGZIP(), []int{4}
+	return file_statusway_mapping_v1_mapping_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *MapStatusRequest) GetStatus() *status.Status {
@@ -314,7 +315,7 @@ type RequestContext struct {
 
 func (x *RequestContext) Reset() {
 	*x = RequestContext{}
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[5]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -326,7 +327,7 @@ func (x *RequestContext) String() string {
 func (*RequestContext) ProtoMessage() {}
 
 func (x *RequestContext) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[5]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -339,7 +340,7 @@ func (x *RequestContext) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestContext.ProtoReflect.Descriptor instead.
 func (*RequestContext) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_mapping_service_proto_rawDescGZIP(), []int{5}
+	return file_statusway_mapping_v1_mapping_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RequestContext) GetMethod() string {
@@ -384,7 +385,7 @@ type MapStatusResponse struct {
 
 func (x *MapStatusResponse) Reset() {
 	*x = MapStatusResponse{}
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[6]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -396,7 +397,7 @@ func (x *MapStatusResponse) String() string {
 func (*MapStatusResponse) ProtoMessage() {}
 
 func (x *MapStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[6]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -409,7 +410,7 @@ func (x *MapStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MapStatusResponse.ProtoReflect.Descriptor instead.
 func (*MapStatusResponse) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_mapping_service_proto_rawDescGZIP(), []int{6}
+	return file_statusway_mapping_v1_mapping_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *MapStatusResponse) GetHttpStatus() int32 {
@@ -464,7 +465,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[7]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +477,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[7]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +490,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_mapping_service_proto_rawDescGZIP(), []int{7}
+	return file_statusway_mapping_v1_mapping_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetPolicyRequest) GetName() string {
@@ -502,7 +503,7 @@ func (x *GetPolicyRequest) GetName() string {
 type GetPolicyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The policy.
-	Policy *Policy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	Policy *v1.Policy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	// Changes with the policy.
 	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -511,7 +512,7 @@ type GetPolicyResponse struct {
 
 func (x *GetPolicyResponse) Reset() {
 	*x = GetPolicyResponse{}
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[8]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +524,7 @@ func (x *GetPolicyResponse) String() string {
 func (*GetPolicyResponse) ProtoMessage() {}
 
 func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_statusway_v1_mapping_service_proto_msgTypes[8]
+	mi := &file_statusway_mapping_v1_mapping_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,10 +537,10 @@ func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_statusway_v1_mapping_service_proto_rawDescGZIP(), []int{8}
+	return file_statusway_mapping_v1_mapping_service_proto_rawDescGZIP(), []int{8}
 }
 
-func (x *GetPolicyResponse) GetPolicy() *Policy {
+func (x *GetPolicyResponse) GetPolicy() *v1.Policy {
 	if x != nil {
 		return x.Policy
 	}
@@ -553,14 +554,14 @@ func (x *GetPolicyResponse) GetEtag() string {
 	return ""
 }
 
-var File_statusway_v1_mapping_service_proto protoreflect.FileDescriptor
+var File_statusway_mapping_v1_mapping_service_proto protoreflect.FileDescriptor
 
-const file_statusway_v1_mapping_service_proto_rawDesc = "" +
+const file_statusway_mapping_v1_mapping_service_proto_rawDesc = "" +
 	"\n" +
-	"\"statusway/v1/mapping_service.proto\x12\fstatusway.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x1estatusway/v1/annotations.proto\x1a\x19statusway/v1/policy.proto\"\x15\n" +
-	"\x13ListStatusesRequest\"\\\n" +
-	"\x14ListStatusesResponse\x120\n" +
-	"\bstatuses\x18\x01 \x03(\v2\x14.statusway.v1.StatusR\bstatuses\x12\x12\n" +
+	"*statusway/mapping/v1/mapping_service.proto\x12\x14statusway.mapping.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17google/rpc/status.proto\x1a\x1estatusway/v1/annotations.proto\x1a\x19statusway/v1/policy.proto\"\x15\n" +
+	"\x13ListStatusesRequest\"d\n" +
+	"\x14ListStatusesResponse\x128\n" +
+	"\bstatuses\x18\x01 \x03(\v2\x1c.statusway.mapping.v1.StatusR\bstatuses\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\"0\n" +
 	"\x10GetStatusRequest\x12\x1c\n" +
 	"\x04code\x18\x01 \x01(\x05B\b\xbaH\x05\x1a\x03@\x94\x03R\x04code\"\x7f\n" +
@@ -568,22 +569,22 @@ const file_statusway_v1_mapping_service_proto_rawDesc = "" +
 	"\x03row\x18\x01 \x01(\v2\x11.statusway.v1.RowR\x03row\x12(\n" +
 	"\x05rules\x18\x02 \x03(\v2\x12.statusway.v1.RuleR\x05rules\x12\x12\n" +
 	"\x04type\x18\x03 \x01(\tR\x04type\x12\x12\n" +
-	"\x04etag\x18\x04 \x01(\tR\x04etag\"\x96\x01\n" +
+	"\x04etag\x18\x04 \x01(\tR\x04etag\"\x9e\x01\n" +
 	"\x10MapStatusRequest\x122\n" +
-	"\x06status\x18\x01 \x01(\v2\x12.google.rpc.StatusB\x06\xbaH\x03\xc8\x01\x01R\x06status\x126\n" +
-	"\acontext\x18\x02 \x01(\v2\x1c.statusway.v1.RequestContextR\acontext\x12\x16\n" +
-	"\x06policy\x18\x03 \x01(\tR\x06policy\"\xe8\x01\n" +
+	"\x06status\x18\x01 \x01(\v2\x12.google.rpc.StatusB\x06\xbaH\x03\xc8\x01\x01R\x06status\x12>\n" +
+	"\acontext\x18\x02 \x01(\v2$.statusway.mapping.v1.RequestContextR\acontext\x12\x16\n" +
+	"\x06policy\x18\x03 \x01(\tR\x06policy\"\xf0\x01\n" +
 	"\x0eRequestContext\x12-\n" +
 	"\x06method\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x18 2\f^[A-Za-z-]*$R\x06method\x12\x1c\n" +
-	"\x04path\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x04path\x12M\n" +
-	"\aheaders\x18\x03 \x03(\v2).statusway.v1.RequestContext.HeadersEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\aheaders\x1a:\n" +
+	"\x04path\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x04path\x12U\n" +
+	"\aheaders\x18\x03 \x03(\v21.statusway.mapping.v1.RequestContext.HeadersEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\aheaders\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x9e\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa6\x02\n" +
 	"\x11MapStatusResponse\x12\x1f\n" +
 	"\vhttp_status\x18\x01 \x01(\x05R\n" +
-	"httpStatus\x12F\n" +
-	"\aheaders\x18\x02 \x03(\v2,.statusway.v1.MapStatusResponse.HeadersEntryR\aheaders\x12*\n" +
+	"httpStatus\x12N\n" +
+	"\aheaders\x18\x02 \x03(\v24.statusway.mapping.v1.MapStatusResponse.HeadersEntryR\aheaders\x12*\n" +
 	"\x04body\x18\x03 \x01(\v2\x16.google.protobuf.ValueR\x04body\x12\x12\n" +
 	"\x04rule\x18\x04 \x01(\tR\x04rule\x12\x10\n" +
 	"\x03why\x18\x05 \x01(\tR\x03why\x12\x12\n" +
@@ -596,63 +597,63 @@ const file_statusway_v1_mapping_service_proto_rawDesc = "" +
 	"documentedR\x04name\"U\n" +
 	"\x11GetPolicyResponse\x12,\n" +
 	"\x06policy\x18\x01 \x01(\v2\x14.statusway.v1.PolicyR\x06policy\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag2\x92\x04\n" +
-	"\x0eMappingService\x12\x84\x01\n" +
-	"\fListStatuses\x12!.statusway.v1.ListStatusesRequest\x1a\".statusway.v1.ListStatusesResponse\"-\xfa\xa9\x19\b\x1a\x04etagH\x01\x82\xd3\xe4\x93\x02\x1bZ\v\x12\t/statuses\x12\f/v1/statuses\x12~\n" +
-	"\tGetStatus\x12\x1e.statusway.v1.GetStatusRequest\x1a\x14.statusway.v1.Status\";\xfa\xa9\x19\b\x1a\x04etagH\x01\x82\xd3\xe4\x93\x02)Z\x12\x12\x10/statuses/{code}\x12\x13/v1/statuses/{code}\x12s\n" +
-	"\tMapStatus\x12\x1e.statusway.v1.MapStatusRequest\x1a\x1f.statusway.v1.MapStatusResponse\"%\xfa\xa9\x19\x060\x80\x80\x10H\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/statuses:map\x12\x83\x01\n" +
-	"\tGetPolicy\x12\x1e.statusway.v1.GetPolicyRequest\x1a\x1f.statusway.v1.GetPolicyResponse\"5\xfa\xa9\x19\b\x1a\x04etagH\x01\x82\xd3\xe4\x93\x02#Z\x15\x12\x13/v1/policies/{name}\x12\n" +
-	"/v1/policyB@Z>github.com/statusway/statusway/gen/go/statusway/v1;statuswayv1b\x06proto3"
+	"\x04etag\x18\x02 \x01(\tR\x04etag2\xd4\x04\n" +
+	"\x0eMappingService\x12\x94\x01\n" +
+	"\fListStatuses\x12).statusway.mapping.v1.ListStatusesRequest\x1a*.statusway.mapping.v1.ListStatusesResponse\"-\xfa\xa9\x19\b\x1a\x04etagH\x01\x82\xd3\xe4\x93\x02\x1bZ\v\x12\t/statuses\x12\f/v1/statuses\x12\x8e\x01\n" +
+	"\tGetStatus\x12&.statusway.mapping.v1.GetStatusRequest\x1a\x1c.statusway.mapping.v1.Status\";\xfa\xa9\x19\b\x1a\x04etagH\x01\x82\xd3\xe4\x93\x02)Z\x12\x12\x10/statuses/{code}\x12\x13/v1/statuses/{code}\x12\x83\x01\n" +
+	"\tMapStatus\x12&.statusway.mapping.v1.MapStatusRequest\x1a'.statusway.mapping.v1.MapStatusResponse\"%\xfa\xa9\x19\x060\x80\x80\x10H\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/statuses:map\x12\x93\x01\n" +
+	"\tGetPolicy\x12&.statusway.mapping.v1.GetPolicyRequest\x1a'.statusway.mapping.v1.GetPolicyResponse\"5\xfa\xa9\x19\b\x1a\x04etagH\x01\x82\xd3\xe4\x93\x02#Z\x15\x12\x13/v1/policies/{name}\x12\n" +
+	"/v1/policyBFZDgithub.com/statusway/statusway/gen/go/statusway/mapping/v1;mappingv1b\x06proto3"
 
 var (
-	file_statusway_v1_mapping_service_proto_rawDescOnce sync.Once
-	file_statusway_v1_mapping_service_proto_rawDescData []byte
+	file_statusway_mapping_v1_mapping_service_proto_rawDescOnce sync.Once
+	file_statusway_mapping_v1_mapping_service_proto_rawDescData []byte
 )
 
-func file_statusway_v1_mapping_service_proto_rawDescGZIP() []byte {
-	file_statusway_v1_mapping_service_proto_rawDescOnce.Do(func() {
-		file_statusway_v1_mapping_service_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_statusway_v1_mapping_service_proto_rawDesc), len(file_statusway_v1_mapping_service_proto_rawDesc)))
+func file_statusway_mapping_v1_mapping_service_proto_rawDescGZIP() []byte {
+	file_statusway_mapping_v1_mapping_service_proto_rawDescOnce.Do(func() {
+		file_statusway_mapping_v1_mapping_service_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_statusway_mapping_v1_mapping_service_proto_rawDesc), len(file_statusway_mapping_v1_mapping_service_proto_rawDesc)))
 	})
-	return file_statusway_v1_mapping_service_proto_rawDescData
+	return file_statusway_mapping_v1_mapping_service_proto_rawDescData
 }
 
-var file_statusway_v1_mapping_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
-var file_statusway_v1_mapping_service_proto_goTypes = []any{
-	(*ListStatusesRequest)(nil),  // 0: statusway.v1.ListStatusesRequest
-	(*ListStatusesResponse)(nil), // 1: statusway.v1.ListStatusesResponse
-	(*GetStatusRequest)(nil),     // 2: statusway.v1.GetStatusRequest
-	(*Status)(nil),               // 3: statusway.v1.Status
-	(*MapStatusRequest)(nil),     // 4: statusway.v1.MapStatusRequest
-	(*RequestContext)(nil),       // 5: statusway.v1.RequestContext
-	(*MapStatusResponse)(nil),    // 6: statusway.v1.MapStatusResponse
-	(*GetPolicyRequest)(nil),     // 7: statusway.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),    // 8: statusway.v1.GetPolicyResponse
-	nil,                          // 9: statusway.v1.RequestContext.HeadersEntry
-	nil,                          // 10: statusway.v1.MapStatusResponse.HeadersEntry
-	(*Row)(nil),                  // 11: statusway.v1.Row
-	(*Rule)(nil),                 // 12: statusway.v1.Rule
+var file_statusway_mapping_v1_mapping_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_statusway_mapping_v1_mapping_service_proto_goTypes = []any{
+	(*ListStatusesRequest)(nil),  // 0: statusway.mapping.v1.ListStatusesRequest
+	(*ListStatusesResponse)(nil), // 1: statusway.mapping.v1.ListStatusesResponse
+	(*GetStatusRequest)(nil),     // 2: statusway.mapping.v1.GetStatusRequest
+	(*Status)(nil),               // 3: statusway.mapping.v1.Status
+	(*MapStatusRequest)(nil),     // 4: statusway.mapping.v1.MapStatusRequest
+	(*RequestContext)(nil),       // 5: statusway.mapping.v1.RequestContext
+	(*MapStatusResponse)(nil),    // 6: statusway.mapping.v1.MapStatusResponse
+	(*GetPolicyRequest)(nil),     // 7: statusway.mapping.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),    // 8: statusway.mapping.v1.GetPolicyResponse
+	nil,                          // 9: statusway.mapping.v1.RequestContext.HeadersEntry
+	nil,                          // 10: statusway.mapping.v1.MapStatusResponse.HeadersEntry
+	(*v1.Row)(nil),               // 11: statusway.v1.Row
+	(*v1.Rule)(nil),              // 12: statusway.v1.Rule
 	(*status.Status)(nil),        // 13: google.rpc.Status
 	(*structpb.Value)(nil),       // 14: google.protobuf.Value
-	(*Policy)(nil),               // 15: statusway.v1.Policy
+	(*v1.Policy)(nil),            // 15: statusway.v1.Policy
 }
-var file_statusway_v1_mapping_service_proto_depIdxs = []int32{
-	3,  // 0: statusway.v1.ListStatusesResponse.statuses:type_name -> statusway.v1.Status
-	11, // 1: statusway.v1.Status.row:type_name -> statusway.v1.Row
-	12, // 2: statusway.v1.Status.rules:type_name -> statusway.v1.Rule
-	13, // 3: statusway.v1.MapStatusRequest.status:type_name -> google.rpc.Status
-	5,  // 4: statusway.v1.MapStatusRequest.context:type_name -> statusway.v1.RequestContext
-	9,  // 5: statusway.v1.RequestContext.headers:type_name -> statusway.v1.RequestContext.HeadersEntry
-	10, // 6: statusway.v1.MapStatusResponse.headers:type_name -> statusway.v1.MapStatusResponse.HeadersEntry
-	14, // 7: statusway.v1.MapStatusResponse.body:type_name -> google.protobuf.Value
-	15, // 8: statusway.v1.GetPolicyResponse.policy:type_name -> statusway.v1.Policy
-	0,  // 9: statusway.v1.MappingService.ListStatuses:input_type -> statusway.v1.ListStatusesRequest
-	2,  // 10: statusway.v1.MappingService.GetStatus:input_type -> statusway.v1.GetStatusRequest
-	4,  // 11: statusway.v1.MappingService.MapStatus:input_type -> statusway.v1.MapStatusRequest
-	7,  // 12: statusway.v1.MappingService.GetPolicy:input_type -> statusway.v1.GetPolicyRequest
-	1,  // 13: statusway.v1.MappingService.ListStatuses:output_type -> statusway.v1.ListStatusesResponse
-	3,  // 14: statusway.v1.MappingService.GetStatus:output_type -> statusway.v1.Status
-	6,  // 15: statusway.v1.MappingService.MapStatus:output_type -> statusway.v1.MapStatusResponse
-	8,  // 16: statusway.v1.MappingService.GetPolicy:output_type -> statusway.v1.GetPolicyResponse
+var file_statusway_mapping_v1_mapping_service_proto_depIdxs = []int32{
+	3,  // 0: statusway.mapping.v1.ListStatusesResponse.statuses:type_name -> statusway.mapping.v1.Status
+	11, // 1: statusway.mapping.v1.Status.row:type_name -> statusway.v1.Row
+	12, // 2: statusway.mapping.v1.Status.rules:type_name -> statusway.v1.Rule
+	13, // 3: statusway.mapping.v1.MapStatusRequest.status:type_name -> google.rpc.Status
+	5,  // 4: statusway.mapping.v1.MapStatusRequest.context:type_name -> statusway.mapping.v1.RequestContext
+	9,  // 5: statusway.mapping.v1.RequestContext.headers:type_name -> statusway.mapping.v1.RequestContext.HeadersEntry
+	10, // 6: statusway.mapping.v1.MapStatusResponse.headers:type_name -> statusway.mapping.v1.MapStatusResponse.HeadersEntry
+	14, // 7: statusway.mapping.v1.MapStatusResponse.body:type_name -> google.protobuf.Value
+	15, // 8: statusway.mapping.v1.GetPolicyResponse.policy:type_name -> statusway.v1.Policy
+	0,  // 9: statusway.mapping.v1.MappingService.ListStatuses:input_type -> statusway.mapping.v1.ListStatusesRequest
+	2,  // 10: statusway.mapping.v1.MappingService.GetStatus:input_type -> statusway.mapping.v1.GetStatusRequest
+	4,  // 11: statusway.mapping.v1.MappingService.MapStatus:input_type -> statusway.mapping.v1.MapStatusRequest
+	7,  // 12: statusway.mapping.v1.MappingService.GetPolicy:input_type -> statusway.mapping.v1.GetPolicyRequest
+	1,  // 13: statusway.mapping.v1.MappingService.ListStatuses:output_type -> statusway.mapping.v1.ListStatusesResponse
+	3,  // 14: statusway.mapping.v1.MappingService.GetStatus:output_type -> statusway.mapping.v1.Status
+	6,  // 15: statusway.mapping.v1.MappingService.MapStatus:output_type -> statusway.mapping.v1.MapStatusResponse
+	8,  // 16: statusway.mapping.v1.MappingService.GetPolicy:output_type -> statusway.mapping.v1.GetPolicyResponse
 	13, // [13:17] is the sub-list for method output_type
 	9,  // [9:13] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
@@ -660,28 +661,26 @@ var file_statusway_v1_mapping_service_proto_depIdxs = []int32{
 	0,  // [0:9] is the sub-list for field type_name
 }
 
-func init() { file_statusway_v1_mapping_service_proto_init() }
-func file_statusway_v1_mapping_service_proto_init() {
-	if File_statusway_v1_mapping_service_proto != nil {
+func init() { file_statusway_mapping_v1_mapping_service_proto_init() }
+func file_statusway_mapping_v1_mapping_service_proto_init() {
+	if File_statusway_mapping_v1_mapping_service_proto != nil {
 		return
 	}
-	file_statusway_v1_annotations_proto_init()
-	file_statusway_v1_policy_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_statusway_v1_mapping_service_proto_rawDesc), len(file_statusway_v1_mapping_service_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_statusway_mapping_v1_mapping_service_proto_rawDesc), len(file_statusway_mapping_v1_mapping_service_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
-		GoTypes:           file_statusway_v1_mapping_service_proto_goTypes,
-		DependencyIndexes: file_statusway_v1_mapping_service_proto_depIdxs,
-		MessageInfos:      file_statusway_v1_mapping_service_proto_msgTypes,
+		GoTypes:           file_statusway_mapping_v1_mapping_service_proto_goTypes,
+		DependencyIndexes: file_statusway_mapping_v1_mapping_service_proto_depIdxs,
+		MessageInfos:      file_statusway_mapping_v1_mapping_service_proto_msgTypes,
 	}.Build()
-	File_statusway_v1_mapping_service_proto = out.File
-	file_statusway_v1_mapping_service_proto_goTypes = nil
-	file_statusway_v1_mapping_service_proto_depIdxs = nil
+	File_statusway_mapping_v1_mapping_service_proto = out.File
+	file_statusway_mapping_v1_mapping_service_proto_goTypes = nil
+	file_statusway_mapping_v1_mapping_service_proto_depIdxs = nil
 }
