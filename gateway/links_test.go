@@ -1,0 +1,167 @@
+package gateway_test
+
+import (
+	"bufio"
+	"bytes"
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	grpcModule  = "google.golang.org/grpc"
+	grpcRuntime = "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+)
+
+// importGraph holds what each package imports, without its tests.
+type importGraph map[string][]string
+
+// linkRule lists what a program may link that imports one package: what allow covers, and deny does not cover more
+// closely. Entries are those of [rule].
+type linkRule struct {
+	pkg         string // below module
+	allow, deny []string
+}
+
+// linkRules are the rules of what each package links. Rules of direct imports are not enough, because one import may bring a
+// hundred packages.
+func linkRules(all importGraph) []linkRule {
+	// The standard library without net/http, and the protobuf runtime.
+	pure := func(pkg string, more ...string) linkRule {
+		return linkRule{pkg: pkg, allow: append(more, "$gostd", "google.golang.org/protobuf", "golang.org/x/sys"), deny: []string{"net/http", grpcModule}}
+	}
+	// grpc/codes itself brings a few packages of grpc.
+	codes := slices.Collect(maps.Keys(all.closure(grpcModule + "/codes")))
+	for i, pkg := range codes {
+		codes[i] = pkg + "$"
+	}
+	yaml, contract := "go.yaml.in/yaml/v3", []string{module + "gen/go/statusway/v1$", "google.golang.org/genproto/googleapis/rpc/code$"}
+
+	// A gateway links these modules and no other: no telemetry, no database, no identity provider.
+	served := func(pkg string, more ...string) linkRule {
+		return linkRule{pkg: pkg, allow: append(more, "$gostd", module+"gateway", module+"gen/go/statusway/v1$", grpcModule,
+			"google.golang.org/protobuf", "google.golang.org/genproto", "golang.org/x/net", "golang.org/x/sys", "golang.org/x/text",
+			"github.com/dunglas/httpsfv", yaml), deny: []string{"database/sql"}}
+	}
+	return []linkRule{
+		pure("gen/go/statusway/v1", module+"gen/go/statusway/v1$"),
+		pure("gateway/mapping", slices.Concat(codes, contract, []string{module + "gateway/mapping$", yaml})...),
+		pure("gateway/rfc9110", module+"gateway/rfc9110$"),
+		pure("gateway/route", module+"gateway/route$"),
+		pure("gateway/jsoncodec", module+"gateway/jsoncodec"),
+		served("gateway"),
+		served("gateway/dynamic", "github.com/jhump/protoreflect/v2"),
+		served("gateway/transcode", "github.com/grpc-ecosystem/grpc-gateway/v2"),
+	}
+}
+
+// check returns the packages that rule forbids, each with the imports that lead to it.
+func (r linkRule) check(all importGraph) []string {
+	var broken []string
+	for pkg, chain := range all.closure(module + r.pkg) {
+		if covered(r.allow, pkg) <= covered(r.deny, pkg) {
+			broken = append(broken, strings.Join(chain, " -> "))
+		}
+	}
+	slices.Sort(broken)
+	return broken
+}
+
+// closure returns pkg and all that it links, each with a shortest chain of imports that leads to it.
+func (g importGraph) closure(pkg string) map[string][]string {
+	chains := map[string][]string{pkg: {pkg}}
+	for pending := []string{pkg}; len(pending) > 0; pending = pending[1:] {
+		for _, next := range g[pending[0]] {
+			if _, known := chains[next]; !known {
+				chains[next] = append(slices.Clone(chains[pending[0]]), next)
+				pending = append(pending, next)
+			}
+		}
+	}
+	return chains
+}
+
+// listImports asks the go command, because only it knows what the files of other modules import.
+func listImports(t *testing.T) importGraph {
+	t.Helper()
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./gateway/...", "./gen/go/...")
+	list.Dir = repository(t)
+	var failure bytes.Buffer
+	list.Stderr = &failure
+	output, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &failure)
+	}
+	all := importGraph{}
+	for lines := bufio.NewScanner(bytes.NewReader(output)); lines.Scan(); {
+		names := strings.Fields(lines.Text())
+		all[names[0]] = names[1:]
+	}
+	return all
+}
+
+// TestPackagesLinkWhatTheyNeed asks what a program links that imports a package of the gateway.
+func TestPackagesLinkWhatTheyNeed(t *testing.T) {
+	t.Parallel()
+	all := listImports(t)
+	for _, r := range linkRules(all) {
+		if _, found := all[module+r.pkg]; !found {
+			t.Errorf("%s is not a package", r.pkg)
+		}
+		for _, chain := range r.check(all) {
+			t.Errorf("%s links what it must not: %s", r.pkg, chain)
+		}
+	}
+	for pkg := range all {
+		if strings.HasPrefix(pkg, module+"gateway") && pkg != module+"gateway/transcode" && all.closure(pkg)[grpcRuntime] != nil {
+			t.Errorf("%s links grpc-gateway: only transcode may", pkg)
+		}
+	}
+}
+
+// TestLinkRulesBite breaks the rules of a package one by one, by one import of a package that is far from it.
+func TestLinkRulesBite(t *testing.T) {
+	t.Parallel()
+	all := listImports(t)
+	const annotations, mapping, dynamic, transcode = "gen/go/statusway/v1", "gateway/mapping", "gateway/dynamic", "gateway/transcode"
+	for _, test := range []struct {
+		from, imports string // from is an import path
+		broken        string // the packages whose rules break
+	}{
+		{module + "gateway/rfc9110", "strings", ""},
+		{module + "gateway/rfc9110", "net/http", "gateway/rfc9110"},
+		{module + "gateway/rfc9110", module + "gateway/route", "gateway/rfc9110"},
+		{module + "gateway/route", grpcModule + "/codes", "gateway/route"},
+		{module + "gateway/jsoncodec/plan", grpcModule + "/codes", "gateway/jsoncodec"},
+		{module + mapping, "net/http", mapping},
+		{module + mapping, grpcModule + "/status", mapping},
+		{"go.yaml.in/yaml/v3", grpcModule + "/metadata", mapping},
+		{module + annotations, grpcModule + "/codes", annotations},
+		{module + annotations, grpcModule, strings.Join([]string{annotations, mapping}, " ")},
+		{module + annotations, grpcRuntime, strings.Join([]string{annotations, mapping, "gateway", dynamic}, " ")},
+		{module + annotations, module + "gen/go/statusway/mapping/v1", strings.Join([]string{annotations, mapping, "gateway", dynamic, transcode}, " ")},
+		{module + "gateway/respond", "go.opentelemetry.io/otel/trace", strings.Join([]string{"gateway", dynamic, transcode}, " ")},
+		{module + "gateway/forward", module + "gateway/metrics", strings.Join([]string{dynamic, transcode}, " ")},
+		{module + "gateway", "modernc.org/sqlite", "gateway"},
+		{module + "gateway", "database/sql", "gateway"},
+		{module + "gateway", "golang.org/x/oauth2", "gateway"},
+		{module + dynamic, "github.com/redis/go-redis/v9", dynamic},
+		{module + dynamic, grpcRuntime, dynamic},
+		{module + transcode, "github.com/coreos/go-oidc/v3/oidc", transcode},
+		{module + transcode, grpcRuntime, ""},
+	} {
+		changed := maps.Clone(all)
+		changed[test.from] = append(slices.Clone(all[test.from]), test.imports)
+		var broken []string
+		for _, r := range linkRules(all) {
+			if len(r.check(changed)) > 0 {
+				broken = append(broken, r.pkg)
+			}
+		}
+		if got := strings.Join(broken, " "); got != test.broken {
+			t.Errorf("%s imports %s: broken rules %q, want %q", test.from, test.imports, got, test.broken)
+		}
+	}
+}
