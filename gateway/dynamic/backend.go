@@ -41,8 +41,8 @@ type Params struct {
 type Target struct {
 	Schema *Schema
 	// Conn leads to the server. A [*Conn] tells a response that is too large from a
-	// quota; over any other connection of gRPC both are RESOURCE_EXHAUSTED. With a schema
-	// that is [Linked] it takes messages as they are, as gateway/inprocess does.
+	// quota; over any other connection of gRPC both are RESOURCE_EXHAUSTED. Any schema
+	// works with any connection, one of gateway/inprocess too.
 	Conn grpc.ClientConnInterface
 }
 
@@ -106,7 +106,7 @@ func New(p Params, targets ...Target) (*Backend, error) {
 	}
 	for _, one := range declared.Methods {
 		owner := owners[one.Descriptor.Parent().FullName()]
-		carrier, err := b.carrierOf(owner.Schema, one.Descriptor)
+		carrier, err := b.carrierOf(owner, one.Descriptor)
 		if err != nil {
 			return nil, err
 		}
@@ -119,8 +119,10 @@ func New(p Params, targets ...Target) (*Backend, error) {
 	return b, nil
 }
 
-func (b *Backend) carrierOf(schema *Schema, method protoreflect.MethodDescriptor) (carrier, error) {
-	if schema.linked {
+// carrierOf chooses by what the connection takes. All take frames; only one in this process, if nothing hides it, is sure to
+// take linked messages as they are.
+func (b *Backend) carrierOf(target Target, method protoreflect.MethodDescriptor) (carrier, error) {
+	if target.Schema.linked && forward.IsInProcess(target.Conn) {
 		return newLinked(method)
 	}
 	return newFramed(b.codec, method), nil

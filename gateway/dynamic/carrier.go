@@ -26,7 +26,7 @@ type carrier interface {
 	response(reply any) (proto.Message, error)
 }
 
-// framed carries messages in their wire form, as any gRPC server takes them.
+// framed carries messages in their wire form, as any connection takes them.
 type framed struct {
 	codec         jsoncodec.Codec
 	input, output protoreflect.MessageType

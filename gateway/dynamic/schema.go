@@ -84,8 +84,8 @@ func NewSchema(p SchemaParams) (*Schema, error) {
 	return s, err
 }
 
-// Linked is the schema of services whose messages are linked into this program, and
-// whose server is in it too.
+// Linked is the schema of services whose generated code is linked into this program. A
+// server in the same process (gateway/inprocess) gets their messages without encoding.
 func Linked(services ...protoreflect.ServiceDescriptor) *Schema {
 	s := &Schema{files: protoregistry.GlobalFiles, services: services, linked: true}
 	s.fingerprint, _ = fingerprint(&descriptorpb.FileDescriptorSet{}, services) // nothing of it can fail to encode

@@ -25,7 +25,7 @@ func (c Call) End(err error) {
 // gateway and not below it.
 func (r *Rules) Begin(ctx context.Context, conn any, req *http.Request) (context.Context, Call) {
 	md := r.Metadata(req)
-	local, isLocal := conn.(owner)
+	local, isLocal := conn.(inProcess)
 	var call Call
 	ex := exchange.From(ctx)
 	if ex.Incoming.Whole && ex.Binding.Method.Descriptor.IsStreamingServer() {
@@ -42,10 +42,17 @@ func (r *Rules) Begin(ctx context.Context, conn any, req *http.Request) (context
 	return metadata.NewOutgoingContext(ctx, md), call
 }
 
-// owner is a connection within the process, as gateway/inprocess, which needs no copy of
+// inProcess is a connection within the process, as gateway/inprocess, which needs no copy of
 // the metadata.
-type owner interface {
+type inProcess interface {
 	Outgoing(ctx context.Context, md metadata.MD) context.Context
+}
+
+// IsInProcess reports whether conn leads to a server in this process. It is false for a
+// wrapper that hides such a connection.
+func IsInProcess(conn any) bool {
+	_, ok := conn.(inProcess)
+	return ok
 }
 
 func setTrace(md metadata.MD, call exchange.Call) {

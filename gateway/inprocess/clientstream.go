@@ -8,9 +8,9 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 )
 
 // clientStream is what a caller holds of a stream.
@@ -20,7 +20,8 @@ type clientStream struct {
 	cancel  context.CancelFunc
 	desc    *grpc.StreamDesc
 	options options
-	limits  limits // the caller's own; those in pipe are the server's
+	codec   encoding.CodecV2 // the caller's own; nil: none
+	limits  limits           // the caller's own; those in pipe are the server's
 
 	received bool // a response was received
 
@@ -89,9 +90,13 @@ func (s *clientStream) SendMsg(message any) error {
 }
 
 // keep copies a message that may be sent.
-func (s *clientStream) keep(message any) (proto.Message, error) {
+func (s *clientStream) keep(message any) (any, error) {
 	if s.requests.isClosed() {
 		return nil, status.Error(codes.Internal, "SendMsg called after CloseSend")
+	}
+	message, err := encode(message, s.codec)
+	if err != nil {
+		return nil, err
 	}
 	if err := s.messages.checkSize(message, s.limits.request, ReasonRequestTooLarge); err != nil {
 		return nil, err
@@ -135,7 +140,7 @@ func (s *clientStream) receive(message any) error {
 	}
 	s.received = true
 
-	return s.messages.give(message, kept)
+	return s.messages.fill(message, kept, s.codec)
 }
 
 // expectEnd waits for the end of the stream after its only response.
@@ -149,7 +154,7 @@ func (s *clientStream) expectEnd() error {
 
 // next returns the next response. After the last one it returns how the handler
 // ended, io.EOF for OK.
-func (s *clientStream) next() (proto.Message, error) {
+func (s *clientStream) next() (any, error) {
 	kept, err := s.responses.receive(s.ctx.Done())
 	if errors.Is(err, errLeft) {
 		return nil, status.FromContextError(s.ctx.Err()).Err()

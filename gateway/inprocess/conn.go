@@ -34,8 +34,9 @@
 //   - A unary handler that returns neither a reply nor an error fails with
 //     INTERNAL. A grpc.Server would send an empty message, which hides the bug.
 //   - Metadata that only a transport adds (content-type, user-agent, :authority,
-//     grpc-status-details-bin) is absent. Credentials, codecs and compressors
-//     given as call options have no effect, nor have stats handlers.
+//     grpc-status-details-bin) is absent. Credentials and compressors given as
+//     call options have no effect, nor have stats handlers. A codec given as a call
+//     option (grpc.ForceCodecV2) is used for what is not a protobuf message.
 //
 // # Who owns a message
 //

@@ -25,7 +25,7 @@ func (h *handover) give(dst, src any) error {
 	to, ok := dst.(proto.Message)
 	from, okay := src.(proto.Message)
 	if !ok || !okay || reflect.TypeOf(dst) != reflect.TypeOf(src) {
-		return h.recode(dst, src)
+		return recode(dst, src, h.codec, h.codec)
 	}
 	source := from.ProtoReflect()
 	if !source.IsValid() { // a nil pointer: an empty message on the wire
@@ -38,7 +38,7 @@ func (h *handover) give(dst, src any) error {
 	known := h.layouts.of(reflect.TypeOf(src))
 	if !known.plain {
 		if target.Descriptor() != source.Descriptor() { // dynamicpb: one Go type for all messages
-			return h.recode(dst, src)
+			return recode(dst, src, h.codec, h.codec)
 		}
 		proto.Reset(to)
 		proto.Merge(to, from)
@@ -54,17 +54,48 @@ func (h *handover) give(dst, src any) error {
 	return nil
 }
 
+// fill gives src to the caller, whose own codec decodes it if dst is not a message.
+func (h *handover) fill(dst, src any, codec encoding.CodecV2) error {
+	if codec == nil || dst == nil || messageOf(dst) != nil {
+		return h.give(dst, src)
+	}
+
+	return recode(dst, src, h.codec, codec)
+}
+
+// wire is a message in its wire form.
+type wire []byte
+
+// encode returns what the caller sends: a message as it is, and anything else in the
+// wire form that the caller's own codec writes.
+func encode(message any, codec encoding.CodecV2) (any, error) {
+	if codec == nil || message == nil || messageOf(message) != nil {
+		return message, nil
+	}
+	data, err := codec.Marshal(message)
+	if err != nil {
+		return nil, status.Errorf(codes.Internal, "inprocess: encoding a message: %v", err)
+	}
+	defer data.Free()
+
+	return wire(data.Materialize()), nil
+}
+
 // recode makes dst equal to src by way of the wire form.
-func (h *handover) recode(dst, src any) error {
+func recode(dst, src any, from, to encoding.CodecV2) error {
 	var data mem.BufferSlice
-	if src != nil { // grpc-go encodes nothing at all for nil, which is an empty message
+	switch src := src.(type) {
+	case nil: // grpc-go encodes nothing at all for nil, which is an empty message
+	case wire:
+		data = mem.BufferSlice{mem.SliceBuffer(src)}
+	default:
 		var err error
-		if data, err = h.codec.Marshal(src); err != nil {
+		if data, err = from.Marshal(src); err != nil {
 			return status.Errorf(codes.Internal, "inprocess: encoding a message: %v", err)
 		}
 	}
 	defer data.Free()
-	if err := h.codec.Unmarshal(data, dst); err != nil {
+	if err := to.Unmarshal(data, dst); err != nil {
 		return status.Errorf(codes.Internal, "inprocess: decoding a message: %v", err)
 	}
 
@@ -73,9 +104,12 @@ func (h *handover) recode(dst, src any) error {
 
 // keep returns a copy of a message that is sent on a stream: grpc-go lets both
 // sides reuse a message once it was sent, and encodes it for that reason.
-func (*handover) keep(message any) (proto.Message, error) {
-	if message == nil {
-		return nil, nil //nolint:nilnil // an empty message of any type, as in grpc-go
+func (*handover) keep(message any) (any, error) {
+	switch message.(type) {
+	case nil: // an empty message of any type, as in grpc-go
+		return nil, nil //nolint:nilnil // as above
+	case wire: // encoded by the caller's codec
+		return message, nil
 	}
 	m := messageOf(message)
 	if m == nil {

@@ -2,6 +2,8 @@ package inprocess
 
 import (
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 )
 
@@ -29,6 +31,35 @@ func (o options) limits(conn limits) limits {
 	}
 
 	return conn
+}
+
+// codec returns the caller's own codec, or nil. It is used for what is not a message: as in
+// grpc-go, whoever sends such a value says how to encode it.
+func (o options) codec() encoding.CodecV2 {
+	var codec encoding.CodecV2
+	for _, option := range o {
+		switch option := option.(type) {
+		case grpc.ForceCodecV2CallOption:
+			codec = option.CodecV2
+		case grpc.ForceCodecCallOption:
+			codec = byteCodec{option.Codec}
+		}
+	}
+
+	return codec
+}
+
+// byteCodec makes a codec of one that knows no buffers.
+type byteCodec struct{ encoding.Codec }
+
+func (c byteCodec) Marshal(v any) (mem.BufferSlice, error) {
+	data, err := c.Codec.Marshal(v)
+
+	return mem.BufferSlice{mem.SliceBuffer(data)}, err
+}
+
+func (c byteCodec) Unmarshal(data mem.BufferSlice, v any) error {
+	return c.Codec.Unmarshal(data.Materialize(), v)
 }
 
 // report tells the caller how a call ended.

@@ -19,6 +19,9 @@ const fieldOverhead = 15
 // entities with free-form attributes costs it 100 times as much as the call
 // itself. A bound is enough to let nearly all messages pass.
 func (h *handover) checkSize(message any, limit int, reason string) error {
+	if encoded, ok := message.(wire); ok && limit >= 0 && len(encoded) > limit {
+		return tooLarge(reason, len(encoded), limit)
+	}
 	m := messageOf(message)
 	if limit < 0 || m == nil || h.bound(m) <= limit {
 		return nil

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 )
 
 // window is how many messages one side may be ahead of the other, in each
@@ -25,16 +24,16 @@ var (
 	errExited = status.Error(codes.Internal, "the handler exited its goroutine")
 )
 
-// lane is one direction of a stream: copies of messages in a bounded channel, so
+// lane is one direction of a stream: copies of messages, or their wire form, in a bounded channel, so
 // that a fast sender waits for a slow receiver.
 type lane struct {
-	messages chan proto.Message
+	messages chan any
 	closed   chan struct{} // no more messages will follow
 	once     sync.Once
 }
 
 func newLane() lane {
-	return lane{messages: make(chan proto.Message, window), closed: make(chan struct{})}
+	return lane{messages: make(chan any, window), closed: make(chan struct{})}
 }
 
 // close says that nothing follows. It may be called more than once.
@@ -52,7 +51,7 @@ func (l *lane) isClosed() bool {
 }
 
 // send waits for room, or returns errLeft if left is closed before there is any.
-func (l *lane) send(message proto.Message, left <-chan struct{}) error {
+func (l *lane) send(message any, left <-chan struct{}) error {
 	select {
 	case <-left: // first of all: select picks at random, and a left stream takes no more
 		return errLeft
@@ -68,7 +67,7 @@ func (l *lane) send(message proto.Message, left <-chan struct{}) error {
 
 // receive waits for a message. It returns io.EOF after the last one, and errLeft
 // as soon as left is closed.
-func (l *lane) receive(left <-chan struct{}) (proto.Message, error) {
+func (l *lane) receive(left <-chan struct{}) (any, error) {
 	select {
 	case <-left:
 		return nil, errLeft
@@ -142,6 +141,7 @@ func (c *Conn) NewStream(
 		cancel:  cancel,
 		desc:    desc,
 		options: opts,
+		codec:   options(opts).codec(),
 		limits:  options(opts).limits(limits{request: -1, response: c.limits.response}),
 	}, nil
 }

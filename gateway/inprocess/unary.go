@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
@@ -29,7 +30,7 @@ func (c *Conn) Invoke( //nolint:revive // the interface has this many arguments
 	var header, trailer metadata.MD
 	call, err := c.newCall(ctx, name)
 	if err == nil {
-		u := unaryCall{call: call, method: m, args: args, reply: reply, limits: options(opts).limits(c.limits)}
+		u := unaryCall{call: call, method: m, args: args, reply: reply, codec: options(opts).codec(), limits: options(opts).limits(c.limits)}
 		err = c.serveUnary(&u)
 		header, trailer = call.transport.received()
 	}
@@ -43,6 +44,7 @@ type unaryCall struct {
 	call        *call
 	method      *method // nil: not registered
 	args, reply any
+	codec       encoding.CodecV2 // the caller's; nil: none
 	limits      limits
 }
 
@@ -54,10 +56,14 @@ func (c *Conn) serveUnary(u *unaryCall) (err error) { //nolint:nonamedreturns //
 	if u.method == nil {
 		return c.unimplemented(u.call.transport.method)
 	}
-	if err := c.messages.checkSize(u.args, u.limits.request, ReasonRequestTooLarge); err != nil {
+	args, err := encode(u.args, u.codec)
+	if err != nil {
 		return err
 	}
-	args := u.args // a closure over u would move u to the heap
+	if err := c.messages.checkSize(args, u.limits.request, ReasonRequestTooLarge); err != nil {
+		return err
+	}
+	// A closure over u would move u to the heap.
 	decode := func(request any) error { return c.messages.give(request, args) }
 	reply, err := u.method.unary.Handler(u.method.impl, u.call.ctx, decode, c.unary)
 	if err != nil {
@@ -70,7 +76,7 @@ func (c *Conn) serveUnary(u *unaryCall) (err error) { //nolint:nonamedreturns //
 		return err
 	}
 
-	return c.messages.give(u.reply, reply)
+	return c.messages.fill(u.reply, reply, u.codec)
 }
 
 // failed is the error of a call whose handler returned err.
