@@ -32,7 +32,7 @@ func NewFile(contentType string, body []byte) *File {
 		body:        body,
 		tag:         rfc9110.StrongETag(base64.RawURLEncoding.EncodeToString(sum[:12])),
 		// Once: it may be large, and whoever asks has no allowance to use up.
-		compressed: sync.OnceValues(func() ([]byte, error) { return compress(body) }),
+		compressed: sync.OnceValues(func() ([]byte, error) { return compress(nil, body) }),
 	}
 }
 
@@ -44,7 +44,7 @@ func (r *Responder) File(w http.ResponseWriter, req *http.Request, file *File) e
 	if r.gzip {
 		answer.Header.Set("Vary", "Accept-Encoding")
 	}
-	if coding := r.coding(req); coding != "" {
+	if coding := r.coding(req); coding != "" && compressible(file.contentType, len(file.body)) {
 		tag.Opaque += gzipTag
 		compressed, err := file.compressed()
 		if err != nil {

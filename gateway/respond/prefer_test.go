@@ -3,6 +3,7 @@ package respond_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -232,11 +233,13 @@ func TestReplayIsCodedAnew(t *testing.T) {
 	ways := map[string]*httptest.ResponseRecorder{}
 	codings := map[string][]string{"plain": nil, "gzip": {"Accept-Encoding", "gzip"}}
 	var kept []exchange.Sent
+	created := entity("e", "1")
+	created.DisplayName = strings.Repeat("x", 2000) // large enough to be compressed
 	for name, fields := range codings {
 		request := ask(t, "POST", binding, fields...)
 		exchange.From(request.Context()).Keep = func(sent exchange.Sent) { kept = append(kept, sent) }
 		ways[name] = httptest.NewRecorder()
-		if err := responder.Reply(ways[name], request, respond.Reply{Message: entity("e", "1")}); err != nil {
+		if err := responder.Reply(ways[name], request, respond.Reply{Message: created}); err != nil {
 			t.Fatal(err)
 		}
 	}

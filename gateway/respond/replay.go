@@ -18,13 +18,12 @@ func (r *Responder) Replay(w http.ResponseWriter, req *http.Request, sent exchan
 		Header:   sent.Header.Clone(),
 		Body:     sent.Body,
 	}
-	coding := r.coding(req)
-	if tag := answer.Header.Get("ETag"); coding != "" && tag != "" {
-		answer.Header.Set("ETag", strings.TrimSuffix(tag, `"`)+gzipTag+`"`)
-	}
-	if coding != "" && len(answer.Body) > 0 {
+	if coding := r.coding(req); coding != "" && compressible(answer.Header.Get("Content-Type"), len(answer.Body)) {
+		if tag := answer.Header.Get("ETag"); tag != "" {
+			answer.Header.Set("ETag", strings.TrimSuffix(tag, `"`)+gzipTag+`"`)
+		}
 		var err error
-		if answer.Body, err = compress(answer.Body); err != nil {
+		if answer.Body, err = compress(nil, answer.Body); err != nil {
 			return err
 		}
 		answer.Header.Set("Content-Encoding", coding)

@@ -30,7 +30,8 @@ type Params struct {
 	PublicURL string
 	// Realm is the realm of the Bearer challenge on 401; empty is a realm too.
 	Realm string
-	// Gzip compresses successes for the clients that accept it.
+	// Gzip compresses successes of 1 KiB or more for the clients that accept it, unless
+	// their media type is compressed already, as an image's is.
 	Gzip bool
 	// OpenDelay is how long a stream waits for its first message, once the backend has
 	// sent its metadata, before it sends the header section alone. A failure within that

@@ -35,24 +35,6 @@ func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply)
 	ex := exchange.From(req.Context())
 	s := success{responder: r, reply: reply, method: ex.Binding.Method, current: validators(ex.Binding.Method, reply.Message)}
 	s.coding = r.coding(req)
-	if s.coding != "" && s.current.HasTag {
-		s.current.Tag.Opaque += gzipTag
-	}
-	in := mapping.Input{Declared: s.method.Success, Chosen: reply.Chosen}
-	if isRead(req) && ex.Conditions.Present() {
-		switch ex.Conditions.Evaluate(true, s.current) {
-		case rfc9110.Failed:
-			return Fail(codes.Aborted, mapping.ReasonPreconditionFailed, "a condition of the request does not hold for the current representation")
-		case rfc9110.NotModified:
-			in.NotModified = true
-		case rfc9110.Proceed:
-		}
-	}
-	s.decision = r.table.Decide(in)
-	if err := s.locate(); err != nil {
-		return err
-	}
-	s.prefer(ex.Prefer)
 	buffer := buffers.get()
 	if err := s.complete(w, req, buffer); err != nil {
 		buffers.put(buffer)
@@ -64,17 +46,55 @@ func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply)
 	return nil
 }
 
-// complete makes the body, and finds room for it while it waits for the client.
+// complete decides the status, makes the body, and finds room for it while it waits for
+// the client.
 func (s *success) complete(w http.ResponseWriter, req *http.Request, buffer *[]byte) error {
 	ex := exchange.From(req.Context())
+	in := mapping.Input{Declared: s.method.Success, Chosen: s.reply.Chosen}
+	s.decision = s.responder.table.Decide(in)
+	if isRead(req) && ex.Conditions.Present() {
+		outcome, err := s.evaluate(ex, buffer)
+		switch {
+		case err != nil:
+			return err
+		case outcome == rfc9110.Failed:
+			return Fail(codes.Aborted, mapping.ReasonPreconditionFailed, "a condition of the request does not hold for the current representation")
+		case outcome == rfc9110.NotModified:
+			in.NotModified = true
+			s.decision = s.responder.table.Decide(in)
+		}
+	}
+	if err := s.locate(); err != nil {
+		return err
+	}
+	s.prefer(ex.Prefer)
 	if err := s.encode(buffer, ex.Binding); err != nil {
 		return err
 	}
 	s.keep(ex)
-	if err := s.recode(); err != nil {
+	if err := s.recode(buffer); err != nil {
 		return err
 	}
 	return s.responder.reserve(w, req, len(s.body))
+}
+
+// evaluate compares the request's conditions with the representation that the client would
+// get. A client that has the compressed one gets 304 without any encoding. Otherwise the
+// size of the body says which representation that is.
+func (s *success) evaluate(ex *exchange.Exchange, buffer *[]byte) (rfc9110.Outcome, error) {
+	if s.coding == "" || !s.current.HasTag {
+		return ex.Conditions.Evaluate(true, s.current), nil
+	}
+	compressed := s.current
+	compressed.Tag.Opaque += gzipTag
+	if ex.Conditions.Evaluate(true, compressed) == rfc9110.NotModified && ex.Conditions.Evaluate(true, s.current) != rfc9110.NotModified {
+		s.current = compressed
+		return rfc9110.NotModified, nil
+	}
+	if err := s.encode(buffer, ex.Binding); err != nil {
+		return rfc9110.Proceed, err
+	}
+	return ex.Conditions.Evaluate(true, s.current), nil
 }
 
 // success is an answer to a call that succeeded, as far as it is known.
@@ -88,7 +108,9 @@ type success struct {
 	location, contentLocation string
 	applied                   string // Preference-Applied
 	bare                      bool   // the body is left out, because the request prefers it
-	contentType, coding       string
+	contentType               string
+	coding                    string // negotiated; encode clears it where the body is not compressible
+	encoded                   bool
 	body                      []byte
 
 	// values are those of the fields: an answer has few, and each would be allocated
@@ -181,11 +203,32 @@ func (s *success) locate() error {
 	return nil
 }
 
-// encode makes the body. It may stand in the buffer, which it then may have grown.
+// encode makes the body, unless there is one already, and with it the choice of the
+// coding and of the entity-tag that belongs to it.
 func (s *success) encode(buffer *[]byte, binding *contract.Binding) error {
 	if s.bare || !hasContent(s.decision.Status()) {
+		s.body, s.contentType = nil, ""
 		return nil
 	}
+	if s.encoded {
+		return nil
+	}
+	if err := s.encodeBody(buffer, binding); err != nil {
+		return err
+	}
+	s.encoded = true
+	switch {
+	case s.coding == "":
+	case !compressible(s.contentType, len(s.body)):
+		s.coding = ""
+	case s.current.HasTag:
+		s.current.Tag.Opaque += gzipTag
+	}
+	return nil
+}
+
+// encodeBody makes the body. It may stand in the buffer, which it then may have grown.
+func (s *success) encodeBody(buffer *[]byte, binding *contract.Binding) error {
 	if isRaw(binding) {
 		s.body, s.contentType = rawBody(content(binding, s.reply.Message))
 		return nil
@@ -205,14 +248,21 @@ func (s *success) encode(buffer *[]byte, binding *contract.Binding) error {
 	return nil
 }
 
-// recode puts the body into the content coding.
-func (s *success) recode() error {
+// recode puts the body into the content coding, and into the buffer.
+func (s *success) recode(buffer *[]byte) error {
 	if s.coding == "" || len(s.body) == 0 {
 		return nil
 	}
+	compressed := buffers.get()
+	defer buffers.put(compressed)
 	var err error
-	s.body, err = compress(s.body)
-	return err
+	if *compressed, err = compress(*compressed, s.body); err != nil {
+		return err
+	}
+	// The body may stand in the buffer, which can be used again now.
+	*buffer, *compressed = *compressed, *buffer
+	s.body = *buffer
+	return nil
 }
 
 // keep hands the answer on to whoever keeps it, without its content coding: the client

@@ -16,6 +16,18 @@ func compressing(c *config.Serve) { c.Gzip = true }
 
 func accepting(coding string) [2]string { return [2]string{"Accept-Encoding", coding} }
 
+// book is an entity that is large enough to be compressed.
+func book(name string) map[string]any {
+	return map[string]any{"displayName": name, "attributes": map[string]any{"text": strings.Repeat("text ", 300)}}
+}
+
+// addBook creates the entity "book".
+func (s *server) addBook(t *testing.T) {
+	t.Helper()
+	one := conformance.Request{Method: http.MethodPut, Target: "/v1/entities/book", JSON: asJSON(book("A book"))}
+	wantStatus(t, s.do(t, "editor", one), http.StatusCreated, "")
+}
+
 // versionOf is the entity-tag of the identity representation, without its quotes.
 func (s *server) versionOf(t *testing.T, id string) string {
 	t.Helper()
@@ -28,7 +40,8 @@ func (s *server) versionOf(t *testing.T, id string) string {
 func TestCodingIsNegotiated(t *testing.T) {
 	t.Parallel()
 	s := serve(t, compressing, nil, time.Now)
-	identity := s.do(t, "viewer", get("/v1/entities/teapot"))
+	s.addBook(t)
+	identity := s.do(t, "viewer", get("/v1/entities/book"))
 	for accept, want := range map[string]string{
 		"gzip": "gzip", "GZip": "gzip", "gzip;q=0.001": "gzip", "br, gzip;q=0.1": "gzip", "*": "gzip", "identity;q=0": "", "identity;q=0, gzip;q=0.1": "gzip",
 		"identity;q=0.5, gzip": "gzip", "gzip , ,": "gzip", "gzip;q=0": "", "gzip;q=0, *": "", "": "", "br": "", "identity": "", "br, zstd": "",
@@ -36,7 +49,7 @@ func TestCodingIsNegotiated(t *testing.T) {
 	} {
 		t.Run(accept, func(t *testing.T) {
 			t.Parallel()
-			got := s.do(t, "viewer", get("/v1/entities/teapot", accepting(accept)))
+			got := s.do(t, "viewer", get("/v1/entities/book", accepting(accept)))
 			wantStatus(t, got, http.StatusOK, "")
 			tag := identity.Header.Get("ETag")
 			if want == "gzip" {
@@ -57,7 +70,8 @@ func TestCodingIsNegotiated(t *testing.T) {
 func TestCodingOfHead(t *testing.T) {
 	t.Parallel()
 	s := serve(t, compressing, nil, time.Now)
-	for _, target := range []string{"/v1/entities/teapot", "/v1/entities", "/v1/statuses", "/v1/policy", "/v1/entities/none"} {
+	s.addBook(t)
+	for _, target := range []string{"/v1/entities/teapot", "/v1/entities/book", "/v1/entities", "/v1/statuses", "/v1/policy", "/v1/entities/none"} {
 		for _, coding := range []string{"gzip", "identity"} {
 			one := get(target, accepting(coding))
 			first, second := s.do(t, "viewer", one), s.do(t, "viewer", one)
@@ -81,7 +95,8 @@ func TestCodingOfHead(t *testing.T) {
 func TestTagOfACodingOnReads(t *testing.T) {
 	t.Parallel()
 	s := serve(t, compressing, nil, time.Now)
-	version := s.versionOf(t, "teapot")
+	s.addBook(t)
+	version := s.versionOf(t, "book")
 	plain, packed := `"`+version+`"`, `"`+version+`%gzip"`
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		for _, test := range []struct {
@@ -104,7 +119,7 @@ func TestTagOfACodingOnReads(t *testing.T) {
 			{"If-Match", plain, "gzip", 412},
 			{"If-Match", packed, "", 412},
 		} {
-			one := conformance.Request{Method: method, Target: "/v1/entities/teapot", Headers: [][2]string{{test.field, test.tag}, accepting(test.coding)}}
+			one := conformance.Request{Method: method, Target: "/v1/entities/book", Headers: [][2]string{{test.field, test.tag}, accepting(test.coding)}}
 			got := s.do(t, "viewer", one)
 			if got.Status != test.status {
 				t.Errorf("%s, %s: %s, %q: %d, want %d", method, test.field, test.tag, test.coding, got.Status, test.status)
@@ -123,7 +138,9 @@ func TestTagOfACodingOnReads(t *testing.T) {
 func TestTagOfACodingOnWrites(t *testing.T) {
 	t.Parallel()
 	s := serve(t, compressing, nil, time.Now)
-	created := s.do(t, "editor", post(entitiesURL, map[string]any{"id": "mug", "displayName": "A mug"}, accepting("gzip")))
+	mug := book("A mug")
+	mug["id"] = "mug"
+	created := s.do(t, "editor", post(entitiesURL, mug, accepting("gzip")))
 	wantStatus(t, created, http.StatusCreated, "")
 	packed := created.Header.Get("ETag")
 	read := s.do(t, "editor", get("/v1/entities/mug", accepting("gzip")))
@@ -133,7 +150,7 @@ func TestTagOfACodingOnWrites(t *testing.T) {
 	write := func(method, field, tag string) conformance.Request {
 		one := conformance.Request{Method: method, Target: "/v1/entities/mug", Headers: [][2]string{{field, tag}, accepting("gzip")}}
 		if method != http.MethodDelete {
-			one.JSON = asJSON(pot("Another mug"))
+			one.JSON = asJSON(book("Another mug"))
 		}
 		return one
 	}
@@ -159,14 +176,14 @@ func TestTagOfACodingOnWrites(t *testing.T) {
 	wantStatus(t, s.do(t, "editor", get("/v1/entities/mug")), http.StatusNotFound, "")
 }
 
-// Errors and streams are sent as they are; so is all where the flag is not set, and
+// Errors, streams and small bodies are sent as they are; so is all where the flag is not set, and
 // then a tag of a server that did compress still guards a write.
 //
 // checklist: 406-08
 func TestWhatIsNotCompressed(t *testing.T) {
 	t.Parallel()
 	s := serve(t, compressing, nil, time.Now)
-	for target, status := range map[string]int{"/v1/entities/none": 404, "/v1/entities:export": 200, "/healthz": 200, "/nothing": 404, "/v0/x": 410} {
+	for target, status := range map[string]int{"/v1/entities/none": 404, "/v1/entities/teapot": 200, "/v1/entities:export": 200, "/healthz": 200, "/nothing": 404, "/v0/x": 410} {
 		got := s.do(t, "viewer", get(target, accepting("gzip")))
 		wantStatus(t, got, status, "")
 		wantHeader(t, got, map[string]string{"Content-Encoding": ""})

@@ -89,7 +89,7 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 		"`size` of what all responses together may take that wait for clients to read them; stalled ones are cut off (default an eighth of the memory limit)")
 	set.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies, "`networks`, such as 10.0.0.0/8, whose Forwarded and X-Forwarded-For are believed")
 	set.StringSliceVar(&c.CORSOrigins, "cors-origins", c.CORSOrigins, "`origins`, such as https://app.example.com, whose pages may call; * for all")
-	set.BoolVar(&c.Gzip, "gzip", c.Gzip, "compress answers for clients that accept it; their entity-tags are others")
+	set.BoolVar(&c.Gzip, "gzip", c.Gzip, "compress responses from 1 KiB on for clients that accept it; these have entity-tags of their own")
 	set.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "`file` of the certificate chain; with it REST is served over TLS")
 	set.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "`file` of the certificate's key")
 	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "how long a request body, or the next message of a client stream, may take to arrive")
