@@ -95,24 +95,25 @@ type Gateway struct {
 var _ http.Handler = (*Gateway)(nil)
 
 // New returns the gateway, or an error that names what is needed and not there, or every
-// route that clashes with another, every declared status that the policy has no row for,
-// and every method that needs an Idempotency-Key where nothing keeps one. The prefixes
-// that the policy retires become some of the contract's.
+// declared status that the policy has no row for, every retirement of nothing, and every
+// method that needs an Idempotency-Key where nothing keeps one. It serves the contract with
+// the policy's retirements, and changes nothing that it is given.
 func New(p Params) (*Gateway, error) {
 	if err := p.complete(); err != nil {
 		return nil, err
 	}
-	index, clashes := p.Contract.Index()
-	if err := errors.Join(clashes, p.Contract.Check(p.Responder.Table()), p.Contract.Retire(p.Responder.Table()), p.checkKeys()); err != nil {
+	served, err := p.Contract.Retire(p.Responder.Table())
+	if err := errors.Join(err, p.Contract.Check(p.Responder.Table()), p.checkKeys()); err != nil {
 		return nil, fmt.Errorf("reading the contract: %w", err)
 	}
+	index := served.Index()
 	// From the outside in. Package doc says why each stands where it does.
 	chain := []middleware.Middleware{
 		middleware.Recover(),
 		middleware.Framing(),
 		middleware.Pages(p.Pages, p.options),
 		middleware.Accept(),
-		middleware.CORS(p.CrossOrigin),
+		middleware.CORS(p.CrossOrigin, index),
 		middleware.Caller(middleware.CallerParams{Identify: p.Identify, Proxies: p.Proxies, Keys: p.clientKeys()}),
 		middleware.Match(index),
 		middleware.Prefer(),
@@ -120,7 +121,7 @@ func New(p Params) (*Gateway, error) {
 		middleware.Concurrency(p.Concurrency),
 		middleware.Expect(),
 		middleware.Pending(p.Pending),
-		middleware.Retire(p.Contract),
+		middleware.Retire(served),
 		middleware.Routed(index, p.options),
 		middleware.Lifecycle(p.Now),
 		middleware.Available(p.Closed),

@@ -28,10 +28,11 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	p, _ := params(t, mapping.Documented)
 	method := *p.Contract.Methods[0]
-	method.Success = []int32{206}
-	p.Contract.Methods = append(p.Contract.Methods, &method) // its routes clash, and no policy has 206
+	method.Success, method.IdempotencyKey = []int32{206}, contract.KeyRequired
+	p.Contract.Methods = append(p.Contract.Methods, &method) // no policy has 206, and nothing keeps keys
+	p.Idempotency = nil
 	_, err := gateway.New(p)
-	if err == nil || !strings.Contains(err.Error(), "206") || !strings.Contains(err.Error(), "matches exactly the paths") {
+	if err == nil || !strings.Contains(err.Error(), "206") || !strings.Contains(err.Error(), "needs an Idempotency-Key") {
 		t.Errorf("New() = %v, want both faults", err)
 	}
 }

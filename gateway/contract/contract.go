@@ -20,6 +20,8 @@ type Contract struct {
 	Methods []*Method
 	// Retired are the path prefixes that are gone.
 	Retired []Retired
+
+	routes route.Index[*Binding]
 }
 
 // Method is one gRPC method and what it means over HTTP.
@@ -28,6 +30,9 @@ type Method struct {
 	FullName string
 	// Descriptor is of the method.
 	Descriptor protoreflect.MethodDescriptor
+	// ClientStreams and ServerStreams report whether the requests and the responses of a
+	// call are many messages.
+	ClientStreams, ServerStreams bool
 	// Bindings are its HTTP routes, the first one first.
 	Bindings []*Binding
 
@@ -60,8 +65,14 @@ type Method struct {
 type Binding struct {
 	// Method is what the route calls.
 	Method *Method
+	// Number is the route's place among the routes of its method, from 0.
+	Number int
 	// Verb is the HTTP method, such as "GET".
 	Verb string
+	// Kind is the HTTP method as the rule has it: the verb, or "*" if the rule is for any
+	// method. A rule for any method is a route for each of GET, PUT, POST, DELETE and PATCH,
+	// except those for which another rule has the same path.
+	Kind string
 	// Template is of the path.
 	Template *route.Template
 	// Variables are the request's fields that its variables fill, in their order.
@@ -72,11 +83,47 @@ type Binding struct {
 	Path string
 	// Wildcards are those of the path, in its order.
 	Wildcards []Wildcard
-	// Body is the request's field that the body fills; "*" means the whole request,
-	// empty means that there is no body.
+
+	// Body is the name of the request's field that the body fills; "*" means the whole
+	// request, empty means that there is no body.
 	Body string
-	// ResponseBody is the response's field that is the answer; nil means all of it.
+	// BodyField is the field of that name; nil if the body fills the whole request, or if
+	// there is no body.
+	BodyField protoreflect.FieldDescriptor
+	// BodyMessage is the type of the message that the body fills; nil if the body fills a
+	// list, a map or a scalar, or if there is no body.
+	BodyMessage protoreflect.MessageDescriptor
+	// RawBody reports whether the body is the data of a google.api.HttpBody, of any media
+	// type, and not JSON.
+	RawBody bool
+	// MediaTypes are the types that the body may have; nil if it may have any, or if there
+	// is no body.
+	MediaTypes []string
+	// Uploads reports whether the body is many messages.
+	Uploads bool
+	// DiscardsBody reports whether a body that is sent nevertheless means nothing, as it does
+	// for GET and HEAD (RFC 9110 §9.3.1). Otherwise it was sent on purpose.
+	DiscardsBody bool
+	// Mask is the field for the update mask that a PATCH makes of its body; nil if there is
+	// none.
+	Mask protoreflect.FieldDescriptor
+
+	// ResponseBody is the field of each response message that is sent; nil means that the
+	// whole message is.
 	ResponseBody protoreflect.FieldDescriptor
+	// RawResponse reports whether the response is the data of one google.api.HttpBody, or of
+	// a stream of them, and not JSON.
+	RawResponse bool
+	// Offers are the media types that Accept chooses from; nil if a success has no body, or
+	// raw bytes of any type.
+	Offers []string
+
+	// Safe reports whether the HTTP method is safe, and so idempotent too (RFC 9110 §9.2.1).
+	Safe bool
+	// Conditions says what the route does with If-Match and its like.
+	Conditions Conditions
+
+	bound []string // the fields that the path and the body set
 }
 
 // Location is a template over a response's fields.
@@ -114,7 +161,7 @@ func (e *AnnotationError) Error() string {
 }
 
 // Read reads the contract of every service in files. Its error joins one
-// [*AnnotationError] for each fault.
+// [*AnnotationError] for each fault; two routes that no path can tell apart are one.
 func Read(files ...protoreflect.FileDescriptor) (*Contract, error) {
 	var services []protoreflect.ServiceDescriptor
 	for _, file := range files {
@@ -131,23 +178,12 @@ func ReadServices(services ...protoreflect.ServiceDescriptor) (*Contract, error)
 	for _, service := range services {
 		r.service(service.ParentFile(), service)
 	}
+	r.index()
 	return r.contract, errors.Join(r.errs...)
 }
 
-// Index returns the index of all routes. Two routes that no path can tell apart
-// are an error that names both.
-func (c *Contract) Index() (*route.Index[*Binding], error) {
-	index := &route.Index[*Binding]{}
-	var errs []error
-	for _, method := range c.Methods {
-		for _, binding := range method.Bindings {
-			if err := index.Add(binding.Verb, binding.Template, binding); err != nil {
-				errs = append(errs, failure(method.Descriptor, "%v", err))
-			}
-		}
-	}
-	return index, errors.Join(errs...)
-}
+// Index is the index of all routes.
+func (c *Contract) Index() *route.Index[*Binding] { return &c.routes }
 
 // Check refuses a method that declares a status which the policy's catalogue lacks.
 func (c *Contract) Check(table *mapping.Table) error {

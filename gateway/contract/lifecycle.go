@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,24 +19,43 @@ type Lifecycle struct {
 	Successor string
 }
 
-// Retire lays the policy's retirements over what the protos declare. Call it before
-// the contract is used. A retirement of nothing that is served is an error.
-func (c *Contract) Retire(table *mapping.Table) error {
-	r := reader{contract: c}
+// Retire returns the contract with the policy's retirements, which have precedence over
+// what the protos declare. A retirement of nothing that is served is an error.
+func (c *Contract) Retire(table *mapping.Table) (*Contract, error) {
+	if len(table.Policy().GetRetirements()) == 0 {
+		return c, nil
+	}
+	r := reader{contract: c.clone()}
 	for _, one := range table.Policy().GetRetirements() {
 		declared := &statuswayv1.Lifecycle{Deprecated: one.GetDeprecated(), Sunset: one.GetSunset(), Successor: one.GetSuccessor()}
 		found := false
-		for _, method := range c.Methods {
+		for _, method := range r.contract.Methods {
 			if name := string(method.Descriptor.FullName()); name == one.GetSelector() || strings.HasPrefix(name, one.GetSelector()+".") {
 				found = true
 				r.lifecycle(method, []*statuswayv1.Lifecycle{declared})
 			}
 		}
 		if !found {
-			r.errs = append(r.errs, fmt.Errorf("the policy %s retires %q, which no method is called", table.Name(), one.GetSelector()))
+			r.errs = append(r.errs, fmt.Errorf("the policy %s retires %q, and no method has that name", table.Name(), one.GetSelector()))
 		}
 	}
-	return errors.Join(r.errs...)
+	return r.contract, errors.Join(r.errs...)
+}
+
+// clone returns a contract whose methods and routes can be changed.
+func (c *Contract) clone() *Contract {
+	r := reader{contract: &Contract{Methods: slices.Clone(c.Methods), Retired: c.Retired}}
+	for i, method := range r.contract.Methods {
+		changed := *method
+		changed.Bindings = slices.Clone(method.Bindings)
+		for i, binding := range changed.Bindings {
+			route := *binding
+			route.Method, changed.Bindings[i] = &changed, &route
+		}
+		r.contract.Methods[i] = &changed
+	}
+	r.index() // It does not fail, as it did not for c.
+	return r.contract
 }
 
 // lifecycle joins what the file, the service and the method say, the nearest last.

@@ -45,10 +45,10 @@ func (r *reader) honoursWait(method *Method) {
 
 // wholeWrite refuses a read, and a stream, whose answer is no one thing.
 func (r *reader) wholeWrite(method *Method, option string) {
-	if method.hasVerb("GET") {
-		r.failf(method.Descriptor, "%s is not for a GET", option)
+	if verb := method.safeVerb(); verb != "" {
+		r.failf(method.Descriptor, "%s is not for a %s", option, verb)
 	}
-	if method.Descriptor.IsStreamingServer() || method.Descriptor.IsStreamingClient() {
+	if method.ServerStreams || method.ClientStreams {
 		r.failf(method.Descriptor, "%s is not for a stream", option)
 	}
 }

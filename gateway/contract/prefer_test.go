@@ -105,6 +105,9 @@ func TestPreferencesAndKeysThatAreRefused(t *testing.T) {
 	optional := statuswayv1.IdempotencyKey_IDEMPOTENCY_KEY_OPTIONAL
 	list := func(all ...statuswayv1.Preference) []statuswayv1.Preference { return all }
 	get := &annotations.HttpRule{Pattern: &annotations.HttpRule_Get{Get: "/things"}}
+	query := &annotations.HttpRule{
+		Pattern: &annotations.HttpRule_Custom{Custom: &annotations.CustomHttpPattern{Kind: "QUERY", Path: "/things"}}, Body: "*",
+	}
 	also := &annotations.HttpRule{Pattern: &annotations.HttpRule_Post{Post: "/things"}, AdditionalBindings: []*annotations.HttpRule{get}}
 	for name, test := range map[string]struct {
 		declaration declaration
@@ -125,6 +128,10 @@ func TestPreferencesAndKeysThatAreRefused(t *testing.T) {
 		"key of a GET": {
 			declaration{rule: also, semantics: &statuswayv1.MethodSemantics{IdempotencyKey: optional}},
 			[]string{"idempotency_key is not for a GET"},
+		},
+		"key of a QUERY": {
+			declaration{rule: query, semantics: &statuswayv1.MethodSemantics{IdempotencyKey: optional}},
+			[]string{"idempotency_key is not for a QUERY"},
 		},
 		"return of a stream": {
 			declaration{rule: write(nil).rule, streams: true, semantics: &statuswayv1.MethodSemantics{Prefer: list(prefersReturn)}},

@@ -122,46 +122,46 @@ func checkText(name, text string) *ValueError {
 	return nil
 }
 
-// queryField finds the field that a parameter sets, by proto or JSON names. A map's
-// entry is written name[key].
+// Parameter is a query parameter: the field that it sets, and the key if that is a map.
+type Parameter struct {
+	Name string
+	Path FieldPath
+	Key  string
+}
+
+// ParseParameter finds the field of a message that a query parameter sets, by proto or JSON
+// names. A map's entry is written name[key].
+func ParseParameter(message protoreflect.MessageDescriptor, name string) (Parameter, bool) {
+	plain, rest, isEntry := strings.Cut(name, "[")
+	key, isClosed := strings.CutSuffix(rest, "]")
+	p := Parameter{Name: name, Path: nil, Key: key}
+	for part := range strings.SplitSeq(plain, ".") {
+		if message == nil {
+			return p, false
+		}
+		field := message.Fields().ByName(protoreflect.Name(part))
+		if field == nil {
+			field = message.Fields().ByJSONName(part)
+		}
+		if field == nil {
+			return p, false
+		}
+		p.Path = append(p.Path, field)
+		message = field.Message()
+		if field.IsMap() || field.IsList() {
+			message = nil
+		}
+	}
+	return p, isEntry == isClosed && isEntry == p.Path.leaf().IsMap()
+}
+
+// queryField finds the field that a parameter of the route sets.
 func (b *Binding) queryField(name string) (FieldPath, bool) {
 	if b.Body == "*" {
 		return nil, false // The body is the whole request.
 	}
-	plain, key, isEntry := strings.Cut(name, "[")
-	if isEntry && !strings.HasSuffix(key, "]") {
-		return nil, false
-	}
-	message := b.Method.Descriptor.Input()
-	var path FieldPath
-	var field protoreflect.FieldDescriptor
-	for part := range strings.SplitSeq(plain, ".") {
-		if message == nil || (field != nil && (field.IsList() || field.IsMap())) {
-			return nil, false
-		}
-		if field = message.Fields().ByName(protoreflect.Name(part)); field == nil {
-			field = message.Fields().ByJSONName(part)
-		}
-		if field == nil {
-			return nil, false
-		}
-		path = append(path, field)
-		message = field.Message()
-	}
-	if isEntry != field.IsMap() || b.sets(path.String()) {
-		return nil, false
-	}
-	return path, true
-}
-
-// sets says whether the path's variables or the body set a field, or a part of it.
-func (b *Binding) sets(field string) bool {
-	for _, bound := range append(b.Template.Fields(), b.Body) {
-		if bound != "" && (field == bound || strings.HasPrefix(field, bound+".") || strings.HasPrefix(bound, field+".")) {
-			return true
-		}
-	}
-	return false
+	p, ok := ParseParameter(b.Method.Descriptor.Input(), name)
+	return p.Path, ok && !b.sets(p.Path.String())
 }
 
 // misfit says why a text is no value of field's kind, or nothing. What it does not

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/statusway/statusway/gateway/rfc9110"
 	"github.com/statusway/statusway/gateway/route"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
@@ -69,9 +70,15 @@ func (r *reader) method(descriptor protoreflect.MethodDescriptor, outer []*statu
 	method := &Method{
 		FullName:      "/" + string(descriptor.Parent().FullName()) + "/" + string(descriptor.Name()),
 		Descriptor:    descriptor,
+		ClientStreams: descriptor.IsStreamingClient(),
+		ServerStreams: descriptor.IsStreamingServer(),
+		Success:       declared.GetSuccess(),
 		MaxBody:       declared.GetMaxBodyBytes(),
 		Preconditions: declared.GetPreconditions(),
 		Anonymous:     declared.GetAnonymous(),
+	}
+	if len(method.Success) == 0 {
+		method.Success = []int32{200}
 	}
 	r.bindings(method, rule)
 	r.success(method, declared)
@@ -91,23 +98,44 @@ func (r *reader) bindings(method *Method, rule *annotations.HttpRule) {
 			r.failf(method.Descriptor, "additional_bindings cannot nest (google/api/http.proto)")
 		}
 		if binding := r.binding(method, one); binding != nil {
-			method.Bindings = append(method.Bindings, binding)
+			method.Bindings = append(method.Bindings, binding.routes()...)
 		}
 	}
 }
 
+// routes returns the routes of the rule that the binding was read from: one for each HTTP
+// method.
+func (b *Binding) routes() []*Binding {
+	verbs := []string{b.Kind}
+	if b.Kind == anyKind {
+		verbs = []string{"GET", "PUT", "POST", "DELETE", "PATCH"}
+	}
+	all := make([]*Binding, len(verbs))
+	for i, verb := range verbs {
+		route := *b
+		route.Verb = verb
+		route.derive()
+		all[i] = &route
+	}
+	return all
+}
+
+// binding returns nil if the rule has no path.
 func (r *reader) binding(method *Method, rule *annotations.HttpRule) *Binding {
-	verb, path := pattern(rule)
-	if verb == "" || path == "" {
+	kind, path := pattern(rule)
+	if kind == "" || path == "" {
 		r.failf(method.Descriptor, "google.api.http names no HTTP method or no path")
 		return nil
+	}
+	if kind == "CONNECT" || !rfc9110.IsToken(kind) {
+		r.failf(method.Descriptor, "google.api.http: no request for a path has the HTTP method %q (RFC 9110 §9.1, §9.3.6)", kind)
 	}
 	template, err := route.Parse(path)
 	if err != nil {
 		r.failf(method.Descriptor, "%v", err)
 		return nil
 	}
-	binding := &Binding{Method: method, Verb: verb, Template: template, Body: rule.GetBody()}
+	binding := &Binding{Method: method, Kind: kind, Template: template, Body: rule.GetBody()}
 	input, output := method.Descriptor.Input(), method.Descriptor.Output()
 	for _, name := range template.Fields() {
 		field, err := ParseFieldPath(input, name)
@@ -119,15 +147,22 @@ func (r *reader) binding(method *Method, rule *annotations.HttpRule) *Binding {
 		binding.Variables = append(binding.Variables, field)
 	}
 	r.name(binding)
-	if binding.Body != "" && binding.Body != "*" && input.Fields().ByName(protoreflect.Name(binding.Body)) == nil {
-		r.failf(method.Descriptor, "body: %s has no field %q", input.FullName(), binding.Body)
+	if name := binding.Body; name != "" && name != "*" {
+		binding.BodyField = r.field(method, "body", input, name)
 	}
 	if name := rule.GetResponseBody(); name != "" {
-		if binding.ResponseBody = output.Fields().ByName(protoreflect.Name(name)); binding.ResponseBody == nil {
-			r.failf(method.Descriptor, "response_body: %s has no field %q", output.FullName(), name)
-		}
+		binding.ResponseBody = r.field(method, "response_body", output, name)
 	}
 	return binding
+}
+
+// field returns the field that an option names.
+func (r *reader) field(method *Method, option string, message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	field := message.Fields().ByName(protoreflect.Name(name))
+	if field == nil {
+		r.failf(method.Descriptor, "%s: %s has no field %q", option, message.FullName(), name)
+	}
+	return field
 }
 
 func pattern(rule *annotations.HttpRule) (string, string) {
@@ -150,10 +185,6 @@ func pattern(rule *annotations.HttpRule) (string, string) {
 }
 
 func (r *reader) success(method *Method, declared *statuswayv1.MethodSemantics) {
-	method.Success = declared.GetSuccess()
-	if len(method.Success) == 0 {
-		method.Success = []int32{200}
-	}
 	r.statuses(method, declared)
 	if declared.GetLocation() != "" {
 		r.location(method, declared.GetLocation())
@@ -161,7 +192,7 @@ func (r *reader) success(method *Method, declared *statuswayv1.MethodSemantics) 
 }
 
 func (r *reader) statuses(method *Method, declared *statuswayv1.MethodSemantics) {
-	if method.Descriptor.IsStreamingServer() && !slices.Equal(method.Success, []int32{200}) {
+	if method.ServerStreams && !slices.Equal(method.Success, []int32{200}) {
 		r.failf(method.Descriptor, "a stream is answered 200: its body is many messages, and none of them is the resource")
 	}
 	for i, status := range method.Success {
@@ -170,8 +201,8 @@ func (r *reader) statuses(method *Method, declared *statuswayv1.MethodSemantics)
 			r.failf(method.Descriptor, "%d is no status of success: there are 200, 201, 202 and 204", status)
 		case slices.Contains(method.Success[:i], status):
 			r.failf(method.Descriptor, "%d stands twice among the statuses of success", status)
-		case status == 201 && method.hasVerb("GET"):
-			r.failf(method.Descriptor, "a GET creates nothing, so it cannot answer 201 (RFC 9110 §9.2.1)")
+		case status == 201 && method.safeVerb() != "":
+			r.failf(method.Descriptor, "a %s creates nothing, so it cannot answer 201 (RFC 9110 §9.2.1)", method.safeVerb())
 		case (status == 201 || status == 202) && declared.GetLocation() == "":
 			r.failf(method.Descriptor, "%d needs a location: it is what the client goes to next (RFC 9110 §15.3.2, §15.3.3)", status)
 		}
@@ -200,8 +231,14 @@ func (r *reader) location(method *Method, text string) {
 	method.Location = location
 }
 
-func (m *Method) hasVerb(verb string) bool {
-	return slices.ContainsFunc(m.Bindings, func(b *Binding) bool { return b.Verb == verb })
+// safeVerb returns the HTTP method of the first route that is safe; empty if none is.
+func (m *Method) safeVerb() string {
+	for _, binding := range m.Bindings {
+		if binding.Safe {
+			return binding.Verb
+		}
+	}
+	return ""
 }
 
 func (r *reader) validators(method *Method, declared *statuswayv1.MethodSemantics) {

@@ -52,7 +52,7 @@ type Backend struct {
 	params   Params
 	codec    jsoncodec.Codec
 	contract *contract.Contract
-	methods  map[*contract.Binding]*method
+	methods  map[string][]*method // by the full name of the gRPC method and the number of the route
 
 	// codecOption and limitOption are those of every call, made once.
 	codecOption, limitOption grpc.CallOption
@@ -101,7 +101,7 @@ func New(p Params, targets ...Target) (*Backend, error) {
 		p.Responder = p.Responder.WithTypes(known)
 	}
 	b := &Backend{
-		params: p, codec: jsoncodec.New(known), contract: declared, methods: map[*contract.Binding]*method{},
+		params: p, codec: jsoncodec.New(known), contract: declared, methods: map[string][]*method{},
 		codecOption: grpc.ForceCodecV2(frameCodec{}), limitOption: grpc.MaxCallRecvMsgSize(receiveLimit(p.MaxMessage)),
 	}
 	for _, one := range declared.Methods {
@@ -111,9 +111,11 @@ func New(p Params, targets ...Target) (*Backend, error) {
 			return nil, err
 		}
 		for _, binding := range one.Bindings {
-			if b.methods[binding], err = b.newMethod(binding, owner.Conn, carrier); err != nil {
+			made, err := b.newMethod(binding, owner.Conn, carrier)
+			if err != nil {
 				return nil, err
 			}
+			b.methods[one.FullName] = append(b.methods[one.FullName], made)
 		}
 	}
 	return b, nil
@@ -138,8 +140,8 @@ func (b *Backend) newMethod(binding *contract.Binding, conn grpc.ClientConnInter
 		conn: conn, carrier: carrier, builder: builder,
 		desc: &grpc.StreamDesc{
 			StreamName:    string(descriptor.Name()),
-			ServerStreams: descriptor.IsStreamingServer(),
-			ClientStreams: descriptor.IsStreamingClient(),
+			ServerStreams: binding.Method.ServerStreams,
+			ClientStreams: binding.Method.ClientStreams,
 		},
 	}
 	m.direct = m.isDirect(binding)
@@ -155,7 +157,8 @@ func (b *Backend) Contract() *contract.Contract { return b.contract }
 
 // Handle answers a request that has matched a route of the contract.
 func (b *Backend) Handle(w http.ResponseWriter, r *http.Request) error {
-	c := &call{backend: b, method: b.methods[exchange.From(r.Context()).Binding], w: w, r: r}
+	binding := exchange.From(r.Context()).Binding
+	c := &call{backend: b, method: b.methods[binding.Method.FullName][binding.Number], w: w, r: r}
 	if err := request.CheckTarget(r); err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func (m *method) isDirect(binding *contract.Binding) bool {
 	if _, ok := m.carrier.(framed); !ok {
 		return false
 	}
-	if m.builder.Raw || m.builder.Mask != nil || m.builder.HasBody && m.builder.Content == nil || binding.Method.Descriptor.Input().RequiredNumbers().Len() > 0 {
+	if binding.RawBody || binding.Mask != nil || binding.Body != "" && binding.BodyMessage == nil || binding.Method.Descriptor.Input().RequiredNumbers().Len() > 0 {
 		return false
 	}
 	if m.builder.Body != nil && m.builder.Body.Kind() == protoreflect.GroupKind {
@@ -40,7 +40,7 @@ func (c *call) directly(ex *exchange.Exchange, data []byte) (any, bool, error) {
 	}
 	const overhead = 32 // of a variable, and of the body's growth
 	wire := make([]byte, 0, len(data)+overhead*(1+len(ex.Params)))
-	if c.method.builder.HasBody {
+	if ex.Binding.Body != "" {
 		var ok bool
 		if wire, ok = c.directBody(wire, data); !ok {
 			return nil, false, nil

@@ -36,7 +36,7 @@ var _ request.Sink = (*streaming)(nil)
 // stream serves a call with many messages. It returns when both directions are over.
 func (c *call) stream() error {
 	var only any
-	if !c.clientStreams() {
+	if !c.uploads() {
 		data, err := request.ReadBody(c.r)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (c *call) converse(ctx context.Context, only any) error {
 		return c.backend.params.Forward.Failed(ctx, err, nil, nil)
 	}
 	s := &streaming{call: c, ClientStream: inner, seen: seen, cancel: cancel}
-	if c.clientStreams() {
+	if c.uploads() {
 		upload := c.method.builder.StartUpload(request.UploadParams{Writer: c.w, Request: c.r, Silence: c.backend.params.Silence, Sink: s, Fail: cancel})
 		defer upload.Stop()
 		defer cancel(nil) // first, so that the upload does not wait for the server
@@ -80,9 +80,9 @@ func (c *call) converse(ctx context.Context, only any) error {
 	return s.receive()
 }
 
-// clientStreams reports whether the body is many messages. A route without a body sends
-// the one that its target makes.
-func (c *call) clientStreams() bool { return c.method.desc.ClientStreams && c.method.builder.HasBody }
+// uploads reports whether the body is many messages. A route without a body sends the one
+// that its target makes.
+func (c *call) uploads() bool { return exchange.From(c.r.Context()).Binding.Uploads }
 
 // sendOne sends the only request. An error of the stream itself is found by the
 // receiver.

@@ -52,6 +52,9 @@ type Exchange struct {
 	// Unrouted is why the request has no route, if so: an error once it has been
 	// counted.
 	Unrouted error
+	// Preflight reports whether the request is a CORS preflight of an allowed origin. It
+	// matches no route then.
+	Preflight bool
 	// Params are the values of the route's variables.
 	Params []route.Param
 	// Accept is the request's Accept field; nil if it has none.

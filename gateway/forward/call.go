@@ -28,7 +28,7 @@ func (r *Rules) Begin(ctx context.Context, conn any, req *http.Request) (context
 	local, isLocal := conn.(inProcess)
 	var call Call
 	ex := exchange.From(ctx)
-	if ex.Incoming.Whole && ex.Binding.Method.Descriptor.IsStreamingServer() {
+	if ex.Incoming.Whole && ex.Binding.Method.ServerStreams {
 		// A stream may stay open for hours; by now its request has been decoded.
 		ex.Incoming.Release()
 	}

@@ -80,7 +80,7 @@ func (a *arrival) receive() error {
 // text. The smallest values, such as the elements of [{},{}], take many times their length.
 func DecodedCost(binding *contract.Binding, body []byte) int64 {
 	cost := int64(len(body)) * 2
-	if takesAnything(binding) {
+	if binding.RawBody {
 		return cost
 	}
 	count := func(token string) int64 { return int64(bytes.Count(body, []byte(token))) }

@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/internal/budget"
 	"github.com/statusway/statusway/gateway/mapping"
@@ -91,7 +90,7 @@ func Body(limits BodyLimits) Middleware {
 				return tooLarge(limit)
 			}
 			ex.Incoming.Writer = w
-			if ex.Binding.Body == "" && discards(r.Method) {
+			if ex.Binding.DiscardsBody {
 				return discardBody(next, w, r, limit)
 			}
 			// Also after an error, when the client may still read the response for long.
@@ -104,7 +103,7 @@ func Body(limits BodyLimits) Middleware {
 // keepBody reads the body, or leaves it to the backend.
 func keepBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, a arrival) error {
 	memory, incoming := a.limits.Memory.bytes, &a.exchange.Incoming
-	if isLive(a.exchange.Binding) {
+	if a.exchange.Binding.Uploads {
 		// It may rest for as long as the two sides like, so it is not cut off for that.
 		memory.Join(&incoming.Memory, nil)
 		return liveBody(next, w, r, a.limit)
@@ -114,11 +113,6 @@ func keepBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, a a
 		return err
 	}
 	return next(w, r)
-}
-
-// isLive reports whether the backend reads the body while it arrives.
-func isLive(binding *contract.Binding) bool {
-	return binding.Body != "" && binding.Method.Descriptor.IsStreamingClient()
 }
 
 func tooLarge(limit int64) *respond.Failure {

@@ -98,10 +98,7 @@ func TestPages(t *testing.T) {
 
 func TestMatch(t *testing.T) {
 	t.Parallel()
-	index, err := declared(t).Index()
-	if err != nil {
-		t.Fatal(err)
-	}
+	index := declared(t).Index()
 	for name, test := range map[string]struct {
 		method, target string
 		want           string // the method's name, or the reason
@@ -124,7 +121,7 @@ func TestMatch(t *testing.T) {
 		"NUL on HEAD":              {"HEAD", "/v1/entities/a%00b", mapping.ReasonInvalidArgument, ""},
 		"invalid UTF-8":            {"GET", "/v1/entities/%FF", mapping.ReasonInvalidArgument, ""},
 		"options":                  {"OPTIONS", "/v1/entities/e1", "options", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"},
-		"options of a route of it": {"OPTIONS", "/own", "options", "OPTIONS"},
+		"options of a route of it": {"OPTIONS", "/own", "Custom", ""},
 		"options of nothing":       {"OPTIONS", "/v1/nothing", mapping.ReasonRouteNotFound, ""},
 		"options, NUL is a path":   {"OPTIONS", "/v1/entities/a%00b", "options", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"},
 	} {
@@ -150,13 +147,58 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// A browser's preflight is not a call of a route that is declared for OPTIONS. Without CORS
+// nothing tells it from other requests.
+func TestMatchPreflight(t *testing.T) {
+	t.Parallel()
+	index := declared(t).Index()
+	for name, test := range map[string]struct {
+		origins []string
+		asked   string // Access-Control-Request-Method
+		target  string
+		want    string
+		allow   string
+	}{
+		"an allowed origin":     {[]string{"https://app.example.com"}, "OPTIONS", "/own", "options", "OPTIONS"},
+		"on another route":      {[]string{"https://app.example.com"}, "PUT", "/v1/entities/e1", "options", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"},
+		"on no route":           {[]string{"https://app.example.com"}, "PUT", "/v1/nothing", mapping.ReasonRouteNotFound, ""},
+		"another origin":        {[]string{"https://other.example"}, "OPTIONS", "/own", "Custom", ""},
+		"no CORS":               {nil, "OPTIONS", "/own", "Custom", ""},
+		"OPTIONS from a page":   {[]string{"*"}, "", "/own", "Custom", ""},
+		"a preflight for QUERY": {[]string{"*"}, "QUERY", "/x:run", "options", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PURGE, PUT, QUERY"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			request, ex := ask(t, http.MethodOptions, test.target, "", "Origin", "https://app.example.com")
+			if test.asked != "" {
+				request.Header.Set("Access-Control-Request-Method", test.asked)
+			}
+			got := ""
+			handler := middleware.CORS(middleware.CrossOrigin{Origins: test.origins}, index)(middleware.Match(index)(
+				middleware.Routed(index, func(http.ResponseWriter, *http.Request) error {
+					got = "options"
+					return nil
+				})(func(http.ResponseWriter, *http.Request) error {
+					got = string(ex.Binding.Method.Descriptor.Name())
+					return nil
+				})))
+			if err := handler(httptest.NewRecorder(), request); err != nil {
+				got = reasonOf(t, err)
+			}
+			if allow := ex.Fields.Get("Allow"); got != test.want || allow != test.allow {
+				t.Errorf("%s, Allow %q; want %s, %q", got, allow, test.want, test.allow)
+			}
+			if methods := ex.Fields.Get("Access-Control-Allow-Methods"); methods != "" && !strings.Contains(methods, "QUERY") {
+				t.Errorf("Access-Control-Allow-Methods: %q", methods)
+			}
+		})
+	}
+}
+
 // TestMatchTurnsNobodyAway: a request without a route has to be counted first.
 func TestMatchTurnsNobodyAway(t *testing.T) {
 	t.Parallel()
-	index, err := declared(t).Index()
-	if err != nil {
-		t.Fatal(err)
-	}
+	index := declared(t).Index()
 	request, ex := ask(t, "GET", "/v1/nothing", "")
 	if passed, err := run(middleware.Match(index), request); !passed || err != nil || ex.Unrouted == nil || ex.Binding != nil {
 		t.Errorf("passed %t, %v, unrouted %v", passed, err, ex.Unrouted)

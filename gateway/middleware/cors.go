@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/route"
 )
 
 // CrossOrigin says which web pages of other origins may call this API
@@ -20,8 +22,6 @@ type CrossOrigin struct {
 }
 
 const (
-	// corsMethods are all that a route can have. Which of them it has, Allow says.
-	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	// corsRequest are the fields that mean something here and need permission.
 	corsRequest = "Accept, Accept-Language, Authorization, Content-Type, Idempotency-Key, If-Match, If-Modified-Since, " +
 		"If-None-Match, If-Unmodified-Since, Prefer, Traceparent, Tracestate, X-Request-Id"
@@ -34,7 +34,11 @@ const (
 // CORS lets pages of the allowed origins read every answer, errors included. It never
 // allows credentials that a browser sends by itself: tokens travel in Authorization,
 // which a page has to know and to send on purpose.
-func CORS(settings CrossOrigin) Middleware {
+//
+// It allows every method that any route of the index has; Allow says which of them the
+// resource has.
+func CORS(settings CrossOrigin, index *route.Index[*contract.Binding]) Middleware {
+	methods := allow(index.Methods())
 	anyone := slices.Equal(settings.Origins, []string{"*"})
 	maxAge := strconv.FormatInt(int64(settings.MaxAge/time.Second), 10)
 	return func(next exchange.Handler) exchange.Handler {
@@ -42,7 +46,8 @@ func CORS(settings CrossOrigin) Middleware {
 			return next
 		}
 		return func(w http.ResponseWriter, r *http.Request) error {
-			fields := exchange.From(r.Context()).Fields
+			ex := exchange.From(r.Context())
+			fields := ex.Fields
 			if !anyone {
 				fields.Add("Vary", "Origin")
 			}
@@ -55,9 +60,11 @@ func CORS(settings CrossOrigin) Middleware {
 			}
 			fields.Set("Access-Control-Allow-Origin", origin)
 			fields.Set("Access-Control-Expose-Headers", corsResponse)
-			// A preflight is an OPTIONS like any other, and is answered as one.
+			// The response to a preflight is that to any other OPTIONS, except where a route is
+			// declared for OPTIONS: a browser does not mean that one.
 			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-				fields.Set("Access-Control-Allow-Methods", corsMethods)
+				ex.Preflight = true
+				fields.Set("Access-Control-Allow-Methods", methods)
 				fields.Set("Access-Control-Allow-Headers", corsRequest)
 				fields.Set("Access-Control-Max-Age", maxAge)
 			}

@@ -19,10 +19,6 @@ import (
 // already.
 const arrivedTime = 5 * time.Millisecond
 
-// discards reports whether content means nothing in a request with that method (RFC 9110
-// §9.3.1, §9.3.2). On other methods it was sent on purpose.
-func discards(method string) bool { return method == http.MethodGet || method == http.MethodHead }
-
 // discarding is a body that means nothing, while it arrives.
 type discarding struct {
 	request  *http.Request

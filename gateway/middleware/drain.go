@@ -34,12 +34,12 @@ const reconnectDelay = time.Second
 func Drain(stop Stop) Middleware {
 	return func(next exchange.Handler) exchange.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
-			method := exchange.From(r.Context()).Binding.Method.Descriptor
+			binding := exchange.From(r.Context()).Binding
 			var at func(end func()) (undo func() bool)
 			switch {
-			case method.IsStreamingServer() && method.Output().FullName() != httpBody:
+			case binding.Method.ServerStreams && !binding.RawResponse:
 				at = stop.Streams
-			case method.IsStreamingServer() || method.IsStreamingClient():
+			case binding.Method.ServerStreams || binding.Method.ClientStreams:
 				at = stop.Transfers
 			}
 			if at == nil {

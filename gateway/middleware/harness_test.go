@@ -37,7 +37,13 @@ func declared(tb testing.TB) *contract.Contract {
 			method { name: "UploadField" input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { post: "/field" body: "file" } } }
 			method { name: "Download" input_type: ".t.M" output_type: ".google.api.HttpBody" options { [google.api.http] { get: "/download" } } }
 			method { name: "Collect" client_streaming: true input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { post: "/collect" body: "*" } } }
-			method { name: "Run" input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { post: "/x:run" } } }
+			method { name: "Run" input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { custom { kind: "*" path: "/x:run" }
+				additional_bindings { custom { kind: "PURGE" path: "/x:run" } } additional_bindings { custom { kind: "QUERY" path: "/x:run" } }
+			} } }
+			method { name: "Picture" input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { get: "/picture" response_body: "file" } } }
+			method { name: "Pictures" server_streaming: true input_type: ".t.M" output_type: ".t.M" options {
+				[google.api.http] { get: "/pictures" response_body: "file" }
+			} }
 			method { name: "Custom" input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { custom { kind: "OPTIONS" path: "/own" } } } }
 			method { name: "Old" input_type: ".t.M" output_type: ".t.M" options {
 				[google.api.http] { get: "/old" }

@@ -99,9 +99,10 @@ func Idempotency(p IdempotencyParams) Middleware {
 		k := &keeper{IdempotencyParams: p, next: next}
 		return func(w http.ResponseWriter, r *http.Request) error {
 			lines := r.Header["Idempotency-Key"]
-			asked := exchange.From(r.Context()).Binding.Method.IdempotencyKey
+			binding := exchange.From(r.Context()).Binding
+			asked := binding.Method.IdempotencyKey
 			switch {
-			case r.Method == http.MethodGet || r.Method == http.MethodHead:
+			case binding.Safe:
 				return next(w, r) // Safe already, so a key promises nothing more.
 			case len(lines) == 0 && asked == contract.KeyRequired:
 				return respond.Fail(codes.InvalidArgument, mapping.ReasonKeyMissing, "this method needs an Idempotency-Key")

@@ -118,7 +118,7 @@ func TestIdempotencyKeyByMethod(t *testing.T) {
 				params := middleware.IdempotencyParams{Responder: k.responder, Logger: slog.New(slog.DiscardHandler)}
 				k.handler = middleware.Idempotency(params)(k.create)
 			}
-			k.binding.Method.IdempotencyKey = test.policy
+			k.binding.Method.IdempotencyKey, k.binding.Safe = test.policy, test.method == http.MethodGet || test.method == http.MethodHead
 			got := k.attempt(t, creation, func(r *http.Request) {
 				r.Method = test.method
 				if test.noKey {

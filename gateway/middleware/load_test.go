@@ -184,7 +184,7 @@ func TestCORS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			request, ex := ask(t, test.method, "/", "", test.fields...)
-			passed, err := run(middleware.CORS(test.settings), request)
+			passed, err := run(middleware.CORS(test.settings, declared(t).Index()), request)
 			check(t, passed, err, "")
 			if got := ex.Fields.Get("Access-Control-Allow-Origin"); got != test.origin || ex.Fields.Get("Vary") != test.vary {
 				t.Errorf("origin %q, Vary %q", got, ex.Fields.Get("Vary"))

@@ -30,7 +30,7 @@ func Match(index *route.Index[*contract.Binding]) Middleware {
 			case outcome == route.MethodNotAllowed:
 				ex.Unrouted = respond.Fail(codes.Unimplemented, mapping.ReasonMethodNotAllowed, "the resource does not support this method").
 					WithHeader("Allow", allow(found.Allow))
-			default:
+			case !ex.Preflight:
 				ex.Binding, ex.Params = found.Value, found.Params
 			}
 			return next(w, r)
@@ -39,12 +39,12 @@ func Match(index *route.Index[*contract.Binding]) Middleware {
 }
 
 // Routed turns away what has no route, and answers OPTIONS for every path that has
-// one (RFC 9110 §9.3.7).
+// one (RFC 9110 §9.3.7), except where a route is declared for OPTIONS.
 func Routed(index *route.Index[*contract.Binding], options exchange.Handler) Middleware {
 	return func(next exchange.Handler) exchange.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			ex := exchange.From(r.Context())
-			if r.Method == http.MethodOptions {
+			if r.Method == http.MethodOptions && ex.Binding == nil {
 				allow, err := allowed(index, r)
 				if err != nil {
 					return err
@@ -72,7 +72,7 @@ func lookup(index *route.Index[*contract.Binding], r *http.Request) (route.Resul
 // allowed is the Allow of an OPTIONS answer; an error if the path has no route.
 func allowed(index *route.Index[*contract.Binding], r *http.Request) (string, error) {
 	if r.URL.Path == "*" {
-		// The server as a whole (RFC 9110 §9.3.7), so every method that any route has.
+		// The server as a whole (RFC 9110 §9.3.7), so the methods that google.api.http has words for.
 		return allow([]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}), nil
 	}
 	path := r.URL.EscapedPath()

@@ -15,11 +15,6 @@ import (
 	"github.com/statusway/statusway/gateway/rfc9110"
 )
 
-const (
-	mergePatchType = "application/merge-patch+json"
-	httpBody       = "google.api.HttpBody"
-)
-
 // Accept reads the Accept field, so that errors can follow it too. It turns nobody
 // away: see [Negotiate].
 func Accept() Middleware {
@@ -73,7 +68,7 @@ func readable(binding *contract.Binding, r *http.Request) error {
 		return respond.Fail(codes.InvalidArgument, mapping.ReasonUnsupportedCoding, "the body's content coding is not one that the server reads").
 			WithHeader("Accept-Encoding", "identity")
 	}
-	if takesAnything(binding) {
+	if binding.RawBody {
 		return nil
 	}
 	lines := r.Header["Content-Type"]
@@ -81,38 +76,13 @@ func readable(binding *contract.Binding, r *http.Request) error {
 		return unsupported(binding, "the request names no media type, or several, for its body")
 	}
 	mediaType, err := rfc9110.ParseMediaType(lines[0])
-	if err != nil || !slices.Contains(mediaTypes(binding), mediaType.Essence()) {
+	if err != nil || !slices.Contains(binding.MediaTypes, mediaType.Essence()) {
 		return unsupported(binding, "the body's media type is not one that the resource reads")
 	}
 	if charset, ok := mediaType.Param("charset"); ok && !strings.EqualFold(charset, "utf-8") {
 		return unsupported(binding, "JSON is UTF-8 (RFC 8259 §8.1)")
 	}
 	return nil
-}
-
-func takesAnything(binding *contract.Binding) bool {
-	input := binding.Method.Descriptor.Input()
-	if binding.Body == "*" {
-		return input.FullName() == httpBody
-	}
-	for i := range input.Fields().Len() {
-		field := input.Fields().Get(i)
-		if string(field.Name()) == binding.Body {
-			return field.Message() != nil && field.Message().FullName() == httpBody
-		}
-	}
-	return false
-}
-
-func mediaTypes(binding *contract.Binding) []string {
-	switch {
-	case binding.Method.Descriptor.IsStreamingClient():
-		return []string{respond.NDJSONType, respond.JSONType}
-	case binding.Verb == http.MethodPatch:
-		return []string{mergePatchType, respond.JSONType}
-	default:
-		return []string{respond.JSONType}
-	}
 }
 
 // unsupported says what would do: Accept-Patch on PATCH (RFC 5789 §2.2), else Accept
@@ -123,15 +93,12 @@ func unsupported(binding *contract.Binding, message string) error {
 		name = "Accept-Patch"
 	}
 	return respond.Fail(codes.InvalidArgument, mapping.ReasonUnsupportedMediaType, message).
-		WithHeader(name, strings.Join(mediaTypes(binding), ", "))
+		WithHeader(name, strings.Join(binding.MediaTypes, ", "))
 }
 
 func acceptable(ex *exchange.Exchange) error {
-	if ex.Accept == nil || takesJSON(ex.Accept) && !ex.Binding.Method.Descriptor.IsStreamingServer() {
-		return nil
-	}
-	offers := offers(ex.Binding.Method)
-	if len(offers) == 0 {
+	offers := ex.Binding.Offers
+	if offers == nil || ex.Accept == nil || takesJSON(ex.Accept) && !ex.Binding.Method.ServerStreams {
 		return nil
 	}
 	if _, ok := rfc9110.Negotiate(ex.Accept, offers); ok && !refusesJSON(ex.Accept, offers) {
@@ -166,18 +133,4 @@ func refusesJSON(accept []rfc9110.MediaRange, offers []string) bool {
 	return slices.ContainsFunc(accept, func(r rfc9110.MediaRange) bool {
 		return r.Type+"/"+r.Subtype == respond.JSONType && len(r.Params) == 0
 	})
-}
-
-// offers are the media types that a method can be asked for; none if it does not
-// matter. The types of errors count for a method that answers JSON: a client that
-// names one wants its errors so, and reads JSON.
-func offers(method *contract.Method) []string {
-	switch {
-	case slices.Equal(method.Success, []int32{http.StatusNoContent}), method.Descriptor.Output().FullName() == httpBody:
-		return nil
-	case method.Descriptor.IsStreamingServer():
-		return []string{respond.NDJSONType, respond.EventType}
-	default:
-		return []string{respond.JSONType, respond.ProblemType, respond.StatusType, respond.ErrorType}
-	}
 }

@@ -85,7 +85,7 @@ func Overload(p OverloadParams) Middleware {
 		}
 		return func(w http.ResponseWriter, r *http.Request) error {
 			ex := exchange.From(r.Context())
-			streams := ex.Binding.Method.Descriptor.IsStreamingServer() || ex.Binding.Method.Descriptor.IsStreamingClient()
+			streams := ex.Binding.Method.ServerStreams || ex.Binding.Method.ClientStreams
 			switch {
 			case p.Spare != nil && p.Spare(ex.Binding):
 			case streams && p.Streams != nil:

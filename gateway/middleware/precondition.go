@@ -6,6 +6,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 
+	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
@@ -21,14 +22,16 @@ func Preconditions() Middleware {
 	return func(next exchange.Handler) exchange.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			ex := exchange.From(r.Context())
+			if ex.Binding.Conditions == contract.ConditionsIgnored {
+				return next(w, r)
+			}
 			conditions, err := rfc9110.ParsePreconditions(r.Header.Values)
 			if err != nil {
 				return respond.Invalid("a conditional header cannot be read", &errdetails.BadRequest_FieldViolation{
 					Description: "a conditional header cannot be read", Reason: "MALFORMED_PRECONDITION",
 				}).Because(err)
 			}
-			read := r.Method == http.MethodGet || r.Method == http.MethodHead
-			if !read && !ex.Binding.Method.Preconditions && guardsWrite(conditions) {
+			if ex.Binding.Conditions == contract.ConditionsRefused && guardsWrite(conditions) {
 				return respond.Fail(codes.InvalidArgument, mapping.ReasonPreconditionUnsupported, "this method cannot evaluate the condition that the request carries")
 			}
 			ex.Conditions = conditions

@@ -71,7 +71,7 @@ func TestVaryGathers(t *testing.T) {
 	ex.Binding = methodNamed(t, "CreateEntity")
 	handler := func(http.ResponseWriter, *http.Request) error { return nil }
 	for _, rule := range []middleware.Middleware{
-		middleware.Accept(), middleware.Prefer(), middleware.CORS(middleware.CrossOrigin{Origins: []string{"https://app.example.com"}}),
+		middleware.Accept(), middleware.Prefer(), middleware.CORS(middleware.CrossOrigin{Origins: []string{"https://app.example.com"}}, declared(t).Index()),
 	} {
 		handler = rule(handler)
 	}

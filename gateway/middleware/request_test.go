@@ -220,6 +220,9 @@ func TestAccept(t *testing.T) {
 		"stream as json":       {"ExportEntities", []string{"application/json"}, bad},
 		"nothing comes":        {"DeleteEntity", []string{"text/html"}, ""},
 		"raw":                  {"Download", []string{"image/png"}, ""},
+		"a raw field":          {"Picture", []string{"image/png"}, ""},
+		"a raw field, no JSON": {"Picture", []string{"application/json;q=0"}, ""},
+		"raw fields, a stream": {"Pictures", []string{"image/png"}, ""},
 		"no type":              {"GetEntity", []string{"json"}, malformed},
 		"half a type":          {"GetEntity", []string{"application/json, text/"}, malformed},
 		"a bad weight":         {"GetEntity", []string{"application/json;q=2"}, malformed},
@@ -269,6 +272,7 @@ func TestPreconditions(t *testing.T) {
 		"malformed":                       {"GET", "GetEntity", []string{"If-None-Match", "x"}, malformed, false},
 		"malformed on a second line":      {"GET", "GetEntity", []string{"If-Match", `"1"`, "If-Match", `"`}, malformed, false},
 		"star in a list":                  {"GET", "GetEntity", []string{"If-Match", `*, "1"`}, malformed, false},
+		"OPTIONS ignores them":            {"OPTIONS", "Custom", []string{"If-Match", "malformed"}, "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

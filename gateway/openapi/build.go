@@ -73,12 +73,12 @@ type builder struct {
 
 func (b *builder) method(method *contract.Method) {
 	served := 0
-	for i, binding := range method.Bindings {
+	for _, binding := range method.Bindings {
 		// Nothing below a retired prefix is served, whatever is declared there.
 		if _, gone := b.Contract.RetiredBy(binding.Path); gone {
 			continue
 		}
-		b.binding(binding, i)
+		b.binding(binding)
 		served++
 	}
 	if served > 0 {
@@ -94,7 +94,7 @@ func (b *builder) tag(service protoreflect.Descriptor) {
 	}
 }
 
-func (b *builder) binding(binding *contract.Binding, number int) {
+func (b *builder) binding(binding *contract.Binding) {
 	verb := strings.ToLower(binding.Verb)
 	if !slices.Contains([]string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}, verb) {
 		b.wordless = append(b.wordless, "`"+binding.Verb+" "+binding.Template.String()+"`") // 3.1 has no place for other methods.
@@ -109,7 +109,7 @@ func (b *builder) binding(binding *contract.Binding, number int) {
 		b.wordless = append(b.wordless, "`"+binding.Verb+" "+binding.Template.String()+"`") // It is the path of another one.
 		return
 	}
-	item.set(verb, b.operation(binding, number))
+	item.set(verb, b.operation(binding))
 }
 
 func (b *builder) info() info {

@@ -115,7 +115,7 @@ func TestStatusesFollowTheirSettings(t *testing.T) {
 		{"no store for keys", create, func(p *openapi.Params) { p.Keys = false }, []int{400, 409}, []int{422}},
 		{"no row for 204", put, func(p *openapi.Params) { p.Table = without(t, p.Table, 204) }, []int{200, 201}, []int{204}},
 		{"no row for 304", "GET /v1/entities", func(p *openapi.Params) { p.Table = without(t, p.Table, 304) }, []int{200}, []int{304}},
-		{"retired by the policy", create, func(p *openapi.Params) { p.Table = retiring(t, p.Contract) }, []int{410}, nil},
+		{"retired by the policy", create, func(p *openapi.Params) { p.Contract, p.Table = retiring(t, p.Contract) }, []int{410}, nil},
 		{"as it is", create, func(*openapi.Params) {}, []int{201, 422}, []int{410}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -147,13 +147,14 @@ func without(t *testing.T, table *mapping.Table, status int) *mapping.Table {
 	return edited(t, table.Name(), line(status), other)
 }
 
-// retiring is the policy canonical with an end for everything, laid over the contract.
-func retiring(t *testing.T, declared *contract.Contract) *mapping.Table {
+// retiring returns the contract with an end for everything, and the policy that says so.
+func retiring(t *testing.T, declared *contract.Contract) (*contract.Contract, *mapping.Table) {
 	t.Helper()
 	const end = "retirements:\n  - {selector: entity.v1, deprecated: \"2030-01-01\", sunset: \"2031-01-01\", successor: /v2/}\n"
 	table := edited(t, mapping.Canonical, "rules:\n", end+"rules:\n")
-	if err := declared.Retire(table); err != nil {
+	retired, err := declared.Retire(table)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return table
+	return retired, table
 }

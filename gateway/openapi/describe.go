@@ -4,12 +4,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/statusway/statusway/gateway/contract"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
 // description is what holds for the whole API, and what OpenAPI has no other place for.
 func (b *builder) description() string {
-	shape := "`" + problemType + "` (RFC 9457)"
+	shape := "`" + contract.ProblemType + "` (RFC 9457)"
 	switch b.Table.Policy().GetErrorFormat() {
 	case statuswayv1.ErrorFormat_ERROR_FORMAT_STATUS:
 		shape = "a google.rpc.Status"
@@ -20,8 +21,8 @@ func (b *builder) description() string {
 	parts := []string{
 		"Every answer is a row of the policy `" + b.Table.Name() + "`. " + b.Table.Policy().GetDescription(),
 		"An error is " + shape + ", whoever found it; `Accept` can ask for each of the shapes that an answer lists. Branch on its `reason` and `domain`.",
-		"HEAD is served wherever GET is, and answers the same without the body. OPTIONS on every path is answered with `Allow`, " +
-			"and any other method that does not stand here with 405.",
+		"HEAD is served wherever GET is, and answers the same without the body. OPTIONS on every path is answered with `Allow` " +
+			"unless it stands here, and any other method that does not stand here with 405.",
 		"A member of a body or a parameter that does not stand here is refused. A body is read as ProtoJSON: what may be left out may be null, " +
 			"a member may have its proto name, a number may be in quotes, and a value of an enum may be its number.",
 		"`X-Content-Type-Options`, `Content-Security-Policy`, and over TLS `Strict-Transport-Security`, are on every answer.",

@@ -25,8 +25,3 @@ func Paragraphs(text string) string { return paragraphs(text) }
 
 // Summary is its first sentence.
 func Summary(text string) string { return summary(text) }
-
-// MediaTypes are those that the gateway reads and sends.
-func MediaTypes() []string {
-	return []string{jsonType, linesType, eventsType, problemType, statusType, errorType}
-}

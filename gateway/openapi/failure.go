@@ -83,20 +83,20 @@ func (b *builder) raised(binding *contract.Binding) []cause {
 	switch {
 	case binding.Body != "":
 		reasons = append(reasons, mapping.ReasonUnsupportedMediaType, mapping.ReasonUnsupportedCoding)
-	case !isRead(binding):
+	case !binding.DiscardsBody:
 		reasons = append(reasons, mapping.ReasonBodyNotAllowed)
 	}
-	if negotiates(method) {
+	if binding.Offers != nil {
 		reasons = append(reasons, mapping.ReasonNotAcceptable)
 	}
 	switch {
-	case b.isConditionalRead(binding), !isRead(binding) && method.Preconditions:
+	case b.isConditionalRead(binding), binding.Conditions == contract.ConditionsForwarded:
 		reasons = append(reasons, mapping.ReasonPreconditionFailed)
-	case !isRead(binding):
+	case binding.Conditions == contract.ConditionsRefused:
 		reasons = append(reasons, mapping.ReasonPreconditionUnsupported)
 	}
 	switch {
-	case isRead(binding):
+	case binding.Safe:
 	case !b.honoursKey(method):
 		reasons = append(reasons, mapping.ReasonKeyUnsupported)
 	default:
@@ -110,11 +110,6 @@ func (b *builder) raised(binding *contract.Binding) []cause {
 		all = append(all, cause{code: mapping.CodeOf(reason), domain: mapping.Domain, reason: reason})
 	}
 	return all
-}
-
-// negotiates says whether a method's successes have a type that Accept can refuse.
-func negotiates(method *contract.Method) bool {
-	return !slices.Equal(method.Success, []int32{statusNoContent}) && method.Descriptor.Output().FullName() != httpBody
 }
 
 // failureResponse is a component that all routes of the same traits refer to. Its name

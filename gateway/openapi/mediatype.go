@@ -2,47 +2,39 @@ package openapi
 
 import "github.com/statusway/statusway/gateway/contract"
 
-// The media types that the gateway reads and sends; package respond, which imports
-// net/http, has them too, and a test holds the two equal.
 const (
-	jsonType       = "application/json"
-	mergePatchType = "application/merge-patch+json"
-	linesType      = "application/x-ndjson"
-	eventsType     = "text/event-stream"
-	problemType    = "application/problem+json"
-	statusType     = "application/vnd.google.rpc.status+json"
-	errorType      = "application/vnd.google.rpc.error+json"
-	htmlType       = "text/html"
-	anyType        = "*/*"
+	htmlType = "text/html"
+	anyType  = "*/*"
 )
-
-// httpBody is the message of bytes of any type.
-const httpBody = "google.api.HttpBody"
 
 // success is what a success sends.
 func (b *builder) success(binding *contract.Binding) *ordered[*mediaType] {
 	content := &ordered[*mediaType]{}
-	output := binding.Method.Descriptor.Output()
-	field := binding.ResponseBody
 	switch {
-	case output.FullName() == httpBody,
-		field != nil && field.Message() != nil && field.Message().FullName() == httpBody && !field.IsList() && !field.IsMap():
+	case binding.RawResponse:
 		content.set(anyType, &mediaType{})
-	case binding.Method.Descriptor.IsStreamingServer():
-		b.stream(content, b.schemas.message(output))
-	case field != nil:
-		of := b.schemas.plainField(field)
-		if field.HasPresence() {
-			of = &schema{AnyOf: []*schema{of, {Type: "null"}}}
-		}
-		content.set(jsonType, &mediaType{Schema: of})
+	case binding.Method.ServerStreams:
+		b.stream(content, b.responseSchema(binding))
 	default:
-		content.set(jsonType, &mediaType{Schema: b.schemas.message(output)})
+		content.set(contract.JSONType, &mediaType{Schema: b.responseSchema(binding)})
 	}
 	if b.HasPage != nil && b.HasPage(binding) {
 		content.set(htmlType, &mediaType{Schema: &schema{Type: typeString, Description: "The same as a page for people."}})
 	}
 	return content
+}
+
+// responseSchema is the schema of a response message, or of the field of it that is sent.
+func (b *builder) responseSchema(binding *contract.Binding) *schema {
+	field := binding.ResponseBody
+	if field == nil {
+		return b.schemas.message(binding.Method.Descriptor.Output())
+	}
+	of := b.schemas.plainField(field)
+	if field.HasPresence() {
+		of = &schema{AnyOf: []*schema{of, {Type: "null"}}}
+	}
+	return of
 }
 
 // stream is of many messages. Of what comes one after the other the document shows the
@@ -53,12 +45,12 @@ func (b *builder) stream(content *ordered[*mediaType], message *schema) {
 	*line.MaxProperties = 1
 	line.Properties.set("result", message)
 	line.Properties.set("error", failure)
-	content.set(linesType, &mediaType{Schema: &schema{
+	content.set(contract.NDJSONType, &mediaType{Schema: &schema{
 		Type: typeArray, Items: line,
 		Description: "One object a line. Where the stream fails after its first message, the last line says why.",
 	}})
 	event := &schema{Type: typeObject, Properties: &ordered[*schema]{}, Required: []string{"data"}}
 	event.Properties.set("event", &schema{Const: "error", Description: "It is there where the stream failed: data then says why."})
-	event.Properties.set("data", &schema{Type: typeString, ContentMediaType: jsonType, ContentSchema: &schema{AnyOf: []*schema{message, failure}}})
-	content.set(eventsType, &mediaType{Schema: &schema{Type: typeArray, Items: event, Description: "Server-sent events, one for each message."}})
+	event.Properties.set("data", &schema{Type: typeString, ContentMediaType: contract.JSONType, ContentSchema: &schema{AnyOf: []*schema{message, failure}}})
+	content.set(contract.EventType, &mediaType{Schema: &schema{Type: typeArray, Items: event, Description: "Server-sent events, one for each message."}})
 }

@@ -12,14 +12,14 @@ import (
 // bearer names the one security scheme. What the gateway challenges with is Bearer.
 const bearer = "bearer"
 
-// operation is a route. number tells the routes of one method apart, from 0.
-func (b *builder) operation(binding *contract.Binding, number int) *operation {
+// operation is a route.
+func (b *builder) operation(binding *contract.Binding) *operation {
 	method := binding.Method
 	text := comment(method.Descriptor)
 	o := &operation{
 		Tags:        []string{string(method.Descriptor.Parent().FullName())},
 		Summary:     summary(text),
-		OperationID: operationID(method, number),
+		OperationID: operationID(binding),
 		Deprecated:  !method.Lifecycle.Deprecated.IsZero() || !method.Lifecycle.Sunset.IsZero() || isDeprecated(method.Descriptor),
 		Security:    []requirement{},
 		Parameters:  b.parameters(binding),
@@ -42,12 +42,12 @@ func (b *builder) operation(binding *contract.Binding, number int) *operation {
 // number. It depends on no other method, so that it stays when others come and go. No proto
 // name has a hyphen, and a generator does not take what follows one for a method of its own,
 // as it does what follows a dot.
-func operationID(method *contract.Method, number int) string {
-	name := string(method.Descriptor.FullName())
-	if number == 0 {
+func operationID(binding *contract.Binding) string {
+	name := string(binding.Method.Descriptor.FullName())
+	if binding.Number == 0 {
 		return name
 	}
-	return name + "-" + strconv.Itoa(number+1)
+	return name + "-" + strconv.Itoa(binding.Number+1)
 }
 
 // body is the request's body; nil if the route has none.
@@ -62,45 +62,41 @@ func (b *builder) body(binding *contract.Binding) *requestBody {
 	}
 	sent := &mediaType{Schema: content, Example: b.schemas.sample(content)}
 	switch {
-	case content == nil:
+	case binding.RawBody:
 		body.Content.set(anyType, &mediaType{})
-	case binding.Method.Descriptor.IsStreamingClient():
+	case binding.Method.ClientStreams:
 		body.Description = strings.TrimSpace("One message a line. " + body.Description)
-		body.Content.set(linesType, &mediaType{Schema: &schema{Type: typeArray, Items: content}})
-		body.Content.set(jsonType, sent)
-	case isPatch(binding):
-		body.Content.set(mergePatchType, sent)
-		body.Content.set(jsonType, sent)
+		body.Content.set(contract.NDJSONType, &mediaType{Schema: &schema{Type: typeArray, Items: content}})
+		body.Content.set(contract.JSONType, sent)
 	default:
-		body.Content.set(jsonType, sent)
+		for _, one := range binding.MediaTypes {
+			body.Content.set(one, sent)
+		}
 	}
 	return body
 }
 
-// bodySchema is of what the body fills, and whether it has to be there; nil is for bytes
-// of any type.
+// bodySchema is of what the body fills, and whether it has to be there; nil if it is raw.
 func (b *builder) bodySchema(binding *contract.Binding) (*schema, bool) {
-	input := binding.Method.Descriptor.Input()
-	if binding.Body == "*" {
-		return b.wholeBody(binding, input)
+	field := binding.BodyField
+	if field == nil {
+		return b.wholeBody(binding, binding.BodyMessage)
 	}
-	field := input.Fields().ByName(protoreflect.Name(binding.Body))
-	if single := field.Message() != nil && !field.IsList() && !field.IsMap(); single {
-		_, needed := b.schemas.field(field)
-		switch {
-		case field.Message().FullName() == httpBody:
-			return nil, needed
-		case isPatch(binding):
-			return b.schemas.patch(field.Message()), needed
-		default:
-			return b.schemas.message(field.Message()), needed
-		}
+	of, needed := b.schemas.field(field)
+	switch {
+	case binding.BodyMessage == nil:
+		return of, needed
+	case binding.RawBody:
+		return nil, needed
+	case isPatch(binding):
+		return b.schemas.patch(binding.BodyMessage), needed
+	default:
+		return b.schemas.message(binding.BodyMessage), needed
 	}
-	return b.schemas.field(field)
 }
 
 func (b *builder) wholeBody(binding *contract.Binding, input protoreflect.MessageDescriptor) (*schema, bool) {
-	if input.FullName() == httpBody {
+	if binding.RawBody {
 		return nil, false
 	}
 	if known := wellKnown(input); known != nil {

@@ -116,7 +116,7 @@ func (q *query) add(field protoreflect.FieldDescriptor, name string) {
 	switch isText, isJSON := textual(value); {
 	case isJSON && field == value && !field.IsList():
 		p.Content = &ordered[*mediaType]{}
-		p.Content.set(jsonType, &mediaType{Schema: of})
+		p.Content.set(contract.JSONType, &mediaType{Schema: of})
 	case !isText:
 		return
 	case field.IsMap():
@@ -155,10 +155,10 @@ func (b *builder) requestFields(binding *contract.Binding) []string {
 			names = append(names, name...)
 		}
 	}
-	read := isRead(binding) && !method.Descriptor.IsStreamingServer()
+	read := b.isConditionalRead(binding)
 	add(read && method.ETag != nil, "If-None-Match", "If-Match")
 	add(read && method.LastModified != nil, "If-Modified-Since", "If-Unmodified-Since")
-	add(!isRead(binding) && method.Preconditions, "If-Match", "If-None-Match", "If-Unmodified-Since")
+	add(binding.Conditions == contract.ConditionsForwarded, "If-Match", "If-None-Match", "If-Unmodified-Since")
 	add(method.HonoursReturn && !method.HonoursWait, "Prefer-return")
 	add(method.HonoursWait && !method.HonoursReturn, "Prefer-wait")
 	add(method.HonoursWait && method.HonoursReturn, "Prefer")
@@ -166,8 +166,6 @@ func (b *builder) requestFields(binding *contract.Binding) []string {
 	add(b.honoursKey(method) && method.IdempotencyKey == contract.KeyRequired, "Idempotency-Key-required")
 	return names
 }
-
-func isRead(binding *contract.Binding) bool { return binding.Verb == "GET" || binding.Verb == "HEAD" }
 
 func isPatch(binding *contract.Binding) bool { return binding.Verb == "PATCH" }
 

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/mapping"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
@@ -126,19 +127,19 @@ func (b *builder) failureContent(status int) *ordered[*mediaType] {
 	content := &ordered[*mediaType]{}
 	switch b.Table.Policy().GetErrorFormat() {
 	case statuswayv1.ErrorFormat_ERROR_FORMAT_STATUS:
-		content.set(jsonType, &mediaType{Schema: schemaRef(statusSchema)})
+		content.set(contract.JSONType, &mediaType{Schema: schemaRef(statusSchema)})
 	case statuswayv1.ErrorFormat_ERROR_FORMAT_ERROR:
-		content.set(jsonType, &mediaType{Schema: schemaRef(errorSchema)})
+		content.set(contract.JSONType, &mediaType{Schema: schemaRef(errorSchema)})
 	default: // The problem, which stands below in any case.
 	}
 	pinned := object("", maybe("status", &schema{Const: status}))
 	pinned.Type = ""
-	content.set(problemType, &mediaType{
+	content.set(contract.ProblemType, &mediaType{
 		Schema:   &schema{AllOf: []*schema{schemaRef(problemSchema), pinned}},
 		Examples: b.examples(status),
 	})
-	content.set(statusType, &mediaType{Schema: schemaRef(statusSchema)})
-	content.set(errorType, &mediaType{Schema: schemaRef(errorSchema)})
+	content.set(contract.StatusType, &mediaType{Schema: schemaRef(statusSchema)})
+	content.set(contract.ErrorType, &mediaType{Schema: schemaRef(errorSchema)})
 	return content
 }
 

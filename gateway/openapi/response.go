@@ -60,13 +60,13 @@ func (b *builder) successes(binding *contract.Binding) []int {
 // isConditionalRead says whether the gateway compares the request's conditions with what
 // the backend returns.
 func (b *builder) isConditionalRead(binding *contract.Binding) bool {
-	return isRead(binding) && !binding.Method.Descriptor.IsStreamingServer()
+	return binding.Conditions == contract.ConditionsCompared && !binding.Method.ServerStreams
 }
 
 func (b *builder) successResponse(binding *contract.Binding, status int) *response {
 	method := binding.Method
 	r := &response{Description: describe(b.Table.Row(status)), Headers: &ordered[*header]{}}
-	single := !method.Descriptor.IsStreamingServer()
+	single := !method.ServerStreams
 	created := status == statusCreated
 	cacheControl := noStore
 	if single {

@@ -1,20 +1,10 @@
 package openapi_test
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/statusway/statusway/gateway/openapi"
-	"github.com/statusway/statusway/gateway/respond"
 )
-
-func TestMediaTypesAreThoseThatAreSent(t *testing.T) {
-	t.Parallel()
-	want := []string{respond.JSONType, respond.NDJSONType, respond.EventType, respond.ProblemType, respond.StatusType, respond.ErrorType}
-	if got := openapi.MediaTypes(); !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-}
 
 // What a field means is told to others as the documents tell it.
 func TestDescribeField(t *testing.T) {

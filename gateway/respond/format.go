@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/rfc9110"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
@@ -9,11 +10,11 @@ import (
 // the policy's default; to any other the default is sent, as RFC 9457 §3 allows.
 const (
 	// ProblemType is RFC 9457's.
-	ProblemType = "application/problem+json"
+	ProblemType = contract.ProblemType
 	// StatusType is google.rpc.Status as JSON; its code is the gRPC number.
-	StatusType = "application/vnd.google.rpc.status+json"
+	StatusType = contract.StatusType
 	// ErrorType is AIP-193's {"error": {…}}; its code is the HTTP status.
-	ErrorType = "application/vnd.google.rpc.error+json"
+	ErrorType = contract.ErrorType
 )
 
 // format is the shape of an error's body and the media type that says so.

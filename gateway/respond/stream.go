@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/rfc9110"
@@ -19,13 +20,14 @@ import (
 // The media types of a stream of messages. The first is sent unless Accept prefers
 // the other.
 const (
-	// NDJSONType: a JSON object a line, {"result": message}. If the stream fails after its
-	// header section was sent, the last line is {"error": problem}.
-	NDJSONType = "application/x-ndjson"
+	// NDJSONType: a JSON object a line, {"result": message}, or with the field of the message
+	// that response_body names. If the stream fails after its header section was sent, the
+	// last line is {"error": problem}.
+	NDJSONType = contract.NDJSONType
 	// EventType: server-sent events, each with the message as data. If the stream fails,
 	// the last event has the name "error" and the problem as data, and says by "retry"
 	// when to connect again, if the failure does.
-	EventType = "text/event-stream"
+	EventType = contract.EventType
 )
 
 // The defaults of [Params].
@@ -49,8 +51,7 @@ type Stream struct {
 	header    http.Header
 	events    bool
 	started   bool
-	isRaw     bool   // each message is a google.api.HttpBody
-	raw       string // the media type of the first of them
+	raw       string // the media type of the first raw bytes
 	typeless  bool   // the header section is sent before that type is known
 	buffer    []byte
 }
@@ -60,9 +61,11 @@ type Stream struct {
 func (r *Responder) Stream(w http.ResponseWriter, req *http.Request, header http.Header) *Stream {
 	ex := exchange.From(req.Context())
 	offer, _ := rfc9110.Negotiate(ex.Accept, []string{NDJSONType, EventType})
-	isRaw := ex.Binding.Method.Descriptor.Output().FullName() == httpBody
-	return &Stream{responder: r, w: w, req: req, exchange: ex, header: header, events: offer == EventType, isRaw: isRaw}
+	return &Stream{responder: r, w: w, req: req, exchange: ex, header: header, events: offer == EventType}
 }
+
+// isRaw reports whether the bytes of each message are sent as they are.
+func (s *Stream) isRaw() bool { return s.exchange.Binding.RawResponse }
 
 // Started reports whether anything has been written.
 func (s *Stream) Started() bool { return s.started }
@@ -121,7 +124,7 @@ func (s *Stream) Wait(receive func() error) error {
 // pause is how long the stream may now be silent; negative if for ever.
 func (s *Stream) pause() time.Duration {
 	switch {
-	case !s.started && s.isRaw && s.req.Method != http.MethodHead:
+	case !s.started && s.isRaw() && s.req.Method != http.MethodHead:
 		return -1 // The first message says what Content-Type is.
 	case !s.started:
 		return s.responder.openDelay
@@ -138,7 +141,7 @@ func (s *Stream) showOpen() error {
 	case s.started:
 		return s.write([]byte(":\n\n"))
 	case s.req.Method == http.MethodHead:
-		s.typeless = s.isRaw // RFC 9110 §9.3.2: a field that needs the content may be left out
+		s.typeless = s.isRaw() // RFC 9110 §9.3.2: a field that needs the content may be left out
 		s.start()
 		return ErrEnough
 	default:
@@ -149,11 +152,11 @@ func (s *Stream) showOpen() error {
 
 // Send sends one message and flushes it.
 func (s *Stream) Send(message proto.Message) error {
-	if s.isRaw {
-		data, kind := rawBody(message.ProtoReflect())
+	if s.isRaw() {
+		data, kind := rawBody(s.exchange.Binding, message)
 		return s.sendRaw(data, kind)
 	}
-	text, err := s.responder.codec.Append(s.buffer[:0], message)
+	text, err := s.responder.appendJSON(s.buffer[:0], s.exchange.Binding, message)
 	if err != nil {
 		return Fail(codes.Internal, mapping.ReasonInternal, "a message could not be encoded").Because(err)
 	}
@@ -178,7 +181,7 @@ func (s *Stream) End(err error) error {
 	if !s.started {
 		return err
 	}
-	if s.isRaw {
+	if s.isRaw() {
 		return s.abort(err)
 	}
 	failure := AsFailure(err)
@@ -216,7 +219,7 @@ func (s *Stream) start() {
 	s.started = true
 	decision := s.responder.table.Decide(mapping.Input{Declared: s.exchange.Binding.Method.Success})
 	s.exchange.Status, s.exchange.Rule = decision.Status(), decision.Rule.GetName()
-	if s.isRaw && s.raw == "" {
+	if s.isRaw() && s.raw == "" {
 		s.raw = octets // No message came.
 	}
 	header := s.w.Header()
@@ -226,7 +229,7 @@ func (s *Stream) start() {
 	switch {
 	case s.typeless:
 		header.Del("Content-Type")
-	case s.isRaw:
+	case s.isRaw():
 		header.Set("Content-Type", s.raw)
 	case s.events:
 		header.Set("Content-Type", EventType)

@@ -15,7 +15,7 @@ import (
 )
 
 // JSONType is the media type of a success.
-const JSONType = "application/json"
+const JSONType = contract.JSONType
 
 // Reply is what a backend answered.
 type Reply struct {
@@ -52,7 +52,7 @@ func (s *success) complete(w http.ResponseWriter, req *http.Request, buffer *[]b
 	ex := exchange.From(req.Context())
 	in := mapping.Input{Declared: s.method.Success, Chosen: s.reply.Chosen}
 	s.decision = s.responder.table.Decide(in)
-	if isRead(req) && ex.Conditions.Present() {
+	if ex.Binding.Conditions == contract.ConditionsCompared && ex.Conditions.Present() {
 		outcome, err := s.evaluate(ex, buffer)
 		switch {
 		case err != nil:
@@ -150,10 +150,6 @@ func (s *success) set(header http.Header, name, value string) {
 	header[name] = s.values[s.used-1 : s.used : s.used]
 }
 
-func isRead(req *http.Request) bool {
-	return req.Method == http.MethodGet || req.Method == http.MethodHead
-}
-
 // validators reads the entity-tag and the date that the method declares. The tag is
 // made of the resource's own version, never of the body's bytes: those may differ
 // between builds while the version does not.
@@ -229,23 +225,25 @@ func (s *success) encode(buffer *[]byte, binding *contract.Binding) error {
 
 // encodeBody makes the body. It may stand in the buffer, which it then may have grown.
 func (s *success) encodeBody(buffer *[]byte, binding *contract.Binding) error {
-	if isRaw(binding) {
-		s.body, s.contentType = rawBody(content(binding, s.reply.Message))
+	if binding.RawResponse {
+		s.body, s.contentType = rawBody(binding, s.reply.Message)
 		return nil
 	}
 	s.contentType = JSONType
-	codec := s.responder.codec
 	var err error
-	if binding.ResponseBody != nil {
-		*buffer, err = codec.AppendField(*buffer, s.reply.Message.ProtoReflect(), binding.ResponseBody)
-	} else {
-		*buffer, err = codec.Append(*buffer, s.reply.Message)
-	}
-	if err != nil {
+	if *buffer, err = s.responder.appendJSON(*buffer, binding, s.reply.Message); err != nil {
 		return Fail(codes.Internal, mapping.ReasonInternal, "the response could not be encoded").Because(err)
 	}
 	s.body = *buffer
 	return nil
+}
+
+// appendJSON appends the response, or the field of it that response_body names.
+func (r *Responder) appendJSON(dst []byte, binding *contract.Binding, message proto.Message) ([]byte, error) {
+	if binding.ResponseBody != nil {
+		return r.codec.AppendField(dst, message.ProtoReflect(), binding.ResponseBody)
+	}
+	return r.codec.Append(dst, message)
 }
 
 // recode puts the body into the content coding, and into the buffer.

@@ -100,6 +100,9 @@ func (x *Index[T]) Lookup(method, escapedPath string) (Result[T], Outcome, error
 	return Result[T]{Value: found.value, Template: found.template, Params: params}, Found, nil
 }
 
+// Methods returns every method that a template was added for, sorted.
+func (x *Index[T]) Methods() []string { return slices.Clone(x.names) }
+
 // Allow returns every method that a template has for the path, sorted: the Allow of
 // RFC 9110 §10.2.1, but without a HEAD that nobody added. nil if no template matches
 // the path, or if it cannot be read.

@@ -94,7 +94,7 @@ func (b *Backend) Handler(mux *runtime.ServeMux) exchange.Handler {
 			return err
 		}
 		c := &call{backend: b, exchange: ex, target: target, w: w, r: r}
-		if !target.uploads {
+		if !ex.Binding.Uploads {
 			if c.body, err = request.ReadBody(r); err != nil {
 				return err
 			}

@@ -131,10 +131,6 @@ func newSideOver(tb testing.TB, s *service, over grpc.ClientConnInterface) *side
 	if err != nil {
 		tb.Fatal(err)
 	}
-	index, err := declared.Index()
-	if err != nil {
-		tb.Fatal(err)
-	}
 	backend := transcode.New(transcode.Params{
 		Responder: responder,
 		Forward: forward.New(forward.Params{
@@ -151,7 +147,7 @@ func newSideOver(tb testing.TB, s *service, over grpc.ClientConnInterface) *side
 	if err := entityv1.RegisterEntityServiceHandlerClient(tb.Context(), mux, entityv1.NewEntityServiceClient(backend.Conn(over))); err != nil {
 		tb.Fatal(err)
 	}
-	return &side{service: s, backend: backend, responder: responder, index: index, contract: declared, mux: mux, conn: over}
+	return &side{service: s, backend: backend, responder: responder, index: declared.Index(), contract: declared, mux: mux, conn: over}
 }
 
 // request makes one that has matched its route, with its fields in pairs.

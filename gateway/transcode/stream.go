@@ -28,7 +28,7 @@ func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method strin
 	if err := one.check(method); err != nil {
 		return nil, err
 	}
-	if !one.target.uploads {
+	if !one.exchange.Binding.Uploads {
 		message = one.target.input.New().Interface()
 		if err := one.fill(message); err != nil {
 			return nil, err
@@ -43,7 +43,7 @@ func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method strin
 	}
 	s := &stream{ClientStream: inner, ctx: ctx, call: one, desc: desc, message: message, open: false}
 	switch {
-	case one.target.uploads:
+	case one.exchange.Binding.Uploads:
 		one.upload = one.target.builder.StartUpload(request.UploadParams{
 			Writer: one.w, Request: one.r, Silence: one.backend.silence, Sink: uploadSink{s}, Fail: one.cancel,
 		})
@@ -75,7 +75,7 @@ func (s *stream) SendMsg(any) error {
 
 // CloseSend leaves the client's side open while the body is sent.
 func (s *stream) CloseSend() error {
-	if s.call.target.uploads {
+	if s.call.exchange.Binding.Uploads {
 		return nil
 	}
 	return s.ClientStream.CloseSend()

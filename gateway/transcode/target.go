@@ -27,9 +27,6 @@ type target struct {
 	handler runtime.HandlerFunc
 	input   protoreflect.MessageType
 	builder *request.Builder
-	// uploads reports whether the body is many messages. A route without a body sends the
-	// one message that its path and query make.
-	uploads bool
 }
 
 // targets finds the target of each route in a mux, once.
@@ -56,8 +53,7 @@ func (t *targets) find(binding *contract.Binding) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	descriptor := binding.Method.Descriptor
-	input, err := protoregistry.GlobalTypes.FindMessageByName(descriptor.Input().FullName())
+	input, err := protoregistry.GlobalTypes.FindMessageByName(binding.Method.Descriptor.Input().FullName())
 	if err != nil {
 		return nil, respond.Fail(codes.Internal, mapping.ReasonInternal, "the Go type of the request is not linked in").Because(err)
 	}
@@ -65,7 +61,7 @@ func (t *targets) find(binding *contract.Binding) (*target, error) {
 	if err != nil {
 		return nil, respond.Fail(codes.Internal, mapping.ReasonInternal, "the contract does not fit the Go type of the request").Because(err)
 	}
-	return &target{handler: handler, input: input, builder: builder, uploads: descriptor.IsStreamingClient() && builder.HasBody}, nil
+	return &target{handler: handler, input: input, builder: builder}, nil
 }
 
 type probeKey struct{}
@@ -109,7 +105,7 @@ func findHandler(mux *runtime.ServeMux, binding *contract.Binding) (runtime.Hand
 		plain = path
 	}
 	p := &probe{handler: nil, called: false}
-	r := (&http.Request{Method: binding.Verb, URL: &url.URL{Path: plain, RawPath: path}, Header: http.Header{}, Body: http.NoBody}).
+	r := (&http.Request{Method: binding.Kind, URL: &url.URL{Path: plain, RawPath: path}, Header: http.Header{}, Body: http.NoBody}).
 		WithContext(context.WithValue(context.Background(), probeKey{}, p))
 	mux.ServeHTTP(&call{}, r) //nolint:exhaustruct // nobody reads what is written there.
 	switch {

@@ -11,28 +11,20 @@ import (
 	"github.com/statusway/statusway/gateway/jsoncodec"
 )
 
-const httpBody = "google.api.HttpBody"
-
 // Builder fills the request messages of one route. It is made once per route and does
 // not change.
 type Builder struct {
-	// HasBody reports whether the route reads a body.
-	HasBody bool
 	// Body is the field that the body fills; nil if it fills the whole message, or if
 	// the route has no body.
 	Body protoreflect.FieldDescriptor
 	// Content is the message type of what the body fills; nil if that is a list, a map
-	// or a scalar.
+	// or a scalar, or if the route has no body.
 	Content protoreflect.MessageDescriptor
-	// Raw reports whether the body is the data of a google.api.HttpBody, of any media
-	// type, and not JSON.
-	Raw bool
-	// Mask is the field for the update mask that a PATCH makes of its body; nil if there
-	// is none.
-	Mask protoreflect.FieldDescriptor
 
+	binding   *contract.Binding
 	codec     jsoncodec.Codec
 	variables []contract.FieldPath
+	mask      protoreflect.FieldDescriptor
 	// masked are the messages that the paths of a FieldMask may lead into.
 	masked []protoreflect.MessageDescriptor
 }
@@ -41,32 +33,44 @@ type Builder struct {
 // from other descriptors than the contract; its error names a field that input lacks.
 func New(codec jsoncodec.Codec, binding *contract.Binding, input protoreflect.MessageDescriptor) (*Builder, error) {
 	b := &Builder{
-		HasBody: binding.Body != "", Body: nil, Content: input, Raw: false, Mask: findMask(binding, input),
-		codec: codec, variables: make([]contract.FieldPath, len(binding.Variables)), masked: nil,
+		Body: nil, Content: nil, binding: binding, codec: codec,
+		variables: make([]contract.FieldPath, len(binding.Variables)), mask: nil, masked: nil,
 	}
+	var err error
 	for i, variable := range binding.Variables {
-		path, err := contract.ParseFieldPath(input, variable.String())
-		if err != nil {
+		if b.variables[i], err = contract.ParseFieldPath(input, variable.String()); err != nil {
 			return nil, err
 		}
-		b.variables[i] = path
 	}
-	if b.HasBody && binding.Body != "*" {
-		path, err := contract.ParseFieldPath(input, binding.Body)
-		if err != nil {
-			return nil, err
-		}
-		b.Body = path[0]
-		if b.Content = b.Body.Message(); b.Body.IsList() || b.Body.IsMap() {
-			b.Content = nil
-		}
+	if b.Body, err = fieldOf(input, binding.BodyField); err != nil {
+		return nil, err
 	}
-	b.Raw = b.HasBody && b.Content != nil && b.Content.FullName() == httpBody
-	if b.Body != nil && b.Content != nil {
+	if b.mask, err = fieldOf(input, binding.Mask); err != nil {
+		return nil, err
+	}
+	switch {
+	case binding.BodyMessage == nil:
+	case b.Body == nil:
+		b.Content = input
+	default:
+		b.Content = b.Body.Message()
 		b.masked = append(b.masked, b.Content)
 	}
 	b.masked = append(b.masked, binding.Method.Descriptor.Output())
 	return b, nil
+}
+
+// fieldOf returns the field of input that has the name of a field of the contract; nil if
+// that is nil.
+func fieldOf(input protoreflect.MessageDescriptor, field protoreflect.FieldDescriptor) (protoreflect.FieldDescriptor, error) {
+	if field == nil {
+		return nil, nil //nolint:nilnil // a route may have no such field.
+	}
+	path, err := contract.ParseFieldPath(input, string(field.Name()))
+	if err != nil {
+		return nil, err
+	}
+	return path[0], nil
 }
 
 // Fill fills an empty message from the body, the path and the query of a request. What
@@ -81,7 +85,7 @@ func (b *Builder) Fill(message protoreflect.Message, r *http.Request, body []byt
 	if bad := b.setQuery(message, r.URL.RawQuery); bad != nil {
 		return InvalidParameter(bad)
 	}
-	if b.Mask != nil && !message.Has(b.Mask) {
+	if b.mask != nil && !message.Has(b.mask) {
 		return b.setMask(message, body)
 	}
 	return nil
@@ -91,10 +95,10 @@ func (b *Builder) Fill(message protoreflect.Message, r *http.Request, body []byt
 // nothing.
 func (b *Builder) setBody(message protoreflect.Message, r *http.Request, data []byte) error {
 	switch {
-	case b.Raw:
+	case b.binding.RawBody:
 		b.setRaw(message, r.Header.Get("Content-Type"), data)
 		return nil
-	case !b.HasBody || isBlank(data):
+	case b.binding.Body == "" || isBlank(data):
 		return nil
 	case b.Body == nil:
 		return invalidBody(b.codec.Unmarshal(data, message.Interface()))

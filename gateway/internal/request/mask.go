@@ -4,45 +4,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"github.com/statusway/statusway/gateway/contract"
 )
 
 const fieldMask = "google.protobuf.FieldMask"
 
 var errEmptyPath = errors.New("a path of the mask is empty")
 
-// findMask returns the field of a request that holds the update mask of a PATCH whose
-// body is a resource. As in grpc-gateway the request must have exactly one such field.
-func findMask(binding *contract.Binding, input protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
-	if binding.Verb != http.MethodPatch || binding.Body == "" || binding.Body == "*" {
-		return nil
-	}
-	var found protoreflect.FieldDescriptor
-	fields := input.Fields()
-	for i := range fields.Len() {
-		field := fields.Get(i)
-		if field.Message() == nil || field.IsList() || field.Message().FullName() != fieldMask {
-			continue
-		}
-		if found != nil {
-			return nil
-		}
-		found = field
-	}
-	return found
-}
-
 // setMask fills the update mask with the paths that the body contains. Without a body
 // the mask is empty, as in grpc-gateway.
 func (b *Builder) setMask(message protoreflect.Message, data []byte) error {
-	mask := message.Mutable(b.Mask).Message()
-	if b.Raw || isBlank(data) {
+	mask := message.Mutable(b.mask).Message()
+	if b.binding.RawBody || isBlank(data) {
 		return nil
 	}
 	var root any

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -22,7 +21,7 @@ const (
 // that they exist and hold one value.
 func (b *Builder) setVariables(message protoreflect.Message, params []route.Param) *contract.ValueError {
 	for i, param := range params {
-		p := parameter{name: param.Field, path: b.variables[i], key: ""}
+		p := contract.Parameter{Name: param.Field, Path: b.variables[i], Key: ""}
 		if err := b.set(message, p, param.Value); err != nil {
 			return err
 		}
@@ -42,7 +41,7 @@ func (b *Builder) setQuery(message protoreflect.Message, raw string) *contract.V
 	}
 	// In the order of the names, so that the same query always gets the same response.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		p, ok := parseParameter(message.Descriptor(), name)
+		p, ok := contract.ParseParameter(message.Descriptor(), name)
 		if !ok {
 			return &contract.ValueError{Parameter: name, Reason: "UNKNOWN_PARAMETER", Detail: "no such query parameter"}
 		}
@@ -66,47 +65,15 @@ func invalidValue(name string, field protoreflect.FieldDescriptor) *contract.Val
 	return &contract.ValueError{Parameter: name, Reason: reasonInvalid, Detail: expected(field)}
 }
 
-// parameter is a path variable or a query parameter: the field that it sets, and the key
-// if that is a map.
-type parameter struct {
-	name string
-	path contract.FieldPath
-	key  string
-}
-
-// parseParameter finds a query parameter's field by proto or JSON names.
-func parseParameter(message protoreflect.MessageDescriptor, name string) (parameter, bool) {
-	plain, rest, isEntry := strings.Cut(name, "[")
-	p := parameter{name: name}
-	for part := range strings.SplitSeq(plain, ".") {
-		if message == nil {
-			return p, false
-		}
-		field := fieldByName(message, part)
-		if field == nil {
-			return p, false
-		}
-		p.path = append(p.path, field)
-		message = field.Message()
-		if field.IsMap() || field.IsList() {
-			message = nil
-		}
-	}
-	if isEntry {
-		p.key = strings.TrimSuffix(rest, "]")
-	}
-	return p, true
-}
-
 // set sets the parameter's field in message, and makes the messages on the way that are
 // not there. It refuses to replace another member of a oneof, because what that member
 // holds would be lost.
-func (b *Builder) set(message protoreflect.Message, p parameter, texts ...string) *contract.ValueError {
-	last := len(p.path) - 1
-	for i, field := range p.path {
+func (b *Builder) set(message protoreflect.Message, p contract.Parameter, texts ...string) *contract.ValueError {
+	last := len(p.Path) - 1
+	for i, field := range p.Path {
 		if other := conflictingMember(message, field); other != nil {
 			return &contract.ValueError{
-				Parameter: p.name, Reason: reasonDuplicate,
+				Parameter: p.Name, Reason: reasonDuplicate,
 				Detail: "only one of " + string(field.Name()) + " and " + string(other.Name()) + " may be set, and the request sets both",
 			}
 		}
@@ -114,9 +81,9 @@ func (b *Builder) set(message protoreflect.Message, p parameter, texts ...string
 			message = message.Mutable(field).Message()
 		}
 	}
-	field := p.path[last]
-	if err := b.setField(message, field, p.key, texts); err != nil {
-		return invalidValue(p.name, field)
+	field := p.Path[last]
+	if err := b.setField(message, field, p.Key, texts); err != nil {
+		return invalidValue(p.Name, field)
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (u *Upload) send(sink Sink, fail func(error)) error {
 // takes a google.api.HttpBody, a message is what has arrived of the raw body.
 func (b *Builder) NewReader(r *http.Request) func() ([]byte, error) {
 	ex := exchange.From(r.Context())
-	if b.Raw {
+	if b.binding.RawBody {
 		return func() ([]byte, error) {
 			data, err := readChunk(r.Body)
 			if err != nil && !errors.Is(err, io.EOF) {

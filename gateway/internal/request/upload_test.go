@@ -12,7 +12,9 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"google.golang.org/genproto/googleapis/api/annotations"
 	_ "google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -33,17 +35,23 @@ func newBuilder(tb testing.TB, message string) *request.Builder {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	options := &descriptorpb.MethodOptions{}
+	proto.SetExtension(options, annotations.E_Http, &annotations.HttpRule{Pattern: &annotations.HttpRule_Post{Post: "/x"}, Body: "*"})
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name: new("t.proto"), Package: new("t"), Dependency: []string{found.ParentFile().Path()},
 		Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("S"), Method: []*descriptorpb.MethodDescriptorProto{
-			{Name: new("Send"), InputType: new("." + message), OutputType: new("." + message), ClientStreaming: new(true)},
+			{Name: new("Send"), InputType: new("." + message), OutputType: new("." + message), ClientStreaming: new(true), Options: options},
 		}}},
 	}, protoregistry.GlobalFiles)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	method := file.Services().Get(0).Methods().Get(0)
-	builder, err := request.New(jsoncodec.New(nil), &contract.Binding{Method: &contract.Method{Descriptor: method}, Body: "*"}, method.Input())
+	declared, err := contract.Read(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	method := declared.Methods[0]
+	builder, err := request.New(jsoncodec.New(nil), method.Bindings[0], method.Descriptor.Input())
 	if err != nil {
 		tb.Fatal(err)
 	}

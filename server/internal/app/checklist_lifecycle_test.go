@@ -139,7 +139,7 @@ func TestRetirementRefused(t *testing.T) {
 				return // refused by the policy's own rules
 			}
 			declared, _ := routes(t)
-			if err := declared.Retire(table); err == nil {
+			if _, err := declared.Retire(table); err == nil {
 				t.Error("it is taken")
 			}
 		})

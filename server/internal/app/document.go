@@ -71,16 +71,16 @@ type documentOf struct {
 
 func newDocument(of documentOf) (*openapi.Document, error) {
 	// What a gateway refuses is nothing to document.
-	index, clashes := of.declared.Index()
+	served, err := of.declared.Retire(of.table)
+	if err := errors.Join(err, of.declared.Check(of.table)); err != nil {
+		return nil, fmt.Errorf("reading the contract: %w", err)
+	}
 	p := openapi.Params{
-		Contract: of.declared, Table: of.table, PublicURL: of.publicURL, Title: "", License: "", Keys: of.reference,
-		HasPage: pagesBeside(index, of.table),
+		Contract: served, Table: of.table, PublicURL: of.publicURL, Title: "", License: "", Keys: of.reference,
+		HasPage: pagesBeside(served.Index(), of.table),
 	}
 	if of.reference {
 		p.Title, p.License = "The reference API of Statusway", "Apache-2.0"
-	}
-	if err := errors.Join(clashes, of.declared.Check(of.table), of.declared.Retire(of.table)); err != nil {
-		return nil, fmt.Errorf("reading the contract: %w", err)
 	}
 	document, err := openapi.New(p)
 	if err != nil {

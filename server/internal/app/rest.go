@@ -197,16 +197,12 @@ func (r *rest) params(b behind) (gateway.Params, error) {
 	if err != nil {
 		return gateway.Params{}, fmt.Errorf("reading the trusted proxies: %w", err)
 	}
-	pages, err := r.pages(b)
-	if err != nil {
-		return gateway.Params{}, err
-	}
 	return gateway.Params{
 		Responder:   r.responder,
 		Logger:      r.logger,
 		Now:         r.now,
 		Body:        middleware.BodyLimits{Bytes: bytes, Time: r.config.BodyTimeout, Grace: 0, Rate: 0, Memory: r.bodies},
-		Pages:       pages,
+		Pages: r.pages(b),
 		Limiter:     r.limiter,
 		Concurrency: r.config.Concurrency,
 		Proxies:     proxies,
@@ -273,14 +269,10 @@ func (r *rest) tracer() exchange.Tracer {
 }
 
 // pages are served without limit: whoever watches the server must reach them.
-func (r *rest) pages(b behind) (map[string]exchange.Handler, error) {
+func (r *rest) pages(b behind) map[string]exchange.Handler {
 	pages := r.explorer.Pages(r.responder, b.document)
-	index, err := b.declared.Index()
-	if err != nil {
-		return nil, fmt.Errorf("reading the routes: %w", err)
-	}
 	for path, page := range r.catalogue.Pages() {
-		if !isTaken(index, path) {
+		if !isTaken(b.declared.Index(), path) {
 			pages[path] = page
 		}
 	}
@@ -288,7 +280,7 @@ func (r *rest) pages(b behind) (map[string]exchange.Handler, error) {
 	if r.meters != nil && r.metrics == nil {
 		pages[metricsPath] = r.meters.page(r.responder)
 	}
-	return pages, nil
+	return pages
 }
 
 // isTaken says whether an API has a route of its own at the path of a page, which then

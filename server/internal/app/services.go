@@ -72,28 +72,20 @@ func newServices(ctx context.Context, p Params, store *sqlite.Store, responder *
 	if s.mapping, err = mappingsvc.New(responder, p.Build.ID()); err != nil {
 		return nil, err
 	}
-	fields, err := bodyFields(declared)
-	if err != nil {
-		return nil, err
-	}
-	s.mapping.Beside(fields)
+	s.mapping.Beside(bodyFields(declared))
 	s.validator, err = interceptor.NewValidator(requests()...)
 	return s, err
 }
 
 // bodyFields knows which field of a request the body of each route fills.
-func bodyFields(declared *contract.Contract) (mappingsvc.BodyField, error) {
-	index, err := declared.Index()
-	if err != nil {
-		return nil, fmt.Errorf("reading the routes: %w", err)
-	}
+func bodyFields(declared *contract.Contract) mappingsvc.BodyField {
 	return func(method, path string) string {
-		found, outcome, err := index.Lookup(method, path)
+		found, outcome, err := declared.Index().Lookup(method, path)
 		if err != nil || outcome != route.Found {
 			return ""
 		}
 		return found.Value.Body
-	}, nil
+	}
 }
 
 // requests are the messages whose rules are compiled at start.
