@@ -9,9 +9,17 @@ import { fail } from './statusway.js';
 const mostPictures = 256;
 const mostMessages = 1000;
 const mostBytes = 1 << 20;
+const pictureBytes = 4;
 
 export function pictureMethods(calls) {
   const pictures = new Map(); // By id, the oldest first.
+
+  const find = (id) => {
+    const picture = pictures.get(id);
+    if (picture) return picture;
+    const message = `There is no picture "${id}".`;
+    throw fail({ code: grpc.status.NOT_FOUND, reason: 'PICTURE_NOT_FOUND', domain, message });
+  };
 
   return {
     async PutPicture({ id, caption, picture }) {
@@ -23,13 +31,13 @@ export function pictureMethods(calls) {
       return { id, caption, contentType, size: BigInt(data.length), sha256 };
     },
 
-    async GetPicture({ id }) {
-      const picture = pictures.get(id);
-      if (!picture) {
-        const message = `There is no picture "${id}".`;
-        throw fail({ code: grpc.status.NOT_FOUND, reason: 'PICTURE_NOT_FOUND', domain, message });
+    GetPicture: async ({ id }) => ({ id, picture: find(id) }),
+
+    async StreamPicture({ id }, _context, send) {
+      const { data, contentType } = find(id);
+      for (let at = 0; at < data.length; at += pictureBytes) {
+        await send({ id, picture: { data: data.subarray(at, at + pictureBytes), contentType: at === 0 ? contentType : '' } });
       }
-      return { id, picture };
     },
 
     async Upload(received, { signal }) {

@@ -17,6 +17,7 @@ _UploadResponse = message("statusway.conformance.v1.UploadResponse")
 _MOST_PICTURES = 256
 _MOST_MESSAGES = 1000
 _MOST_BYTES = 1 << 20
+_PICTURE_BYTES = 4
 
 
 class Pictures:
@@ -42,6 +43,13 @@ class Pictures:
         if request.id not in self._pictures:
             raise failure(grpc.StatusCode.NOT_FOUND, "PICTURE_NOT_FOUND", f'There is no picture "{request.id}".')
         return _GetPictureResponse(id=request.id, picture=self._pictures[request.id])
+
+    async def StreamPicture(self, request, call):
+        whole = (await self.GetPicture(request, call)).picture
+        for at in range(0, len(whole.data), _PICTURE_BYTES):
+            data, content_type = whole.data[at : at + _PICTURE_BYTES], "" if at else whole.content_type
+            picture = _HttpBody(data=data, content_type=content_type)
+            await call.send(_GetPictureResponse(id=request.id, picture=picture))
 
     async def Upload(self, bodies, _call):
         response = _UploadResponse()

@@ -158,7 +158,7 @@ func TestSamplesConform(t *testing.T) {
 			t.Run(one.name+" "+policy, func(t *testing.T) {
 				t.Parallel()
 				backend := one.start(t)
-				got := conform(t, served(t, backend, "--policy="+policy).rest, "--known-failures=testdata/conformance-known.yaml")
+				got := conform(t, served(t, backend, "--policy="+policy).rest)
 				if got.code != 0 || !strings.Contains(got.out, " conforms to the policy "+policy+", ") || !strings.Contains(got.out, " passed, 0 failed, ") {
 					t.Errorf("exit code %d\n%s%s", got.code, got.out, got.err)
 				}

@@ -24,6 +24,8 @@ const (
 	MaxPictures = 256
 	// maxChunk is how many bytes a message of Download has at most.
 	maxChunk = 1 << 20
+	// pictureChunk is how many bytes a message of StreamPicture has at most.
+	pictureChunk = 4
 	// letters is how many letters the messages of Download go through.
 	letters = 26
 )
@@ -61,6 +63,23 @@ func (s *Streams) GetPicture(_ context.Context, request *conformancev1.GetPictur
 		return nil, fail(codes.NotFound, "PICTURE_NOT_FOUND", "There is no picture "+strconv.Quote(request.GetId())+".")
 	}
 	return &conformancev1.GetPictureResponse{Id: request.GetId(), Picture: picture}, nil
+}
+
+// StreamPicture implements StreamService.
+func (s *Streams) StreamPicture(request *conformancev1.GetPictureRequest, stream grpc.ServerStreamingServer[conformancev1.GetPictureResponse]) error {
+	whole, err := s.GetPicture(stream.Context(), request)
+	if err != nil {
+		return err
+	}
+	contentType := whole.GetPicture().GetContentType()
+	for part := range slices.Chunk(whole.GetPicture().GetData(), pictureChunk) {
+		picture := &httpbody.HttpBody{ContentType: contentType, Data: part}
+		if err := stream.Send(&conformancev1.GetPictureResponse{Id: request.GetId(), Picture: picture}); err != nil {
+			return err
+		}
+		contentType = ""
+	}
+	return nil
 }
 
 // Upload implements StreamService.

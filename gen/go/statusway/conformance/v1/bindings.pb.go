@@ -728,15 +728,19 @@ const file_statusway_conformance_v1_bindings_proto_rawDesc = "" +
 	"\rReportRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
-	"\anumbers\x18\x03 \x03(\x05R\anumbers2\xff\b\n" +
+	"\anumbers\x18\x03 \x03(\x05R\anumbers2\xa5\n" +
+	"\n" +
 	"\x0eBindingService\x12\xe5\x02\n" +
 	"\x06Choose\x12 .statusway.conformance.v1.Choice\x1a .statusway.conformance.v1.Choice\"\x96\x02\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\x89\x02Z\x1c:\x01*\"\x17/conformance/v1/choicesZ*\x12(/conformance/v1/choices/aws/{aws.app_id}Z\":\x03aws\"\x1b/conformance/v1/choices:awsZ(:\bone_text\"\x1c/conformance/v1/choices:textZ':\x01*\x1a\"/conformance/v1/choices/{one_text}Z-:\x01*2(/conformance/v1/choices/aws/{aws.app_id}\x12\x17/conformance/v1/choices\x12\x9d\x01\n" +
 	"\x06Select\x12#.statusway.conformance.v1.Selection\x1a#.statusway.conformance.v1.Selection\"I\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02=Z\x1f:\x01*\"\x1a/conformance/v1/selections\x12\x1a/conformance/v1/selections\x12\x81\x01\n" +
-	"\x06Change\x12!.statusway.conformance.v1.Changes\x1a!.statusway.conformance.v1.Changes\"1\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02%:\x05thing2\x1c/conformance/v1/changes/{id}\x12\xa3\x02\n" +
-	"\x03Act\x12 .statusway.conformance.v1.Action\x1a .statusway.conformance.v1.Action\"\xd7\x01\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\xca\x01Z\x1e\x1a\x1c/conformance/v1/actions/{id}Z\x1e2\x1c/conformance/v1/actions/{id}Z\x1e*\x1c/conformance/v1/actions/{id}Z\x1e\x12\x1c/conformance/v1/actions/{id}Z'B%\n" +
-	"\x05PURGE\x12\x1c/conformance/v1/actions/{id}\"\x1f/conformance/v1/actions/{id}:do\x12\xba\x01\n" +
-	"\x06Report\x12'.statusway.conformance.v1.ReportRequest\x1a'.statusway.conformance.v1.ReportRequest\"^\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02R:\x01*Z%:\x01*B \n" +
-	"\x05QUERY\x12\x17/conformance/v1/reportsB&\n" +
+	"\x06Change\x12!.statusway.conformance.v1.Changes\x1a!.statusway.conformance.v1.Changes\"1\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02%:\x05thing2\x1c/conformance/v1/changes/{id}\x12\xf4\x02\n" +
+	"\x03Act\x12 .statusway.conformance.v1.Action\x1a .statusway.conformance.v1.Action\"\xa8\x02\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\x9b\x02Z\x1e\x1a\x1c/conformance/v1/actions/{id}Z\x1e2\x1c/conformance/v1/actions/{id}Z\x1e*\x1c/conformance/v1/actions/{id}Z\x1e\x12\x1c/conformance/v1/actions/{id}Z'B%\n" +
+	"\x05PURGE\x12\x1c/conformance/v1/actions/{id}Z'B%\n" +
+	"\x01*\x12 /conformance/v1/actions/{id}:anyZ&*$/conformance/v1/actions/{number}:any\"\x1f/conformance/v1/actions/{id}:do\x12\x8f\x02\n" +
+	"\x06Report\x12'.statusway.conformance.v1.ReportRequest\x1a'.statusway.conformance.v1.ReportRequest\"\xb2\x01\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\xa5\x01:\x01*Z%:\x01*B \n" +
+	"\x05QUERY\x12\x17/conformance/v1/reportsZ&B$\n" +
+	"\x04HEAD\x12\x1c/conformance/v1/reports/{id}Z)B'\n" +
+	"\aOPTIONS\x12\x1c/conformance/v1/reports/{id}B&\n" +
 	"\x06REPORT\x12\x1c/conformance/v1/reports/{id}BNZLgithub.com/statusway/statusway/gen/go/statusway/conformance/v1;conformancev1b\x06proto3"
 
 var (

@@ -33,9 +33,6 @@ const (
 // BindingService shows how path, query and body become one request. Each of its
 // methods returns its request as it arrived, and has no error of its own.
 //
-// Two kinds of `custom` are missing: OPTIONS, which the gateway answers itself, and
-// HEAD, which is a call of the GET method.
-//
 // No method needs credentials.
 type BindingServiceClient interface {
 	// Choose has a oneof that path, query and body reach. For members of a oneof that
@@ -47,7 +44,8 @@ type BindingServiceClient interface {
 	// Change has a FieldMask that the gateway makes from the body unless the client
 	// sends one. For PATCH with a mask in the query.
 	Change(ctx context.Context, in *Changes, opts ...grpc.CallOption) (*Changes, error)
-	// Act takes no body, by whatever HTTP method. For bodies that are sent all the same.
+	// Act takes no body, by whatever HTTP method. For bodies that are sent all the same,
+	// and for a rule for any HTTP method.
 	Act(ctx context.Context, in *Action, opts ...grpc.CallOption) (*Action, error)
 	// Report is reached by HTTP methods that google.api.http has no word for.
 	Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (*ReportRequest, error)
@@ -118,9 +116,6 @@ func (c *bindingServiceClient) Report(ctx context.Context, in *ReportRequest, op
 // BindingService shows how path, query and body become one request. Each of its
 // methods returns its request as it arrived, and has no error of its own.
 //
-// Two kinds of `custom` are missing: OPTIONS, which the gateway answers itself, and
-// HEAD, which is a call of the GET method.
-//
 // No method needs credentials.
 type BindingServiceServer interface {
 	// Choose has a oneof that path, query and body reach. For members of a oneof that
@@ -132,7 +127,8 @@ type BindingServiceServer interface {
 	// Change has a FieldMask that the gateway makes from the body unless the client
 	// sends one. For PATCH with a mask in the query.
 	Change(context.Context, *Changes) (*Changes, error)
-	// Act takes no body, by whatever HTTP method. For bodies that are sent all the same.
+	// Act takes no body, by whatever HTTP method. For bodies that are sent all the same,
+	// and for a rule for any HTTP method.
 	Act(context.Context, *Action) (*Action, error)
 	// Report is reached by HTTP methods that google.api.http has no word for.
 	Report(context.Context, *ReportRequest) (*ReportRequest, error)

@@ -1404,10 +1404,11 @@ const file_statusway_conformance_v1_conformance_proto_rawDesc = "" +
 	"\x05Color\x12\x15\n" +
 	"\x11COLOR_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tCOLOR_RED\x10\x01\x12\x0f\n" +
-	"\vCOLOR_GREEN\x10\x022\xae\x12\n" +
+	"\vCOLOR_GREEN\x10\x022\xd7\x12\n" +
 	"\x12ConformanceService\x12\x9d\x01\n" +
-	"\tListItems\x12*.statusway.conformance.v1.ListItemsRequest\x1a+.statusway.conformance.v1.ListItemsResponse\"7\xfa\xa9\x19\x16*\x12private, max-age=1H\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/conformance/v1/items\x12\x90\x01\n" +
-	"\aGetItem\x12(.statusway.conformance.v1.GetItemRequest\x1a\x1e.statusway.conformance.v1.Item\";\xfa\xa9\x19\x15\x1a\x04etag\"\vupdate_timeH\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/conformance/v1/items/{id}\x12\xbe\x01\n" +
+	"\tListItems\x12*.statusway.conformance.v1.ListItemsRequest\x1a+.statusway.conformance.v1.ListItemsResponse\"7\xfa\xa9\x19\x16*\x12private, max-age=1H\x01\x82\xd3\xe4\x93\x02\x17\x12\x15/conformance/v1/items\x12\xb9\x01\n" +
+	"\aGetItem\x12(.statusway.conformance.v1.GetItemRequest\x1a\x1e.statusway.conformance.v1.Item\"d\xfa\xa9\x19\x15\x1a\x04etag\"\vupdate_timeH\x01\x82\xd3\xe4\x93\x02EZ':\x01*B\"\n" +
+	"\x05QUERY\x12\x19/conformance/v1/items:get\x12\x1a/conformance/v1/items/{id}\x12\xbe\x01\n" +
 	"\n" +
 	"CreateItem\x12+.statusway.conformance.v1.CreateItemRequest\x1a\x1e.statusway.conformance.v1.Item\"c\xfa\xa9\x19<\n" +
 	"\x02\xc9\x01\x12\x1a/conformance/v1/items/{id}\x1a\x04etag\"\vupdate_time0\x80\x80\x01H\x01R\x01\x01\x82\xd3\xe4\x93\x02\x1d:\x04item\"\x15/conformance/v1/items\x12\xae\x01\n" +

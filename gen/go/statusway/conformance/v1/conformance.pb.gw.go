@@ -109,6 +109,33 @@ func local_request_ConformanceService_GetItem_0(ctx context.Context, marshaler r
 	return msg, metadata, err
 }
 
+func request_ConformanceService_GetItem_1(ctx context.Context, marshaler runtime.Marshaler, client ConformanceServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GetItemRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.GetItem(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_ConformanceService_GetItem_1(ctx context.Context, marshaler runtime.Marshaler, server ConformanceServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GetItemRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.GetItem(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_ConformanceService_CreateItem_0(ctx context.Context, marshaler runtime.Marshaler, client ConformanceServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq CreateItemRequest
@@ -719,6 +746,26 @@ func RegisterConformanceServiceHandlerServer(ctx context.Context, mux *runtime.S
 		}
 		forward_ConformanceService_GetItem_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle("QUERY", pattern_ConformanceService_GetItem_1, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/statusway.conformance.v1.ConformanceService/GetItem", runtime.WithHTTPPathPattern("/conformance/v1/items:get"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_ConformanceService_GetItem_1(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ConformanceService_GetItem_1(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_ConformanceService_CreateItem_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1067,6 +1114,23 @@ func RegisterConformanceServiceHandlerClient(ctx context.Context, mux *runtime.S
 		}
 		forward_ConformanceService_GetItem_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle("QUERY", pattern_ConformanceService_GetItem_1, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/statusway.conformance.v1.ConformanceService/GetItem", runtime.WithHTTPPathPattern("/conformance/v1/items:get"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ConformanceService_GetItem_1(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ConformanceService_GetItem_1(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_ConformanceService_CreateItem_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1328,6 +1392,7 @@ func RegisterConformanceServiceHandlerClient(ctx context.Context, mux *runtime.S
 var (
 	pattern_ConformanceService_ListItems_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "items"}, ""))
 	pattern_ConformanceService_GetItem_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"conformance", "v1", "items", "id"}, ""))
+	pattern_ConformanceService_GetItem_1      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "items"}, "get"))
 	pattern_ConformanceService_CreateItem_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "items"}, ""))
 	pattern_ConformanceService_PutItem_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"conformance", "v1", "items", "id"}, ""))
 	pattern_ConformanceService_UpdateItem_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"conformance", "v1", "items", "item.id"}, ""))
@@ -1348,6 +1413,7 @@ var (
 var (
 	forward_ConformanceService_ListItems_0    = runtime.ForwardResponseMessage
 	forward_ConformanceService_GetItem_0      = runtime.ForwardResponseMessage
+	forward_ConformanceService_GetItem_1      = runtime.ForwardResponseMessage
 	forward_ConformanceService_CreateItem_0   = runtime.ForwardResponseMessage
 	forward_ConformanceService_PutItem_0      = runtime.ForwardResponseMessage
 	forward_ConformanceService_UpdateItem_0   = runtime.ForwardResponseMessage

@@ -76,7 +76,7 @@ type ConformanceServiceClient interface {
 	// parameters, and for pages.
 	ListItems(ctx context.Context, in *ListItemsRequest, opts ...grpc.CallOption) (*ListItemsResponse, error)
 	// GetItem returns one item. For ETag, Last-Modified and 304, which the gateway
-	// makes of the fields etag and update_time.
+	// makes of the fields etag and update_time, also for QUERY.
 	GetItem(ctx context.Context, in *GetItemRequest, opts ...grpc.CallOption) (*Item, error)
 	// CreateItem stores a new item. For 201 with Location, and for 413.
 	CreateItem(ctx context.Context, in *CreateItemRequest, opts ...grpc.CallOption) (*Item, error)
@@ -308,7 +308,7 @@ type ConformanceServiceServer interface {
 	// parameters, and for pages.
 	ListItems(context.Context, *ListItemsRequest) (*ListItemsResponse, error)
 	// GetItem returns one item. For ETag, Last-Modified and 304, which the gateway
-	// makes of the fields etag and update_time.
+	// makes of the fields etag and update_time, also for QUERY.
 	GetItem(context.Context, *GetItemRequest) (*Item, error)
 	// CreateItem stores a new item. For 201 with Location, and for 413.
 	CreateItem(context.Context, *CreateItemRequest) (*Item, error)

@@ -554,7 +554,7 @@ type GetPictureResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in the request.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// As it was stored.
+	// As it was stored, or the next part of it.
 	Picture       *httpbody.HttpBody `protobuf:"bytes,2,opt,name=picture,proto3" json:"picture,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1057,7 +1057,7 @@ const file_statusway_conformance_v1_streams_proto_rawDesc = "" +
 	"\x05Calls\x12\x18\n" +
 	"\astarted\x18\x01 \x01(\x05R\astarted\x12\x18\n" +
 	"\arunning\x18\x02 \x01(\x05R\arunning\x12\x1c\n" +
-	"\tcancelled\x18\x03 \x01(\x05R\tcancelled2\x8c\f\n" +
+	"\tcancelled\x18\x03 \x01(\x05R\tcancelled2\xb8\r\n" +
 	"\rStreamService\x12\x86\x01\n" +
 	"\aCollect\x12\x1e.statusway.conformance.v1.Note\x1a).statusway.conformance.v1.CollectResponse\".\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/conformance/v1/notes:collect(\x01\x12\x7f\n" +
 	"\x04Chat\x12\x1e.statusway.conformance.v1.Note\x1a&.statusway.conformance.v1.ChatResponse\"+\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/conformance/v1/notes:chat(\x010\x01\x12t\n" +
@@ -1066,7 +1066,8 @@ const file_statusway_conformance_v1_streams_proto_rawDesc = "" +
 	"\n" +
 	"PutPicture\x12+.statusway.conformance.v1.PutPictureRequest\x1a,.statusway.conformance.v1.PutPictureResponse\"4\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02(:\apicture\x1a\x1d/conformance/v1/pictures/{id}\x12\x9d\x01\n" +
 	"\n" +
-	"GetPicture\x12+.statusway.conformance.v1.GetPictureRequest\x1a,.statusway.conformance.v1.GetPictureResponse\"4\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02(b\apicture\x12\x1d/conformance/v1/pictures/{id}\x12\xc2\x01\n" +
+	"GetPicture\x12+.statusway.conformance.v1.GetPictureRequest\x1a,.statusway.conformance.v1.GetPictureResponse\"4\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02(b\apicture\x12\x1d/conformance/v1/pictures/{id}\x12\xa9\x01\n" +
+	"\rStreamPicture\x12+.statusway.conformance.v1.GetPictureRequest\x1a,.statusway.conformance.v1.GetPictureResponse\";\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02/b\apicture\x12$/conformance/v1/pictures/{id}:stream0\x01\x12\xc2\x01\n" +
 	"\n" +
 	"WatchNotes\x12+.statusway.conformance.v1.WatchNotesRequest\x1a,.statusway.conformance.v1.WatchNotesResponse\"W\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02K:\x01*Z#b\x04note\x12\x1b/conformance/v1/notes:watchb\x04note\"\x1b/conformance/v1/notes:watch0\x01\x12\xb7\x01\n" +
 	"\x04Hold\x12%.statusway.conformance.v1.HoldRequest\x1a&.statusway.conformance.v1.HoldResponse\"^\xfa\xa9\x19\x02H\x01\x82\xd3\xe4\x93\x02RZ\x1a:\x01*\"\x15/conformance/v1/holdsZ\x1d\"\x1b/conformance/v1/holds:empty\x12\x15/conformance/v1/holds0\x01\x12\xa5\x01\n" +
@@ -1123,22 +1124,24 @@ var file_statusway_conformance_v1_streams_proto_depIdxs = []int32{
 	4,  // 12: statusway.conformance.v1.StreamService.Download:input_type -> statusway.conformance.v1.DownloadRequest
 	5,  // 13: statusway.conformance.v1.StreamService.PutPicture:input_type -> statusway.conformance.v1.PutPictureRequest
 	7,  // 14: statusway.conformance.v1.StreamService.GetPicture:input_type -> statusway.conformance.v1.GetPictureRequest
-	9,  // 15: statusway.conformance.v1.StreamService.WatchNotes:input_type -> statusway.conformance.v1.WatchNotesRequest
-	11, // 16: statusway.conformance.v1.StreamService.Hold:input_type -> statusway.conformance.v1.HoldRequest
-	13, // 17: statusway.conformance.v1.StreamService.Wait:input_type -> statusway.conformance.v1.WaitRequest
-	14, // 18: statusway.conformance.v1.StreamService.GetCalls:input_type -> statusway.conformance.v1.GetCallsRequest
-	1,  // 19: statusway.conformance.v1.StreamService.Collect:output_type -> statusway.conformance.v1.CollectResponse
-	2,  // 20: statusway.conformance.v1.StreamService.Chat:output_type -> statusway.conformance.v1.ChatResponse
-	3,  // 21: statusway.conformance.v1.StreamService.Upload:output_type -> statusway.conformance.v1.UploadResponse
-	17, // 22: statusway.conformance.v1.StreamService.Download:output_type -> google.api.HttpBody
-	6,  // 23: statusway.conformance.v1.StreamService.PutPicture:output_type -> statusway.conformance.v1.PutPictureResponse
-	8,  // 24: statusway.conformance.v1.StreamService.GetPicture:output_type -> statusway.conformance.v1.GetPictureResponse
-	10, // 25: statusway.conformance.v1.StreamService.WatchNotes:output_type -> statusway.conformance.v1.WatchNotesResponse
-	12, // 26: statusway.conformance.v1.StreamService.Hold:output_type -> statusway.conformance.v1.HoldResponse
-	18, // 27: statusway.conformance.v1.StreamService.Wait:output_type -> google.protobuf.Empty
-	15, // 28: statusway.conformance.v1.StreamService.GetCalls:output_type -> statusway.conformance.v1.Calls
-	19, // [19:29] is the sub-list for method output_type
-	9,  // [9:19] is the sub-list for method input_type
+	7,  // 15: statusway.conformance.v1.StreamService.StreamPicture:input_type -> statusway.conformance.v1.GetPictureRequest
+	9,  // 16: statusway.conformance.v1.StreamService.WatchNotes:input_type -> statusway.conformance.v1.WatchNotesRequest
+	11, // 17: statusway.conformance.v1.StreamService.Hold:input_type -> statusway.conformance.v1.HoldRequest
+	13, // 18: statusway.conformance.v1.StreamService.Wait:input_type -> statusway.conformance.v1.WaitRequest
+	14, // 19: statusway.conformance.v1.StreamService.GetCalls:input_type -> statusway.conformance.v1.GetCallsRequest
+	1,  // 20: statusway.conformance.v1.StreamService.Collect:output_type -> statusway.conformance.v1.CollectResponse
+	2,  // 21: statusway.conformance.v1.StreamService.Chat:output_type -> statusway.conformance.v1.ChatResponse
+	3,  // 22: statusway.conformance.v1.StreamService.Upload:output_type -> statusway.conformance.v1.UploadResponse
+	17, // 23: statusway.conformance.v1.StreamService.Download:output_type -> google.api.HttpBody
+	6,  // 24: statusway.conformance.v1.StreamService.PutPicture:output_type -> statusway.conformance.v1.PutPictureResponse
+	8,  // 25: statusway.conformance.v1.StreamService.GetPicture:output_type -> statusway.conformance.v1.GetPictureResponse
+	8,  // 26: statusway.conformance.v1.StreamService.StreamPicture:output_type -> statusway.conformance.v1.GetPictureResponse
+	10, // 27: statusway.conformance.v1.StreamService.WatchNotes:output_type -> statusway.conformance.v1.WatchNotesResponse
+	12, // 28: statusway.conformance.v1.StreamService.Hold:output_type -> statusway.conformance.v1.HoldResponse
+	18, // 29: statusway.conformance.v1.StreamService.Wait:output_type -> google.protobuf.Empty
+	15, // 30: statusway.conformance.v1.StreamService.GetCalls:output_type -> statusway.conformance.v1.Calls
+	20, // [20:31] is the sub-list for method output_type
+	9,  // [9:20] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
 	9,  // [9:9] is the sub-list for extension extendee
 	0,  // [0:9] is the sub-list for field type_name

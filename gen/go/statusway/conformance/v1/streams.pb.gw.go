@@ -310,6 +310,35 @@ func local_request_StreamService_GetPicture_0(ctx context.Context, marshaler run
 	return msg, metadata, err
 }
 
+func request_StreamService_StreamPicture_0(ctx context.Context, marshaler runtime.Marshaler, client StreamServiceClient, req *http.Request, pathParams map[string]string) (StreamService_StreamPictureClient, runtime.ServerMetadata, error) {
+	var (
+		protoReq GetPictureRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "id")
+	}
+	protoReq.Id, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	stream, err := client.StreamPicture(ctx, &protoReq)
+	if err != nil {
+		return nil, metadata, err
+	}
+	header, err := stream.Header()
+	if err != nil {
+		return nil, metadata, err
+	}
+	metadata.HeaderMD = header
+	return stream, metadata, nil
+}
+
 func request_StreamService_WatchNotes_0(ctx context.Context, marshaler runtime.Marshaler, client StreamServiceClient, req *http.Request, pathParams map[string]string) (StreamService_WatchNotesClient, runtime.ServerMetadata, error) {
 	var (
 		protoReq WatchNotesRequest
@@ -653,6 +682,13 @@ func RegisterStreamServiceHandlerServer(ctx context.Context, mux *runtime.ServeM
 		forward_StreamService_GetPicture_0(annotatedContext, mux, outboundMarshaler, w, req, response_StreamService_GetPicture_0{resp.(*GetPictureResponse)}, mux.GetForwardResponseOptions()...)
 	})
 
+	mux.Handle(http.MethodGet, pattern_StreamService_StreamPicture_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		err := status.Error(codes.Unimplemented, "streaming calls are not yet supported in the in-process transport")
+		_, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+		return
+	})
+
 	mux.Handle(http.MethodPost, pattern_StreamService_WatchNotes_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		err := status.Error(codes.Unimplemented, "streaming calls are not yet supported in the in-process transport")
 		_, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
@@ -926,6 +962,26 @@ func RegisterStreamServiceHandlerClient(ctx context.Context, mux *runtime.ServeM
 		}
 		forward_StreamService_GetPicture_0(annotatedContext, mux, outboundMarshaler, w, req, response_StreamService_GetPicture_0{resp.(*GetPictureResponse)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_StreamService_StreamPicture_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/statusway.conformance.v1.StreamService/StreamPicture", runtime.WithHTTPPathPattern("/conformance/v1/pictures/{id}:stream"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_StreamService_StreamPicture_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_StreamService_StreamPicture_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) {
+			res, err := resp.Recv()
+			return response_StreamService_StreamPicture_0{res}, err
+		}, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_StreamService_WatchNotes_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1097,6 +1153,15 @@ func (m response_StreamService_GetPicture_0) XXX_ResponseBody() interface{} {
 	return response.Picture
 }
 
+type response_StreamService_StreamPicture_0 struct {
+	*GetPictureResponse
+}
+
+func (m response_StreamService_StreamPicture_0) XXX_ResponseBody() interface{} {
+	response := m.GetPictureResponse
+	return response.Picture
+}
+
 type response_StreamService_WatchNotes_0 struct {
 	*WatchNotesResponse
 }
@@ -1116,39 +1181,41 @@ func (m response_StreamService_WatchNotes_1) XXX_ResponseBody() interface{} {
 }
 
 var (
-	pattern_StreamService_Collect_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "notes"}, "collect"))
-	pattern_StreamService_Chat_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "notes"}, "chat"))
-	pattern_StreamService_Upload_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "uploads"}, ""))
-	pattern_StreamService_Download_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "downloads"}, ""))
-	pattern_StreamService_Download_1   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "downloads"}, ""))
-	pattern_StreamService_PutPicture_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"conformance", "v1", "pictures", "id"}, ""))
-	pattern_StreamService_GetPicture_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"conformance", "v1", "pictures", "id"}, ""))
-	pattern_StreamService_WatchNotes_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "notes"}, "watch"))
-	pattern_StreamService_WatchNotes_1 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "notes"}, "watch"))
-	pattern_StreamService_Hold_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "holds"}, ""))
-	pattern_StreamService_Hold_1       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "holds"}, ""))
-	pattern_StreamService_Hold_2       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "holds"}, "empty"))
-	pattern_StreamService_Wait_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "waits"}, ""))
-	pattern_StreamService_Wait_1       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "waits"}, ""))
-	pattern_StreamService_Wait_2       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "waits"}, "empty"))
-	pattern_StreamService_GetCalls_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "calls"}, ""))
+	pattern_StreamService_Collect_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "notes"}, "collect"))
+	pattern_StreamService_Chat_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "notes"}, "chat"))
+	pattern_StreamService_Upload_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "uploads"}, ""))
+	pattern_StreamService_Download_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "downloads"}, ""))
+	pattern_StreamService_Download_1      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "downloads"}, ""))
+	pattern_StreamService_PutPicture_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"conformance", "v1", "pictures", "id"}, ""))
+	pattern_StreamService_GetPicture_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"conformance", "v1", "pictures", "id"}, ""))
+	pattern_StreamService_StreamPicture_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"conformance", "v1", "pictures", "id"}, "stream"))
+	pattern_StreamService_WatchNotes_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "notes"}, "watch"))
+	pattern_StreamService_WatchNotes_1    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "notes"}, "watch"))
+	pattern_StreamService_Hold_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "holds"}, ""))
+	pattern_StreamService_Hold_1          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "holds"}, ""))
+	pattern_StreamService_Hold_2          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "holds"}, "empty"))
+	pattern_StreamService_Wait_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "waits"}, ""))
+	pattern_StreamService_Wait_1          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "waits"}, ""))
+	pattern_StreamService_Wait_2          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "waits"}, "empty"))
+	pattern_StreamService_GetCalls_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2}, []string{"conformance", "v1", "calls"}, ""))
 )
 
 var (
-	forward_StreamService_Collect_0    = runtime.ForwardResponseMessage
-	forward_StreamService_Chat_0       = runtime.ForwardResponseStream
-	forward_StreamService_Upload_0     = runtime.ForwardResponseMessage
-	forward_StreamService_Download_0   = runtime.ForwardResponseStream
-	forward_StreamService_Download_1   = runtime.ForwardResponseStream
-	forward_StreamService_PutPicture_0 = runtime.ForwardResponseMessage
-	forward_StreamService_GetPicture_0 = runtime.ForwardResponseMessage
-	forward_StreamService_WatchNotes_0 = runtime.ForwardResponseStream
-	forward_StreamService_WatchNotes_1 = runtime.ForwardResponseStream
-	forward_StreamService_Hold_0       = runtime.ForwardResponseStream
-	forward_StreamService_Hold_1       = runtime.ForwardResponseStream
-	forward_StreamService_Hold_2       = runtime.ForwardResponseStream
-	forward_StreamService_Wait_0       = runtime.ForwardResponseMessage
-	forward_StreamService_Wait_1       = runtime.ForwardResponseMessage
-	forward_StreamService_Wait_2       = runtime.ForwardResponseMessage
-	forward_StreamService_GetCalls_0   = runtime.ForwardResponseMessage
+	forward_StreamService_Collect_0       = runtime.ForwardResponseMessage
+	forward_StreamService_Chat_0          = runtime.ForwardResponseStream
+	forward_StreamService_Upload_0        = runtime.ForwardResponseMessage
+	forward_StreamService_Download_0      = runtime.ForwardResponseStream
+	forward_StreamService_Download_1      = runtime.ForwardResponseStream
+	forward_StreamService_PutPicture_0    = runtime.ForwardResponseMessage
+	forward_StreamService_GetPicture_0    = runtime.ForwardResponseMessage
+	forward_StreamService_StreamPicture_0 = runtime.ForwardResponseStream
+	forward_StreamService_WatchNotes_0    = runtime.ForwardResponseStream
+	forward_StreamService_WatchNotes_1    = runtime.ForwardResponseStream
+	forward_StreamService_Hold_0          = runtime.ForwardResponseStream
+	forward_StreamService_Hold_1          = runtime.ForwardResponseStream
+	forward_StreamService_Hold_2          = runtime.ForwardResponseStream
+	forward_StreamService_Wait_0          = runtime.ForwardResponseMessage
+	forward_StreamService_Wait_1          = runtime.ForwardResponseMessage
+	forward_StreamService_Wait_2          = runtime.ForwardResponseMessage
+	forward_StreamService_GetCalls_0      = runtime.ForwardResponseMessage
 )

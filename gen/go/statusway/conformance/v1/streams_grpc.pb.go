@@ -21,16 +21,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	StreamService_Collect_FullMethodName    = "/statusway.conformance.v1.StreamService/Collect"
-	StreamService_Chat_FullMethodName       = "/statusway.conformance.v1.StreamService/Chat"
-	StreamService_Upload_FullMethodName     = "/statusway.conformance.v1.StreamService/Upload"
-	StreamService_Download_FullMethodName   = "/statusway.conformance.v1.StreamService/Download"
-	StreamService_PutPicture_FullMethodName = "/statusway.conformance.v1.StreamService/PutPicture"
-	StreamService_GetPicture_FullMethodName = "/statusway.conformance.v1.StreamService/GetPicture"
-	StreamService_WatchNotes_FullMethodName = "/statusway.conformance.v1.StreamService/WatchNotes"
-	StreamService_Hold_FullMethodName       = "/statusway.conformance.v1.StreamService/Hold"
-	StreamService_Wait_FullMethodName       = "/statusway.conformance.v1.StreamService/Wait"
-	StreamService_GetCalls_FullMethodName   = "/statusway.conformance.v1.StreamService/GetCalls"
+	StreamService_Collect_FullMethodName       = "/statusway.conformance.v1.StreamService/Collect"
+	StreamService_Chat_FullMethodName          = "/statusway.conformance.v1.StreamService/Chat"
+	StreamService_Upload_FullMethodName        = "/statusway.conformance.v1.StreamService/Upload"
+	StreamService_Download_FullMethodName      = "/statusway.conformance.v1.StreamService/Download"
+	StreamService_PutPicture_FullMethodName    = "/statusway.conformance.v1.StreamService/PutPicture"
+	StreamService_GetPicture_FullMethodName    = "/statusway.conformance.v1.StreamService/GetPicture"
+	StreamService_StreamPicture_FullMethodName = "/statusway.conformance.v1.StreamService/StreamPicture"
+	StreamService_WatchNotes_FullMethodName    = "/statusway.conformance.v1.StreamService/WatchNotes"
+	StreamService_Hold_FullMethodName          = "/statusway.conformance.v1.StreamService/Hold"
+	StreamService_Wait_FullMethodName          = "/statusway.conformance.v1.StreamService/Wait"
+	StreamService_GetCalls_FullMethodName      = "/statusway.conformance.v1.StreamService/GetCalls"
 )
 
 // StreamServiceClient is the client API for StreamService service.
@@ -41,7 +42,7 @@ const (
 // run until their client leaves. Implement it after ConformanceService.
 //
 // Its only own error is NOT_FOUND with the reason PICTURE_NOT_FOUND of the domain
-// "statusway.conformance.v1", from GetPicture.
+// "statusway.conformance.v1", from GetPicture and StreamPicture.
 //
 // # Calls by key
 //
@@ -75,6 +76,9 @@ type StreamServiceClient interface {
 	// GetPicture returns a picture, whose bytes are the body of the HTTP response. For
 	// an HttpBody in a field of the response.
 	GetPicture(ctx context.Context, in *GetPictureRequest, opts ...grpc.CallOption) (*GetPictureResponse, error)
+	// StreamPicture sends a picture in messages of at most four bytes. Only the first
+	// names the content type. For an HttpBody in a field of each response of a stream.
+	StreamPicture(ctx context.Context, in *GetPictureRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetPictureResponse], error)
 	// WatchNotes sends count messages and then ends with the outcome. The first has the
 	// number 1 and a note with the text "Note 1" and the same number, and so on. For
 	// response_body on a stream.
@@ -176,9 +180,28 @@ func (c *streamServiceClient) GetPicture(ctx context.Context, in *GetPictureRequ
 	return out, nil
 }
 
+func (c *streamServiceClient) StreamPicture(ctx context.Context, in *GetPictureRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetPictureResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &StreamService_ServiceDesc.Streams[4], StreamService_StreamPicture_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[GetPictureRequest, GetPictureResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StreamService_StreamPictureClient = grpc.ServerStreamingClient[GetPictureResponse]
+
 func (c *streamServiceClient) WatchNotes(ctx context.Context, in *WatchNotesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchNotesResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StreamService_ServiceDesc.Streams[4], StreamService_WatchNotes_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StreamService_ServiceDesc.Streams[5], StreamService_WatchNotes_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +220,7 @@ type StreamService_WatchNotesClient = grpc.ServerStreamingClient[WatchNotesRespo
 
 func (c *streamServiceClient) Hold(ctx context.Context, in *HoldRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[HoldResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &StreamService_ServiceDesc.Streams[5], StreamService_Hold_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &StreamService_ServiceDesc.Streams[6], StreamService_Hold_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -242,7 +265,7 @@ func (c *streamServiceClient) GetCalls(ctx context.Context, in *GetCallsRequest,
 // run until their client leaves. Implement it after ConformanceService.
 //
 // Its only own error is NOT_FOUND with the reason PICTURE_NOT_FOUND of the domain
-// "statusway.conformance.v1", from GetPicture.
+// "statusway.conformance.v1", from GetPicture and StreamPicture.
 //
 // # Calls by key
 //
@@ -276,6 +299,9 @@ type StreamServiceServer interface {
 	// GetPicture returns a picture, whose bytes are the body of the HTTP response. For
 	// an HttpBody in a field of the response.
 	GetPicture(context.Context, *GetPictureRequest) (*GetPictureResponse, error)
+	// StreamPicture sends a picture in messages of at most four bytes. Only the first
+	// names the content type. For an HttpBody in a field of each response of a stream.
+	StreamPicture(*GetPictureRequest, grpc.ServerStreamingServer[GetPictureResponse]) error
 	// WatchNotes sends count messages and then ends with the outcome. The first has the
 	// number 1 and a note with the text "Note 1" and the same number, and so on. For
 	// response_body on a stream.
@@ -316,6 +342,9 @@ func (UnimplementedStreamServiceServer) PutPicture(context.Context, *PutPictureR
 }
 func (UnimplementedStreamServiceServer) GetPicture(context.Context, *GetPictureRequest) (*GetPictureResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPicture not implemented")
+}
+func (UnimplementedStreamServiceServer) StreamPicture(*GetPictureRequest, grpc.ServerStreamingServer[GetPictureResponse]) error {
+	return status.Error(codes.Unimplemented, "method StreamPicture not implemented")
 }
 func (UnimplementedStreamServiceServer) WatchNotes(*WatchNotesRequest, grpc.ServerStreamingServer[WatchNotesResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchNotes not implemented")
@@ -417,6 +446,17 @@ func _StreamService_GetPicture_Handler(srv interface{}, ctx context.Context, dec
 	}
 	return interceptor(ctx, in, info, handler)
 }
+
+func _StreamService_StreamPicture_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(GetPictureRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(StreamServiceServer).StreamPicture(m, &grpc.GenericServerStream[GetPictureRequest, GetPictureResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StreamService_StreamPictureServer = grpc.ServerStreamingServer[GetPictureResponse]
 
 func _StreamService_WatchNotes_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchNotesRequest)
@@ -520,6 +560,11 @@ var StreamService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Download",
 			Handler:       _StreamService_Download_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "StreamPicture",
+			Handler:       _StreamService_StreamPicture_Handler,
 			ServerStreams: true,
 		},
 		{
