@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,32 +16,43 @@ import (
 	"github.com/statusway/statusway/gateway/mapping"
 )
 
-// Load reads every case of a folder: the files that end in .yaml. Its error joins all
-// that is wrong with any of them.
+// Load reads every case of a folder: 404-route.yaml, or route.yaml in the folder 404. Its
+// error joins everything that is wrong with any of them.
 func Load(folder fs.FS) ([]Case, error) {
 	files, err := fs.Glob(folder, "*"+extension)
-	if err != nil || len(files) == 0 {
+	inRows, errRows := fs.Glob(folder, rowFolder+"/*"+extension)
+	files = append(files, inRows...)
+	if err = errors.Join(err, errRows); err != nil || len(files) == 0 {
 		return nil, errors.Join(errors.New("there are no cases"), err)
 	}
 	var errs []error
 	cases := make([]Case, 0, len(files))
+	names := map[string]string{}
 	for _, file := range files {
 		source, err := fs.ReadFile(folder, file)
 		if err != nil {
 			return nil, fmt.Errorf("reading a case: %w", err)
 		}
-		c, err := Parse(strings.TrimSuffix(path.Base(file), extension), source)
+		name := strings.ReplaceAll(strings.TrimSuffix(file, extension), "/", "-")
+		c, err := Parse(name, source)
+		if other := names[name]; other != "" {
+			err = errors.Join(err, fmt.Errorf("%s has the same name", other))
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", file, err))
 		}
+		names[name] = file
 		cases = append(cases, c)
 	}
 	return cases, errors.Join(errs...)
 }
 
+// rowFolder is the name of a folder with the cases of one row, as a pattern.
+const rowFolder = "[1-5][0-9][0-9]"
+
 const extension = ".yaml"
 
-// Parse reads one case; name is its file's, without the extension.
+// Parse reads one case; name begins with the row.
 func Parse(name string, source []byte) (Case, error) {
 	c := Case{}
 	decoder := yaml.NewDecoder(bytes.NewReader(source))
