@@ -236,17 +236,17 @@ func TestVariables(t *testing.T) {
 // A case may lie in the folder of its row. Two cases cannot have one name.
 func TestLoadFolders(t *testing.T) {
 	t.Parallel()
-	const source = "title: So.\nrow: 404\nrequest: {method: GET, target: /x}\nresponse: {status: 404}\n"
-	folder := fstest.MapFS{"404/route-x.yaml": {Data: []byte(source)}, "404-other.yaml": {Data: []byte(source)}, "notes/a.yaml": {Data: []byte("x")}}
+	const source = "title: So.\nrow: 200\nrequest: {method: GET, target: /x}\nresponse: {status: 200}\n"
+	folder := fstest.MapFS{"200/route-x.yaml": {Data: []byte(source)}, "200-other.yaml": {Data: []byte(source)}, "notes/a.yaml": {Data: []byte("x")}}
 	cases, err := conformance.Load(folder)
-	if err != nil || len(cases) != 2 || cases[0].Name != "404-other" || cases[1].Name != "404-route-x" {
+	if err != nil || len(cases) != 2 || cases[0].Name != "200-other" || cases[1].Name != "200-route-x" {
 		t.Fatalf("%v, %v", cases, err)
 	}
-	folder["404-route-x.yaml"] = folder["404/route-x.yaml"]
-	if _, err := conformance.Load(folder); err == nil || !strings.Contains(err.Error(), "404-route-x.yaml has the same name") {
+	folder["200-route-x.yaml"] = folder["200/route-x.yaml"]
+	if _, err := conformance.Load(folder); err == nil || !strings.Contains(err.Error(), "200-route-x.yaml has the same name") {
 		t.Errorf("two cases of one name: %v", err)
 	}
-	if _, err := conformance.Load(fstest.MapFS{"400/route-x.yaml": {Data: []byte(source)}}); err == nil {
+	if _, err := conformance.Load(fstest.MapFS{"201/route-x.yaml": {Data: []byte(source)}}); err == nil {
 		t.Error("a case in the folder of another row is accepted")
 	}
 }
