@@ -44,22 +44,33 @@ run: build ## Start the demo: gRPC and REST on loopback, data in a temporary fol
 build: ## Build the program into .tmp/bin/statusway
 	@$(GO) build -trimpath -o $(TMP)/bin/statusway ./server
 
+# These packages run the whole program in every test, which the race detector makes ten times as slow. So `make test` runs
+# them without it, and `make system` with it. Some of their tests, and those of UNRACED, run only without it: each file says why.
+WHOLE   := ./server/internal/cases ./server/internal/checklist ./server/internal/command
+UNRACED := ./server/internal/app ./server/internal/benchmark
+
+# Modules of their own, because they need dependencies that nothing else does. `go test ./...` does not see them.
+NESTED := server/check server/deploy/check
+
 .PHONY: test
 test: ## Run the unit tests and the cases, with the race detector where a C compiler is found (TESTFLAGS=…)
 	@race='$(RACE)'; \
-	if [ -z "$$race" ]; then echo 'make test: no race detector (it needs cgo and a C compiler such as gcc): testing without it' >&2; fi; \
-	$(GO) test $$race -timeout 20m $(TESTFLAGS) ./... || exit 1; \
-	if [ -z "$$race" ]; then exit 0; fi; \
-	$(GO) test $(TESTFLAGS) ./server/internal/benchmark || exit 1; \
-	$(GO) test $(TESTFLAGS) -run='^Test(Memory|BackendsAgree|Conformance)' ./server/internal/app # each file says why
+	if [ -z "$$race" ]; then \
+		echo 'make test: no race detector (it needs cgo and a C compiler such as gcc): testing without it' >&2; \
+		exec $(GO) test -timeout 20m $(TESTFLAGS) ./...; \
+	fi; \
+	$(GO) test "$$race" -timeout 20m $(TESTFLAGS) $$($(GO) list ./... | grep -v $(WHOLE:.%=-e '%$$')) || exit 1; \
+	$(GO) test -timeout 20m $(TESTFLAGS) $(WHOLE) || exit 1; \
+	$(GO) test $(TESTFLAGS) -run='^Test(Memory|Allocations)' $(UNRACED)
 
 # The packages whose tests call system.Test. Their other tests run here once more: go test cannot tell them apart.
 # TestRelease is checkrelease's. One package at a time: some load the machine, and others have patience for so long.
-SYSTEM = $(sort $(dir $(shell grep -rl --include='*_test.go' 'system\.Test.t' server)))
+SYSTEM = $(sort $(patsubst %/,./%,$(dir $(shell grep -rl --include='*_test.go' 'system\.Test.t' server | grep -v '^server/check/'))) $(WHOLE))
 
 .PHONY: system
 system: ## Run the tests with browsers, other languages, load balancers and hostile clients (.ci/run has what they need)
-	@STATUSWAY_TEST_SYSTEM=1 $(GO) test $(RACE) -p 1 -count=1 -timeout 40m -skip '^TestRelease$$'  $(TESTFLAGS) $(SYSTEM:%=./%)
+	@STATUSWAY_TEST_SYSTEM=1 $(GO) test $(RACE) -p 1 -count=1 -timeout 40m -skip '^TestRelease$$'  $(TESTFLAGS) $(SYSTEM)
+	@STATUSWAY_TEST_SYSTEM=1 $(GO) -C server/check test -p 1 -count=1 -timeout 40m $(TESTFLAGS) ./...
 
 .PHONY: soak
 soak: ## Attack a server for SOAK (30m)
@@ -86,10 +97,13 @@ bench: ## Compare the gateway with bare grpc-gateway, some minutes (ARGS="-readm
 	@$(GO) run ./server/internal/benchmark $(ARGS)
 
 .PHONY: lint
-lint: $(NEED_BUF) $(NEED_GOLANGCI) gen/imports/.stamp ## Check protos, code and formatting
+lint: $(NEED_BUF) $(NEED_GOLANGCI) gen/imports/.stamp ## Check protos, code and formatting, of the nested modules too
 	@$(BUF) lint
 	@$(BUF) format --diff --exit-code proto
 	@$(GOLANGCI) run ./...
+	@for module in $(NESTED); do \
+		(cd "$$module" && $(if $(NEED_GOLANGCI),'$(CURDIR)'/)$(GOLANGCI) run --config '$(CURDIR)/.golangci.yml' ./...) || exit 1; \
+	done
 
 .PHONY: fmt
 fmt: $(NEED_BUF) $(NEED_GOLANGCI) ## Format the protos and the hand-written Go code
@@ -143,8 +157,7 @@ checkrelease: ## Fail if a release that is built from nothing in another folder 
 
 # Images are pulled as each cluster's policy has it, so no policy is in the manifests.
 .PHONY: checkdeploy
-checkdeploy: $(NEED_GOLANGCI) $(NEED_KUBESCORE) ## Check what is in server/deploy by the parsers and linters of those who read it
-	@cd server/deploy/check && $(if $(NEED_GOLANGCI),'$(CURDIR)'/)$(GOLANGCI) run --config ../../../.golangci.yml ./...
+checkdeploy: $(NEED_KUBESCORE) ## Check what is in server/deploy by the parsers and linters of those who read it
 	@$(GO) -C server/deploy/check test -count=1 ./...
 	@$(KUBESCORE) score --kubernetes-version v1.30 --exit-one-on-warning --ignore-test container-image-pull-policy \
 		--enable-optional-test container-seccomp-profile,container-ports-check server/deploy/kubernetes/*.yaml

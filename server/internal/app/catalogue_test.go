@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/conformance"
 	"github.com/statusway/statusway/server/internal/tour"
@@ -21,23 +22,23 @@ var (
 // byte, and a page for a browser. No limit counts either.
 func TestProblemTypesArePages(t *testing.T) {
 	t.Parallel()
-	s := serve(t, func(c *config.Serve) { c.RateLimit, c.Gzip = "1000/1h", true }, nil, time.Now)
+	s := apptest.Serve(t, func(c *config.Serve) { c.RateLimit, c.Gzip = "1000/1h", true }, nil, time.Now)
 	paths := []string{"/statuses"}
-	for _, row := range s.params.Table.Policy().GetCatalogue() {
+	for _, row := range s.Params.Table.Policy().GetCatalogue() {
 		paths = append(paths, "/statuses/"+strconv.Itoa(int(row.GetStatus())))
 	}
 	for _, path := range paths {
-		versioned := s.do(t, "", get("/v1"+path))
+		versioned := s.Do(t, "", apptest.Get("/v1"+path))
 		for _, method := range []string{http.MethodGet, http.MethodHead} {
-			got := s.do(t, "", conformance.Request{Method: method, Target: path, Headers: [][2]string{asProgram}})
-			wantStatus(t, got, http.StatusOK, "")
-			wantHeader(t, got, map[string]string{"Content-Type": "application/json", "Cache-Control": "no-cache", "X-Rate-Limit-Limit": ""})
+			got := s.Do(t, "", conformance.Request{Method: method, Target: path, Headers: [][2]string{asProgram}})
+			apptest.WantStatus(t, got, http.StatusOK, "")
+			apptest.WantHeaders(t, got, map[string]string{"Content-Type": "application/json", "Cache-Control": "no-cache", "X-Rate-Limit-Limit": ""})
 			if method == http.MethodGet && string(got.Body) != string(versioned.Body) {
 				t.Errorf("%s is %s, and /v1%s %s", path, got.Body, path, versioned.Body)
 			}
 		}
 	}
-	address := "http://" + s.address()
+	address := "http://" + s.Address()
 	for _, path := range append(paths, "/", "/playground") {
 		got := fetchAs(t, address+path, asBrowser, [2]string{"Accept-Encoding", "gzip"})
 		isFixed := path != "/playground"
@@ -62,8 +63,8 @@ func TestProblemTypesArePages(t *testing.T) {
 // that needs nothing of a backend ends as they say.
 func TestCatalogueOfProxy(t *testing.T) {
 	t.Parallel()
-	backend := start(t, "canonical")
-	url, _ := runProxy(t, func(c *config.Proxy) { c.Backend = []string{backend.app.GRPCAddr()} })
+	backend := apptest.Start(t, "canonical")
+	url, _ := runProxy(t, func(c *config.Proxy) { c.Backend = []string{backend.App.GRPCAddr()} })
 	becomes(t, url+"/readyz", http.StatusOK, "ok")
 	list := fetchAs(t, url+"/statuses", asProgram)
 	if list.status != http.StatusOK || strings.Contains(list.body, `"status":504`) || !strings.Contains(list.body, `"status":418`) {

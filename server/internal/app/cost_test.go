@@ -19,6 +19,7 @@ import (
 
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
+	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/config"
 )
 
@@ -54,11 +55,11 @@ func details() map[string]func(size int) string {
 }
 
 // measuredPost sends a body and returns the status, the reason and what the server allocated.
-func measuredPost(t *testing.T, s *server, target, body string) (int, string, uint64) {
+func measuredPost(t *testing.T, s *apptest.Server, target, body string) (int, string, uint64) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.address()+target, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.Address()+target, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func measuredPost(t *testing.T, s *server, target, body string) (int, string, ui
 // page, what is too long is 413, and nothing is a fault. Not parallel, because the process's
 // allocations are measured.
 func TestCostOfMapStatus(t *testing.T) { //nolint:paralleltest // as above.
-	s := serve(t, func(c *config.Serve) { c.RateLimit, c.Demo = "off", true }, nil, time.Now)
+	s := apptest.Serve(t, func(c *config.Serve) { c.RateLimit, c.Demo = "off", true }, nil, time.Now)
 	for name, detail := range details() {
 		for _, target := range []string{"/v1/statuses:map", "/conformance/v1/outcomes"} {
 			for _, size := range []int{maxMapBytes - 1<<10, maxMapBytes + 1<<10, 3 << 20} {
@@ -111,8 +112,8 @@ func TestCostOfMapStatus(t *testing.T) { //nolint:paralleltest // as above.
 // Over gRPC the same request is RESOURCE_EXHAUSTED, by the reason that REST makes 413.
 func TestMapStatusTooLargeOverGRPC(t *testing.T) {
 	t.Parallel()
-	s := serve(t, func(c *config.Serve) { c.RateLimit, c.Demo = "off", true }, nil, time.Now)
-	conn, err := grpc.NewClient(s.app.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	s := apptest.Serve(t, func(c *config.Serve) { c.RateLimit, c.Demo = "off", true }, nil, time.Now)
+	conn, err := grpc.NewClient(s.App.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,103 +1,14 @@
 package app_test
 
 import (
-	"fmt"
-	"maps"
-	"net/http"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/route"
 	"github.com/statusway/statusway/server/internal/app"
+	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
-
-// The check that every case goes through sees what it is there to see.
-func TestDocumentCheckBites(t *testing.T) {
-	t.Parallel()
-	s := start(t, "default")
-	header := func(changes ...string) http.Header {
-		h := http.Header{
-			"X-Request-Id": {"x"}, "Cache-Control": {"no-store"}, "Vary": {"Accept"}, "Date": {"now"}, "Content-Type": {"application/json"},
-		}
-		for i := 0; i < len(changes); i += 2 {
-			h[changes[i]] = []string{changes[i+1]}
-			if changes[i+1] == "" {
-				delete(h, changes[i])
-			}
-		}
-		return h
-	}
-	const maintenance = `{"enabled":false,"retryAfter":0,"message":""}`
-	problem := func(status int) string {
-		return fmt.Sprintf(`{"type":"https://x/%d","title":"x","status":%d,"code":"UNKNOWN"}`, status, status)
-	}
-	problemType := []string{"Content-Type", "application/problem+json"}
-	page := header("Content-Type", "text/html; charset=utf-8", "Cache-Control", "no-cache", "Etag", `"x"`)
-	allowed := header(append(problemType, "Allow", "GET")...)
-	type answer = conformance.Answer
-	for _, test := range []struct {
-		name           string
-		method, target string
-		body           string
-		answer         answer
-		want           string // in the error; empty if there is none
-	}{
-		{"as it is", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header(), Body: []byte(maintenance)}, ""},
-		{"HEAD", "HEAD", "/v1/maintenance", "", answer{Status: 200, Header: header()}, ""},
-		{"HEAD without a field", "HEAD", "/v1/maintenance", "", answer{Status: 200, Header: header("X-Request-Id", "")}, "X-Request-Id"},
-		{"a member too much", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header(), Body: []byte(`{"more":1}`)}, "more"},
-		{"a member of another type", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header(), Body: []byte(`{"enabled":"no"}`)}, "enabled"},
-		{"no JSON", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header(), Body: []byte(`{`)}, "decoded"},
-		{"another media type", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header("Content-Type", "text/plain"), Body: []byte("x")}, "text/plain"},
-		{"a page", "GET", "/statuses/404", "", answer{Status: 200, Header: page, Body: []byte("<p>")}, ""},
-		{"a page of the list", "GET", "/statuses", "", answer{Status: 200, Header: page, Body: []byte("<p>")}, ""},
-		{"a page where there is none", "GET", "/v1/statuses/404", "", answer{Status: 200, Header: page, Body: []byte("<p>")}, "text/html"},
-		{"another status", "GET", "/v1/maintenance", "", answer{Status: 402, Header: header(problemType...), Body: []byte(problem(402))}, "402"},
-		{"a field too much", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header("Etag", `"x"`), Body: []byte(maintenance)}, "Etag"},
-		{"a field too little", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header("Cache-Control", ""), Body: []byte(maintenance)}, "Cache-Control"},
-		{"another value", "GET", "/v1/maintenance", "", answer{Status: 200, Header: header("Cache-Control", "public"), Body: []byte(maintenance)}, "cache-control"},
-		{"a failure", "GET", "/v1/maintenance", "", answer{Status: 404, Header: header(problemType...), Body: []byte(problem(404))}, ""},
-		{"a failure of another status", "GET", "/v1/maintenance", "", answer{Status: 404, Header: header(problemType...), Body: []byte(problem(400))}, "status"},
-		{"no challenge", "GET", "/v1/maintenance", "", answer{Status: 401, Header: header(problemType...), Body: []byte(problem(401))}, "WWW-Authenticate"},
-		{"another method", "POST", "/v1/maintenance", "", answer{Status: 405, Header: allowed, Body: []byte(problem(405))}, ""},
-		{"another method, without Allow", "POST", "/v1/maintenance", "", answer{Status: 405, Header: header(problemType...), Body: []byte(problem(405))}, "Allow"},
-		{"another method, with a success", "POST", "/v1/maintenance", "", answer{Status: 201, Header: header(), Body: []byte(maintenance)}, "201"},
-		{"another path", "GET", "/v1/nothing", "", answer{Status: 404, Header: header(problemType...), Body: []byte(problem(404))}, ""},
-		{"another path, with a success", "GET", "/v1/nothing", "", answer{Status: 200, Header: header(), Body: []byte("{}")}, "no such path"},
-		{"a request that fits", "PUT", "/v1/maintenance", `{"enabled":true}`, answer{Status: 200, Header: header(), Body: []byte(maintenance)}, ""},
-		{"a request that does not", "PUT", "/v1/maintenance", `{"enabled":"yes"}`, answer{Status: 200, Header: header(), Body: []byte(maintenance)}, "enabled"},
-		{
-			"a query that does not fit", "GET", "/v1/entities?pageSize=many", "",
-			answer{Status: 200, Header: header("Cache-Control", "no-cache"), Body: []byte("{}")},
-			"pageSize",
-		},
-		{
-			"a line that does not fit", "GET", "/v1/entities:export", "",
-			answer{Status: 200, Header: header("Content-Type", "application/x-ndjson"), Body: []byte("{\"result\":{\"id\":\"x\"}}\n{\"other\":{}}\n")},
-			"other",
-		},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			m := &conformance.Message{Method: test.method, Target: test.target}
-			m.Headers = [][2]string{{"Authorization", "Bearer x"}, {"Content-Type", "application/json"}}
-			if test.body != "" {
-				m.Body = []byte(test.body)
-			}
-			err := s.checkDocumented(t.Context(), m, &test.answer)
-			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
-				t.Errorf("%v, want %q", err, test.want)
-			}
-		})
-	}
-}
 
 // The document is served as the program writes it, to whoever asks, whatever else is
 // closed or limited.
@@ -106,8 +17,8 @@ func TestDocumentIsServed(t *testing.T) {
 	for _, variant := range []string{"default", "canonical", "maintenance", "rate-limited"} {
 		t.Run(variant, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, variant)
-			document, err := app.Document(app.DocumentParams{Demo: true, Table: s.params.Table, PublicURL: publicURL})
+			s := apptest.Start(t, variant)
+			document, err := app.Document(app.DocumentParams{Demo: true, Table: s.Params.Table, PublicURL: apptest.PublicURL})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -166,7 +77,7 @@ func TestDocumentOfProxy(t *testing.T) {
 	first := openShop(t, bind(t, address), shop("shop.v1", "/v1/a"))
 	becomes(t, url+"/openapi.json", 200, `"/v1/a": {`)
 	one := fetch(t, url+"/openapi.json")
-	for _, text := range []string{`"title": "shop.v1"`, `"operationId": "shop.v1.Shop.GetA"`, `"url": "` + publicURL + `"`} {
+	for _, text := range []string{`"title": "shop.v1"`, `"operationId": "shop.v1.Shop.GetA"`, `"url": "` + apptest.PublicURL + `"`} {
 		if !strings.Contains(one.body, text) {
 			t.Errorf("the document has no %s", text)
 		}
@@ -177,69 +88,5 @@ func TestDocumentOfProxy(t *testing.T) {
 	becomes(t, url+"/openapi.yaml", 200, "/v1/b:")
 	if two := fetch(t, url+"/openapi.json"); two.header.Get("Etag") == one.header.Get("Etag") || one.header.Get("Etag") == empty.header.Get("Etag") {
 		t.Error("another document has the same entity-tag")
-	}
-}
-
-// declaredSuccesses are the statuses below 400 of each operation of the document, by
-// the method and the path.
-func declaredSuccesses(t *testing.T) map[string][]string {
-	t.Helper()
-	table, err := mapping.Builtin(mapping.Documented)
-	if err != nil {
-		t.Fatal(err)
-	}
-	document, err := app.Document(app.DocumentParams{Table: table, PublicURL: publicURL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, err := modelOf(document.JSON())
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := map[string][]string{}
-	for path, item := range model.Paths.PathItems.FromOldest() {
-		for method, operation := range item.GetOperations().FromOldest() {
-			for status := range operation.Responses.Codes.FromOldest() {
-				if status < "400" {
-					name := strings.ToUpper(method) + " " + path
-					found[name] = append(found[name], status)
-				}
-			}
-		}
-	}
-	return found
-}
-
-// What the document promises as a success is what some case has got.
-func TestCasesCoverDocument(t *testing.T) {
-	t.Parallel()
-	_, index := routes(t)
-	seen := map[string][]string{}
-	for _, c := range loadCases(t) {
-		for _, one := range slices.Concat(c.Before, []conformance.Exchange{c.Exchange}, c.After) {
-			if one.Response.Status == 0 || one.Response.Status >= 400 {
-				continue
-			}
-			path, _, _ := strings.Cut(strings.ReplaceAll(one.Request.Target, "${operation}", "operations/x"), "?")
-			found, outcome, err := index.Lookup(one.Request.Method, conformance.VariablePattern.ReplaceAllString(path, "x"))
-			if err != nil || outcome != route.Found {
-				continue
-			}
-			name := found.Value.Verb + " " + found.Value.Path
-			if status := strconv.Itoa(one.Response.Status); !slices.Contains(seen[name], status) {
-				seen[name] = append(seen[name], status)
-			}
-		}
-	}
-	declared := declaredSuccesses(t)
-	for _, one := range slices.Sorted(maps.Keys(declared)) {
-		for _, status := range declared[one] {
-			if !slices.Contains(seen[one], status) {
-				t.Errorf("%s may be answered %s, and no case is", one, status)
-			}
-		}
-	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(declared)), slices.Sorted(maps.Keys(seen))); diff != "" {
-		t.Errorf("the operations of the document (-) and those of the cases (+):\n%s", diff)
 	}
 }

@@ -1,9 +1,6 @@
 package app_test
 
 import (
-	"encoding/json"
-	"io"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -11,58 +8,10 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
-
-// newLogger logs all that there is.
-func newLogger(to io.Writer) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(to, &slog.HandlerOptions{Level: slog.LevelDebug}))
-}
-
-// lines are those of the log.
-func (s *server) lines(t *testing.T) []map[string]any {
-	t.Helper()
-	var all []map[string]any
-	for text := range strings.Lines(s.log.String()) {
-		line := map[string]any{}
-		if err := json.Unmarshal([]byte(text), &line); err != nil {
-			t.Errorf("%v: %s", err, text)
-		}
-		all = append(all, line)
-	}
-	return all
-}
-
-// checkLog holds the log of every server that a test has used to what it promises: one
-// line a request, which tells no token.
-func (s *server) checkLog(t *testing.T) {
-	t.Helper()
-	seen := map[any]bool{}
-	for _, line := range s.lines(t) {
-		if line["msg"] != "request" {
-			continue
-		}
-		for _, name := range []string{"requestId", "method", "status", "code", "milliseconds"} {
-			if line[name] == nil || line[name] == "" {
-				t.Errorf("a line without %s: %v", name, line)
-			}
-		}
-		seen[line["requestId"]] = true
-	}
-	if len(seen) == 0 {
-		t.Error("no request was logged")
-	}
-	text := s.log.String()
-	for user, token := range s.tokens {
-		if strings.Contains(text, token) {
-			t.Errorf("the log tells the token of %s", user)
-		}
-	}
-	if password := s.app.Start.AdminPassword; password != "" && strings.Contains(text, password) {
-		t.Error("the log tells the password")
-	}
-}
 
 // secret is what a client may put anywhere, and no log may tell.
 const secret = "tell-nobody"
@@ -72,23 +21,23 @@ func secretRequests() map[string]conformance.Request {
 	type headers = [][2]string
 	thing := map[string]any{"id": secret, "displayName": secret, "attributes": map[string]any{secret: secret}}
 	all := map[string]conformance.Request{
-		"a path":             get("/v1/entities/" + secret),
-		"a path of no route": get("/" + secret + "/" + secret),
-		"a path of escapes":  get("/v1/entities/" + secret + "%zz"),
-		"a retired path":     get("/v0/" + secret),
-		"a query":            get("/v1/entities?pageToken=" + secret),
-		"a parameter's name": get("/v1/entities?" + secret + "=1"),
-		"a query of a page":  get("/readyz?token=" + secret),
+		"a path":             apptest.Get("/v1/entities/" + secret),
+		"a path of no route": apptest.Get("/" + secret + "/" + secret),
+		"a path of escapes":  apptest.Get("/v1/entities/" + secret + "%zz"),
+		"a retired path":     apptest.Get("/v0/" + secret),
+		"a query":            apptest.Get("/v1/entities?pageToken=" + secret),
+		"a parameter's name": apptest.Get("/v1/entities?" + secret + "=1"),
+		"a query of a page":  apptest.Get("/readyz?token=" + secret),
 		"a method":           {Method: strings.ToUpper(secret), Target: "/v1/entities"},
-		"a password":         {Method: "POST", Target: "/v1/sessions", JSON: asJSON(map[string]any{"username": "editor", "password": secret})},
-		"a user":             {Method: "POST", Target: "/v1/sessions", JSON: asJSON(map[string]any{"username": secret, "password": "demo"})},
+		"a password":         {Method: "POST", Target: "/v1/sessions", JSON: apptest.JSON(map[string]any{"username": "editor", "password": secret})},
+		"a user":             {Method: "POST", Target: "/v1/sessions", JSON: apptest.JSON(map[string]any{"username": secret, "password": "demo"})},
 		"a session":          {Method: "DELETE", Target: "/v1/sessions/" + secret},
-		"a body":             {Method: "POST", Target: "/v1/entities", JSON: asJSON(thing)},
-		"an id":              {Method: "PUT", Target: "/v1/entities/" + secret, JSON: asJSON(map[string]any{"displayName": secret})},
-		"a field's name":     {Method: "POST", Target: "/v1/entities", JSON: asJSON(map[string]any{secret: secret})},
+		"a body":             {Method: "POST", Target: "/v1/entities", JSON: apptest.JSON(thing)},
+		"an id":              {Method: "PUT", Target: "/v1/entities/" + secret, JSON: apptest.JSON(map[string]any{"displayName": secret})},
+		"a field's name":     {Method: "POST", Target: "/v1/entities", JSON: apptest.JSON(map[string]any{secret: secret})},
 		"a body that is cut": {Method: "POST", Target: "/v1/entities", Headers: headers{{"Content-Type", "application/json"}}, Text: new(`{"` + secret)},
-		"an import":          {Method: "POST", Target: "/v1/entities:import", JSON: asJSON(map[string]any{"entities": []any{thing}})},
-		"a status": {Method: "POST", Target: "/v1/statuses:map", JSON: asJSON(map[string]any{
+		"an import":          {Method: "POST", Target: "/v1/entities:import", JSON: apptest.JSON(map[string]any{"entities": []any{thing}})},
+		"a status": {Method: "POST", Target: "/v1/statuses:map", JSON: apptest.JSON(map[string]any{
 			"status": map[string]any{"code": 13, "message": secret, "details": []any{map[string]any{
 				"@type": "type.googleapis.com/google.rpc.ErrorInfo", "domain": secret, "reason": secret,
 			}}},
@@ -106,7 +55,7 @@ func secretRequests() map[string]conformance.Request {
 		"X-Request-Id": secret + "?", "Grpc-Timeout": secret, "Grpc-Metadata-X": secret, "X-" + secret: secret,
 	} {
 		all["the field "+name] = conformance.Request{
-			Method: "POST", Target: "/v1/entities", Headers: headers{{name, value}}, JSON: asJSON(map[string]any{"displayName": "A thing"}),
+			Method: "POST", Target: "/v1/entities", Headers: headers{{name, value}}, JSON: apptest.JSON(map[string]any{"displayName": "A thing"}),
 		}
 	}
 	return all
@@ -116,13 +65,16 @@ func secretRequests() map[string]conformance.Request {
 // refused or fails for a fault of the server's.
 func TestLogKeepsSecrets(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(*testing.T) *server{
-		"in process":   func(t *testing.T) *server { t.Helper(); return serve(t, nil, nil, time.Now) },
-		"broken store": func(t *testing.T) *server { t.Helper(); return start(t, "broken-store") },
-		"proxied":      func(t *testing.T) *server { t.Helper(); return startProxy(t, serve(t, nil, nil, time.Now)) },
-		"full": func(t *testing.T) *server {
+	for name, start := range map[string]func(*testing.T) *apptest.Server{
+		"in process":   func(t *testing.T) *apptest.Server { t.Helper(); return apptest.Serve(t, nil, nil, time.Now) },
+		"broken store": func(t *testing.T) *apptest.Server { t.Helper(); return apptest.Start(t, "broken-store") },
+		"proxied": func(t *testing.T) *apptest.Server {
 			t.Helper()
-			return serve(t, func(c *config.Serve) { c.RateLimit = "4/1h" }, nil, time.Now)
+			return apptest.StartProxy(t, apptest.Serve(t, nil, nil, time.Now))
+		},
+		"full": func(t *testing.T) *apptest.Server {
+			t.Helper()
+			return apptest.Serve(t, func(c *config.Serve) { c.RateLimit = "4/1h" }, nil, time.Now)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -130,7 +82,7 @@ func TestLogKeepsSecrets(t *testing.T) {
 			s := start(t)
 			user := "admin"
 			for part, one := range secretRequests() {
-				for _, token := range []string{"", s.tokens[user]} {
+				for _, token := range []string{"", s.Tokens[user]} {
 					m, err := conformance.Prepare(one, conformance.Variables{"token": token})
 					if err != nil {
 						t.Fatal(err)
@@ -140,8 +92,8 @@ func TestLogKeepsSecrets(t *testing.T) {
 					}
 				}
 			}
-			s.callWithSecrets(t, s.tokens[user])
-			if text := strings.ToLower(s.log.String()); strings.Contains(text, secret) {
+			callWithSecrets(t, s, s.Tokens[user])
+			if text := strings.ToLower(s.Log.String()); strings.Contains(text, secret) {
 				for line := range strings.Lines(text) {
 					if strings.Contains(line, secret) {
 						t.Errorf("the log tells the secret: %s", line)
@@ -153,9 +105,9 @@ func TestLogKeepsSecrets(t *testing.T) {
 }
 
 // callWithSecrets calls over gRPC.
-func (s *server) callWithSecrets(t *testing.T, token string) {
+func callWithSecrets(t *testing.T, s *apptest.Server, token string) {
 	t.Helper()
-	entities, sessions := entityv1.NewEntityServiceClient(s.grpc), entityv1.NewSessionServiceClient(s.grpc)
+	entities, sessions := entityv1.NewEntityServiceClient(s.GRPC), entityv1.NewSessionServiceClient(s.GRPC)
 	for _, authorization := range []string{"", "Bearer " + token, "Bearer " + secret} {
 		ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", authorization, "x-request-id", secret+"?", "x-secret", secret, "if-match", secret)
 		// What comes of it does not matter.
@@ -170,11 +122,11 @@ func (s *server) callWithSecrets(t *testing.T, token string) {
 }
 
 // lineOf is the line of a request, which is written after its answer, or of a call.
-func (s *server) lineOf(t *testing.T, message, id string) map[string]any {
+func lineOf(t *testing.T, s *apptest.Server, message, id string) map[string]any {
 	t.Helper()
 	var found []map[string]any
 	for deadline := time.Now().Add(conformance.EventuallyTimeout); len(found) == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		for _, line := range s.lines(t) {
+		for _, line := range s.LogLines(t) {
 			if line["requestId"] == id {
 				found = append(found, line)
 			}
@@ -190,34 +142,34 @@ func (s *server) lineOf(t *testing.T, message, id string) map[string]any {
 // over REST, over gRPC, and behind the proxy in that of the server that knows it.
 func TestLogTellsTheCause(t *testing.T) {
 	t.Parallel()
-	s := start(t, "broken-store")
-	proxied := startProxy(t, s)
+	s := apptest.Start(t, "broken-store")
+	proxied := apptest.StartProxy(t, s)
 	const cause = "no such table: entities"
-	for transport, ask := range map[string]func(id string) (*server, string){
-		"rest": func(id string) (*server, string) {
-			s.mustBe500(t, id)
+	for transport, ask := range map[string]func(id string) (*apptest.Server, string){
+		"rest": func(id string) (*apptest.Server, string) {
+			mustBe500(t, s, id)
 			return s, "request"
 		},
-		"grpc": func(id string) (*server, string) {
-			ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.tokens["admin"], "x-request-id", id)
-			if _, err := entityv1.NewEntityServiceClient(s.grpc).GetEntity(ctx, &entityv1.GetEntityRequest{Id: "e"}); err == nil {
+		"grpc": func(id string) (*apptest.Server, string) {
+			ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.Tokens["admin"], "x-request-id", id)
+			if _, err := entityv1.NewEntityServiceClient(s.GRPC).GetEntity(ctx, &entityv1.GetEntityRequest{Id: "e"}); err == nil {
 				t.Error("the call did not fail")
 			}
 			return s, "call"
 		},
 	} {
 		from, message := ask("cause-over-" + transport)
-		line := from.lineOf(t, message, "cause-over-"+transport)
+		line := lineOf(t, from, message, "cause-over-"+transport)
 		text, _ := line["error"].(string)
 		if line["level"] != "ERROR" || line["code"] != "INTERNAL" || !strings.Contains(text, cause) || line["rpc"] != "/entity.v1.EntityService/GetEntity" {
 			t.Errorf("over %s: %v", transport, line)
 		}
 	}
 	// The proxy logs to the same place here, so the id has two lines.
-	proxied.mustBe500(t, "cause-proxied")
+	mustBe500(t, proxied, "cause-proxied")
 	kinds := map[any]string{}
 	for deadline := time.Now().Add(conformance.EventuallyTimeout); len(kinds) < 2 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		for _, line := range s.lines(t) {
+		for _, line := range s.LogLines(t) {
 			if line["requestId"] == "cause-proxied" {
 				kinds[line["msg"]], _ = line["error"].(string)
 			}
@@ -229,9 +181,9 @@ func TestLogTellsTheCause(t *testing.T) {
 }
 
 // mustBe500 reads an entity, which fails.
-func (s *server) mustBe500(t *testing.T, id string) {
+func mustBe500(t *testing.T, s *apptest.Server, id string) {
 	t.Helper()
-	m, err := conformance.Prepare(get("/v1/entities/e", [2]string{"X-Request-Id", id}), conformance.Variables{"token": s.tokens["admin"]})
+	m, err := conformance.Prepare(apptest.Get("/v1/entities/e", [2]string{"X-Request-Id", id}), conformance.Variables{"token": s.Tokens["admin"]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -239,5 +191,5 @@ func (s *server) mustBe500(t *testing.T, id string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantStatus(t, got, 500, "")
+	apptest.WantStatus(t, got, 500, "")
 }

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/config"
 )
 
@@ -100,7 +101,7 @@ func peak(do func()) int64 {
 func TestMemoryOfABody(t *testing.T) {
 	times := promised(t, "times its length")
 	const size = 1 << 20
-	s := serve(t, func(c *config.Serve) { c.MaxBody, c.RateLimit = "1MiB", "off" }, nil, time.Now)
+	s := apptest.Serve(t, func(c *config.Serve) { c.MaxBody, c.RateLimit = "1MiB", "off" }, nil, time.Now)
 	bodies := hostileBodies(size - 64)
 	var worst int64
 	for _, route := range []struct{ method, path, fields string }{
@@ -118,7 +119,7 @@ func TestMemoryOfABody(t *testing.T) {
 			for field := range strings.SplitSeq(route.fields, ",") {
 				text := strings.Replace(body, "%s", field, 1)
 				grown := peak(func() {
-					response, err := http.DefaultClient.Do(s.hostile(t, route.method, route.path, text))
+					response, err := http.DefaultClient.Do(hostile(t, s, route.method, route.path, text))
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -144,7 +145,7 @@ func TestMemoryOfABody(t *testing.T) {
 //nolint:paralleltest // it measures the process.
 func TestMemoryOfAllBodies(t *testing.T) {
 	const clients, memory = 60, 64 << 20
-	s := serve(t, func(c *config.Serve) {
+	s := apptest.Serve(t, func(c *config.Serve) {
 		c.MaxBody, c.RateLimit, c.BodyMemory = "512KiB", "off", strconv.Itoa(memory)
 	}, nil, time.Now)
 	body := strings.Replace(hostileBodies(512<<10 - 64)["empty objects"], "%s", "entities", 1)
@@ -153,7 +154,7 @@ func TestMemoryOfAllBodies(t *testing.T) {
 		var group sync.WaitGroup
 		for range clients {
 			group.Go(func() {
-				response, err := http.DefaultClient.Do(s.hostile(t, "POST", "/v1/entities:import", body))
+				response, err := http.DefaultClient.Do(hostile(t, s, "POST", "/v1/entities:import", body))
 				if err != nil {
 					t.Error(err)
 					return
@@ -179,14 +180,14 @@ func TestMemoryOfAllBodies(t *testing.T) {
 }
 
 // hostile makes a request of an administrator's.
-func (s *server) hostile(t *testing.T, method, path, body string) *http.Request {
+func hostile(t *testing.T, s *apptest.Server, method, path, body string) *http.Request {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.address()+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Address()+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Authorization", "Bearer "+s.tokens["admin"])
+	request.Header.Set("Authorization", "Bearer "+s.Tokens["admin"])
 	return request
 }
 
@@ -195,12 +196,12 @@ func (s *server) hostile(t *testing.T, method, path, body string) *http.Request 
 //nolint:paralleltest // it measures the process.
 func TestMemoryOfErrorDetails(t *testing.T) {
 	times := promised(t, "times its length")
-	s := serve(t, func(c *config.Serve) { c.MaxBody, c.RateLimit = "1MiB", "off" }, nil, time.Now)
+	s := apptest.Serve(t, func(c *config.Serve) { c.MaxBody, c.RateLimit = "1MiB", "off" }, nil, time.Now)
 	body := `{"status":{"code":3,"details":[{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[` +
 		strings.Repeat("{},", 300_000) + `{}]}]}}`
 	status := 0
 	grown := peak(func() {
-		response, err := http.DefaultClient.Do(s.hostile(t, "POST", "/v1/statuses:map", body))
+		response, err := http.DefaultClient.Do(hostile(t, s, "POST", "/v1/statuses:map", body))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,77 +2,30 @@ package app_test
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 	"google.golang.org/grpc/metadata"
 
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	"github.com/statusway/statusway/server/internal/app"
+	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/config"
 )
 
-// A sample is one series of a scrape: its name as a query has it, its labels and its value.
-type sample struct {
-	name   string
-	labels map[string]string
-	value  float64
-}
-
-func (s sample) String() string { return fmt.Sprintf("%s%v %v", s.name, s.labels, s.value) }
-
-// scrape reads /metrics as Prometheus does.
-func (s *server) scrape(t *testing.T) []sample {
-	t.Helper()
-	got := fetch(t, "http://"+s.address()+"/metrics")
-	if kind := got.header.Get("Content-Type"); got.status != http.StatusOK || !strings.HasPrefix(kind, "text/plain; version=0.0.4") {
-		t.Fatalf("%d %s %s", got.status, kind, got.body)
-	}
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(strings.NewReader(got.body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []sample
-	for name, family := range families {
-		for _, metric := range family.GetMetric() {
-			labels := map[string]string{}
-			for _, label := range metric.GetLabel() {
-				labels[label.GetName()] = label.GetValue()
-			}
-			histogram := metric.GetHistogram()
-			if histogram == nil && metric.GetSummary() == nil {
-				all = append(all, sample{name, labels, metric.GetCounter().GetValue() + metric.GetGauge().GetValue()})
-				continue
-			}
-			all = append(all, sample{name + "_count", labels, float64(histogram.GetSampleCount())}, sample{name + "_sum", labels, histogram.GetSampleSum()})
-			for _, bucket := range histogram.GetBucket() {
-				with := maps.Clone(labels)
-				with["le"] = strconv.FormatFloat(bucket.GetUpperBound(), 'g', -1, 64)
-				all = append(all, sample{name + "_bucket", with, float64(bucket.GetCumulativeCount())})
-			}
-		}
-	}
-	return all
-}
-
 // find returns the sum of the series with that name and those labels, in pairs, and how
 // many there are.
-func find(samples []sample, name string, labels ...string) (float64, int) {
+func find(samples []apptest.Sample, name string, labels ...string) (float64, int) {
 	sum, many := 0.0, 0
 	for _, one := range samples {
-		matches := one.name == name
+		matches := one.Name == name
 		for i := 0; i < len(labels); i += 2 {
-			matches = matches && one.labels[labels[i]] == labels[i+1]
+			matches = matches && one.Labels[labels[i]] == labels[i+1]
 		}
 		if matches {
-			sum += one.value
+			sum += one.Value
 			many++
 		}
 	}
@@ -80,7 +33,7 @@ func find(samples []sample, name string, labels ...string) (float64, int) {
 }
 
 // wantSample holds a sum of series; below 0 it only has to be there.
-func wantSample(t *testing.T, samples []sample, want float64, name string, labels ...string) {
+func wantSample(t *testing.T, samples []apptest.Sample, want float64, name string, labels ...string) {
 	t.Helper()
 	got, many := find(samples, name, labels...)
 	if many == 0 || want >= 0 && got != want {
@@ -91,25 +44,25 @@ func wantSample(t *testing.T, samples []sample, want float64, name string, label
 // What has happened is counted, each by what operators ask for.
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	s := demo(t, func(c *config.Serve) { c.RateLimit = "all=10000/1h,few=3/1h@entity.v1.EntityService/ListEntities" }, nil, time.Now)
-	s.params.Build = app.Build{Version: "v1.2.3", Commit: "abc"}
-	s.run(t)
-	s.login(t)
+	s := apptest.New(t, func(c *config.Serve) { c.RateLimit = "all=10000/1h,few=3/1h@entity.v1.EntityService/ListEntities" }, nil, time.Now)
+	s.Params.Build = app.Build{Version: "v1.2.3", Commit: "abc"}
+	s.Launch(t)
+	s.Login(t)
 	for range 5 {
-		s.do(t, "editor", get("/v1/entities")) // three are allowed
+		s.Do(t, "editor", apptest.Get("/v1/entities")) // three are allowed
 	}
-	s.do(t, "editor", get("/v1/entities/none"))
-	s.do(t, "", get("/nothing/at/all"))
-	s.raw(t, "GET / HTTP/1.1", "X Y : 1", "", "") // which net/http refuses
-	keyed := post(entitiesURL, pot("Once"), keyHeader("metrics"))
-	s.do(t, "editor", keyed)
-	s.do(t, "editor", keyed)
-	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.tokens["editor"])
-	entities := entityv1.NewEntityServiceClient(s.grpc)
+	s.Do(t, "editor", apptest.Get("/v1/entities/none"))
+	s.Do(t, "", apptest.Get("/nothing/at/all"))
+	s.Raw(t, "GET / HTTP/1.1", "X Y : 1", "", "") // which net/http refuses
+	keyed := apptest.Post(apptest.EntitiesURL, apptest.Named("Once"), apptest.IdempotencyKey("metrics"))
+	s.Do(t, "editor", keyed)
+	s.Do(t, "editor", keyed)
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+s.Tokens["editor"])
+	entities := entityv1.NewEntityServiceClient(s.GRPC)
 	_, _ = entities.GetEntity(ctx, &entityv1.GetEntityRequest{Id: "cup"})
 	_, _ = entities.GetEntity(ctx, &entityv1.GetEntityRequest{Id: "none"})
 
-	got := s.scrape(t)
+	got := s.Scrape(t)
 	wantSample(t, got, 3, "statusway_requests_total", "route", "/v1/entities", "method", "GET", "status", "200", "code", "OK", "rule", "declared")
 	wantSample(t, got, 2, "statusway_requests_total", "route", "/v1/entities", "status", "429", "reason", "RATE_LIMITED", "domain", "statusway.v1")
 	wantSample(t, got, 1, "statusway_requests_total", "route", "/v1/entities/{id}", "status", "404", "reason", "ENTITY_NOT_FOUND", "domain", "entity.v1")
@@ -132,7 +85,7 @@ func TestMetrics(t *testing.T) {
 	wantSample(t, got, 1, "statusway_build_info", "version", "v1.2.3", "commit", "abc")
 	wantSample(t, got, -1, "go_goroutines")
 	wantSample(t, got, -1, "process_start_time_seconds")
-	wantSample(t, s.scrape(t), 1, "statusway_requests_total", "route", "/metrics")
+	wantSample(t, s.Scrape(t), 1, "statusway_requests_total", "route", "/metrics")
 }
 
 // The metrics can be read when nothing else can: in maintenance, over the limits, with a
@@ -144,10 +97,10 @@ func TestMetricsAreReachable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, name)
+			s := apptest.Start(t, name)
 			user := "admin"
-			s.do(t, user, get("/v1/entities/cup"))
-			got := s.scrape(t)
+			s.Do(t, user, apptest.Get("/v1/entities/cup"))
+			got := s.Scrape(t)
 			route := "/v1/entities/{id}"
 			if name == "draining" {
 				route = "/readyz" // Everything else is served as before.
@@ -165,11 +118,11 @@ func TestMetricsAreReachable(t *testing.T) {
 // those that it knows.
 func TestMetricsOfTheProxy(t *testing.T) {
 	t.Parallel()
-	s := serve(t, nil, nil, time.Now)
-	proxied := startProxy(t, s)
-	proxied.do(t, "editor", get("/v1/entities/none"))
-	got := proxied.scrape(t)
-	backend := s.app.GRPCAddr()
+	s := apptest.Serve(t, nil, nil, time.Now)
+	proxied := apptest.StartProxy(t, s)
+	proxied.Do(t, "editor", apptest.Get("/v1/entities/none"))
+	got := proxied.Scrape(t)
+	backend := s.App.GRPCAddr()
 	wantSample(t, got, 1, "statusway_backend_connection_state", "backend", backend, "state", "ready")
 	wantSample(t, got, 1, "statusway_backend_connection_state", "backend", backend) // no other
 	wantSample(t, got, 1, "statusway_requests_total", "route", "/v1/entities/{id}", "code", "NOT_FOUND", "reason", "other", "domain", "other")
@@ -186,13 +139,13 @@ func TestMetricsElsewhere(t *testing.T) {
 		for _, address := range []string{"127.0.0.1:0", config.Off} {
 			t.Run(fmt.Sprintf("%s, proxied %t", address, proxied), func(t *testing.T) {
 				t.Parallel()
-				s := serve(t, func(c *config.Serve) { c.MetricsAddr = address }, nil, time.Now)
-				own := s.app.MetricsAddr()
+				s := apptest.Serve(t, func(c *config.Serve) { c.MetricsAddr = address }, nil, time.Now)
+				own := s.App.MetricsAddr()
 				if proxied {
-					s = startProxy(t, s)
-					own = s.proxy.MetricsAddr()
+					s = apptest.StartProxy(t, s)
+					own = s.Proxy.MetricsAddr()
 				}
-				wantStatus(t, s.do(t, "", get("/metrics")), http.StatusNotFound, "ROUTE_NOT_FOUND")
+				apptest.WantStatus(t, s.Do(t, "", apptest.Get("/metrics")), http.StatusNotFound, "ROUTE_NOT_FOUND")
 				if address == config.Off {
 					if own != "" {
 						t.Errorf("served at %s", own)

@@ -1,8 +1,8 @@
 package app_test
 
 import (
+	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/statusway/statusway/gateway/metrics"
+	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
@@ -25,20 +26,20 @@ func TestRoutesAreOfTheDocument(t *testing.T) {
 			t.Parallel()
 			s, recorder := traced(t)
 			if proxied {
-				s = startProxy(t, s)
+				s = apptest.StartProxy(t, s)
 			}
-			want := s.operations(t)
+			want := operations(t, s)
 			for _, one := range want {
 				method, path, _ := strings.Cut(one, " ")
 				if _, err := s.Send(t.Context(), conformance.OverHTTP1, &conformance.Message{
-					Method: method, Target: pathWith(path, "none"), Headers: [][2]string{{"Grpc-Timeout", "200m"}}, // Some calls last until they are cancelled.
+					Method: method, Target: apptest.FillPath(path, "none"), Headers: [][2]string{{"Grpc-Timeout", "200m"}}, // Some calls last until they are cancelled.
 				}); err != nil {
 					t.Errorf("%s: %v", one, err)
 				}
 			}
 			for told, routes := range map[string]func() []string{
-				"metrics": func() []string { return s.countedRoutes(t) },
-				"log":     func() []string { return s.loggedRoutes(t) },
+				"metrics": func() []string { return countedRoutes(t, s) },
+				"log":     func() []string { return loggedRoutes(t, s) },
 				"spans":   func() []string { return tracedRoutes(recorder) },
 			} {
 				// What is told of a request may be told after its answer.
@@ -54,23 +55,20 @@ func TestRoutesAreOfTheDocument(t *testing.T) {
 	}
 }
 
-// pathWith is a path of the document with a value in the place of each wildcard.
-func pathWith(path, value string) string {
-	return regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(path, value)
-}
-
-// operations are those of the document that the server serves, but for the one at whose
-// path there is a page: the method and the path.
-func (s *server) operations(t *testing.T) []string {
+// operations are the methods and paths of the document that the server serves, without
+// the paths of pages.
+func operations(t *testing.T, s *apptest.Server) []string {
 	t.Helper()
-	model, err := modelOf([]byte(fetch(t, "http://"+s.address()+"/openapi.json").body))
-	if err != nil {
+	var document struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(fetch(t, "http://"+s.Address()+"/openapi.json").body), &document); err != nil {
 		t.Fatal(err)
 	}
 	var all []string
-	for path, item := range model.Paths.PathItems.FromOldest() {
-		for method := range item.GetOperations().FromOldest() {
-			if !slices.Contains(pages(), path) {
+	for path, item := range document.Paths {
+		for method := range item {
+			if !slices.Contains(apptest.Pages(), path) {
 				all = append(all, strings.ToUpper(method)+" "+path)
 			}
 		}
@@ -78,22 +76,22 @@ func (s *server) operations(t *testing.T) []string {
 	return unique(all)
 }
 
-func (s *server) countedRoutes(t *testing.T) []string {
+func countedRoutes(t *testing.T, s *apptest.Server) []string {
 	t.Helper()
 	var all []string
-	for _, one := range s.scrape(t) {
-		route, isOne := one.labels["route"]
-		if isOne && !slices.Contains(append(pages(), metrics.Unmatched, "/openapi.json", "/metrics"), route) {
-			all = append(all, one.labels["method"]+" "+route)
+	for _, one := range s.Scrape(t) {
+		route, isOne := one.Labels["route"]
+		if isOne && !slices.Contains(append(apptest.Pages(), metrics.Unmatched, "/openapi.json", "/metrics"), route) {
+			all = append(all, one.Labels["method"]+" "+route)
 		}
 	}
 	return unique(all)
 }
 
-func (s *server) loggedRoutes(t *testing.T) []string {
+func loggedRoutes(t *testing.T, s *apptest.Server) []string {
 	t.Helper()
 	var all []string
-	for _, line := range s.lines(t) {
+	for _, line := range s.LogLines(t) {
 		if line["msg"] == "request" && line["rpc"] != nil { // a page has no RPC
 			all = append(all, fmt.Sprintf("%s %s", line["method"], line["route"]))
 		}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/server/internal/app"
+	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
@@ -109,11 +110,11 @@ func bind(t *testing.T, address string) net.Listener {
 }
 
 // proxyOf makes a proxy. It is closed when the test is over.
-func proxyOf(t *testing.T, change func(*config.Proxy)) (*app.Proxy, *lockedBuffer, error) {
+func proxyOf(t *testing.T, change func(*config.Proxy)) (*app.Proxy, *apptest.Log, error) {
 	t.Helper()
 	settings := config.ProxyDefaults()
 	settings.DrainDelay = 0 // No load balancer watches a test.
-	settings.HTTPAddr, settings.PublicURL = "127.0.0.1:0", publicURL
+	settings.HTTPAddr, settings.PublicURL = "127.0.0.1:0", apptest.PublicURL
 	settings.ReflectionInterval = 20 * time.Millisecond
 	change(&settings)
 	if err := settings.Complete(); err != nil {
@@ -123,13 +124,13 @@ func proxyOf(t *testing.T, change func(*config.Proxy)) (*app.Proxy, *lockedBuffe
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &lockedBuffer{}
+	log := &apptest.Log{}
 	proxy, err := app.NewProxy(t.Context(), app.ProxyParams{Config: settings, Table: table, Logger: slog.New(slog.NewTextHandler(log, nil)), Now: time.Now})
 	return proxy, log, err
 }
 
 // runProxy serves a proxy until the test is over, and returns its URL.
-func runProxy(t *testing.T, change func(*config.Proxy)) (string, *lockedBuffer) {
+func runProxy(t *testing.T, change func(*config.Proxy)) (string, *apptest.Log) {
 	t.Helper()
 	proxy, log, err := proxyOf(t, change)
 	if err != nil {

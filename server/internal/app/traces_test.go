@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
@@ -22,13 +23,13 @@ const (
 )
 
 // traced starts a server whose spans are kept.
-func traced(t *testing.T) (*server, *tracetest.SpanRecorder) {
+func traced(t *testing.T) (*apptest.Server, *tracetest.SpanRecorder) {
 	t.Helper()
 	recorder := tracetest.NewSpanRecorder()
-	s := demo(t, nil, nil, time.Now)
-	s.params.Traces = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
-	s.run(t)
-	s.login(t)
+	s := apptest.New(t, nil, nil, time.Now)
+	s.Params.Traces = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
+	s.Launch(t)
+	s.Login(t)
 	return s, recorder
 }
 
@@ -66,10 +67,10 @@ func TestTraces(t *testing.T) {
 		span    string
 		method  string
 	}{
-		"a success":   {get("/v1/entities/cup"), 200, "GET /v1/entities/{id}", "GetEntity"},
-		"a failure":   {get("/v1/entities/none"), 404, "GET /v1/entities/{id}", "GetEntity"},
-		"a stream":    {get("/v1/entities:export"), 200, "GET /v1/entities:export", "ExportEntities"},
-		"a write":     {post(entitiesURL, pot("Traced")), 201, "POST /v1/entities", "CreateEntity"},
+		"a success":   {apptest.Get("/v1/entities/cup"), 200, "GET /v1/entities/{id}", "GetEntity"},
+		"a failure":   {apptest.Get("/v1/entities/none"), 404, "GET /v1/entities/{id}", "GetEntity"},
+		"a stream":    {apptest.Get("/v1/entities:export"), 200, "GET /v1/entities:export", "ExportEntities"},
+		"a write":     {apptest.Post(apptest.EntitiesURL, apptest.Named("Traced")), 201, "POST /v1/entities", "CreateEntity"},
 		"a head":      {conformance.Request{Method: "HEAD", Target: "/v1/entities/cup"}, 200, "HEAD /v1/entities/{id}", "GetEntity"},
 		"a wrong one": {conformance.Request{Method: "DELETE", Target: "/v1/entities"}, 405, "DELETE", ""},
 	} {
@@ -86,12 +87,12 @@ func TestTraces(t *testing.T) {
 					want = append(want, "internal "+service+test.method)
 				}
 				if proxied {
-					s = startProxy(t, s)
+					s = apptest.StartProxy(t, s)
 				}
 				asked := test.request
 				asked.Headers = append(asked.Headers, [2]string{"Traceparent", "00-" + clientTrace + "-" + clientSpan + "-01"})
-				got := s.do(t, "editor", asked)
-				wantStatus(t, got, test.status, "")
+				got := s.Do(t, "editor", asked)
+				apptest.WantStatus(t, got, test.status, "")
 				if names := chain(t, recorder, len(want)); !slices.Equal(names, want) {
 					t.Errorf("the trace is %q, want %q", names, want)
 				}
@@ -109,21 +110,21 @@ func TestTracesOfCalls(t *testing.T) {
 	t.Parallel()
 	s, recorder := traced(t)
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "x-request-id", "called", "traceparent", "00-"+clientTrace+"-"+clientSpan+"-01")
-	_, err := entityv1.NewEntityServiceClient(s.grpc).GetEntity(ctx, &entityv1.GetEntityRequest{Id: "cup"})
+	_, err := entityv1.NewEntityServiceClient(s.GRPC).GetEntity(ctx, &entityv1.GetEntityRequest{Id: "cup"})
 	if err == nil {
 		t.Fatal("a call of nobody known was answered")
 	}
 	if names, want := chain(t, recorder, 1), []string{"server entity.v1.EntityService/GetEntity"}; !slices.Equal(names, want) {
 		t.Errorf("the trace is %q, want %q", names, want)
 	}
-	if line := s.lineOf(t, "call", "called"); line["traceId"] != clientTrace || line["code"] != "UNAUTHENTICATED" || line["level"] != "INFO" {
+	if line := lineOf(t, s, "call", "called"); line["traceId"] != clientTrace || line["code"] != "UNAUTHENTICATED" || line["level"] != "INFO" {
 		t.Errorf("%v", line)
 	}
 	before := len(recorder.Ended())
-	if _, err := healthpb.NewHealthClient(s.grpc).Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
+	if _, err := healthpb.NewHealthClient(s.GRPC).Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
 		t.Fatal(err)
 	}
-	s.do(t, "", get("/healthz"))
+	s.Do(t, "", apptest.Get("/healthz"))
 	if after := len(recorder.Ended()); after != before {
 		t.Errorf("%d spans more", after-before)
 	}
@@ -133,10 +134,10 @@ func TestTracesOfCalls(t *testing.T) {
 func TestTracesKeepSecrets(t *testing.T) {
 	t.Parallel()
 	s, recorder := traced(t)
-	proxied := startProxy(t, s)
+	proxied := apptest.StartProxy(t, s)
 	for part, one := range secretRequests() {
-		for _, at := range []*server{s, proxied} {
-			m, err := conformance.Prepare(one, conformance.Variables{"token": s.tokens["admin"]})
+		for _, at := range []*apptest.Server{s, proxied} {
+			m, err := conformance.Prepare(one, conformance.Variables{"token": s.Tokens["admin"]})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +146,7 @@ func TestTracesKeepSecrets(t *testing.T) {
 			}
 		}
 	}
-	s.callWithSecrets(t, s.tokens["admin"])
+	callWithSecrets(t, s, s.Tokens["admin"])
 	kinds := map[trace.SpanKind]int{}
 	for _, span := range recorder.Ended() {
 		kinds[span.SpanKind()]++

@@ -23,30 +23,6 @@ func conform(t *testing.T, target string, arguments ...string) ran {
 	return run(t, "", append([]string{"conformance", "--target", target}, arguments...)...)
 }
 
-// The demo conforms, and so does a proxy before it, which knows no more of it than
-// server reflection says: by either policy, over either transport.
-func TestConformance(t *testing.T) {
-	t.Parallel()
-	for _, policy := range []string{"documented", "canonical"} {
-		t.Run(policy, func(t *testing.T) {
-			t.Parallel()
-			demo := serve(t, "--demo", "--policy="+policy, "--rate-limit=off")
-			proxy := demo.before(t, "--policy="+policy, "--rate-limit=off")
-			for name, target := range map[string]string{"demo": demo.rest, "proxy": proxy.rest} {
-				got := conform(t, target)
-				if got.code != 0 || !strings.Contains(got.out, " conforms to the policy "+policy+", ") || !strings.Contains(got.out, " passed, 0 failed, ") {
-					t.Errorf("%s: exit code %d\n%s%s", name, got.code, got.out, got.err)
-				}
-				if got.err != "" {
-					t.Errorf("%s: %s", name, got.err)
-				}
-			}
-			demo.stop(t)
-			proxy.stop(t)
-		})
-	}
-}
-
 // The policy is found out, and another one is another table.
 func TestConformanceToAnotherPolicy(t *testing.T) {
 	t.Parallel()

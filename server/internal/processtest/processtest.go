@@ -31,13 +31,29 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("creating the build folder: %w", err)
 	}
+	// A test of a nested module has a go.sum of its own, which need not cover the program.
+	root, err := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/statusway/statusway").Output()
+	if err != nil {
+		return "", fmt.Errorf("finding the module: %w", err)
+	}
 	path := filepath.Join(folder, "statusway")
 	command := exec.CommandContext(context.Background(), "go", "build", "-buildvcs=false", "-o", path, "github.com/statusway/statusway/server")
+	command.Dir = strings.TrimSpace(string(root))
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the program: %w\n%s", err, out)
 	}
 	return path, nil
 })
+
+// Program returns the path of the program.
+func Program(t *testing.T) string {
+	t.Helper()
+	path, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // Run runs the tests of a package and then removes the program that they built. Call it
 // from TestMain.
@@ -75,17 +91,14 @@ type Process struct {
 // Start starts the program and waits until it prints its addresses.
 func Start(t *testing.T, p Params) *Process {
 	t.Helper()
-	program, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
+	program, folder := Program(t), t.TempDir()
 	process := &Process{
 		command: exec.CommandContext(t.Context(), program, p.Arguments...),
 		log:     filepath.Join(folder, "log"), exited: make(chan struct{}), REST: "", GRPC: "", err: nil,
 	}
 	logFile := p.Log
 	if logFile == nil {
+		var err error
 		if logFile, err = os.Create(process.log); err != nil {
 			t.Fatal(err)
 		}
