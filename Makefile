@@ -44,10 +44,10 @@ run: build ## Start the demo: gRPC and REST on loopback, data in a temporary fol
 build: ## Build the program into .tmp/bin/statusway
 	@$(GO) build -trimpath -o $(TMP)/bin/statusway ./server
 
-# These packages run the whole program in every test, which the race detector makes ten times as slow. So `make test` runs
-# them without it, and `make system` with it. Some of their tests, and those of UNRACED, run only without it: each file says why.
-WHOLE   := ./server/internal/cases ./server/internal/checklist ./server/internal/command
-UNRACED := ./server/internal/app ./server/internal/benchmark
+# These packages run the whole program in almost every test, which the race detector makes five to ten times as slow. So
+# `make test` runs them without it, and `make system` with it. UNRACED, and the files that say so, run only without it.
+WHOLE   := ./server/internal/app ./server/internal/cases ./server/internal/checklist ./server/internal/command
+UNRACED := ./server/internal/benchmark
 
 # Modules of their own, because they need dependencies that nothing else does. `go test ./...` does not see them.
 NESTED := server/check server/deploy/check
@@ -55,13 +55,10 @@ NESTED := server/check server/deploy/check
 .PHONY: test
 test: ## Run the unit tests and the cases, with the race detector where a C compiler is found (TESTFLAGS=…)
 	@race='$(RACE)'; \
-	if [ -z "$$race" ]; then \
-		echo 'make test: no race detector (it needs cgo and a C compiler such as gcc): testing without it' >&2; \
-		exec $(GO) test -timeout 20m $(TESTFLAGS) ./...; \
-	fi; \
-	$(GO) test "$$race" -timeout 20m $(TESTFLAGS) $$($(GO) list ./... | grep -v $(WHOLE:.%=-e '%$$')) || exit 1; \
-	$(GO) test -timeout 20m $(TESTFLAGS) $(WHOLE) || exit 1; \
-	$(GO) test $(TESTFLAGS) -run='^Test(Memory|Allocations)' $(UNRACED)
+	if [ -z "$$race" ]; then echo 'make test: no race detector (it needs cgo and a C compiler such as gcc): testing without it' >&2; fi; \
+	unraced='$(WHOLE) $(UNRACED)'; \
+	$(GO) test $$race -timeout 20m $(TESTFLAGS) $$($(GO) list ./... | grep -vE "/($$(echo $$unraced | sed 's,[.]/,,g; s/ /|/g'))$$") || exit 1; \
+	$(GO) test -timeout 20m $(TESTFLAGS) $$unraced
 
 # The packages whose tests call system.Test. Their other tests run here once more: go test cannot tell them apart.
 # TestRelease is checkrelease's. One package at a time: some load the machine, and others have patience for so long.

@@ -1,9 +1,3 @@
-//go:build !race
-
-// These tests run the whole suite many times, one exchange after another. That takes
-// minutes under the race detector, which has little to find here: the servers are other
-// processes.
-
 package command_test
 
 import (
@@ -18,12 +12,15 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/statusway/statusway/server/internal/system"
 )
 
 // The demo conforms, and so does a proxy before it, which knows no more of it than
 // server reflection says: by either policy, over either transport.
 func TestConformance(t *testing.T) {
 	t.Parallel()
+	system.Test(t) // It runs the whole suite eight times.
 	for _, policy := range []string{"documented", "canonical"} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
@@ -47,6 +44,7 @@ func TestConformance(t *testing.T) {
 // One thing is broken in an otherwise good server: the cases that are about it fail.
 func TestConformanceOfBrokenServers(t *testing.T) {
 	t.Parallel()
+	system.Test(t) // It runs the whole suite 22 times.
 	demo := serve(t, "--demo", "--rate-limit=off")
 	// What a reverse proxy in between changes by itself is not what this is about.
 	untouched := failing(t, broken(t, demo.rest, func(*sent) {}))
