@@ -3,6 +3,7 @@ package openapi
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -145,28 +146,61 @@ func versionOf(packages []string) string {
 	return cmp.Or(version, "0")
 }
 
-// document encodes what has been put together, without the components that nothing
-// refers to.
+// document encodes the document without the components that it does not refer to. Each
+// component is encoded once to find out what it refers to, because encoding takes most of
+// the time that a document takes.
 func (b *builder) document() (*Document, error) {
-	components := &b.root.Components
-	components.Schemas = sorted(&b.schemas.known)
-	components.Responses = sorted(components.Responses)
-	components.Examples = sorted(components.Examples)
-	for {
-		text, err := encode(b.root)
+	own := &b.root.Components
+	own.Schemas, own.Responses, own.Examples = sorted(&b.schemas.known), sorted(own.Responses), sorted(own.Examples)
+	parts := map[string][]byte{}
+	if err := errors.Join(
+		encodeEach(parts, "schemas", own.Schemas), encodeEach(parts, "responses", own.Responses),
+		encodeEach(parts, "parameters", own.Parameters), encodeEach(parts, "headers", own.Headers),
+	); err != nil {
+		return nil, err
+	}
+	rest := *b.root
+	rest.Components = components{Examples: own.Examples, SecuritySchemes: own.SecuritySchemes}
+	text, err := encode(rest)
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	follow(text, parts, used)
+	unused := func(kind string) func(string) bool {
+		return func(name string) bool { return !used[kind+"/"+name] }
+	}
+	own.Schemas.drop(unused("schemas"))
+	own.Responses.drop(unused("responses"))
+	own.Parameters.drop(unused("parameters"))
+	own.Headers.drop(unused("headers"))
+	if text, err = encode(b.root); err != nil {
+		return nil, err
+	}
+	return newDocument(text)
+}
+
+// encodeEach adds the text of each component to parts, by its kind and name.
+func encodeEach[V any](parts map[string][]byte, kind string, of *ordered[V]) error {
+	if of == nil {
+		return nil
+	}
+	for name, value := range of.values {
+		text, err := encode(value)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		used := references(text)
-		unused := func(kind string) func(string) bool {
-			return func(name string) bool { return !used[kind+"/"+name] }
-		}
-		dropped := components.Schemas.drop(unused("schemas")) +
-			components.Responses.drop(unused("responses")) +
-			components.Parameters.drop(unused("parameters")) +
-			components.Headers.drop(unused("headers"))
-		if dropped == 0 {
-			return newDocument(text)
+		parts[kind+"/"+name] = text
+	}
+	return nil
+}
+
+// follow marks the components that a text refers to, and those that they refer to.
+func follow(text []byte, parts map[string][]byte, used map[string]bool) {
+	for name := range references(text) {
+		if !used[name] {
+			used[name] = true
+			follow(parts[name], parts, used)
 		}
 	}
 }
