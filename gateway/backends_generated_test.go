@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -17,14 +16,13 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/transcode"
 )
 
 // generatedZoo is the zoo behind handlers as protoc-gen-grpc-gateway makes them.
-func generatedZoo(tb testing.TB, z *zoo, address string, responder *respond.Responder) (*contract.Contract, exchange.Handler) {
+func generatedZoo(tb testing.TB, z *zoo, address string) *gateway.Backend {
 	tb.Helper()
 	declared, err := contract.Read(z.file)
 	if err != nil {
@@ -35,17 +33,21 @@ func generatedZoo(tb testing.TB, z *zoo, address string, responder *respond.Resp
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = client.Close() })
-	backend := transcode.New(transcode.Params{Responder: responder, Silence: 30 * time.Second})
-	mux := runtime.NewServeMux(backend.Options()...)
-	for _, method := range declared.Methods {
-		for _, binding := range method.Bindings {
-			g := generated{mux: mux, conn: backend.Conn(client), binding: binding}
-			if err := mux.HandlePath(binding.Verb, binding.Template.String(), g.serve); err != nil {
-				tb.Fatal(err)
+	made, err := transcode.New(client, func(_ context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+		for _, method := range declared.Methods {
+			for _, binding := range method.Bindings {
+				g := generated{mux: mux, conn: conn, binding: binding}
+				if err := mux.HandlePath(binding.Verb, binding.Template.String(), g.serve); err != nil {
+					return err
+				}
 			}
 		}
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return declared, backend.Handler(mux)
+	return made
 }
 
 // generated does for any route what the template of protoc-gen-grpc-gateway does for one.

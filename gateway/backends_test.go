@@ -26,9 +26,6 @@ import (
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // zoo is the API of dynamic/testdata/zoo.proto with some more routes. Its messages are
@@ -50,6 +47,9 @@ var theZoo = sync.OnceValues(func() (*zoo, error) {
 	addRoutes(set.GetFile()[0])
 	file, err := protodesc.NewFile(set.GetFile()[0], protoregistry.GlobalFiles)
 	if err != nil {
+		return nil, err
+	}
+	if err := protoregistry.GlobalFiles.RegisterFile(file); err != nil {
 		return nil, err
 	}
 	for i := range file.Messages().Len() {
@@ -169,8 +169,11 @@ func same(serve grpc.StreamHandler) backendOf {
 	return func(*zooFront) grpc.StreamHandler { return serve }
 }
 
+// times are those of streams that a configuration does not have. 0 is the default.
+type times struct{ openDelay, commentInterval time.Duration }
+
 // onBothBackends runs a test on each backend and over each transport.
-func onBothBackends(t *testing.T, p respond.Params, serve backendOf, test func(t *testing.T, f *zooFront)) {
+func onBothBackends(t *testing.T, of times, serve backendOf, test func(t *testing.T, f *zooFront)) {
 	t.Helper()
 	z, err := theZoo()
 	if err != nil {
@@ -180,58 +183,50 @@ func onBothBackends(t *testing.T, p respond.Params, serve backendOf, test func(t
 		for name, transport := range transports() {
 			t.Run(backend+" "+name, func(t *testing.T) {
 				t.Parallel()
-				test(t, startZoo(t, z, p, backend, transport, serve))
+				test(t, startZoo(t, z, of, backend, transport, serve))
 			})
 		}
 	}
 }
 
-func startZoo(t *testing.T, z *zoo, p respond.Params, backend string, over transport, serve backendOf) *zooFront {
+func startZoo(t *testing.T, z *zoo, of times, backend string, over transport, serve backendOf) *zooFront {
 	t.Helper()
-	table, err := mapping.Builtin(mapping.Documented)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Table, p.PublicURL = table, "https://api.example.com"
-	responder, err := respond.New(p)
-	if err != nil {
-		t.Fatal(err)
-	}
 	f := &zooFront{zoo: z, begun: make(chan struct{}, 9), ended: make(chan struct{}, 9)}
-	address := zooServer(t, serve(f))
-	params := gateway.Params{Responder: responder, Body: middleware.BodyLimits{Bytes: 16 << 20, Time: time.Minute}}
-	if backend == "generated" {
-		params.Contract, params.Backend = generatedZoo(t, z, address, responder)
-	} else {
-		schema, err := dynamic.NewSchema(dynamic.SchemaParams{Set: z.set, Services: []string{"zoo.v1.Zoo"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn, err := dynamic.Dial(dynamic.DialParams{Address: address})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = conn.Close() })
-		made, err := dynamic.New(dynamic.Params{Responder: responder, Silence: 30 * time.Second}, dynamic.Target{Schema: schema, Conn: conn})
-		if err != nil {
-			t.Fatal(err)
-		}
-		params.Contract, params.Backend, params.Responder = made.Contract(), made.Handle, made.Responder()
-	}
-	handler, err := gateway.New(params)
-	if err != nil {
-		t.Fatal(err)
-	}
 	stopping, stop := context.WithCancelCause(context.Background())
 	f.stop = stop
 	t.Cleanup(func() { stop(nil) })
-	served := clientOf(t, gateway.ServerParams{Gateway: handler, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithCancelCause(r.Context())
-		defer cancel(nil)
-		defer context.AfterFunc(stopping, func() { cancel(context.Cause(stopping)) })()
-		handler.ServeHTTP(w, r.WithContext(ctx))
-	})}, over)
-	f.url, f.client = served.base, served.Client
+	address := zooServer(t, serve(f))
+	var served *gateway.Backend
+	if backend == "generated" {
+		served = generatedZoo(t, z, address)
+	} else {
+		var err error
+		served, err = dynamic.Connect(t.Context(), dynamic.Target{Address: address, Descriptors: z.set, Services: []string{"zoo.v1.Zoo"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := gateway.Config{
+		PublicURL: publicURL, MaxBody: 16 << 20, BodyTimeout: 30 * time.Second, Around: func(handler http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ctx, cancel := context.WithCancelCause(r.Context())
+				defer cancel(nil)
+				defer context.AfterFunc(stopping, func() { cancel(context.Cause(stopping)) })()
+				handler.ServeHTTP(w, r.WithContext(ctx))
+			})
+		},
+	}
+	client := clientOf(t, c, over, func(c gateway.Config) *gateway.Gateway {
+		built, err := gateway.New(served, c)
+		if err == nil {
+			err = gateway.SetStreamTimes(built, of.openDelay, of.commentInterval)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return built
+	})
+	f.url, f.client = client.base, client.Client
 	return f
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/limiter"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
 // One IPv6 network is one client, however many of its addresses a trusted proxy names, and
@@ -40,20 +40,17 @@ func TestOneClientOfManyAddresses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, _ := params(t, mapping.Documented)
+			c, f := configure(t, mapping.Documented)
 			limits := limiter.New(limiter.Params{Policies: policies})
-			p.Limiter, p.IPv6Prefix, p.Proxies = limits, test.prefix, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-			handler, err := gateway.New(p)
-			if err != nil {
-				t.Fatal(err)
-			}
+			c.Limiter, c.IPv6Prefix, c.TrustedProxies = limits, test.prefix, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+			build(t, c, f)
 			refused := 0
 			for i := range requests {
 				request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/nothing", nil)
 				request.RemoteAddr = "10.0.0.1:7"
 				request.Header.Set("X-Forwarded-For", test.address(i))
 				response := httptest.NewRecorder()
-				handler.ServeHTTP(response, request)
+				f.gateway.ServeHTTP(response, request)
 				if response.Code == http.StatusTooManyRequests {
 					refused++
 				}
@@ -73,9 +70,9 @@ func TestOneClientOfManyAddresses(t *testing.T) {
 func TestIPv6PrefixIsChecked(t *testing.T) {
 	t.Parallel()
 	for prefix, ok := range map[int]bool{-1: false, 0: true, 1: true, 64: true, 128: true, 129: false} {
-		p, _ := params(t, mapping.Documented)
-		p.IPv6Prefix = prefix
-		if _, err := gateway.New(p); (err == nil) != ok {
+		c, _ := configure(t, mapping.Documented)
+		c.IPv6Prefix = prefix
+		if _, err := gateway.New(nil, c); (err == nil) != ok {
 			t.Errorf("%d: %v", prefix, err)
 		}
 	}
@@ -101,7 +98,7 @@ func TestClientKeys(t *testing.T) {
 		{0, "@socket", "address:@socket"},
 		{0, "", "address:"},
 	} {
-		if got := (middleware.ClientKeys{IPv6Prefix: test.prefix}).Key(test.address); got != test.want {
+		if got := ratelimit.ClientKey(test.address, test.prefix); got != test.want {
 			t.Errorf("%s by %d bits is %q, want %q", test.address, test.prefix, got, test.want)
 		}
 	}

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // inbox is what a backend received of one call.
@@ -124,7 +122,7 @@ func TestClientStreams(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			var inboxes sync.Map // by the front
-			onBothBackends(t, respond.Params{}, func(f *zooFront) grpc.StreamHandler {
+			onBothBackends(t, times{}, func(f *zooFront) grpc.StreamHandler {
 				box := &inbox{}
 				inboxes.Store(f, box)
 				return box.collect
@@ -171,7 +169,7 @@ func TestClientStreams(t *testing.T) {
 // TestRawUploadEnds: a raw body is sent whole, once, and has an end.
 func TestRawUploadEnds(t *testing.T) {
 	t.Parallel()
-	onBothBackends(t, respond.Params{}, same(func(_ any, stream grpc.ServerStream) error {
+	onBothBackends(t, times{}, same(func(_ any, stream grpc.ServerStream) error {
 		for {
 			var message frame
 			if err := stream.RecvMsg(&message); errors.Is(err, io.EOF) {
@@ -198,7 +196,7 @@ func TestRawUploadEnds(t *testing.T) {
 func TestConversation(t *testing.T) {
 	t.Parallel()
 	var inboxes sync.Map // by the front
-	onBothBackends(t, respond.Params{}, func(f *zooFront) grpc.StreamHandler {
+	onBothBackends(t, times{}, func(f *zooFront) grpc.StreamHandler {
 		box := &inbox{}
 		inboxes.Store(f, box)
 		return box.collect

@@ -24,7 +24,7 @@ import (
 // everything that a handler writes pass through unread, because a payload may contain
 // any bytes, also those of an HTTP status line.
 
-// conn is one connection of a [Server], after TLS has been removed.
+// conn is one connection of [Gateway.Serve], after TLS has been removed.
 type conn struct {
 	net.Conn
 

@@ -44,8 +44,8 @@ func TestPayloadsArriveUnchanged(t *testing.T) {
 	for name, transport := range transports() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, mapping.Documented)
-			secured := clientOf(t, gateway.ServerParams{Gateway: f.gateway}, transport)
+			c, f := configure(t, mapping.Documented)
+			secured := clientOf(t, c, transport, func(c gateway.Config) *gateway.Gateway { return build(t, c, f).gateway })
 			for shift := range len(statusLine) {
 				text := withPayload(t, f, shift)
 				// A burst on connections that may be fresh or reused.
@@ -162,10 +162,9 @@ func slowly(t *testing.T, from net.Conn, address string) {
 // A client that speaks plain HTTP to a TLS port gets a response that it can read.
 func TestPlainHTTPToTLS(t *testing.T) {
 	t.Parallel()
-	f := start(t, mapping.Documented)
-	server, _ := secret(t)
-	address := serveOn(t, gateway.ServerParams{Gateway: f.gateway, TLS: server, SendTimeout: time.Minute, Grace: time.Second})
-	conn, err := dialTCP(t, address)
+	c, f := configure(t, mapping.Documented)
+	c.TLS, _ = secret(t)
+	conn, err := dialTCP(t, serve(t, c, f).address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,17 +189,16 @@ func TestPlainHTTPToTLS(t *testing.T) {
 func TestTLSState(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
-		f := start(t, mapping.Documented)
+		c, f := configure(t, mapping.Documented)
 		server, trust := secret(t)
 		states := make(chan *tls.ConnectionState, 1)
-		address := serveOn(t, gateway.ServerParams{
-			Gateway: f.gateway, TLS: server, SendTimeout: time.Minute, Grace: time.Second,
-			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.TLS, c.Around = server, func(handler http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				states <- r.TLS
-				f.gateway.ServeHTTP(w, r)
-			}),
-		})
-		response := dialer(t, address, trust, http2, "https://").get(t, "/v1/entities/e1")
+				handler.ServeHTTP(w, r)
+			})
+		}
+		response := dialer(t, serve(t, c, f).address, trust, http2, "https://").get(t, "/v1/entities/e1")
 		_ = response.Body.Close()
 		if state := <-states; state == nil || !state.HandshakeComplete || response.Header.Get("Strict-Transport-Security") == "" {
 			t.Errorf("HTTP/2 %v: %+v, %v", http2, state, response.Header)
@@ -219,20 +217,19 @@ func TestPipeliningClientThatLeaves(t *testing.T) {
 		t.Log("elsewhere the kernel is not asked")
 		return
 	}
-	f := start(t, mapping.Documented)
 	for _, secure := range []bool{false, true} {
 		begun, ended := make(chan struct{}), make(chan struct{})
-		p := gateway.ServerParams{Gateway: f.gateway, SendTimeout: time.Minute, Grace: time.Second, Handler: http.HandlerFunc(
-			func(_ http.ResponseWriter, r *http.Request) {
-				close(begun)
-				<-r.Context().Done()
-				close(ended)
-			})}
+		c, f := configure(t, mapping.Documented)
+		c.Around = instead(func(_ http.ResponseWriter, r *http.Request) {
+			close(begun)
+			<-r.Context().Done()
+			close(ended)
+		})
 		var trust *tls.Config
 		if secure {
-			p.TLS, trust = secret(t)
+			c.TLS, trust = secret(t)
 		}
-		conn, err := dialTCP(t, serveOn(t, p))
+		conn, err := dialTCP(t, serve(t, c, f).address)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,42 +1,65 @@
-// Package gateway is the HTTP side: the rules of HTTP before a gRPC backend.
+// Package gateway serves a gRPC backend as an HTTP API: it maps gRPC codes and error details onto a
+// documented set of HTTP statuses and bodies, and applies the rules of HTTP that gRPC lacks.
 //
-// The walk of a request, one file a step; [New] has the same list as code:
+// A program makes a backend, a gateway and a listener:
 //
-//	exchange/begin.go           a name and a place for what will be found out
-//	middleware/recover.go       a panic becomes an error
-//	middleware/framing.go       no request smuggled behind another
-//	middleware/pages.go         health checks and other pages, before any limit
-//	middleware/negotiate.go     Accept is read, so that errors follow it too
-//	middleware/cors.go          which web pages may read the answer
-//	middleware/caller.go        who asks, and from where (client.go)
-//	middleware/match.go         the route, or why there is none
-//	middleware/prefer.go        the preferences that the method honours
-//	middleware/limit.go         429; X-Rate-Limit-* on every answer
-//	middleware/concurrency.go   429 for too many requests at once
+//	backend, err := dynamic.Connect(ctx, dynamic.Target{Address: "localhost:9090"})
+//	gw, err := gateway.New(backend, gateway.Config{})
+//	err = gw.Serve(ctx, listener)
+//
+// Package dynamic makes a backend from descriptors, package generated from the handlers that
+// protoc-gen-grpc-gateway generates. The zero [Config] has the documented policy and a bound for
+// everything that a client can make the server hold.
+//
+// # The walk of a request
+//
+// [Gateway] takes each request through one list of rules, which newWalk in gateway.go has as code.
+// A rule reads the request and notes what it finds on the exchange, or ends the walk with an error.
+// These rules run one after the other:
+//
+//	exchange/begin.go           gives the request an id, and a place for what the rules find out
+//	middleware/prefix.go        finds out below which path the client reaches the API
+//	middleware/framing.go       lets no request hide behind another
+//	middleware/pages.go         serves health checks and other pages, before any limit
+//	middleware/negotiate.go     reads Accept, which the form of an error depends on too
+//	middleware/cors.go          says which web pages may read the response
+//	middleware/caller.go        finds out who sent the request, and from which address (client.go)
+//	middleware/match.go         finds the route, or why there is none
+//	middleware/prefer.go        reads the preferences that the method honours
+//	middleware/limit.go         429; sets X-Rate-Limit-* on every response
+//	middleware/concurrency.go   429 for too many requests of one caller at the same time
 //	middleware/expect.go        418
-//	middleware/available.go     503 while the backends' routes are not known
+//	middleware/available.go     503 while the routes of a backend are not known
 //	middleware/lifecycle.go     410 for a retired prefix
 //	middleware/match.go         404; 405 with Allow; OPTIONS
-//	middleware/lifecycle.go     Deprecation, Sunset, 410 from the sunset on
+//	middleware/lifecycle.go     Deprecation and Sunset; 410 after the sunset
+//	middleware/available.go     503 for a route that is closed
 //	middleware/caller.go        401
 //	middleware/reserved.go      400 for header fields that only the gateway may set
 //	middleware/negotiate.go     415; 400 for an Accept that cannot be read
-//	middleware/precondition.go  400 for what cannot be read or evaluated
-//	middleware/body.go          413; the body is read whole (arrival.go), however slowly it arrives,
-//	                            or discarded meanwhile (discard.go) where it means nothing
+//	middleware/precondition.go  400 for a condition that cannot be read or evaluated
+//
+// The others run around the call, because they end something when it is over:
+//
+//	middleware/recover.go       turns a panic into an error
+//	middleware/body.go          413; reads the body whole, however slowly it arrives (arrival.go), or
+//	                            discards it meanwhile if it has no meaning (discard.go)
 //	middleware/overload.go      503 before memory or latency runs away; says what a slot is
 //	middleware/drain.go         503, or a last frame, for streams when the server stops
-//	middleware/idempotency.go   the answer of an earlier request with the same key
-//	forward/                    what goes on to the backend, and what may come back
-//	internal/request/           the message that is sent to it
-//	transcode/ or dynamic/      the call
-//	mapping/decide.go           what it becomes
-//	respond/                    the response, whole in memory
-//	respond/send.go             onto the wire, when all of the above have returned
-//	exchange/outcome.go         what has come of it, for all who are told:
-//	tracing/, metrics/, log.go  the span, the counters, the line
+//	middleware/idempotency.go   repeats the response of an earlier request with the same key
+//	middleware/deadline.go      bounds the time of the call
 //
-// A request without a route is counted before it is turned away, so that every
-// answer carries the state of the caller's allowance and guessing paths is no way
-// around it.
+// Then comes the call, and what follows from it:
+//
+//	forward/                    decides which metadata goes to the backend and comes back
+//	internal/request/           makes the message that is sent
+//	generated/ or dynamic/      makes the call
+//	policy/decide.go            decides the status
+//	respond/                    makes the response, whole in memory
+//	respond/send.go             sends it, when all rules have returned
+//	observe/record.go           is the record of the request that the log, the metrics and the
+//	                            trace are made of
+//
+// The rate limit counts a request before 404 refuses it. So every response has the caller's
+// allowance, and a client that guesses paths uses it up.
 package gateway

@@ -6,232 +6,294 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/internal/backend"
+	"github.com/statusway/statusway/gateway/internal/budget"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
-// Params configure a [Gateway].
-type Params struct {
-	// Contract is what the backends declare. Needed.
-	Contract *contract.Contract
-	// Responder writes every answer. Needed.
-	Responder *respond.Responder
-	// Backend answers a request that has matched a route of the contract. Needed where
-	// that has any.
-	Backend exchange.Handler
-	// Logger gets a line for each request, with nothing of it that could be a secret: see
-	// log.go. Nil logs nothing.
-	Logger *slog.Logger
-	// Now is the clock for lifecycles. Nil means time.Now.
-	Now func() time.Time
-	// Body bounds what a request may send. Its zero value lets no body through.
-	Body middleware.BodyLimits
-
-	// Pages are served by their exact path, before any limit. Each answers by
-	// [respond.Responder.Page], or what it answers is not known to the log and the metrics.
-	Pages map[string]exchange.Handler
-	// Identify says who asks. Nil means that only the backend knows.
-	Identify middleware.Identify
-	// Limiter counts each caller's requests. Nil means that there is no limit.
-	Limiter middleware.Limiter
-	// Tracer follows the requests, but for those of pages, which are polled. Nil means
-	// that nothing does, and then the client's own trace context goes on to the backend.
-	Tracer exchange.Tracer
-	// Observer is told of every request. Nil means that nobody is.
-	Observer exchange.Observer
-	// Proxies may name the client's address, by Forwarded or X-Forwarded-For. None
-	// means that nobody may.
-	Proxies []netip.Prefix
-	// IPv6Prefix is how many bits of an IPv6 address identify a client that is not a
-	// known user: 1 to 128. 0 means [middleware.DefaultIPv6Prefix].
-	IPv6Prefix int
-	// CrossOrigin says which web pages may call. The zero value means none.
-	CrossOrigin middleware.CrossOrigin
-	// Concurrency is how many requests a caller may have at once. 0 means any number.
-	Concurrency int
-	// Shedder decides how many calls are served at once that do not stream, and Streams
-	// how many that do. Nil means any number. Spare names the routes that neither holds
-	// for.
-	Shedder middleware.Shedder
-	Streams *middleware.Streams
-	Spare   func(*contract.Binding) bool
-	// Closed says which routes are not served for the moment. Nil means none.
-	Closed middleware.Closed
-	// Stop says when a stop of the server ends open streams. The zero value means never.
-	Stop middleware.Stop
-	// Pending is what a request gets that has no route while Contract is not yet
-	// complete. Nil means that it is.
-	Pending error
-	// ClientMetadata lets a request's Grpc-Metadata-… reach the backend, whose rules of
-	// package forward then say what becomes of them. Otherwise they are refused.
-	ClientMetadata bool
-	// Idempotency keeps answers under the Idempotency-Key of their requests. Nil means
-	// that every such key is refused, whatever the methods declare.
-	Idempotency middleware.IdempotencyStore
-}
-
-// ErrIncomplete marks Params without what is needed.
-var ErrIncomplete = errors.New("the gateway cannot be made")
-
-// Gateway is the http.Handler in front of a gRPC backend.
+// Gateway serves the HTTP API of a gRPC backend. It is an http.Handler, and a whole server by
+// [Gateway.Serve]. It is safe for concurrent use.
 type Gateway struct {
+	config    Config
 	responder *respond.Responder
-	limiter   middleware.Limiter
-	clients   middleware.ClientKeys
-	logger    *slog.Logger
-	tracer    exchange.Tracer
-	observer  exchange.Observer
-	pages     map[string]exchange.Handler
-	handler   exchange.Handler
+	forward   *forward.Rules
+	bodies    *middleware.BodyMemory
+	streams   *middleware.Streams
+	callers   *middleware.Concurrency
+	stop      *stop
+	backend   *Backend
+	around    http.Handler
+	walk      atomic.Pointer[walk]
 }
 
 var _ http.Handler = (*Gateway)(nil)
 
-// New returns the gateway, or an error that names what is needed and not there, or every
-// declared status that the policy has no row for, every retirement of nothing, and every
-// method that needs an Idempotency-Key where nothing keeps one. It serves the contract with
-// the policy's retirements, and changes nothing that it is given.
-func New(p Params) (*Gateway, error) {
-	if err := p.complete(); err != nil {
+// walk is what serves the routes of one version of the backend.
+type walk struct {
+	responder *respond.Responder
+	run       middleware.Rule
+}
+
+// New returns a gateway before a backend. A nil backend has no routes. The error names all that
+// is wrong: with the configuration, routes that clash, declared statuses that the policy has no
+// row for, methods that need an Idempotency-Key without a store for it.
+func New(b *Backend, config Config) (*Gateway, error) {
+	c, err := config.complete()
+	if err != nil {
 		return nil, err
 	}
-	served, err := p.Contract.Retire(p.Responder.Table())
-	if err := errors.Join(err, p.Contract.Check(p.Responder.Table()), p.checkKeys()); err != nil {
-		return nil, fmt.Errorf("reading the contract: %w", err)
+	g := &Gateway{
+		config: c, backend: b, stop: newStop(),
+		forward: forward.New(forward.Params{
+			RequestHeaders: c.RequestHeaders, ResponseHeaders: c.ResponseHeaders, GRPCGateway: c.GRPCGatewayMetadata, Logger: c.Logger,
+		}),
+		bodies: middleware.NewBodyMemory(c.BodyMemory), streams: middleware.NewStreams(c.MaxStreams),
+		callers: middleware.NewConcurrency(c.CallerConcurrency),
 	}
-	index := served.Index()
-	// From the outside in. Package doc says why each stands where it does.
-	chain := []middleware.Middleware{
-		middleware.Recover(),
+	if g.responder, err = c.responder(); err != nil {
+		return nil, err
+	}
+	g.around = http.HandlerFunc(g.serve)
+	if c.Around != nil {
+		g.around = c.Around(g.around)
+	}
+	if b == nil {
+		return g, g.use(&backend.Version{Contract: &contract.Contract{}})
+	}
+	if err := g.use(backend.Use(b, backend.User{Change: g.use, Report: g.report})); err != nil {
+		return nil, err
+	}
+	for _, target := range b.Targets() {
+		if target.Pending {
+			c.Logger.Warn("a backend is away and waited for", slog.String("backend", target.Address))
+		}
+	}
+	return g, nil
+}
+
+// use serves a version of the backend from now on, if it can.
+func (g *Gateway) use(version *backend.Version) error {
+	next, err := g.newWalk(version)
+	if err != nil {
+		return fmt.Errorf("reading the contract: %w", err)
+	}
+	if g.walk.Swap(next) != nil {
+		g.config.Logger.Info("the backend's routes have changed")
+	}
+	return nil
+}
+
+// report logs why the routes of a server cannot be read.
+func (g *Gateway) report(address string, err error) {
+	if err == nil {
+		g.config.Logger.Info("a backend's routes can be read again", slog.String("backend", address))
+		return
+	}
+	g.config.Logger.Warn("a backend's routes cannot be read; those known are served", slog.String("backend", address), slog.Any("error", err))
+}
+
+// newWalk puts the rules before a version of the backend.
+func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
+	c, responder := &g.config, g.responder
+	if version.Types != nil {
+		responder = responder.WithTypes(version.Types)
+	}
+	declared, err := version.Contract.Retire(c.Policy)
+	if err := errors.Join(err, version.Contract.Check(c.Policy), c.checkKeys(version.Contract)); err != nil {
+		return nil, err
+	}
+	index := declared.Index()
+	options := func(ex *exchange.Exchange) error { return responder.Empty(ex.Writer, ex.Request) }
+	// In this order. Package doc says why each has its place.
+	rules := []middleware.Rule{
+		middleware.Prefix(c.publicPath(), c.TrustedProxies),
 		middleware.Framing(),
-		middleware.Pages(p.Pages, p.options),
+		middleware.Pages(g.pages(responder, index), options),
 		middleware.Accept(),
-		middleware.CORS(p.CrossOrigin, index),
-		middleware.Caller(middleware.CallerParams{Identify: p.Identify, Proxies: p.Proxies, Keys: p.clientKeys()}),
+		middleware.CORS(c.CrossOrigin, index),
+		middleware.Caller(middleware.CallerParams{Identify: c.Identify, Proxies: c.TrustedProxies, IPv6Prefix: c.IPv6Prefix}),
 		middleware.Match(index),
 		middleware.Prefer(),
-		middleware.Limit(p.Limiter, p.Logger),
-		middleware.Concurrency(p.Concurrency),
+		middleware.Limit(c.Limiter, c.Logger),
+		g.callers.Begin,
 		middleware.Expect(),
-		middleware.Pending(p.Pending),
-		middleware.Retire(served),
-		middleware.Routed(index, p.options),
-		middleware.Lifecycle(p.Now),
-		middleware.Available(p.Closed),
+		middleware.Pending(version.Pending),
+		middleware.Retire(declared),
+		middleware.Routed(index, options),
+		middleware.Lifecycle(c.Now),
+		middleware.Available(c.closed()),
 		middleware.Credentials(),
-		middleware.Reserved(p.ClientMetadata),
+		middleware.Reserved(c.GRPCGatewayMetadata),
 		middleware.Negotiate(),
 		middleware.Preconditions(),
-		middleware.Body(p.Body),
-		middleware.Overload(middleware.OverloadParams{Shedder: p.Shedder, Streams: p.Streams, Spare: p.Spare}),
-		middleware.Drain(p.Stop),
-		middleware.Idempotency(middleware.IdempotencyParams{Store: p.Idempotency, Responder: p.Responder, Logger: p.Logger}),
 	}
-	handler := p.Backend
-	for _, wrap := range slices.Backward(chain) {
-		handler = wrap(handler)
-	}
-	return &Gateway{
-		responder: p.Responder, limiter: p.Limiter, clients: p.clientKeys(), logger: p.Logger,
-		tracer: p.Tracer, observer: p.Observer, pages: p.Pages, handler: handler,
-	}, nil
+	// These run around the call, so the last one is the first to be reached.
+	call := g.call(version, declared, responder)
+	call = middleware.Deadline(g.deadline(version), call)
+	call = middleware.Idempotency(middleware.IdempotencyParams{Store: c.Idempotency, Responder: responder, Logger: c.Logger}, call)
+	call = middleware.Drain(g.stop.streams(), call)
+	call = middleware.Overload(middleware.OverloadParams{Shedder: c.Shedder, Streams: g.streams, Spare: c.spare()}, call)
+	call = middleware.Body(middleware.BodyLimits{Bytes: c.MaxBody, Time: c.BodyTimeout, Grace: c.BodyGrace, Rate: c.BodyRate, Memory: g.bodies}, call)
+	return &walk{responder: responder, run: middleware.Recover(func(ex *exchange.Exchange) error {
+		defer g.callers.End(ex)
+		for _, rule := range rules {
+			if err := rule(ex); err != nil || ex.Status != 0 {
+				return err
+			}
+		}
+		return call(ex)
+	})}, nil
 }
 
-// complete says what is needed and not there, and fills in the defaults.
-func (p *Params) complete() error {
-	var errs []error
-	needs := func(name string, isThere bool) {
-		if !isThere {
-			errs = append(errs, fmt.Errorf("%w: Params.%s is nil", ErrIncomplete, name))
+// deadline returns how long a call of a method may take.
+func (g *Gateway) deadline(version *backend.Version) func(*contract.Method) time.Duration {
+	return func(method *contract.Method) time.Duration {
+		if version.Deadline != nil {
+			if own := version.Deadline(method); own != 0 {
+				return own
+			}
+		}
+		return g.config.Deadline
+	}
+}
+
+// call returns the last step: the backend, with what the configuration puts around it.
+func (g *Gateway) call(version *backend.Version, declared *contract.Contract, responder *respond.Responder) middleware.Rule {
+	if version.Handler == nil {
+		return nil // There is no route that leads here.
+	}
+	handler := version.Handler(backend.Host{Responder: responder, Forward: g.forward, Silence: g.config.BodyTimeout})
+	if g.config.Intercept == nil {
+		return func(ex *exchange.Exchange) error { return handler(ex.Writer, ex.Request) }
+	}
+	inner := func(w http.ResponseWriter, r *http.Request) error {
+		ex := exchange.From(r.Context())
+		ex.Writer, ex.Request, ex.Context = w, r, r.Context()
+		return handler(w, r)
+	}
+	wrapped := map[*contract.Binding]exchange.Handler{}
+	for _, method := range declared.Methods {
+		for _, binding := range method.Bindings {
+			wrapped[binding] = g.config.Intercept(backend.RouteOf(binding), inner)
 		}
 	}
-	needs("Contract", p.Contract != nil)
-	needs("Responder", p.Responder != nil)
-	needs("Backend", p.Backend != nil || p.Contract != nil && len(p.Contract.Methods) == 0)
-	if p.IPv6Prefix < 0 || p.IPv6Prefix > middleware.MaxIPv6Prefix {
-		errs = append(errs, fmt.Errorf("%w: Params.IPv6Prefix is %d, and not 0 to %d", ErrIncomplete, p.IPv6Prefix, middleware.MaxIPv6Prefix))
+	return func(ex *exchange.Exchange) error {
+		return wrapped[ex.Binding](ex.Writer, ex.Request.WithContext(ex.Context))
 	}
-	if p.Logger == nil {
-		p.Logger = slog.New(slog.DiscardHandler)
-	}
-	if p.Now == nil {
-		p.Now = time.Now
-	}
-	return errors.Join(errs...)
 }
 
-func (p *Params) clientKeys() middleware.ClientKeys {
-	return middleware.ClientKeys{IPv6Prefix: p.IPv6Prefix}
-}
-
-// checkKeys refuses a method that no request could satisfy.
-func (p *Params) checkKeys() error {
-	if p.Idempotency != nil {
+func (c *Config) closed() middleware.Closed {
+	if c.Closed == nil {
 		return nil
 	}
-	var errs []error
-	for _, method := range p.Contract.Methods {
-		if method.IdempotencyKey == contract.KeyRequired {
-			errs = append(errs, fmt.Errorf("%s needs an Idempotency-Key, and there is no store for it", method.FullName))
-		}
+	return func(binding *contract.Binding) error { return c.Closed(backend.RouteOf(binding)) }
+}
+
+func (c *Config) spare() func(*contract.Binding) bool {
+	if c.Spare == nil {
+		return nil
 	}
-	return errors.Join(errs...)
+	return func(binding *contract.Binding) bool { return c.Spare(backend.RouteOf(binding)) }
 }
 
-// options answers OPTIONS once Allow is known.
-func (p *Params) options(w http.ResponseWriter, r *http.Request) error {
-	return p.Responder.Empty(w, r)
-}
+// ServeHTTP serves a request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.around.ServeHTTP(w, r) }
 
-// ServeHTTP answers a request. Whatever fails on the way is answered here.
-func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r, ex := exchange.Begin(w, r)
+// serve takes a request through the walk. Whatever fails on the way becomes a response here.
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
+	walk := g.walk.Load()
+	_, ex := exchange.Begin(w, r)
 	ex.Outgoing.Later = true
-	if g.observer != nil {
-		g.observer.Begin()
+	if g.config.Observer != nil {
+		g.config.Observer.Begin()
 	}
-	if g.tracer != nil {
-		r = g.trace(r, ex)
+	if g.config.Tracer != nil {
+		g.trace(ex)
 	}
-	defer g.over(r.Context(), r.Method, ex) // also where a panic goes on to net/http
-	if err := g.handler(w, r); err != nil {
-		g.responder.Error(w, r, err)
+	ctx := ex.Context
+	defer g.over(ctx, ex) // also if a panic goes on to net/http
+	if err := walk.run(ex); err != nil {
+		walk.responder.Error(w, ex.Request, err)
 	}
-	g.responder.Send(w, r)
+	walk.responder.Send(w, ex.Request)
 }
 
 // trace begins to follow a request.
-func (g *Gateway) trace(r *http.Request, ex *exchange.Exchange) *http.Request {
-	if _, ok := g.pages[r.URL.Path]; ok {
-		return r
+func (g *Gateway) trace(ex *exchange.Exchange) {
+	if _, ok := g.config.Pages[ex.Request.URL.Path]; ok {
+		return
 	}
-	ctx, trace := g.tracer.Trace(r)
-	ex.Trace = trace
+	ctx, trace := g.config.Tracer.Trace(ex.Request)
+	ex.Trace, ex.Context, ex.Request = trace, ctx, ex.Request.WithContext(ctx)
 	if id := trace.ID(); id != "" {
 		ex.TraceID = id
 	}
-	return r.WithContext(ctx)
 }
 
-// over is the end of every exchange.
-func (g *Gateway) over(ctx context.Context, method string, ex *exchange.Exchange) {
+// over ends every exchange.
+func (g *Gateway) over(ctx context.Context, ex *exchange.Exchange) {
 	ex.ClientClosed = ex.Outgoing.Stalled || ex.Failure != nil &&
 		(errors.Is(ctx.Err(), context.Canceled) || ex.Domain == mapping.Domain && ex.Reason == mapping.ReasonClientClosed)
 	if ex.ClientClosed {
 		ex.Fault = false // Whatever failed, it failed because the client left.
 	}
+	if ex.Fault {
+		ex.Failure = causeOf(ex)
+	}
 	if ex.Trace != nil {
-		ex.Trace.End(ex)
+		ex.Trace.End(&ex.Record)
 	}
-	if g.observer != nil {
-		g.observer.End(method, ex)
+	if g.config.Observer != nil {
+		g.config.Observer.End(&ex.Record)
 	}
-	g.log(ctx, method, ex)
+	if level := ex.Level(); g.config.Logger.Enabled(ctx, level) {
+		g.config.Logger.LogAttrs(ctx, level, "request", ex.Attrs()...)
+	}
+}
+
+// causeOf adds to a failure what a service in this process knows of it (see [NoteCause]). An
+// error that says more to a log than to its caller, as package inprocess's of a panic, is a
+// [slog.LogValuer].
+func causeOf(ex *exchange.Exchange) error {
+	cause := ex.Failure
+	type detailed interface {
+		error
+		slog.LogValuer
+	}
+	if more, ok := errors.AsType[detailed](cause); ok {
+		cause = fmt.Errorf("%w: %v", cause, more.LogValue())
+	}
+	if inner := ex.Cause(); inner != nil {
+		cause = fmt.Errorf("%w: %w", cause, inner)
+	}
+	return cause
+}
+
+// NoteCause notes for the log why a service in this process failed, if its status does not say.
+// ctx is that of the call. Outside a gateway it does nothing.
+func NoteCause(ctx context.Context, cause error) { exchange.From(ctx).MarkCause(cause) }
+
+// Usage is what the requests of a gateway take together.
+type Usage struct {
+	// Streams is how many streams run and do not wait for their clients.
+	Streams int
+	// Bodies and Responses are the memory of request bodies, and of responses that wait for
+	// their clients.
+	Bodies, Responses Memory
+}
+
+// Memory is the state of a bounded memory.
+type Memory = budget.Usage
+
+// Usage returns the state at this moment.
+func (g *Gateway) Usage() Usage {
+	return Usage{Streams: g.streams.Running(), Bodies: g.bodies.Usage(), Responses: g.responder.Usage()}
 }

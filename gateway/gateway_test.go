@@ -3,11 +3,9 @@ package gateway_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,72 +16,59 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/identity"
+	ibackend "github.com/statusway/statusway/gateway/internal/backend"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/ratelimit"
 	"github.com/statusway/statusway/gateway/respond"
+	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	p, _ := params(t, mapping.Documented)
-	method := *p.Contract.Methods[0]
+	declared, err := contract.Read(entityv1.File_entity_v1_entity_service_proto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	method := *declared.Methods[0]
 	method.Success, method.IdempotencyKey = []int32{206}, contract.KeyRequired
-	p.Contract.Methods = append(p.Contract.Methods, &method) // no policy has 206, and nothing keeps keys
-	p.Idempotency = nil
-	_, err := gateway.New(p)
+	declared.Methods = append(declared.Methods, &method) // no policy has 206, and nothing keeps keys
+	_, err = gateway.New(backendWith(declared), gateway.Config{})
 	if err == nil || !strings.Contains(err.Error(), "206") || !strings.Contains(err.Error(), "needs an Idempotency-Key") {
 		t.Errorf("New() = %v, want both faults", err)
 	}
 }
 
-// What is needed is asked for, by name and all at once; the rest has defaults.
-func TestNewNeeds(t *testing.T) {
-	t.Parallel()
-	_, err := gateway.New(gateway.Params{})
-	for _, name := range []string{"Contract", "Responder", "Backend"} {
-		if !errors.Is(err, gateway.ErrIncomplete) || !strings.Contains(err.Error(), "Params."+name+" is nil") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	full, _ := params(t, mapping.Documented)
-	built, err := gateway.New(gateway.Params{Contract: full.Contract, Responder: full.Responder, Backend: full.Backend})
-	if err != nil {
-		t.Fatal(err)
-	}
-	recorder := httptest.NewRecorder()
-	built.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/no/route", nil))
-	if recorder.Code != http.StatusNotFound {
-		t.Errorf("%d: %s", recorder.Code, recorder.Body)
-	}
+// backendWith is a backend that declares a contract and calls nothing.
+func backendWith(declared *contract.Contract) *gateway.Backend {
+	return ibackend.New(ibackend.Params{Version: &ibackend.Version{Contract: declared}})
 }
 
 // TestOrder is the order of the chain: a request with two faults is answered for the
 // first of them.
 func TestOrder(t *testing.T) {
 	t.Parallel()
-	p, f := params(t, mapping.Canonical)
+	c, f := configure(t, mapping.Canonical)
 	closed, over := atomic.Bool{}, atomic.Bool{}
-	p.Identify = func(r *http.Request) (context.Context, middleware.Identity, error) {
+	c.Identify = func(r *http.Request) (context.Context, identity.Identity, error) {
 		if r.Header.Get("Authorization") == "" {
-			return nil, middleware.Identity{}, status.Error(16, "who are you")
+			return nil, identity.Identity{}, status.Error(16, "who are you")
 		}
-		return r.Context(), middleware.Identity{Name: "u"}, nil
+		return r.Context(), identity.Identity{Name: "u"}, nil
 	}
-	p.Limiter = limiterFunc(func(middleware.Use) (middleware.Allowance, error) {
-		return middleware.Allowance{{Policy: "p", Subject: "s", Limit: 1, Window: time.Minute, Exceeded: over.Load(), Reset: time.Second}}, nil
+	c.Limiter = limiterFunc(func(ratelimit.Use) (ratelimit.Allowance, error) {
+		return ratelimit.Allowance{{Policy: "p", Subject: "s", Limit: 1, Window: time.Minute, Exceeded: over.Load(), Reset: time.Second}}, nil
 	})
-	p.Closed = func(*contract.Binding) error {
+	c.Closed = func(gateway.Route) error {
 		if closed.Load() {
-			return respond.Fail(14, mapping.ReasonMaintenance, "closed")
+			return respond.Fail(mapping.ReasonMaintenance, "closed")
 		}
 		return nil
 	}
-	p.Pages = map[string]exchange.Handler{"/page": func(w http.ResponseWriter, r *http.Request) error {
-		p.Responder.Page(w, r, "text/plain", []byte("page"))
-		return nil
-	}}
-	serve(t, p, f)
+	c.Pages = map[string]gateway.Page{"/page": {Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		gateway.Content(w, r, "text/plain", []byte("page"))
+	})}}
+	serve(t, c, f)
 
 	// Each fault is added to those before it, from the inside out: each must win.
 	const badCondition, badType, reserved = "If-Match: x", "Content-Type: text/plain", "Grpc-Metadata-X: 1"
@@ -117,9 +102,9 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-type limiterFunc func(middleware.Use) (middleware.Allowance, error)
+type limiterFunc func(ratelimit.Use) (ratelimit.Allowance, error)
 
-func (f limiterFunc) Take(_ context.Context, use middleware.Use) (middleware.Allowance, error) {
+func (f limiterFunc) Take(_ context.Context, use ratelimit.Use) (ratelimit.Allowance, error) {
 	return f(use)
 }
 
@@ -129,20 +114,21 @@ func (f limiterFunc) Take(_ context.Context, use middleware.Use) (middleware.All
 // checklist: 500-03
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	p, f := params(t, mapping.Documented)
-	inner := p.Backend
-	p.Backend = func(w http.ResponseWriter, r *http.Request) error {
-		switch r.Header.Get("X-Panic") {
-		case "before":
-			panic("early secret")
-		case "after":
-			p.Responder.Page(w, r, "text/plain", bytes.Repeat([]byte("x"), 1<<20))
-			panic("late secret")
-		default:
-			return inner(w, r)
+	c, f := configure(t, mapping.Documented)
+	c.Intercept = func(_ gateway.Route, call gateway.Handler) gateway.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			switch r.Header.Get("X-Panic") {
+			case "before":
+				panic("early secret")
+			case "after":
+				gateway.Content(w, r, "text/plain", bytes.Repeat([]byte("x"), 1<<20))
+				panic("late secret")
+			default:
+				return call(w, r)
+			}
 		}
 	}
-	serve(t, p, f)
+	serve(t, c, f)
 	s := simple()
 	s.panics = true
 	f.script.Store(s)
@@ -174,9 +160,9 @@ func TestPanics(t *testing.T) {
 // it answers, so only a deadline lets a refusal reach a client that sends nothing.
 func TestSlowBodyDoesNotHoldUpItsRefusal(t *testing.T) {
 	t.Parallel()
-	p, f := params(t, mapping.Documented)
-	p.Body.Time = 50 * time.Millisecond
-	serve(t, p, f)
+	c, f := configure(t, mapping.Documented)
+	c.BodyTimeout = 50 * time.Millisecond
+	serve(t, c, f)
 	for _, test := range []struct {
 		name, path, contentType string
 		want                    int
@@ -202,25 +188,26 @@ func TestSlowBodyDoesNotHoldUpItsRefusal(t *testing.T) {
 // TestDeadlineIsLifted: once the body is there its deadline must not end the call.
 func TestDeadlineIsLifted(t *testing.T) {
 	t.Parallel()
-	p, f := params(t, mapping.Documented)
-	p.Body.Time = 100 * time.Millisecond
-	inner := p.Backend
-	p.Backend = func(w http.ResponseWriter, r *http.Request) error {
-		data, err := io.ReadAll(r.Body)
-		if err != nil {
-			return err
-		}
-		r.Body = io.NopCloser(bytes.NewReader(data))
-		timer := time.NewTimer(3 * p.Body.Time)
-		defer timer.Stop()
-		select {
-		case <-r.Context().Done():
-			return r.Context().Err()
-		case <-timer.C:
-			return inner(w, r)
+	c, f := configure(t, mapping.Documented)
+	c.BodyTimeout = 100 * time.Millisecond
+	c.Intercept = func(_ gateway.Route, call gateway.Handler) gateway.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			data, err := io.ReadAll(r.Body)
+			if err != nil {
+				return err
+			}
+			r.Body = io.NopCloser(bytes.NewReader(data))
+			timer := time.NewTimer(3 * c.BodyTimeout)
+			defer timer.Stop()
+			select {
+			case <-r.Context().Done():
+				return r.Context().Err()
+			case <-timer.C:
+				return call(w, r)
+			}
 		}
 	}
-	serve(t, p, f)
+	serve(t, c, f)
 	w := dial(t, f)
 	for range 2 { // and the connection lives on
 		w.send(t, post("/v1/entities", "{}", "Content-Type: application/json"))

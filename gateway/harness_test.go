@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"go.uber.org/goleak"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
@@ -29,11 +28,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/inprocess"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/transcode"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
@@ -139,6 +135,7 @@ type front struct {
 
 	address string
 	table   *mapping.Table
+	served  *gateway.Backend
 	gateway *gateway.Gateway
 	log     *lockedBuffer
 }
@@ -165,8 +162,9 @@ func simple() *script {
 	return &script{entity: &entityv1.Entity{Id: "e1", Etag: "7", UpdateTime: timestamppb.New(time.Unix(1700000000, 0))}, messages: 2}
 }
 
-// params are those of a gateway with that policy; the caller changes what it needs.
-func params(tb testing.TB, policy string) (gateway.Params, *front) {
+// configure returns the configuration of a gateway with that policy, for the test to change, and
+// what serve needs beside it.
+func configure(tb testing.TB, policy string) (gateway.Config, *front) {
 	tb.Helper()
 	table, err := mapping.Builtin(policy)
 	if err != nil {
@@ -174,73 +172,68 @@ func params(tb testing.TB, policy string) (gateway.Params, *front) {
 	}
 	f := &front{backend: &backend{}, table: table, log: &lockedBuffer{lock: make(chan struct{}, 1)}}
 	f.script.Store(simple())
-	logger := slog.New(slog.NewTextHandler(f.log, nil))
-	declared, err := contract.Read(entityv1.File_entity_v1_entity_service_proto)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", Realm: "test"})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	p := gateway.Params{
-		Contract: declared, Logger: logger, Now: time.Now, Body: middleware.BodyLimits{Bytes: 1 << 10, Time: time.Minute},
-	}
-	useResponder(tb, &p, f, responder)
-	return p, f
-}
-
-// useResponder makes the gateway and its backend with a responder.
-func useResponder(tb testing.TB, p *gateway.Params, f *front, responder *respond.Responder) {
-	tb.Helper()
 	conn := inprocess.New(inprocess.Params{})
 	entityv1.RegisterEntityServiceServer(conn, f.backend)
-	back := transcode.New(transcode.Params{
-		Responder: responder, Forward: forward.New(forward.Params{ResponseHeaders: map[string]string{"x-info": "X-Info"}}),
-	})
-	mux := runtime.NewServeMux(back.Options()...)
-	if err := entityv1.RegisterEntityServiceHandlerClient(tb.Context(), mux, entityv1.NewEntityServiceClient(back.Conn(conn))); err != nil {
+	if f.served, err = transcode.New(conn, entityv1.RegisterEntityServiceHandler); err != nil {
 		tb.Fatal(err)
 	}
-	p.Responder, p.Backend = responder, back.Handler(mux)
+	tb.Cleanup(func() { _ = f.served.Close() })
+	return gateway.Config{
+		Policy: table, PublicURL: publicURL, Realm: "test", Logger: slog.New(slog.NewTextHandler(f.log, nil)),
+		ResponseHeaders: map[string]string{"x-info": "X-Info"}, MaxBody: 1 << 10, BodyTimeout: time.Minute,
+		SendTimeout: time.Minute, DrainDelay: -1, Grace: time.Second,
+	}, f
 }
 
-// serve starts a gateway on a socket of its own.
-func serve(tb testing.TB, p gateway.Params, f *front) *front {
+const publicURL = "https://api.example.com"
+
+// build makes the gateway without serving it.
+func build(tb testing.TB, c gateway.Config, f *front) *front {
 	tb.Helper()
-	built, err := gateway.New(p)
+	built, err := gateway.New(f.served, c)
 	if err != nil {
 		tb.Fatalf("New() failed: %v", err)
 	}
 	f.gateway = built
-	f.address = serveOn(tb, gateway.ServerParams{Gateway: built, SendTimeout: time.Minute, Grace: time.Second})
+	return f
+}
+
+// serve starts a gateway on a socket of its own.
+func serve(tb testing.TB, c gateway.Config, f *front) *front {
+	tb.Helper()
+	build(tb, c, f)
+	f.address = serveOn(tb, f.gateway)
 	return f
 }
 
 // serveOn serves on a socket until the test ends, and returns its address.
-func serveOn(tb testing.TB, p gateway.ServerParams) string {
+func serveOn(tb testing.TB, served *gateway.Gateway) string {
 	tb.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	server := gateway.NewServer(p)
 	ctx, stop := context.WithCancel(context.WithoutCancel(tb.Context()))
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx, listener) }()
+	done := make(chan error, 1)
+	go func() { done <- served.Serve(ctx, listener) }()
 	tb.Cleanup(func() {
 		stop()
-		if err := <-served; err != nil && !errors.Is(err, gateway.ErrGraceOver) {
+		if err := <-done; err != nil && !errors.Is(err, gateway.ErrGraceOver) {
 			tb.Errorf("Serve() = %v", err)
 		}
 	})
 	return listener.Addr().String()
 }
 
+// instead is an Around with a handler in place of the gateway.
+func instead(handler http.HandlerFunc) func(http.Handler) http.Handler {
+	return func(http.Handler) http.Handler { return handler }
+}
+
 func start(tb testing.TB, policy string) *front {
 	tb.Helper()
-	p, f := params(tb, policy)
-	return serve(tb, p, f)
+	c, f := configure(tb, policy)
+	return serve(tb, c, f)
 }
 
 // wire is a connection that is written to by hand.

@@ -143,7 +143,7 @@ func TestLinkRulesBite(t *testing.T) {
 		{module + annotations, grpcRuntime, strings.Join([]string{annotations, mapping, "gateway", dynamic}, " ")},
 		{module + annotations, module + "gen/go/statusway/mapping/v1", strings.Join([]string{annotations, mapping, "gateway", dynamic, transcode}, " ")},
 		{module + "gateway/respond", "go.opentelemetry.io/otel/trace", strings.Join([]string{"gateway", dynamic, transcode}, " ")},
-		{module + "gateway/forward", module + "gateway/metrics", strings.Join([]string{dynamic, transcode}, " ")},
+		{module + "gateway/forward", module + "gateway/metrics", strings.Join([]string{"gateway", dynamic, transcode}, " ")},
 		{module + "gateway", "modernc.org/sqlite", "gateway"},
 		{module + "gateway", "database/sql", "gateway"},
 		{module + "gateway", "golang.org/x/oauth2", "gateway"},

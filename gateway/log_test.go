@@ -20,10 +20,8 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/identity"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
@@ -142,25 +140,26 @@ func TestLog(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p, f := params(t, mapping.Documented)
-			p.Logger = jsonLogger(f)
-			p.Closed = func(*contract.Binding) error {
+			c, f := configure(t, mapping.Documented)
+			c.Logger = jsonLogger(f)
+			c.Closed = func(gateway.Route) error {
 				if test.closed {
-					return respond.Fail(codes.Unavailable, mapping.ReasonMaintenance, "closed")
+					return respond.Fail(mapping.ReasonMaintenance, "closed")
 				}
 				return nil
 			}
-			p.Pages = map[string]exchange.Handler{
-				"/page": func(w http.ResponseWriter, r *http.Request) error {
-					p.Responder.Page(w, r, "text/plain", []byte("page"))
-					return nil
-				},
-				"/closed": func(http.ResponseWriter, *http.Request) error {
-					return respond.Fail(codes.Unavailable, "A_REASON", "inner text")
-				},
-				"/broken": func(http.ResponseWriter, *http.Request) error { return errors.New("inner text") },
+			c.Pages = map[string]gateway.Page{
+				"/page": {Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					gateway.Content(w, r, "text/plain", []byte("page"))
+				})},
+				"/closed": {Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					gateway.Error(w, r, respond.FailAs(codes.Unavailable, "A_REASON", "inner text"))
+				})},
+				"/broken": {Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					gateway.Error(w, r, errors.New("inner text"))
+				})},
 			}
-			serve(t, p, f)
+			serve(t, c, f)
 			s := simple()
 			if test.script != nil {
 				test.script(s)
@@ -205,18 +204,20 @@ func TestLogOfACallThatNobodyWaitsFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, f := params(t, mapping.Documented)
-			p.Logger = jsonLogger(f)
+			c, f := configure(t, mapping.Documented)
+			c.Logger = jsonLogger(f)
 			begun := make(chan struct{})
-			p.Backend = func(w http.ResponseWriter, r *http.Request) error {
-				close(begun)
-				<-r.Context().Done()
-				if test.err == nil {
-					return p.Responder.Empty(w, r)
+			c.Intercept = func(gateway.Route, gateway.Handler) gateway.Handler {
+				return func(w http.ResponseWriter, r *http.Request) error {
+					close(begun)
+					<-r.Context().Done()
+					if test.err == nil {
+						gateway.Content(w, r, "text/plain", nil)
+					}
+					return test.err
 				}
-				return test.err
 			}
-			serve(t, p, f)
+			serve(t, c, f)
 			w := dial(t, f)
 			w.send(t, get("/v1/entities/e1"))
 			<-begun
@@ -234,15 +235,12 @@ func TestLogOfACallThatNobodyWaitsFor(t *testing.T) {
 // TestLogTellsOfUsers no more than that they are known.
 func TestLogTellsOfUsers(t *testing.T) {
 	t.Parallel()
-	p, f := params(t, mapping.Documented)
-	p.Logger = jsonLogger(f)
-	p.Identify = func(r *http.Request) (context.Context, middleware.Identity, error) {
-		return r.Context(), middleware.Identity{Name: "private", Groups: []string{"private"}}, nil
+	c, f := configure(t, mapping.Documented)
+	c.Logger = jsonLogger(f)
+	c.Identify = func(r *http.Request) (context.Context, identity.Identity, error) {
+		return r.Context(), identity.Identity{Name: "private", Groups: []string{"private"}}, nil
 	}
-	built, err := gateway.New(p)
-	if err != nil {
-		t.Fatal(err)
-	}
+	build(t, c, f)
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/entities/e1", nil)
 	for address, kind := range map[string]any{
 		"192.0.2.7:1": "public", "10.1.2.3:1": "private", "169.254.0.1:1": "private", "[fe80::1%eth0]:1": "private", "[::1]:1": "loopback",
@@ -250,7 +248,7 @@ func TestLogTellsOfUsers(t *testing.T) {
 	} {
 		f.log.text.Reset()
 		request.RemoteAddr = address
-		built.ServeHTTP(httptest.NewRecorder(), request)
+		f.gateway.ServeHTTP(httptest.NewRecorder(), request)
 		logged := awaitLine(t, f)
 		if logged["caller"] != "user" || logged["client"] != kind {
 			t.Errorf("%s: %v", address, logged)

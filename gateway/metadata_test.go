@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -26,11 +24,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/dynamic"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/ratelimit"
 	"github.com/statusway/statusway/gateway/transcode"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 )
@@ -79,15 +74,15 @@ func (o obedient) WatchItems(in *conformancev1.WatchItemsRequest, stream grpc.Se
 }
 
 // allowance is a limiter that always says the same.
-type allowance []middleware.Quota
+type allowance []ratelimit.Quota
 
-func (a allowance) Take(context.Context, middleware.Use) (middleware.Allowance, error) {
-	return middleware.Allowance(a), nil
+func (a allowance) Take(context.Context, ratelimit.Use) (ratelimit.Allowance, error) {
+	return ratelimit.Allowance(a), nil
 }
 
 // beforeObedient starts both kinds of gateway before a gRPC server of its own, and
 // returns them by the backend's name. A nil limiter counts nothing.
-func beforeObedient(t *testing.T, limiter middleware.Limiter) map[string]*front {
+func beforeObedient(t *testing.T, limiter ratelimit.Limiter) map[string]*front {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -103,40 +98,20 @@ func beforeObedient(t *testing.T, limiter middleware.Limiter) map[string]*front 
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 
-	p, transcoding := params(t, mapping.Documented)
-	p.Limiter = limiter
-	backend := transcode.New(transcode.Params{Responder: p.Responder})
-	mux := runtime.NewServeMux(backend.Options()...)
-	if err := conformancev1.RegisterConformanceServiceHandlerClient(t.Context(), mux, conformancev1.NewConformanceServiceClient(backend.Conn(conn))); err != nil {
-		t.Fatal(err)
-	}
-	if p.Contract, err = contract.Read(conformancev1.File_statusway_conformance_v1_conformance_proto); err != nil {
-		t.Fatal(err)
-	}
-	p.Backend = backend.Handler(mux)
-	fronts := map[string]*front{"transcode": serve(t, p, transcoding)}
-
-	schema, err := dynamic.NewSchema(dynamic.SchemaParams{Set: withImports(conformancev1.File_statusway_conformance_v1_conformance_proto)})
+	generated, err := transcode.New(conn, conformancev1.RegisterConformanceServiceHandler)
 	if err != nil {
 		t.Fatal(err)
 	}
-	calls, err := dynamic.Dial(dynamic.DialParams{Address: listener.Addr().String()})
+	described, err := dynamic.Connect(t.Context(), dynamic.Target{
+		Address: listener.Addr().String(), Descriptors: withImports(conformancev1.File_statusway_conformance_v1_conformance_proto),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = calls.Close() })
-	responder, err := respond.New(respond.Params{Table: transcoding.table, PublicURL: "https://api.example.com"})
-	if err != nil {
-		t.Fatal(err)
+	fronts := map[string]*front{}
+	for name, served := range map[string]*gateway.Backend{"transcode": generated, "dynamic": described} {
+		fronts[name] = serve(t, gateway.Config{Limiter: limiter, DrainDelay: -1}, &front{served: served})
 	}
-	other, err := dynamic.New(dynamic.Params{Responder: responder}, dynamic.Target{Schema: schema, Conn: calls})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fronts["dynamic"] = serve(t, gateway.Params{
-		Contract: other.Contract(), Responder: other.Responder(), Backend: other.Handle, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
-		Limiter: limiter, Body: middleware.BodyLimits{Bytes: 1 << 20, Time: time.Minute},
-	}, &front{})
 	return fronts
 }
 
@@ -180,7 +155,7 @@ func TestBackendMetadata(t *testing.T) {
 		"ratelimit": `"daily";r=4;t=30`, "ratelimit-policy": `"daily";q=100`, "x-secret": "s",
 	}
 	counted := allowance{{Policy: "default", Limit: 9, Remaining: 5, Window: time.Minute, Reset: time.Minute}}
-	for limited, limiter := range map[string]middleware.Limiter{"uncounted": nil, "counted": counted} {
+	for limited, limiter := range map[string]ratelimit.Limiter{"uncounted": nil, "counted": counted} {
 		for name, f := range beforeObedient(t, limiter) {
 			for _, placement := range conformancev1.Placement_name {
 				for kind, code := range map[string]int32{"success": 0, "error": 14, "stream": 0, "stream that fails": 14} {

@@ -7,11 +7,11 @@ import (
 	"net/http"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/observe"
+	"github.com/statusway/statusway/gateway/ratelimit"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
@@ -23,23 +23,25 @@ func (g *Gateway) refuse(conn *conn, status int) []byte {
 		method = http.MethodHead
 	}
 	fields := http.Header{"X-Content-Type-Options": {"nosniff"}, "Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"}}
-	ex := &exchange.Exchange{RequestID: rand.Text(), Start: time.Now(), Fields: fields, Client: middleware.HostOf(conn.RemoteAddr().String())}
-	ex.Caller = g.clients.Key(ex.Client)
+	ex := &exchange.Exchange{Fields: fields, Prefix: g.config.publicPath()}
+	ex.RequestID, ex.Start, ex.Method = rand.Text(), time.Now(), observe.KnownMethod("")
+	ex.Client = middleware.HostOf(conn.RemoteAddr().String())
+	ex.Caller = ratelimit.ClientKey(ex.Client, g.config.IPv6Prefix)
 	fields["X-Request-Id"] = []string{ex.RequestID}
-	failure := refusal(status)
-	if g.limiter != nil {
-		if allowance, err := g.limiter.Take(context.Background(), middleware.Use{Caller: ex.Caller}); err == nil {
-			allowance.Fields(fields)
-			failure = cmp.Or(allowance.Failure(), failure)
+	var failure error = refusal(status)
+	if g.config.Limiter != nil {
+		if allowance, err := g.config.Limiter.Take(context.Background(), ratelimit.Use{Caller: ex.Caller}); err == nil {
+			allowance.SetFields(fields)
+			failure = cmp.Or(allowance.Err(), failure)
 		}
 	}
-	answer := g.responder.Render(failure, respond.Request{Method: method, RequestID: ex.RequestID})
+	answer := g.responder.Render(respond.AsFailure(failure), respond.Request{Method: method, RequestID: ex.RequestID, Prefix: ex.Prefix})
 	respond.Note(ex, failure, answer)
 	ex.Status, ex.Written = answer.Decision.Status(), int64(len(answer.Body))
-	if g.observer != nil {
-		g.observer.Begin()
+	if g.config.Observer != nil {
+		g.config.Observer.Begin()
 	}
-	g.over(context.Background(), "", ex)
+	g.over(context.Background(), ex)
 	return answer.Raw(method, fields, time.Now())
 }
 
@@ -49,13 +51,13 @@ func refusal(status int) *respond.Failure {
 	case http.StatusExpectationFailed:
 		return middleware.UnmetExpectation()
 	case http.StatusRequestHeaderFieldsTooLarge:
-		return respond.Fail(codes.ResourceExhausted, mapping.ReasonHeaderTooLarge,
+		return respond.Fail(mapping.ReasonHeaderTooLarge,
 			"the target and the header fields are larger than the server is willing to process")
 	case http.StatusNotImplemented:
-		return respond.Fail(codes.Unimplemented, mapping.ReasonTransferCodingUnsupported, "the request's transfer coding is not one that the server reads")
+		return respond.Fail(mapping.ReasonTransferCodingUnsupported, "the request's transfer coding is not one that the server reads")
 	case http.StatusHTTPVersionNotSupported:
-		return respond.Fail(codes.Unimplemented, mapping.ReasonVersionUnsupported, "the HTTP version is not one that the server speaks")
+		return respond.Fail(mapping.ReasonVersionUnsupported, "the HTTP version is not one that the server speaks")
 	default:
-		return respond.Fail(codes.InvalidArgument, mapping.ReasonMalformedRequest, "the bytes are no HTTP request that the server can read")
+		return respond.Fail(mapping.ReasonMalformedRequest, "the bytes are no HTTP request that the server can read")
 	}
 }

@@ -10,20 +10,20 @@ import (
 	"time"
 
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
 // limited is a gateway whose limiter lets all through, and says so.
 func limited(tb testing.TB, policy string) *front {
 	tb.Helper()
-	p, f := params(tb, policy)
-	p.Limiter = limiterFunc(func(use middleware.Use) (middleware.Allowance, error) {
+	c, f := configure(tb, policy)
+	c.Limiter = limiterFunc(func(use ratelimit.Use) (ratelimit.Allowance, error) {
 		if use.Caller != "address:127.0.0.1" {
 			tb.Errorf("caller %q", use.Caller)
 		}
-		return middleware.Allowance{{Policy: "p", Limit: 9, Remaining: 8, Window: time.Minute, Reset: time.Second}}, nil
+		return ratelimit.Allowance{{Policy: "p", Limit: 9, Remaining: 8, Window: time.Minute, Reset: time.Second}}, nil
 	})
-	return serve(tb, p, f)
+	return serve(tb, c, f)
 }
 
 // bareRequests are those that net/http answers itself, before any handler.
@@ -152,20 +152,20 @@ func TestBareAnswerBehindOthers(t *testing.T) {
 func TestBareAnswerCounts(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		allowance middleware.Allowance
+		allowance ratelimit.Allowance
 		err       error
 		status    int
 		limit     string
 	}{
-		"exceeded": {middleware.Allowance{{Policy: "p", Limit: 1, Window: time.Minute, Exceeded: true, Reset: 1500 * time.Millisecond}}, nil, 429, "1"},
+		"exceeded": {ratelimit.Allowance{{Policy: "p", Limit: 1, Window: time.Minute, Exceeded: true, Reset: 1500 * time.Millisecond}}, nil, 429, "1"},
 		"failing":  {nil, errors.New("redis is down"), 418, ""},
 		"none":     {nil, nil, 418, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, f := params(t, mapping.Documented)
-			p.Limiter = limiterFunc(func(middleware.Use) (middleware.Allowance, error) { return test.allowance, test.err })
-			serve(t, p, f)
+			c, f := configure(t, mapping.Documented)
+			c.Limiter = limiterFunc(func(ratelimit.Use) (ratelimit.Allowance, error) { return test.allowance, test.err })
+			serve(t, c, f)
 			got := exchangeOnce(t, f, "GET", get("/", "Expect: teapot"))
 			if got.StatusCode != test.status || got.Header.Get("X-Rate-Limit-Limit") != test.limit {
 				t.Errorf("%d, %v", got.StatusCode, got.Header)

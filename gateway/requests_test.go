@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"google.golang.org/grpc"
-
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // TestRequests: what one message is made of, and what is refused.
@@ -21,7 +19,7 @@ func TestRequests(t *testing.T) {
 		return stream.SendMsg(&message)
 	}
 	const both = "DUPLICATE_PARAMETER"
-	onBothBackends(t, respond.Params{}, same(echo), func(t *testing.T, f *zooFront) {
+	onBothBackends(t, times{}, same(echo), func(t *testing.T, f *zooFront) {
 		t.Helper()
 		for _, test := range []struct {
 			method, target, body, kind string

@@ -14,10 +14,10 @@ import (
 )
 
 // ErrStopNow is a cause (see [context.WithCancelCause]) for ending the context of
-// [Server.Serve]: the stop begins without the drain delay.
+// [Gateway.Serve]: the stop begins without the drain delay.
 var ErrStopNow = errors.New("stop without a drain delay")
 
-// ErrGraceOver is what [Server.Serve] returns if requests were still running when the
+// ErrGraceOver is what [Gateway.Serve] returns if requests were still running when the
 // grace period ended. They were cut off.
 var ErrGraceOver = errors.New("some requests did not finish within the grace period")
 
@@ -39,69 +39,33 @@ const (
 	quietTime = time.Second
 )
 
-// ServerParams configure a [Server].
-type ServerParams struct {
-	// Gateway writes the responses that net/http would otherwise write itself. Required.
-	Gateway *Gateway
-	// Handler serves the requests. Nil means Gateway.
-	Handler http.Handler
-	// TLS is the server's configuration, with a certificate. Nil means plain text.
-	TLS *tls.Config
-	// SendTimeout is how long a connection may take no byte of a response. 0 means for
-	// ever.
-	SendTimeout time.Duration
-	// DrainDelay is how long a stop serves requests as before, so that load balancers see
-	// that the server is not ready and send their requests elsewhere.
-	DrainDelay time.Duration
-	// Grace is how long running requests may take to finish, once the listener is closed.
-	Grace time.Duration
-	// OnDrain is called when a stop begins, OnClose when the listener has been closed:
-	// open streams are to end then. Each may be nil.
-	OnDrain, OnClose func()
-	// Logger gets, at the level debug, what net/http reports of connections. Nil discards it.
-	Logger *slog.Logger
-}
+// server is one call of [Gateway.Serve].
+type server struct {
+	*Gateway
 
-// Server serves HTTP/1.1 and HTTP/2, over TLS or in plain text (by prior knowledge), with
-// limits of time on every connection. It responds by the gateway's policy also where
-// net/http would respond itself.
-//
-// A stop has three steps. First requests are served as before, but each response closes
-// its connection, and OnDrain makes readiness checks fail. After DrainDelay the listener
-// closes, and OnClose ends open streams. Then running requests may finish within Grace.
-type Server struct {
-	params   ServerParams
-	http     *http.Server
-	draining atomic.Bool
-	closing  atomic.Bool
-	running  atomic.Int64
+	http    *http.Server
+	closing atomic.Bool
+	running atomic.Int64
 
 	mu   sync.Mutex
 	idle map[net.Conn]struct{}
 }
 
-// NewServer returns a server.
-func NewServer(p ServerParams) *Server {
-	if p.Handler == nil {
-		p.Handler = p.Gateway
-	}
-	if p.Logger == nil {
-		p.Logger = slog.New(slog.DiscardHandler)
-	}
-	s := &Server{params: p, idle: map[net.Conn]struct{}{}}
+func newServer(g *Gateway) *server {
+	s := &server{Gateway: g, idle: map[net.Conn]struct{}{}}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	// Over TLS too net/http gets decrypted bytes, so that HTTP/2 begins by its preface.
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = &http.Server{
-		Handler:                      s,
+		Handler:                      http.HandlerFunc(s.handle),
 		DisableGeneralOptionsHandler: true, // The gateway responds to OPTIONS *.
 		ReadHeaderTimeout:            headerTime,
 		IdleTimeout:                  idleTime,
 		MaxHeaderBytes:               headerBytes,
 		Protocols:                    protocols,
-		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: p.SendTimeout},
-		ErrorLog:                     slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
+		HTTP2:                        &http.HTTP2Config{WriteByteTimeout: g.config.SendTimeout},
+		ErrorLog:                     slog.NewLogLogger(g.config.Logger.Handler(), slog.LevelDebug),
 		ConnContext:                  connContext,
 		ConnState:                    s.connState,
 	}
@@ -117,7 +81,7 @@ func connContext(ctx context.Context, c net.Conn) context.Context {
 }
 
 // connState follows which connections are idle.
-func (s *Server) connState(c net.Conn, state http.ConnState) {
+func (s *server) connState(c net.Conn, state http.ConnState) {
 	if ours, ok := c.(*conn); ok && state == http.StateIdle {
 		ours.handled.Store(false)
 		ours.fresh.Store(true)
@@ -131,27 +95,37 @@ func (s *Server) connState(c net.Conn, state http.ConnState) {
 	}
 }
 
-// ServeHTTP is what net/http calls for each request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// handle is what net/http calls for each request.
+func (s *server) handle(w http.ResponseWriter, r *http.Request) {
 	s.running.Add(1)
 	defer s.running.Add(-1)
 	if c := connOf(r.Context()); c != nil {
 		c.handled.Store(true)
 		r.TLS = c.tlsState()
 	}
-	if s.draining.Load() {
+	if s.Draining() {
 		w.Header().Set("Connection", "close") // On HTTP/2, net/http sends GOAWAY instead.
 	}
-	s.params.Handler.ServeHTTP(w, r)
+	s.ServeHTTP(w, r)
 }
 
-// Serve serves the listener's connections until ctx ends, and then stops. It closes the
-// listener. The error is nil if all requests had finished.
-func (s *Server) Serve(ctx context.Context, inner net.Listener) error {
-	if s.params.TLS != nil {
-		inner = tls.NewListener(inner, s.tlsConfig())
+// Serve serves HTTP/1.1 and HTTP/2 on a listener until ctx ends, and then stops; it closes the
+// listener. It serves over TLS if the configuration has it, else in plain text (HTTP/2 by prior
+// knowledge), with limits of time on every connection. It responds by the policy also where
+// net/http would respond itself. The error is nil if all requests had finished.
+//
+// A stop has three steps. First requests are served as before, but each response closes its
+// connection, and [Gateway.Draining] reports true. After DrainDelay the listener closes, and open
+// streams end. Then running requests may finish within Grace. At the
+// end Serve closes the backend.
+func (g *Gateway) Serve(ctx context.Context, inner net.Listener) error {
+	s := newServer(g)
+	defer g.stop.endTransfers()
+	defer g.stop.closeStreams() // also if the server has failed
+	if g.config.TLS != nil {
+		inner = tls.NewListener(inner, g.tlsConfig())
 	}
-	wrapped := listener{Listener: inner, gateway: s.params.Gateway, sendTimeout: s.params.SendTimeout}
+	wrapped := listener{Listener: inner, gateway: g, sendTimeout: g.config.SendTimeout}
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(wrapped) }()
 	select {
@@ -159,14 +133,19 @@ func (s *Server) Serve(ctx context.Context, inner net.Listener) error {
 	case err := <-served:
 		return errors.Join(fmt.Errorf("serving HTTP: %w", err), s.http.Close())
 	}
-	s.drain(ctx)
+	g.drain(ctx)
 	s.closing.Store(true)
 	err := inner.Close()
 	stopped := <-served
-	if s.params.OnClose != nil {
-		s.params.OnClose()
+	g.stop.close(g.config.Grace)
+	if g.config.OnClose != nil {
+		g.config.OnClose()
 	}
-	return errors.Join(unlessClosed("closing the listener", err), unlessClosed("serving HTTP", stopped), s.finish(ctx))
+	err = errors.Join(unlessClosed("closing the listener", err), unlessClosed("serving HTTP", stopped), s.finish(ctx))
+	if g.backend != nil {
+		err = errors.Join(err, g.backend.Close())
+	}
+	return err
 }
 
 // unlessClosed says what failed, unless it is that the listener is closed.
@@ -178,8 +157,8 @@ func unlessClosed(what string, err error) error {
 }
 
 // tlsConfig offers HTTP/2, which net/http would add by itself if it saw the TLS connection.
-func (s *Server) tlsConfig() *tls.Config {
-	config := s.params.TLS.Clone()
+func (g *Gateway) tlsConfig() *tls.Config {
+	config := g.config.TLS.Clone()
 	if len(config.NextProtos) == 0 {
 		config.NextProtos = []string{"h2", "http/1.1"}
 	}
@@ -187,20 +166,20 @@ func (s *Server) tlsConfig() *tls.Config {
 }
 
 // drain serves as before for the drain delay.
-func (s *Server) drain(ctx context.Context) {
-	s.draining.Store(true)
-	if s.params.OnDrain != nil {
-		s.params.OnDrain()
+func (g *Gateway) drain(ctx context.Context) {
+	g.stop.beginDrain()
+	if g.config.OnDrain != nil {
+		g.config.OnDrain()
 	}
 	if !errors.Is(context.Cause(ctx), ErrStopNow) {
-		<-time.After(s.params.DrainDelay)
+		time.Sleep(g.config.DrainDelay)
 	}
 }
 
 // finish waits for the running requests, for at most the grace period, and closes every
 // connection.
-func (s *Server) finish(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.params.Grace)
+func (s *server) finish(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Grace)
 	defer cancel()
 	s.awaitIdle(ctx)
 	for {
@@ -214,13 +193,13 @@ func (s *Server) finish(ctx context.Context) error {
 		case quiet && s.running.Load() == 0:
 			return s.http.Close() //nolint:wrapcheck // a connection that cannot be closed says which.
 		case ctx.Err() != nil:
-			return errors.Join(fmt.Errorf("%w of %s", ErrGraceOver, s.params.Grace), s.http.Close())
+			return errors.Join(fmt.Errorf("%w of %s", ErrGraceOver, s.config.Grace), s.http.Close())
 		}
 	}
 }
 
 // awaitIdle gives the idle connections their last chance.
-func (s *Server) awaitIdle(ctx context.Context) {
+func (s *server) awaitIdle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lastChance)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -234,13 +213,8 @@ func (s *Server) awaitIdle(ctx context.Context) {
 	}
 }
 
-func (s *Server) countIdle() int {
+func (s *server) countIdle() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.idle)
-}
-
-// Close cuts every connection off.
-func (s *Server) Close() error {
-	return s.http.Close() //nolint:wrapcheck // as above.
 }

@@ -25,21 +25,19 @@ type stoppable struct {
 	drained, closed chan struct{}
 }
 
-func serveStoppable(tb testing.TB, p gateway.ServerParams) *stoppable {
+// serveStoppable serves a gateway; f is of configure.
+func serveStoppable(tb testing.TB, c gateway.Config, f *front) *stoppable {
 	tb.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	s := &stoppable{address: listener.Addr().String(), done: make(chan error, 1), drained: make(chan struct{}), closed: make(chan struct{})}
-	p.OnDrain, p.OnClose = func() { close(s.drained) }, func() { close(s.closed) }
-	if p.SendTimeout == 0 {
-		p.SendTimeout = time.Minute
-	}
+	c.OnDrain, c.OnClose = func() { close(s.drained) }, func() { close(s.closed) }
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(tb.Context()))
 	s.stop = stop
-	server := gateway.NewServer(p)
-	go func() { s.done <- server.Serve(ctx, listener) }()
+	build(tb, c, f)
+	go func() { s.done <- f.gateway.Serve(ctx, listener) }()
 	tb.Cleanup(func() { stop(nil) })
 	return s
 }
@@ -63,15 +61,14 @@ func TestDrainDelay(t *testing.T) {
 	for name, transport := range transports() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, mapping.Documented)
-			p := gateway.ServerParams{Gateway: f.gateway, DrainDelay: 500 * time.Millisecond, Grace: 10 * time.Second}
-			scheme, server, trust := "http://", p.TLS, p.TLS
+			c, f := configure(t, mapping.Documented)
+			c.DrainDelay, c.Grace = 500*time.Millisecond, 10*time.Second
+			scheme, trust := "http://", c.TLS
 			if transport.secure {
-				server, trust = secret(t)
+				c.TLS, trust = secret(t)
 				scheme = "https://"
 			}
-			p.TLS = server
-			s := serveStoppable(t, p)
+			s := serveStoppable(t, c, f)
 			client := dialer(t, s.address, trust, transport.http2, scheme)
 			before := client.get(t, "/v1/entities/e1")
 			_ = before.Body.Close()
@@ -108,8 +105,9 @@ func TestStopUnderLoad(t *testing.T) {
 	for name, cause := range map[string]error{"with a delay": nil, "at once": gateway.ErrStopNow} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, mapping.Documented)
-			s := serveStoppable(t, gateway.ServerParams{Gateway: f.gateway, DrainDelay: 300 * time.Millisecond, Grace: 10 * time.Second})
+			c, f := configure(t, mapping.Documented)
+			c.DrainDelay, c.Grace = 300*time.Millisecond, 10*time.Second
+			s := serveStoppable(t, c, f)
 			var served atomic.Int64
 			var load sync.WaitGroup
 			for range 20 {
@@ -178,17 +176,19 @@ func TestGrace(t *testing.T) {
 	}{"enough": {30 * time.Second, nil}, "too short": {200 * time.Millisecond, gateway.ErrGraceOver}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, mapping.Documented)
+			c, f := configure(t, mapping.Documented)
 			begun, release := make(chan struct{}), make(chan struct{})
-			s := serveStoppable(t, gateway.ServerParams{Gateway: f.gateway, Grace: test.grace, Handler: http.HandlerFunc(
-				func(w http.ResponseWriter, r *http.Request) {
+			c.Grace, c.Around = test.grace, func(handler http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					close(begun)
 					select {
 					case <-release:
 					case <-r.Context().Done():
 					}
-					f.gateway.ServeHTTP(w, r)
-				})})
+					handler.ServeHTTP(w, r)
+				})
+			}
+			s := serveStoppable(t, c, f)
 			status := make(chan int, 1)
 			go func() {
 				response, err := getEntity(t, s.address)
@@ -218,8 +218,9 @@ func TestGrace(t *testing.T) {
 // A connection on which half a header section has arrived does not hold up the stop.
 func TestStopWithASilentConnection(t *testing.T) {
 	t.Parallel()
-	f := start(t, mapping.Documented)
-	s := serveStoppable(t, gateway.ServerParams{Gateway: f.gateway, Grace: 20 * time.Second})
+	c, f := configure(t, mapping.Documented)
+	c.Grace = 20 * time.Second
+	s := serveStoppable(t, c, f)
 	conn, err := dialTCP(t, s.address)
 	if err != nil {
 		t.Fatal(err)
@@ -244,20 +245,18 @@ func TestStopWithASilentConnection(t *testing.T) {
 // transport, and the handler ends.
 func TestStalledConnection(t *testing.T) {
 	t.Parallel()
-	f := start(t, mapping.Documented)
+	c, f := configure(t, mapping.Documented)
 	over := make(chan struct{})
-	s := serveStoppable(t, gateway.ServerParams{
-		Gateway: f.gateway, SendTimeout: 300 * time.Millisecond, Grace: time.Second,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			defer close(over)
-			piece := make([]byte, 1<<20)
-			for {
-				if _, err := w.Write(piece); err != nil {
-					return
-				}
+	c.SendTimeout, c.Around = 300*time.Millisecond, instead(func(w http.ResponseWriter, _ *http.Request) {
+		defer close(over)
+		piece := make([]byte, 1<<20)
+		for {
+			if _, err := w.Write(piece); err != nil {
+				return
 			}
-		}),
+		}
 	})
+	s := serveStoppable(t, c, f)
 	conn, err := dialTCP(t, s.address)
 	if err != nil {
 		t.Fatal(err)

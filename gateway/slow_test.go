@@ -19,10 +19,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // oneSlot is a shedder with a single slot.
@@ -79,22 +76,20 @@ func everywhere(t *testing.T, handler http.Handler, test func(t *testing.T, url 
 // TestClientThatLeavesIsNoticed: the call is cancelled, whatever body the request had.
 func TestClientThatLeavesIsNoticed(t *testing.T) {
 	t.Parallel()
-	p, _ := params(t, mapping.Documented)
+	c, f := configure(t, mapping.Documented)
 	type call struct{ begun, ended chan struct{} }
 	var calls sync.Map // by the request's id
-	p.Backend = func(_ http.ResponseWriter, r *http.Request) error {
-		found, _ := calls.Load(exchange.From(r.Context()).RequestID)
-		one := found.(call)
-		close(one.begun)
-		<-r.Context().Done()
-		close(one.ended)
-		return context.Cause(r.Context())
+	c.Intercept = func(gateway.Route, gateway.Handler) gateway.Handler {
+		return func(_ http.ResponseWriter, r *http.Request) error {
+			found, _ := calls.Load(r.Header.Get("X-Request-Id"))
+			one := found.(call)
+			close(one.begun)
+			<-r.Context().Done()
+			close(one.ended)
+			return context.Cause(r.Context())
+		}
 	}
-	built, err := gateway.New(p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	everywhere(t, built, func(t *testing.T, url string, client *http.Client) {
+	everywhere(t, build(t, c, f).gateway, func(t *testing.T, url string, client *http.Client) {
 		t.Helper()
 		for _, request := range []struct {
 			method, path, body string
@@ -152,9 +147,9 @@ func TestClientThatLeavesIsNoticed(t *testing.T) {
 // what was there of it costs no connection.
 func TestEarlyResponse(t *testing.T) {
 	t.Parallel()
-	p, f := params(t, mapping.Documented)
-	p.Body.Time = time.Hour
-	serve(t, p, f)
+	c, f := configure(t, mapping.Documented)
+	c.BodyTimeout = time.Hour
+	serve(t, c, f)
 	for name, test := range map[string]struct {
 		head, sent string
 		status     int
@@ -194,10 +189,10 @@ func TestEarlyResponse(t *testing.T) {
 // TestSlowBodiesHoldNoSlot, however many there are.
 func TestSlowBodiesHoldNoSlot(t *testing.T) {
 	t.Parallel()
-	p, f := params(t, mapping.Documented)
+	c, f := configure(t, mapping.Documented)
 	slot := make(oneSlot, 1)
-	p.Shedder, p.Body.Time = slot, time.Hour
-	serve(t, p, f)
+	c.Shedder, c.BodyTimeout = slot, time.Hour
+	serve(t, c, f)
 	slow := make([]*wire, 20)
 	for i := range slow {
 		slow[i] = dial(t, f)
@@ -251,25 +246,19 @@ func TestStalledResponses(t *testing.T) {
 	for path, status := range map[string]int{"/v1/entities/e": 200, "/v1/entities:export": 200, "/v1/nothing": 404} {
 		t.Run(fmt.Sprint(path, status), func(t *testing.T) {
 			t.Parallel()
-			p, f := params(t, mapping.Documented)
-			table := p.Responder.Table()
-			responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com", SendTimeout: 2 * time.Second})
-			if err != nil {
-				t.Fatal(err)
-			}
-			useResponder(t, &p, f, responder)
-			slot, streams := make(oneSlot, 1), middleware.NewStreams(1)
-			p.Shedder, p.Streams = slot, streams
-			serve(t, p, f)
+			c, f := configure(t, mapping.Documented)
+			slot := make(oneSlot, 1)
+			c.Shedder, c.MaxStreams, c.SendTimeout = slot, 1, 2*time.Second
+			serve(t, c, f)
 			const requests = 20
 			var framer *http2.Framer
 			// One after the other, so that each has its slot for itself.
 			for i := range requests {
 				framer = zeroWindow(t, f, 1, path)
-				waitUntil(t, "the response waits", func() bool { return responder.Usage().Held >= int64(i+1)*(16<<10) })
+				waitUntil(t, "the response waits", func() bool { return f.gateway.Usage().Responses.Held >= int64(i+1)*(16<<10) })
 			}
-			if len(slot) != 0 || streams.Running() != 0 {
-				t.Errorf("%d calls and %d streams hold slots", len(slot), streams.Running())
+			if len(slot) != 0 || f.gateway.Usage().Streams != 0 {
+				t.Errorf("%d calls and %d streams hold slots", len(slot), f.gateway.Usage().Streams)
 			}
 			if got := exchangeOnce(t, f, "GET", get("/v1/entities/e")); got.StatusCode != 200 {
 				t.Errorf("another client: %d", got.StatusCode)
@@ -286,8 +275,8 @@ func TestStalledResponses(t *testing.T) {
 					break
 				}
 			}
-			waitUntil(t, "all are cut off", func() bool { return responder.Usage().Held == 0 })
-			if got := responder.Usage().CutOff; got != requests {
+			waitUntil(t, "all are cut off", func() bool { return f.gateway.Usage().Responses.Held == 0 })
+			if got := f.gateway.Usage().Responses.CutOff; got != requests {
 				t.Errorf("%d were cut off", got)
 			}
 		})
@@ -298,24 +287,18 @@ func TestStalledResponses(t *testing.T) {
 // wait until they time out.
 func TestStalledResponsesGiveWay(t *testing.T) {
 	t.Parallel()
-	p, f := params(t, mapping.Documented)
-	responder, err := respond.New(respond.Params{
-		Table: p.Responder.Table(), PublicURL: "https://api.example.com", SendTimeout: time.Hour, ResponseMemory: 10 * (17 << 10),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	useResponder(t, &p, f, responder)
-	serve(t, p, f)
+	c, f := configure(t, mapping.Documented)
+	c.SendTimeout, c.ResponseMemory = time.Hour, 10*(17<<10)
+	serve(t, c, f)
 	zeroWindow(t, f, 50, "/v1/entities/e")
-	waitUntil(t, "the responses hold all that there is", func() bool { return responder.Usage().Held > 9*(16<<10) })
+	waitUntil(t, "the responses hold all that there is", func() bool { return f.gateway.Usage().Responses.Held > 9*(16<<10) })
 	for range 20 {
 		if got := exchangeOnce(t, f, "GET", get("/v1/entities/e")); got.StatusCode != 200 && got.StatusCode != 503 {
 			t.Errorf("another client: %d", got.StatusCode)
 		}
 	}
 	waitUntil(t, "a healthy client is served", func() bool { return exchangeOnce(t, f, "GET", get("/v1/entities/e")).StatusCode == 200 })
-	if got := responder.Usage(); got.CutOff == 0 {
+	if got := f.gateway.Usage().Responses; got.CutOff == 0 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -324,19 +307,14 @@ func TestStalledResponsesGiveWay(t *testing.T) {
 // next response on a connection whose client was slow.
 func TestSlowReaderGoesOn(t *testing.T) {
 	t.Parallel()
-	p, f := params(t, mapping.Documented)
-	responder, err := respond.New(respond.Params{Table: p.Responder.Table(), PublicURL: "https://api.example.com", SendTimeout: 3 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	useResponder(t, &p, f, responder)
+	c, f := configure(t, mapping.Documented)
+	c.SendTimeout = 3 * time.Second
 	const size = 16 << 20
 	body := strings.Repeat("x", size)
-	p.Pages = map[string]exchange.Handler{"/large": func(w http.ResponseWriter, r *http.Request) error {
-		responder.Page(w, r, "text/plain", []byte(body))
-		return nil
-	}}
-	serve(t, p, f)
+	c.Pages = map[string]gateway.Page{"/large": {Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		gateway.Content(w, r, "text/plain", []byte(body))
+	})}}
+	serve(t, c, f)
 	w := dial(t, f)
 	for range 2 {
 		w.send(t, get("/large"))
@@ -354,7 +332,7 @@ func TestSlowReaderGoesOn(t *testing.T) {
 		}
 		_ = response.Body.Close()
 	}
-	if got := responder.Usage(); got.CutOff != 0 {
+	if got := f.gateway.Usage().Responses; got.CutOff != 0 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -44,7 +44,7 @@ func silent(sendHeader bool, messages int) backendOf {
 // TestOpenStreamShows: a client sees that a stream is open before there is a message.
 func TestOpenStreamShows(t *testing.T) {
 	t.Parallel()
-	onBothBackends(t, respond.Params{CommentInterval: 10 * time.Millisecond}, silent(true, 0), func(t *testing.T, f *zooFront) {
+	onBothBackends(t, times{commentInterval: 10 * time.Millisecond}, silent(true, 0), func(t *testing.T, f *zooFront) {
 		t.Helper()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -81,7 +81,7 @@ func within(t *testing.T, happened <-chan struct{}) {
 // status.
 func TestFailureBehindMetadata(t *testing.T) {
 	t.Parallel()
-	onBothBackends(t, respond.Params{OpenDelay: 10 * time.Second}, same(func(_ any, stream grpc.ServerStream) error {
+	onBothBackends(t, times{openDelay: 10 * time.Second}, same(func(_ any, stream grpc.ServerStream) error {
 		if err := stream.SendHeader(metadata.Pairs("x-any", "1")); err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func TestClientLeaves(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBothBackends(t, respond.Params{}, silent(test.header, test.messages), func(t *testing.T, f *zooFront) {
+			onBothBackends(t, times{}, silent(test.header, test.messages), func(t *testing.T, f *zooFront) {
 				t.Helper()
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -148,7 +148,7 @@ func TestClientLeaves(t *testing.T) {
 // TestStopEndsStreams: a stream whose context is cancelled with a failure ends with it.
 func TestStopEndsStreams(t *testing.T) {
 	t.Parallel()
-	stop := respond.Fail(codes.Unavailable, mapping.ReasonDraining, "the server is stopping").
+	stop := respond.Fail(mapping.ReasonDraining, "the server is stopping").
 		With(&errdetails.RetryInfo{RetryDelay: durationpb.New(1500 * time.Microsecond)})
 	for name, test := range map[string]struct {
 		method, target, accept string
@@ -167,7 +167,7 @@ func TestStopEndsStreams(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onBothBackends(t, respond.Params{OpenDelay: time.Millisecond}, silent(test.header, test.messages), func(t *testing.T, f *zooFront) {
+			onBothBackends(t, times{openDelay: time.Millisecond}, silent(test.header, test.messages), func(t *testing.T, f *zooFront) {
 				t.Helper()
 				var body io.Reader
 				if test.body {

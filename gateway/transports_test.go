@@ -38,17 +38,17 @@ type caller struct {
 	base string
 }
 
-// clientOf serves over a transport and returns a client of it.
-func clientOf(tb testing.TB, p gateway.ServerParams, over transport) caller {
+// clientOf serves a gateway over a transport and returns a client of it.
+func clientOf(tb testing.TB, c gateway.Config, over transport, build func(gateway.Config) *gateway.Gateway) caller {
 	tb.Helper()
-	p.SendTimeout, p.Grace = time.Minute, time.Second
+	c.SendTimeout, c.DrainDelay, c.Grace = time.Minute, -1, time.Second
 	scheme := "http://"
 	var trust *tls.Config
 	if over.secure {
-		p.TLS, trust = secret(tb)
+		c.TLS, trust = secret(tb)
 		scheme = "https://"
 	}
-	return dialer(tb, serveOn(tb, p), trust, over.http2, scheme)
+	return dialer(tb, serveOn(tb, build(c)), trust, over.http2, scheme)
 }
 
 // dialer is a client of the server at an address. Each has connections of its own.

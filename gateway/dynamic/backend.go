@@ -12,50 +12,34 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/internal/backend"
 	"github.com/statusway/statusway/gateway/internal/request"
 	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/respond"
 )
 
-// DefaultMaxMessage is 4 MiB, what gRPC servers take unless they are told otherwise.
+// DefaultMaxMessage is the largest message of a gRPC server that sets no limit of its own, 4 MiB.
 const DefaultMaxMessage = 4 << 20
 
-// Params configure a [Backend].
-type Params struct {
-	// Responder writes the answers. See [Backend.Responder].
-	Responder *respond.Responder
-	// Forward says what passes in either direction. Nil means no more than always does.
-	Forward *forward.Rules
-	// Deadline is how long a call may take that is no stream; 0 means for ever. A
-	// client's Grpc-Timeout can only shorten it.
-	Deadline time.Duration
-	// Silence is how long the client of a stream may take for its next message; 0 keeps
-	// the deadline that the gateway sets for the whole body.
-	Silence time.Duration
-	// MaxMessage is the largest message in either direction, in bytes of its wire
-	// form; 0 means [DefaultMaxMessage]. A larger request is refused before it is sent.
-	MaxMessage int
+// described is a server whose declarations are known.
+type described struct {
+	schema *schema
+	conn   grpc.ClientConnInterface
+	// maxMessage is the largest message in either direction, in bytes of its wire form.
+	maxMessage int
+	// deadline is how long a call may take that does not stream; 0 means the gateway's default.
+	deadline time.Duration
 }
 
-// Target is a server and what it declares.
-type Target struct {
-	Schema *Schema
-	// Conn leads to the server. A [*Conn] tells a response that is too large from a
-	// quota; over any other connection of gRPC both are RESOURCE_EXHAUSTED. Any schema
-	// works with any connection, one of gateway/inprocess too.
-	Conn grpc.ClientConnInterface
-}
+// served is one version of what a [backend.Backend] calls.
+type served struct {
+	backend.Host
 
-// Backend answers requests by calling gRPC servers of which only descriptors are
-// known. It is safe for concurrent use.
-type Backend struct {
-	params   Params
 	codec    jsoncodec.Codec
 	contract *contract.Contract
 	methods  map[string][]*method // by the full name of the gRPC method and the number of the route
+	owners   map[protoreflect.FullName]described
 
-	// codecOption and limitOption are those of every call, made once.
-	codecOption, limitOption grpc.CallOption
+	codecOption grpc.CallOption // of every call, made once
 }
 
 // method is all that a binding needs at a request.
@@ -64,31 +48,28 @@ type method struct {
 	carrier carrier
 	desc    *grpc.StreamDesc
 	builder *request.Builder
+	// maxMessage is the largest message in either direction. limitOption is of every call.
+	maxMessage  int
+	limitOption grpc.CallOption
 	// direct says that a request without a query may need no message; see [isDirect].
 	direct bool
 }
 
-// New returns the backend for all targets. Its error joins all that is wrong with
-// their annotations, and a service that two targets have.
-func New(p Params, targets ...Target) (*Backend, error) {
-	if p.MaxMessage == 0 {
-		p.MaxMessage = DefaultMaxMessage
-	}
-	if p.Forward == nil {
-		p.Forward = forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil, GRPCGateway: false, Logger: nil})
-	}
+// newVersion puts servers together. Its error joins all that is wrong with their annotations,
+// and a service that two servers have.
+func newVersion(servers ...described) (*backend.Version, error) {
 	var services []protoreflect.ServiceDescriptor
 	var errs []error
-	owners := map[protoreflect.FullName]Target{}
-	schemas := make([]*Schema, 0, len(targets))
-	for _, target := range targets {
-		schemas = append(schemas, target.Schema)
-		for _, service := range target.Schema.services {
+	owners := map[protoreflect.FullName]described{}
+	schemas := make([]*schema, 0, len(servers))
+	for _, server := range servers {
+		schemas = append(schemas, server.schema)
+		for _, service := range server.schema.services {
 			if _, twice := owners[service.FullName()]; twice {
 				errs = append(errs, &DescriptorError{File: service.ParentFile().Path(), Name: string(service.FullName()), Reason: "two backends serve it"})
 				continue
 			}
-			owners[service.FullName()] = target
+			owners[service.FullName()] = server
 			services = append(services, service)
 		}
 	}
@@ -97,47 +78,56 @@ func New(p Params, targets ...Target) (*Backend, error) {
 		return nil, fmt.Errorf("reading the contract: %w", err)
 	}
 	known := typesOf(schemas...)
-	if p.Responder != nil {
-		p.Responder = p.Responder.WithTypes(known)
-	}
-	b := &Backend{
-		params: p, codec: jsoncodec.New(known), contract: declared, methods: map[string][]*method{},
-		codecOption: grpc.ForceCodecV2(frameCodec{}), limitOption: grpc.MaxCallRecvMsgSize(receiveLimit(p.MaxMessage)),
+	s := &served{
+		codec: jsoncodec.New(known), contract: declared, methods: map[string][]*method{}, owners: owners,
+		codecOption: grpc.ForceCodecV2(frameCodec{}),
 	}
 	for _, one := range declared.Methods {
 		owner := owners[one.Descriptor.Parent().FullName()]
-		carrier, err := b.carrierOf(owner, one.Descriptor)
+		carrier, err := s.carrierOf(owner, one.Descriptor)
 		if err != nil {
 			return nil, err
 		}
 		for _, binding := range one.Bindings {
-			made, err := b.newMethod(binding, owner.Conn, carrier)
+			made, err := s.newMethod(binding, owner, carrier)
 			if err != nil {
 				return nil, err
 			}
-			b.methods[one.FullName] = append(b.methods[one.FullName], made)
+			s.methods[one.FullName] = append(s.methods[one.FullName], made)
 		}
 	}
-	return b, nil
+	return &backend.Version{Contract: declared, Types: known, Deadline: s.deadline, Pending: nil, Handler: s.handler}, nil
 }
 
-// carrierOf chooses by what the connection takes. All take frames; only one in this process, if nothing hides it, is sure to
-// take linked messages as they are.
-func (b *Backend) carrierOf(target Target, method protoreflect.MethodDescriptor) (carrier, error) {
-	if target.Schema.linked && forward.IsInProcess(target.Conn) {
+func (s *served) deadline(method *contract.Method) time.Duration {
+	return s.owners[method.Descriptor.Parent().FullName()].deadline
+}
+
+// handler returns what serves requests for a gateway.
+func (s *served) handler(host backend.Host) exchange.Handler {
+	bound := *s
+	bound.Host = host
+	return bound.handle
+}
+
+// carrierOf chooses by what the connection takes. All take frames; only one in this process, if
+// nothing hides it, is sure to take linked messages as they are.
+func (s *served) carrierOf(owner described, method protoreflect.MethodDescriptor) (carrier, error) {
+	if owner.schema.linked && forward.IsInProcess(owner.conn) {
 		return newLinked(method)
 	}
-	return newFramed(b.codec, method), nil
+	return newFramed(s.codec, method), nil
 }
 
-func (b *Backend) newMethod(binding *contract.Binding, conn grpc.ClientConnInterface, carrier carrier) (*method, error) {
+func (s *served) newMethod(binding *contract.Binding, owner described, carrier carrier) (*method, error) {
 	descriptor := binding.Method.Descriptor
-	builder, err := request.New(b.codec, binding, carrier.new().Descriptor())
+	builder, err := request.New(s.codec, binding, carrier.new().Descriptor())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", descriptor.FullName(), err)
 	}
 	m := &method{
-		conn: conn, carrier: carrier, builder: builder,
+		conn: owner.conn, carrier: carrier, builder: builder,
+		maxMessage: owner.maxMessage, limitOption: grpc.MaxCallRecvMsgSize(receiveLimit(owner.maxMessage)),
 		desc: &grpc.StreamDesc{
 			StreamName:    string(descriptor.Name()),
 			ServerStreams: binding.Method.ServerStreams,
@@ -148,17 +138,10 @@ func (b *Backend) newMethod(binding *contract.Binding, conn grpc.ClientConnInter
 	return m, nil
 }
 
-// Responder is the one that this backend was made with, and knows the targets' types
-// as well. The gateway is made with it, so that errors show them too.
-func (b *Backend) Responder() *respond.Responder { return b.params.Responder }
-
-// Contract is what the targets declare.
-func (b *Backend) Contract() *contract.Contract { return b.contract }
-
-// Handle answers a request that has matched a route of the contract.
-func (b *Backend) Handle(w http.ResponseWriter, r *http.Request) error {
+// handle serves a request that has matched a route of the contract.
+func (s *served) handle(w http.ResponseWriter, r *http.Request) error {
 	binding := exchange.From(r.Context()).Binding
-	c := &call{backend: b, method: b.methods[binding.Method.FullName][binding.Number], w: w, r: r}
+	c := &call{backend: s, method: s.methods[binding.Method.FullName][binding.Number], w: w, r: r}
 	if err := request.CheckTarget(r); err != nil {
 		return err
 	}
@@ -167,5 +150,3 @@ func (b *Backend) Handle(w http.ResponseWriter, r *http.Request) error {
 	}
 	return c.unary()
 }
-
-var _ exchange.Handler = (*Backend)(nil).Handle

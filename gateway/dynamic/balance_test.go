@@ -121,12 +121,7 @@ func replicas(t *testing.T) ([]*replica, string) {
 func TestBalancing(t *testing.T) {
 	t.Parallel()
 	all, address := replicas(t)
-	conn, err := dynamic.Dial(dynamic.DialParams{Address: address, Health: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	f := serve(t, dynamic.Params{}, dynamic.Target{Schema: zooSchema(t), Conn: conn})
+	f := serve(t, dynamic.Target{Descriptors: zooSet(t), Address: address, Health: true})
 	// shares are how many of ten calls each replica gets.
 	shares := func() (shares [2]int32) {
 		for _, one := range all {

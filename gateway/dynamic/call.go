@@ -8,13 +8,12 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/internal/request"
 )
 
 // call is one request on its way to the server and back.
 type call struct {
-	backend *Backend
+	backend *served
 	method  *method
 	w       http.ResponseWriter
 	r       *http.Request
@@ -44,28 +43,25 @@ func (c *call) unary() error {
 	if err != nil {
 		return err
 	}
-	params := &c.backend.params
 	message, err := c.request(data)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := forward.Deadline(c.r, params.Deadline)
-	defer cancel()
-	ctx, followed := params.Forward.Begin(ctx, c.method.conn, c.r)
+	ctx, followed := c.backend.Forward.Begin(exchange.From(c.r.Context()).Context, c.method.conn, c.r)
 	e := &exchanged{Context: ctx}
-	e.options = [...]grpc.CallOption{c.backend.codecOption, c.backend.limitOption, grpc.Header(&e.header), grpc.Trailer(&e.trailer)}
-	reply := c.method.carrier.reply(params.MaxMessage)
+	e.options = [...]grpc.CallOption{c.backend.codecOption, c.method.limitOption, grpc.Header(&e.header), grpc.Trailer(&e.trailer)}
+	reply := c.method.carrier.reply(c.method.maxMessage)
 	err = c.method.conn.Invoke(e, exchange.From(ctx).Binding.Method.FullName, message, reply, e.options[:]...)
 	err = received(err, reply, &e.seen)
 	followed.End(err)
 	if err != nil {
-		return params.Forward.Failed(ctx, err, e.header, e.trailer)
+		return c.backend.Forward.Failed(ctx, err, e.header, e.trailer)
 	}
 	response, err := c.method.carrier.response(reply)
 	if err != nil {
 		return err
 	}
-	return params.Responder.Reply(c.w, c.r, params.Forward.Reply(ctx, response, e.header, e.trailer))
+	return c.backend.Responder.Reply(c.w, c.r, c.backend.Forward.Reply(ctx, response, e.header, e.trailer))
 }
 
 // request makes the message that is sent for the body and the target.
@@ -88,8 +84,8 @@ func (c *call) request(data []byte) (any, error) {
 // fit refuses a request that is larger than a message may be. Over a connection in this
 // process the connection does.
 func (c *call) fit(message any) (any, error) {
-	if f, ok := message.(*frame); ok && len(f.wire) > c.backend.params.MaxMessage {
-		return nil, requestTooLarge(c.backend.params.MaxMessage)
+	if f, ok := message.(*frame); ok && len(f.wire) > c.method.maxMessage {
+		return nil, requestTooLarge(c.method.maxMessage)
 	}
 	return message, nil
 }

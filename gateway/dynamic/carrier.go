@@ -3,7 +3,6 @@ package dynamic
 import (
 	"fmt"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -44,7 +43,7 @@ func (framed) request(message protoreflect.Message) (any, error) {
 	wire, err := proto.Marshal(message.Interface())
 	if err != nil {
 		// What JSON cannot say is refused before, so this is a required field that is missing.
-		return nil, respond.Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, "the request is not complete").Because(err)
+		return nil, respond.Fail(mapping.ReasonInvalidArgument, "the request is not complete").Because(err)
 	}
 	return &frame{wire: wire}, nil
 }
@@ -59,7 +58,7 @@ func (f framed) response(reply any) (proto.Message, error) {
 	}
 	message, err := f.codec.NewWire(f.output, filled.wire)
 	if err != nil {
-		return nil, respond.Fail(codes.Internal, mapping.ReasonInternal, "the backend's message cannot be read").Because(err)
+		return nil, respond.Fail(mapping.ReasonInternal, "the backend's message cannot be read").Because(err)
 	}
 	return message, nil
 }

@@ -2,9 +2,7 @@ package dynamic
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -19,23 +17,6 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// DialParams configure a [Conn].
-type DialParams struct {
-	// Address is host:port. A name that has several addresses is balanced over all.
-	Address string
-	// TLS is the client's configuration, with a certificate of its own for mutual TLS.
-	// Nil means plain text.
-	TLS *tls.Config
-	// KeepAlive is how long a connection may be silent before it is probed; 0 means
-	// that it is not. A server of grpc-go closes the connection on more than one probe
-	// in five minutes, unless its enforcement policy allows it.
-	KeepAlive time.Duration
-	// Health has each server asked by grpc.health.v1 whether it serves, and passes over
-	// those that do not. A server without that service counts as one that serves; one
-	// that refuses the question, because it asks for credentials, as one that does not.
-	Health bool
-}
-
 // keepAliveTimeout is how long a probe may take to be answered.
 const keepAliveTimeout = 20 * time.Second
 
@@ -43,19 +24,19 @@ const keepAliveTimeout = 20 * time.Second
 // part of it.
 const headerBytes = 256 << 10
 
-// Conn is a connection to a gRPC server, as grpc-go keeps it: over all addresses of
-// its name in turn, reconnecting by itself. It is safe for concurrent use.
-type Conn struct {
+// serverConn is a connection that [Connect] makes, over all addresses of the server's name in
+// turn. It reconnects by itself.
+type serverConn struct {
 	*grpc.ClientConn
 
 	health bool
 	config *configurator
 }
 
-var _ grpc.ClientConnInterface = (*Conn)(nil)
+var _ grpc.ClientConnInterface = (*serverConn)(nil)
 
-// Dial returns a connection. It does not wait until there is one.
-func Dial(p DialParams) (*Conn, error) {
+// dial returns a connection to the address of a target. It does not wait until there is one.
+func dial(p Target) (*serverConn, error) {
 	secret := insecure.NewCredentials()
 	if p.TLS != nil {
 		secret = credentials.NewTLS(p.TLS)
@@ -64,7 +45,7 @@ func Dial(p DialParams) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{health: p.Health, config: &configurator{config: config}}
+	c := &serverConn{health: p.Health, config: &configurator{config: config}}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(secret),
 		grpc.WithResolvers(c.config),
@@ -86,11 +67,10 @@ func Dial(p DialParams) (*Conn, error) {
 	return c, nil
 }
 
-// Declare tells the connection what the server declares, so that calls which change
-// nothing, or nothing more when repeated, are tried again where the server was not
-// reached: those whose option idempotency_level says so, and no others.
-func (c *Conn) Declare(schema *Schema) error {
-	config, err := serviceConfig(c.health, schema.services)
+// retryIdempotent makes the connection try a call again if the server was not reached and the
+// option idempotency_level of its method allows that, and no other call.
+func (c *serverConn) retryIdempotent(services []protoreflect.ServiceDescriptor) error {
+	config, err := serviceConfig(c.health, services)
 	if err != nil {
 		return err
 	}
@@ -98,20 +78,16 @@ func (c *Conn) Declare(schema *Schema) error {
 	return nil
 }
 
-var errUnreachable = errors.New("the server cannot be reached")
-
-// Ping says whether the server was reached when it was last tried.
-func (c *Conn) Ping() error {
-	if c.GetState() == connectivity.TransientFailure {
-		return errUnreachable
-	}
-	return nil
+// stateful is a connection whose state can be read, as those of grpc-go.
+type stateful interface {
+	GetState() connectivity.State
+	WaitForStateChange(ctx context.Context, from connectivity.State) bool
 }
 
-// Await returns once the server has been reached anew, or when ctx is done.
-func (c *Conn) Await(ctx context.Context) {
-	for state := c.GetState(); c.WaitForStateChange(ctx, state); {
-		if state = c.GetState(); state == connectivity.Ready {
+// awaitReady returns once the server has been reached anew, or when ctx is done.
+func awaitReady(ctx context.Context, conn stateful) {
+	for state := conn.GetState(); conn.WaitForStateChange(ctx, state); {
+		if state = conn.GetState(); state == connectivity.Ready {
 			return
 		}
 	}

@@ -10,13 +10,14 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -39,8 +40,7 @@ func TestRetries(t *testing.T) {
 		}
 		return echo(method, stream)
 	})
-	conn, schema := dial(t, address), zooSchema(t)
-	f := serve(t, dynamic.Params{}, dynamic.Target{Schema: schema, Conn: conn})
+	f := serve(t, dynamic.Target{Descriptors: zooSet(t), Conn: dial(t, address)})
 	try := func(method, target, body string, status int, times int32) {
 		t.Helper()
 		calls.Store(0)
@@ -48,10 +48,8 @@ func TestRetries(t *testing.T) {
 			t.Errorf("%s %s: %d after %d calls, want %d after %d", method, target, got.status, calls.Load(), status, times)
 		}
 	}
-	try("GET", "/v1/animals/x", "", 503, 1) // nothing is declared yet
-	if err := conn.Declare(schema); err != nil {
-		t.Fatal(err)
-	}
+	try("GET", "/v1/animals/x", "", 503, 1) // Nothing configures a connection of the caller's.
+	f = serve(t, dynamic.Target{Descriptors: zooSet(t), Address: address})
 	// The client takes its configuration in the background.
 	eventually(t, func() bool {
 		calls.Store(0)
@@ -119,17 +117,14 @@ func TestTLS(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			conn, err := dynamic.Dial(dynamic.DialParams{Address: address, TLS: test.config, KeepAlive: time.Hour})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = conn.Close() })
-			f := serve(t, dynamic.Params{}, dynamic.Target{Schema: zooSchema(t), Conn: conn})
+			f := serve(t, dynamic.Target{Descriptors: zooSet(t), Address: address, TLS: test.config, KeepAlive: time.Hour})
 			if got := f.send("GET", "/v1/animals/x", ""); got.status != test.status {
 				t.Errorf("%d, want %d: %s", got.status, test.status, f.log)
 			}
 			// Without a certificate the connection stands until the server's alert comes.
-			eventually(t, func() bool { return (conn.Ping() == nil) == (test.status == http.StatusOK) })
+			eventually(t, func() bool {
+				return (f.backend.Targets()[0].Connection == connectivity.Ready) == (test.status == http.StatusOK)
+			})
 		})
 	}
 }
@@ -146,12 +141,7 @@ func TestHealth(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(listener) }()
 	t.Cleanup(func() { server.Stop(); <-done })
-	conn, err := dynamic.Dial(dynamic.DialParams{Address: listener.Addr().String(), Health: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	f := serve(t, dynamic.Params{}, dynamic.Target{Schema: zooSchema(t), Conn: conn})
+	f := serve(t, dynamic.Target{Descriptors: zooSet(t), Address: listener.Addr().String(), Health: true})
 	for _, want := range []int{404, 503, 404} {
 		serving := healthpb.HealthCheckResponse_SERVING
 		if want == 503 {
@@ -169,19 +159,21 @@ func TestDeadline(t *testing.T) {
 		return stream.Context().Err()
 	}
 	for _, test := range []struct {
-		name    string
-		limit   time.Duration
-		asked   string
-		status  int
-		handler handler
+		name            string
+		target, gateway time.Duration
+		asked           string
+		status          int
+		handler         handler
 	}{
-		{"the flag's", time.Millisecond, "", 503, waiting},
-		{"the client's", time.Hour, "1m", 503, waiting},
-		{"the client's alone", 0, "1000u", 503, waiting},
-		{"the flag's before a longer one", time.Millisecond, "1H", 503, waiting},
-		{"none", 0, "", 200, echo},
-		{"enough", time.Hour, "99999999H", 200, echo},
-		{"no timeout", time.Hour, "1", 400, waiting},
+		{"the target's", time.Millisecond, time.Hour, "", 503, waiting},
+		{"the client's", time.Hour, -1, "1m", 503, waiting},
+		{"the client's alone", -1, -1, "1000u", 503, waiting},
+		{"the target's before a longer one", time.Millisecond, -1, "1H", 503, waiting},
+		{"the gateway's", 0, time.Millisecond, "", 503, waiting},
+		{"none of the target's", -1, time.Nanosecond, "", 200, echo},
+		{"none", 0, -1, "", 200, echo},
+		{"enough", time.Hour, -1, "99999999H", 200, echo},
+		{"no timeout", time.Hour, -1, "1", 400, waiting},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -189,7 +181,8 @@ func TestDeadline(t *testing.T) {
 			if test.asked != "" {
 				header = []string{"Grpc-Timeout", test.asked}
 			}
-			got := zooWith(t, dynamic.Params{Deadline: test.limit}, test.handler).send("GET", "/v1/animals/x", "", header...)
+			backend := connect(t, dynamic.Target{Descriptors: zooSet(t), Address: serveGRPC(t, test.handler), Deadline: test.target})
+			got := serveBackend(t, backend, test.gateway).send("GET", "/v1/animals/x", "", header...)
 			if got.status != test.status {
 				t.Errorf("%d %s", got.status, got.body)
 			}
@@ -227,33 +220,35 @@ func reflecting(t *testing.T, v1, v1alpha bool) string {
 	return listener.Addr().String()
 }
 
-func TestReflect(t *testing.T) {
+func TestReflection(t *testing.T) {
 	t.Parallel()
-	var first *dynamic.Schema
+	seen := map[any]bool{}
 	for _, test := range []struct {
 		name        string
 		v1, v1alpha bool
 	}{{"v1", true, false}, {"v1alpha", false, true}, {"both", true, true}} {
-		set, services, err := dynamic.Reflect(t.Context(), dial(t, reflecting(t, test.v1, test.v1alpha)))
-		if err != nil || !slices.Equal(services, []string{"zoo.v1.Zoo"}) {
-			t.Fatalf("%s: %q %v", test.name, services, err)
+		address := reflecting(t, test.v1, test.v1alpha)
+		methods := map[string]bool{}
+		for _, route := range connect(t, dynamic.Target{Address: address}).Routes() {
+			methods[route.RPC] = true
+			if !strings.HasPrefix(route.RPC, "/zoo.v1.Zoo/") {
+				t.Errorf("%s: the route %+v", test.name, route)
+			}
 		}
-		schema, err := dynamic.NewSchema(dynamic.SchemaParams{Set: set, Services: services})
+		if len(methods) != 11 {
+			t.Errorf("%s: %d methods", test.name, len(methods))
+		}
+		fingerprint, err := dynamic.Fingerprint(t.Context(), dynamic.Target{Conn: dial(t, address)})
 		if err != nil {
 			t.Fatalf("%s: %v", test.name, err)
 		}
-		backend, err := dynamic.New(dynamic.Params{}, dynamic.Target{Schema: schema})
-		if err != nil || len(backend.Contract().Methods) != 11 {
-			t.Errorf("%s: %d methods, %v", test.name, len(backend.Contract().Methods), err)
-		}
-		if first == nil {
-			first = schema
-		}
-		if !first.Equal(schema) {
-			t.Errorf("%s: the same server, and another schema", test.name)
-		}
+		seen[fingerprint] = true
 	}
-	if _, _, err := dynamic.Reflect(t.Context(), dial(t, reflecting(t, false, false))); status.Code(err) != codes.Unimplemented {
+	if len(seen) != 1 {
+		t.Errorf("the same server has %d fingerprints", len(seen))
+	}
+	_, err := dynamic.Connect(t.Context(), dynamic.Target{Address: reflecting(t, false, false)})
+	if status.Code(err) != codes.Unimplemented || !strings.Contains(err.Error(), "no server reflection, so its descriptors are needed") {
 		t.Errorf("without reflection: %v", err)
 	}
 }

@@ -98,13 +98,10 @@ func TestEverySchemaOverEveryConnection(t *testing.T) {
 		entityv1.File_entity_v1_entity_service_proto.Services().ByName("EntityService"),
 		conformancev1.File_statusway_conformance_v1_streams_proto.Services().ByName("StreamService"),
 	}
-	read, err := dynamic.NewSchema(dynamic.SchemaParams{
-		Set: withImports(t, protodesc.ToFileDescriptorProto(entityv1.File_entity_v1_entity_service_proto),
+	read := dynamic.Target{
+		Descriptors: withImports(t, protodesc.ToFileDescriptorProto(entityv1.File_entity_v1_entity_service_proto),
 			protodesc.ToFileDescriptorProto(conformancev1.File_statusway_conformance_v1_streams_proto)),
 		Services: []string{string(services[0].FullName()), string(services[1].FullName())},
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	var seen atomic.Int64 // calls that an interceptor saw
 	register := func(on grpc.ServiceRegistrar) {
@@ -182,11 +179,14 @@ func TestEverySchemaOverEveryConnection(t *testing.T) {
 		}
 		return responses
 	}
-	want := ask(serve(t, dynamic.Params{}, dynamic.Target{Schema: read, Conn: there}))
+	remote := read
+	remote.Address = address
+	want := ask(serve(t, remote))
 	for _, name := range slices.Sorted(maps.Keys(connections)) {
-		for origin, schema := range map[string]*dynamic.Schema{"read": read, "linked": dynamic.Linked(services...)} {
+		for origin, target := range map[string]dynamic.Target{"read": read, "linked": {Linked: services}} {
 			seen.Store(0)
-			f := serve(t, dynamic.Params{}, dynamic.Target{Schema: schema, Conn: connections[name]})
+			target.Conn = connections[name]
+			f := serve(t, target)
 			if diff := cmp.Diff(want, ask(f), cmp.AllowUnexported(response{})); diff != "" {
 				t.Errorf("%s, descriptors %s (-read descriptors and a remote server):\n%s", name, origin, diff)
 			}

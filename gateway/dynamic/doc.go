@@ -1,13 +1,11 @@
-// Package dynamic is the backend made of descriptors alone: it serves any gRPC server
-// over HTTP without generated code.
+// Package dynamic makes a backend of any gRPC server, from descriptors alone: it needs no
+// generated code. The descriptors come from server reflection, from a FileDescriptorSet or
+// from the Go types that are linked into the program. The google.api.http rules may also come
+// from a service configuration file ([ParseServiceConfig]).
 //
-// A [Schema] is what one gRPC server declares. It comes from a FileDescriptorSet
-// ([NewSchema]) or from server reflection ([Reflect]), and its google.api.http rules
-// may also come from a service configuration file ([ParseServiceConfig]). A [Conn],
-// which [Dial] makes, leads to the server. A [Backend] puts schemas and connections
-// together: [Backend.Contract] is what the gateway is made with, and [Backend.Handle]
-// is what it calls.
+// [Connect] returns a [gateway.Backend] for one server or several. It keeps the routes up to
+// date: when a server that has reflection declares something else, the routes change, and the
+// connections stay.
 //
-// A schema does not change. Where the descriptors do, a new Backend replaces the old
-// one; the connections stay.
+// [gateway.Backend]: https://pkg.go.dev/github.com/statusway/statusway/gateway#Backend
 package dynamic

@@ -1,16 +1,27 @@
 package dynamic
 
 import (
-	"net/http"
-	"net/url"
+	"context"
+	"crypto/sha256"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"github.com/statusway/statusway/gateway/contract"
+	"google.golang.org/grpc"
 )
 
-// FillQuery fills a message from a query alone, for the fuzz test: over HTTP it would
-// mostly fuzz net/http.
-func (b *Backend) FillQuery(binding *contract.Binding, message protoreflect.Message, query string) error {
-	return b.methods[binding.Method.FullName][binding.Number].builder.Fill(message, &http.Request{URL: &url.URL{RawQuery: query}}, nil)
+// Dial returns a connection as Connect makes it.
+func Dial(address string) (*grpc.ClientConn, error) {
+	conn, err := dial(Target{Address: address})
+	if err != nil {
+		return nil, err
+	}
+	return conn.ClientConn, nil
+}
+
+// Fingerprint returns the fingerprint of a target's descriptors: two are equal if nothing has to be replaced.
+func Fingerprint(ctx context.Context, target Target) ([sha256.Size]byte, error) {
+	s := server{Target: target, conn: target.Conn}
+	described, err := s.describe(ctx)
+	if err != nil {
+		return [sha256.Size]byte{}, err
+	}
+	return described.fingerprint, nil
 }

@@ -76,7 +76,7 @@ type callKey struct{}
 
 // events are what a stats handler has seen of a call.
 type events struct {
-	// watched says that there is one: only a [Conn] has it.
+	// watched says that there is one: only a [serverConn] has it.
 	watched, header, trailer atomic.Bool
 }
 
@@ -86,7 +86,7 @@ func watch(ctx context.Context) (context.Context, *events) {
 	return context.WithValue(ctx, callKey{}, seen), seen
 }
 
-// watcher is the stats handler of every [Conn].
+// watcher is the stats handler of every [serverConn].
 type watcher struct{}
 
 var _ stats.Handler = watcher{}
@@ -132,10 +132,10 @@ func received(err error, reply any, seen *events) error {
 }
 
 func responseTooLarge(most int) *respond.Failure {
-	return respond.Fail(codes.ResourceExhausted, mapping.ReasonResponseTooLarge, "the backend's message is larger than "+strconv.Itoa(most)+" bytes")
+	return respond.Fail(mapping.ReasonResponseTooLarge, "the backend's message is larger than "+strconv.Itoa(most)+" bytes")
 }
 
 // requestTooLarge refuses what the backend would refuse with nothing but a text.
 func requestTooLarge(most int) *respond.Failure {
-	return respond.Fail(codes.ResourceExhausted, mapping.ReasonRequestTooLarge, "the request is larger than "+strconv.Itoa(most)+" bytes as a message")
+	return respond.Fail(mapping.ReasonRequestTooLarge, "the request is larger than "+strconv.Itoa(most)+" bytes as a message")
 }

@@ -1,7 +1,6 @@
 package dynamic_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,10 +30,7 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/dynamic"
-	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
@@ -95,23 +91,26 @@ func withImports(tb testing.TB, files ...*descriptorpb.FileDescriptorProto) *des
 	return set
 }
 
-func zooSchema(tb testing.TB) *dynamic.Schema {
+// zooSet returns the descriptors of the zoo and of all that it imports.
+func zooSet(tb testing.TB) *descriptorpb.FileDescriptorSet {
 	tb.Helper()
-	schema, err := dynamic.NewSchema(dynamic.SchemaParams{Set: withImports(tb, zooFile(tb))})
+	return withImports(tb, zooFile(tb))
+}
+
+// zooFiles returns the descriptors of the zoo, ready to use.
+func zooFiles(tb testing.TB) *protoregistry.Files {
+	tb.Helper()
+	files, err := protodesc.NewFiles(zooSet(tb))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return schema
+	return files
 }
 
 // zooMessage finds a message of the zoo.
 func zooMessage(tb testing.TB, name string) protoreflect.MessageDescriptor {
 	tb.Helper()
-	files, err := protodesc.NewFiles(withImports(tb, zooFile(tb)))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	found, err := files.FindDescriptorByName(protoreflect.FullName("zoo.v1." + name))
+	found, err := zooFiles(tb).FindDescriptorByName(protoreflect.FullName("zoo.v1." + name))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -214,9 +213,10 @@ func serveGRPC(tb testing.TB, h handler, options ...grpc.ServerOption) string {
 	return listener.Addr().String()
 }
 
-func dial(tb testing.TB, address string) *dynamic.Conn {
+// dial returns a connection as Connect makes it.
+func dial(tb testing.TB, address string) *grpc.ClientConn {
 	tb.Helper()
-	conn, err := dynamic.Dial(dynamic.DialParams{Address: address})
+	conn, err := dynamic.Dial(address)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -224,44 +224,43 @@ func dial(tb testing.TB, address string) *dynamic.Conn {
 	return conn
 }
 
-func newResponder(tb testing.TB) *respond.Responder {
+// connect returns a backend that is closed when the test is over.
+func connect(tb testing.TB, targets ...dynamic.Target) *gateway.Backend {
 	tb.Helper()
-	table, err := mapping.Builtin(mapping.Documented)
+	backend, err := dynamic.Connect(tb.Context(), targets...)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.test", Realm: "zoo"})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return responder
+	tb.Cleanup(func() {
+		if err := backend.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return backend
 }
 
 // front is a gateway over a scripted backend.
 type front struct {
-	t   testing.TB
-	url string
-	log *bytes.Buffer
+	t       testing.TB
+	url     string
+	log     *lockedWriter
+	backend *gateway.Backend
 }
 
 // serve puts a gateway before targets.
-func serve(tb testing.TB, p dynamic.Params, targets ...dynamic.Target) *front {
+func serve(tb testing.TB, targets ...dynamic.Target) *front {
 	tb.Helper()
-	f := &front{t: tb, log: &bytes.Buffer{}}
-	logger := slog.New(slog.NewTextHandler(&lockedWriter{w: f.log}, nil))
-	p.Responder = newResponder(tb)
-	if p.Forward == nil {
-		p.Forward = forward.New(forward.Params{
-			RequestHeaders: []string{"X-Tenant"}, ResponseHeaders: map[string]string{"x-region": "X-Region", "x-blob-bin": "X-Blob"},
-		})
-	}
-	backend, err := dynamic.New(p, targets...)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	handler, err := gateway.New(gateway.Params{
-		Contract: backend.Contract(), Responder: backend.Responder(), Backend: backend.Handle, Logger: logger, Now: time.Now,
-		Body: middleware.BodyLimits{Bytes: 16 << 20, Time: 10 * time.Second},
+	return serveBackend(tb, connect(tb, targets...), -1)
+}
+
+// serveBackend puts a gateway with a deadline before a backend.
+func serveBackend(tb testing.TB, backend *gateway.Backend, deadline time.Duration) *front {
+	tb.Helper()
+	f := &front{t: tb, log: &lockedWriter{}, backend: backend}
+	handler, err := gateway.New(backend, gateway.Config{
+		PublicURL: "https://api.example.test", Realm: "zoo", Logger: slog.New(slog.NewTextHandler(f.log, nil)),
+		RequestHeaders: []string{"X-Tenant"}, ResponseHeaders: map[string]string{"x-region": "X-Region", "x-blob-bin": "X-Blob"},
+		MaxBody: 16 << 20, BodyTimeout: 10 * time.Second, Deadline: deadline,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -279,12 +278,14 @@ func serve(tb testing.TB, p dynamic.Params, targets ...dynamic.Target) *front {
 // zoo is a gateway over a scripted zoo.
 func zoo(tb testing.TB, h handler) *front {
 	tb.Helper()
-	return zooWith(tb, dynamic.Params{}, h)
+	return zooWith(tb, dynamic.Target{}, h)
 }
 
-func zooWith(tb testing.TB, p dynamic.Params, h handler) *front {
+// zooWith is zoo with a target that has limits.
+func zooWith(tb testing.TB, target dynamic.Target, h handler) *front {
 	tb.Helper()
-	return serve(tb, p, dynamic.Target{Schema: zooSchema(tb), Conn: dial(tb, serveGRPC(tb, h))})
+	target.Descriptors, target.Address = zooSet(tb), serveGRPC(tb, h)
+	return serve(tb, target)
 }
 
 // response is an answer that has been read.

@@ -67,7 +67,7 @@ func TestErrors(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			f := zooWith(t, dynamic.Params{MaxMessage: 1000}, test.handler)
+			f := zooWith(t, dynamic.Target{MaxMessage: 1000}, test.handler)
 			got := f.send(http.MethodGet, "/v1/animals/Ada", "")
 			said := got.problem(t)
 			if got.status != test.status || said.Code != test.code {
@@ -104,7 +104,7 @@ func TestSizesOfResponses(t *testing.T) {
 	for _, limit := range []int{1000, 1 << 20, 2 << 20} {
 		for _, size := range []int{limit, limit + 1} {
 			wire := unknownOf(t, size)
-			f := zooWith(t, dynamic.Params{MaxMessage: limit}, answer(wire))
+			f := zooWith(t, dynamic.Target{MaxMessage: limit}, answer(wire))
 			got := f.send(http.MethodGet, "/v1/animals/Ada", "")
 			switch {
 			case size == limit && got.status != http.StatusOK:
@@ -190,7 +190,7 @@ func TestHostile(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			f := serve(t, dynamic.Params{}, dynamic.Target{Schema: zooSchema(t), Conn: dial(t, serveHTTP2(t, test.handler))})
+			f := serve(t, dynamic.Target{Descriptors: zooSet(t), Address: serveHTTP2(t, test.handler)})
 			for range 2 { // the gateway lives
 				got := f.send(http.MethodGet, "/v1/animals/Ada", "")
 				if got.status != test.status {
@@ -221,7 +221,7 @@ func TestControlBytes(t *testing.T) {
 		}
 	}()
 	t.Cleanup(func() { _ = listener.Close(); <-done })
-	f := serve(t, dynamic.Params{}, dynamic.Target{Schema: zooSchema(t), Conn: dial(t, listener.Addr().String())})
+	f := serve(t, dynamic.Target{Descriptors: zooSet(t), Address: listener.Addr().String()})
 	got := f.send(http.MethodGet, "/v1/animals/Ada", "")
 	if got.status != http.StatusInternalServerError {
 		t.Errorf("%d %s", got.status, got.body)
@@ -239,7 +239,7 @@ func TestAway(t *testing.T) {
 	listener := listen(t)
 	address := listener.Addr().String()
 	_ = listener.Close()
-	f := serve(t, dynamic.Params{}, dynamic.Target{Schema: zooSchema(t), Conn: dial(t, address)})
+	f := serve(t, dynamic.Target{Descriptors: zooSet(t), Address: address})
 	got := f.send(http.MethodGet, "/v1/animals/Ada", "")
 	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" || strings.Contains(got.body, address) {
 		t.Errorf("%d %v %s", got.status, got.header, got.body)

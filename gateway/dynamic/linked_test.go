@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/statusway/statusway/gateway/dynamic"
@@ -79,15 +80,11 @@ func TestLinked(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = there.Close() })
-	schema, err := dynamic.NewSchema(dynamic.SchemaParams{
-		Set:      withImports(t, protodesc.ToFileDescriptorProto(entityv1.File_entity_v1_entity_service_proto)),
-		Services: []string{string(service.FullName())},
+	linked := serve(t, dynamic.Target{Linked: []protoreflect.ServiceDescriptor{service}, Conn: here})
+	framed := serve(t, dynamic.Target{
+		Descriptors: withImports(t, protodesc.ToFileDescriptorProto(entityv1.File_entity_v1_entity_service_proto)),
+		Services:    []string{string(service.FullName())}, Conn: there,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	linked := serve(t, dynamic.Params{}, dynamic.Target{Schema: dynamic.Linked(service), Conn: here})
-	framed := serve(t, dynamic.Params{}, dynamic.Target{Schema: schema, Conn: there})
 	for _, test := range []struct {
 		method, target, body string
 		fields               []string
@@ -125,8 +122,8 @@ func TestLinked(t *testing.T) {
 func TestLinkedNeedsTypes(t *testing.T) {
 	t.Parallel()
 	file := zooMessage(t, "Query").ParentFile()
-	_, err := dynamic.New(dynamic.Params{}, dynamic.Target{Schema: dynamic.Linked(file.Services().Get(0)), Conn: inprocess.New(inprocess.Params{})})
+	_, err := dynamic.Linked(inprocess.New(inprocess.Params{}), file.Services().Get(0))
 	if err == nil || !strings.Contains(err.Error(), "zoo.v1.") {
-		t.Errorf("New() = %v", err)
+		t.Errorf("Linked() = %v", err)
 	}
 }

@@ -12,11 +12,11 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// Reflect asks a server what it declares, by grpc.reflection.v1 or, where the server
+// fetchDescriptors asks a server what it declares, by grpc.reflection.v1 or, if the server
 // lacks that, v1alpha. It returns the files with all imports, and the full names of
-// the services, without those of grpc itself. An error is a gRPC status, or the
+// the services, without those of package grpc. An error is a gRPC status, or the
 // server's own descriptors that do not fit together.
-func Reflect(ctx context.Context, conn grpc.ClientConnInterface) (*descriptorpb.FileDescriptorSet, []string, error) {
+func fetchDescriptors(ctx context.Context, conn grpc.ClientConnInterface) (*descriptorpb.FileDescriptorSet, []string, error) {
 	client := grpcreflect.NewClientAuto(ctx, conn)
 	defer client.Reset()
 	names, err := client.ListServices()

@@ -13,29 +13,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
-
-	"github.com/statusway/statusway/gateway/contract"
 )
 
-// SchemaParams are what a [Schema] is made of.
-type SchemaParams struct {
-	// Set holds the files that declare the services, and all that they import.
-	Set *descriptorpb.FileDescriptorSet
-	// Services are the full names of those that are served. Nil means those that the
-	// configuration's apis name; and if it names none, every service in Set but those
-	// of imports, as buf marks them, and those of the packages google and grpc:
-	// whoever imports google/longrunning/operations.proto need not serve it.
-	Services []string
-	// Except are the full names of those that are not served, because another server
-	// does. It counts only where Services is nil.
-	Except []string
-	// Config has rules that replace those of the files. May be nil.
-	Config *ServiceConfig
-}
-
-// Schema is what one gRPC server declares: its services, and the types of all their
+// schema is what one gRPC server declares: its services, and the types of all their
 // messages. It does not change.
-type Schema struct {
+type schema struct {
 	files       *protoregistry.Files
 	services    []protoreflect.ServiceDescriptor
 	fingerprint [sha256.Size]byte
@@ -60,10 +42,10 @@ func (e *DescriptorError) Error() string {
 	return e.File + ": " + e.Name + ": " + e.Reason
 }
 
-// NewSchema reads descriptors. An error is a [*DescriptorError]; what the annotations
-// say is checked by [New], where all of it is known.
-func NewSchema(p SchemaParams) (*Schema, error) {
-	set, err := p.Config.apply(p.Set)
+// newSchema reads the descriptors of a target. An error is a [*DescriptorError]. Annotations are
+// checked by newVersion, when all servers are known.
+func newSchema(p Target) (*schema, error) {
+	set, err := p.ServiceConfig.apply(p.Descriptors)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +58,7 @@ func NewSchema(p SchemaParams) (*Schema, error) {
 			return nil, err
 		}
 	}
-	s := &Schema{files: loader.files}
+	s := &schema{files: loader.files}
 	if s.services, err = loader.services(set, p); err != nil {
 		return nil, err
 	}
@@ -84,32 +66,16 @@ func NewSchema(p SchemaParams) (*Schema, error) {
 	return s, err
 }
 
-// Linked is the schema of services whose generated code is linked into this program. A
+// linkedSchema is the schema of services whose generated code is linked into this program. A
 // server in the same process (gateway/inprocess) gets their messages without encoding.
-func Linked(services ...protoreflect.ServiceDescriptor) *Schema {
-	s := &Schema{files: protoregistry.GlobalFiles, services: services, linked: true}
+func linkedSchema(services ...protoreflect.ServiceDescriptor) *schema {
+	s := &schema{files: protoregistry.GlobalFiles, services: services, linked: true}
 	s.fingerprint, _ = fingerprint(&descriptorpb.FileDescriptorSet{}, services) // nothing of it can fail to encode
 	return s
 }
 
-// Services are the full names of the services, in the order of their declaration.
-func (s *Schema) Services() []string {
-	names := make([]string, len(s.services))
-	for i, service := range s.services {
-		names[i] = string(service.FullName())
-	}
-	return names
-}
-
-// Contract is what the services declare over HTTP. Its error joins all that is wrong
-// with their annotations.
-func (s *Schema) Contract() (*contract.Contract, error) {
-	return contract.ReadServices(s.services...)
-}
-
-// Equal says whether two schemas are of the same descriptors, so that neither need
-// replace the other.
-func (s *Schema) Equal(other *Schema) bool {
+// equal reports whether two schemas are made of the same descriptors. A nil schema equals none.
+func (s *schema) equal(other *schema) bool {
 	return s != nil && other != nil && s.fingerprint == other.fingerprint
 }
 
@@ -171,12 +137,12 @@ func (l *loader) load(file *descriptorpb.FileDescriptorProto) error {
 }
 
 // services finds what is served.
-func (l *loader) services(set *descriptorpb.FileDescriptorSet, p SchemaParams) ([]protoreflect.ServiceDescriptor, error) {
+func (l *loader) services(set *descriptorpb.FileDescriptorSet, p Target) ([]protoreflect.ServiceDescriptor, error) {
 	if p.Services != nil {
 		return l.named(p.Services)
 	}
 	services := l.own(set)
-	if names := p.Config.apis(); names != nil {
+	if names := p.ServiceConfig.apis(); names != nil {
 		services = l.found(names)
 	}
 	return slices.DeleteFunc(services, func(service protoreflect.ServiceDescriptor) bool {

@@ -6,22 +6,26 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/dynamic"
 )
 
-// service is a file with one service of one method without a route.
+// service is a file with one service of one method.
 func service(path, pkg, name string, imports ...string) *descriptorpb.FileDescriptorProto {
+	options := &descriptorpb.MethodOptions{}
+	proto.SetExtension(options, annotations.E_Http, &annotations.HttpRule{Pattern: &annotations.HttpRule_Get{Get: "/" + name}})
 	return &descriptorpb.FileDescriptorProto{
 		Name: new(path), Package: new(pkg), Syntax: new("proto3"), Dependency: imports,
 		MessageType: []*descriptorpb.DescriptorProto{{Name: new(name + "Message")}},
 		Service: []*descriptorpb.ServiceDescriptorProto{{
 			Name: new(name),
 			Method: []*descriptorpb.MethodDescriptorProto{{
-				Name: new("Do"), InputType: new("." + pkg + "." + name + "Message"), OutputType: new("." + pkg + "." + name + "Message"),
+				Name: new("Do"), InputType: new("." + pkg + "." + name + "Message"), OutputType: new("." + pkg + "." + name + "Message"), Options: options,
 			}},
 		}},
 	}
@@ -43,7 +47,7 @@ func set(files ...*descriptorpb.FileDescriptorProto) *descriptorpb.FileDescripto
 
 func TestServices(t *testing.T) {
 	t.Parallel()
-	apis, err := dynamic.ParseServiceConfig("service.yaml", []byte("apis: [{name: google.x.Mixin}, {name: a.v1.A}, {name: elsewhere.E}]"))
+	apis, err := dynamic.ParseServiceConfig("service.yaml", []byte("apis: [{name: google.x.Mixin}, {name: a.v1.A}]"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,66 +59,81 @@ func TestServices(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		params dynamic.SchemaParams
+		target dynamic.Target
 		want   []string
 	}{
-		{"all but imports", dynamic.SchemaParams{}, []string{"b.v1.B", "a.v1.A", "googles.N"}},
-		{"those named", dynamic.SchemaParams{Services: []string{"i.v1.I", "google.x.Mixin"}}, []string{"i.v1.I", "google.x.Mixin"}},
-		{"none", dynamic.SchemaParams{Services: []string{}}, []string{}},
-		{"all but those that another has", dynamic.SchemaParams{Except: []string{"a.v1.A", "x.X"}}, []string{"b.v1.B", "googles.N"}},
-		{"the configuration's", dynamic.SchemaParams{Config: apis}, []string{"google.x.Mixin", "a.v1.A"}},
+		{"all but imports", dynamic.Target{}, []string{"b.v1.B", "a.v1.A", "googles.N"}},
+		{"those named", dynamic.Target{Services: []string{"i.v1.I", "google.x.Mixin"}}, []string{"i.v1.I", "google.x.Mixin"}},
+		{"none", dynamic.Target{Services: []string{}}, nil},
+		{"without exceptions", dynamic.Target{Except: []string{"a.v1.A", "x.X"}}, []string{"b.v1.B", "googles.N"}},
+		{"the configuration's", dynamic.Target{ServiceConfig: apis}, []string{"google.x.Mixin", "a.v1.A"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			test.params.Set = files()
-			schema, err := dynamic.NewSchema(test.params)
+			test.target.Descriptors = files()
+			first, err := dynamic.Fingerprint(t.Context(), test.target)
+			again, errAgain := dynamic.Fingerprint(t.Context(), test.target)
+			if err != nil || errAgain != nil || first != again {
+				t.Errorf("the same descriptors have two fingerprints: %v, %v", err, errAgain)
+			}
+			backend, err := dynamic.Connect(t.Context(), test.target)
+			if test.want == nil {
+				if err == nil || !strings.Contains(err.Error(), "no method has an HTTP route") {
+					t.Errorf("Connect() = %v", err)
+				}
+				return
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := schema.Services(); !slices.Equal(got, test.want) {
+			var got []string
+			for _, route := range backend.Routes() {
+				service, _, _ := strings.Cut(strings.TrimPrefix(route.RPC, "/"), "/")
+				got = append(got, service)
+			}
+			if !slices.Equal(got, test.want) {
 				t.Errorf("%q, want %q", got, test.want)
 			}
-			again, err := dynamic.NewSchema(test.params)
-			if err != nil || !schema.Equal(again) || schema.Equal(nil) {
-				t.Errorf("the same descriptors are not equal: %v", err)
+			if err := backend.Close(); err != nil {
+				t.Error(err)
 			}
 		})
 	}
 }
 
-// TestNewSchemaRefuses is what is wrong with a set, by file and reason.
-func TestNewSchemaRefuses(t *testing.T) {
+// TestDescriptorErrors: the error says which file is wrong, and why.
+func TestDescriptorErrors(t *testing.T) {
 	t.Parallel()
 	lost := service("a.proto", "a.v1", "A")
 	lost.Service[0].Method[0].InputType = new(".a.v1.Gone")
 	for _, test := range []struct {
 		name     string
-		params   dynamic.SchemaParams
+		target   dynamic.Target
 		file     string
 		reason   string
 		fullName string
 	}{
 		{
-			name: "a missing import", params: dynamic.SchemaParams{Set: set(service("a.proto", "a.v1", "A", "b/c.proto"))}, file: "a.proto",
+			name: "a missing import", target: dynamic.Target{Descriptors: set(service("a.proto", "a.v1", "A", "b/c.proto"))}, file: "a.proto",
 			reason: `"b/c.proto", which is missing`,
 		},
 		{
-			name: "a circle", params: dynamic.SchemaParams{Set: set(service("a.proto", "a.v1", "A", "b.proto"), service("b.proto", "b.v1", "B", "a.proto"))},
+			name: "a circle", target: dynamic.Target{Descriptors: set(service("a.proto", "a.v1", "A", "b.proto"), service("b.proto", "b.v1", "B", "a.proto"))},
 			file: "a.proto", reason: "imports itself",
 		},
-		{name: "a missing message", params: dynamic.SchemaParams{Set: set(lost)}, file: "a.proto", reason: "a.v1.Gone"},
+		{name: "a missing message", target: dynamic.Target{Descriptors: set(lost)}, file: "a.proto", reason: "a.v1.Gone"},
 		{
-			name: "two of a name", params: dynamic.SchemaParams{Set: set(service("a.proto", "a.v1", "A"), service("b.proto", "a.v1", "A"))}, file: "b.proto",
+			name: "two of a name", target: dynamic.Target{Descriptors: set(service("a.proto", "a.v1", "A"), service("b.proto", "a.v1", "A"))}, file: "b.proto",
 			reason: "name conflict",
 		},
 		{
-			name: "no such service", params: dynamic.SchemaParams{Set: set(service("a.proto", "a.v1", "A")), Services: []string{"a.v1.AMessage"}},
+			name: "no such service", target: dynamic.Target{Descriptors: set(service("a.proto", "a.v1", "A")), Services: []string{"a.v1.AMessage"}},
 			file: "the descriptors", fullName: "a.v1.AMessage", reason: "no such service",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := dynamic.NewSchema(test.params)
+			_, err := dynamic.Connect(t.Context(), test.target)
 			var wrong *dynamic.DescriptorError
 			if !errors.As(err, &wrong) {
 				t.Fatalf("%v", err)
@@ -127,9 +146,8 @@ func TestNewSchemaRefuses(t *testing.T) {
 	}
 }
 
-// TestNewRefuses is what is wrong with annotations, each with its method and reason,
-// and all at once.
-func TestNewRefuses(t *testing.T) {
+// TestAnnotationErrors: one error names everything that is wrong with annotations, with the methods.
+func TestAnnotationErrors(t *testing.T) {
 	t.Parallel()
 	rules := `
 type: google.api.Service
@@ -144,11 +162,7 @@ http:
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema, err := dynamic.NewSchema(dynamic.SchemaParams{Set: withImports(t, zooFile(t)), Config: config})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = dynamic.New(dynamic.Params{}, dynamic.Target{Schema: schema}, dynamic.Target{Schema: zooSchema(t)})
+	_, err = dynamic.Connect(t.Context(), dynamic.Target{Descriptors: zooSet(t), ServiceConfig: config}, dynamic.Target{Descriptors: zooSet(t)})
 	var wrong *contract.AnnotationError
 	if !errors.As(err, &wrong) || wrong.File != "zoo.proto" {
 		t.Errorf("%v", err)
@@ -188,17 +202,14 @@ http:
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema, err := dynamic.NewSchema(dynamic.SchemaParams{Set: withImports(t, zooFile(t)), Config: config})
-	if err != nil {
-		t.Fatal(err)
+	target := dynamic.Target{Descriptors: zooSet(t), ServiceConfig: config}
+	with, err := dynamic.Fingerprint(t.Context(), target)
+	without, errWithout := dynamic.Fingerprint(t.Context(), dynamic.Target{Descriptors: zooSet(t)})
+	if err != nil || errWithout != nil || with == without {
+		t.Errorf("other rules have the same fingerprint: %v, %v", err, errWithout)
 	}
-	if err := config.Check(schema); err != nil {
-		t.Error(err)
-	}
-	if schema.Equal(zooSchema(t)) {
-		t.Error("other rules, and yet equal")
-	}
-	f := serve(t, dynamic.Params{}, dynamic.Target{Schema: schema, Conn: dial(t, serveGRPC(t, echo))})
+	target.Address = serveGRPC(t, echo)
+	f := serve(t, target)
 	for target, want := range map[string]int{"/v2/hidden/x": 200, "/v2/animals/x": 200, "/v1/animals/x": 405, "/v1/files/x": 404} {
 		if got := f.send("GET", target, ""); got.status != want {
 			t.Errorf("%s: %d, want %d", target, got.status, want)
@@ -233,7 +244,7 @@ func TestServiceConfigRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = config.Check(zooSchema(t))
+	_, err = dynamic.Connect(t.Context(), dynamic.Target{Descriptors: zooSet(t), Services: []string{"zoo.v1.Zoo"}, ServiceConfig: config})
 	for _, part := range []string{
 		"service.yaml: zoo.v1.Zoo.Gone: there is no such method", "service.yaml: zoo.v1.Query: there is no such method",
 		"service.yaml: x.Y: there is no such service",

@@ -109,9 +109,9 @@ func (c *ServiceConfig) apply(set *descriptorpb.FileDescriptorSet) (*descriptorp
 	return set, nil
 }
 
-// Check refuses a rule for a method, and an API, that none of the schemas has. They are
-// all that there are.
-func (c *ServiceConfig) Check(schemas ...*Schema) error {
+// check returns an error if the configuration has a rule for a method, or names an API, that no
+// server has.
+func (c *ServiceConfig) check(schemas ...*schema) error {
 	if c == nil {
 		return nil
 	}
@@ -129,9 +129,9 @@ func (c *ServiceConfig) Check(schemas ...*Schema) error {
 	return errors.Join(errs...)
 }
 
-// declares says whether one of the schemas has a descriptor of this kind and name.
-func declares[D protoreflect.Descriptor](schemas []*Schema, name string) bool {
-	return slices.ContainsFunc(schemas, func(s *Schema) bool {
+// declares reports whether one of the schemas has a descriptor of this kind and name.
+func declares[D protoreflect.Descriptor](schemas []*schema, name string) bool {
+	return slices.ContainsFunc(schemas, func(s *schema) bool {
 		found, err := s.files.FindDescriptorByName(protoreflect.FullName(name))
 		_, ok := found.(D)
 		return err == nil && ok

@@ -7,12 +7,10 @@ import (
 	"io"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/internal/request"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
@@ -45,9 +43,7 @@ func (c *call) stream() error {
 			return err
 		}
 	}
-	ctx, stop := forward.Deadline(c.r, 0)
-	defer stop()
-	ctx, followed := c.backend.params.Forward.Begin(ctx, c.method.conn, c.r)
+	ctx, followed := c.backend.Forward.Begin(exchange.From(c.r.Context()).Context, c.method.conn, c.r)
 	err := c.converse(ctx, only)
 	// A failure after the first message is sent and noted there.
 	followed.End(cmp.Or(err, exchange.From(ctx).Failure))
@@ -60,16 +56,16 @@ func (c *call) converse(ctx context.Context, only any) error {
 	defer cancel(nil)
 	ctx, seen := watch(ctx)
 	name := exchange.From(ctx).Binding.Method.FullName
-	inner, err := c.method.conn.NewStream(ctx, c.method.desc, name, c.backend.codecOption, c.backend.limitOption)
+	inner, err := c.method.conn.NewStream(ctx, c.method.desc, name, c.backend.codecOption, c.method.limitOption)
 	if err != nil {
 		if own, reason := request.EndReason(ctx, err); own {
 			return reason
 		}
-		return c.backend.params.Forward.Failed(ctx, err, nil, nil)
+		return c.backend.Forward.Failed(ctx, err, nil, nil)
 	}
 	s := &streaming{call: c, ClientStream: inner, seen: seen, cancel: cancel}
 	if c.uploads() {
-		upload := c.method.builder.StartUpload(request.UploadParams{Writer: c.w, Request: c.r, Silence: c.backend.params.Silence, Sink: s, Fail: cancel})
+		upload := c.method.builder.StartUpload(request.UploadParams{Writer: c.w, Request: c.r, Silence: c.backend.Silence, Sink: s, Fail: cancel})
 		defer upload.Stop()
 		defer cancel(nil) // first, so that the upload does not wait for the server
 		return s.receive()
@@ -110,10 +106,9 @@ func (s *streaming) receive() error {
 	if !s.method.desc.ServerStreams {
 		return s.receiveOne()
 	}
-	params := &s.backend.params
 	header := s.header()
 	s.open = header != nil // It is nil where the call has ended without metadata.
-	s.out = params.Responder.Stream(s.w, s.r, params.Forward.Answered(s.r.Context(), header, nil))
+	s.out = s.backend.Responder.Stream(s.w, s.r, s.backend.Forward.Answered(s.r.Context(), header, nil))
 	for {
 		message, err := s.next()
 		if err == nil {
@@ -123,7 +118,7 @@ func (s *streaming) receive() error {
 		case err == nil:
 		case errors.Is(err, io.EOF):
 			if !s.out.Started() { // Then the trailers may still set fields.
-				s.out.SetHeader(params.Forward.Answered(s.r.Context(), s.header(), s.Trailer()))
+				s.out.SetHeader(s.backend.Forward.Answered(s.r.Context(), s.header(), s.Trailer()))
 			}
 			return s.out.End(nil)
 		default:
@@ -136,12 +131,12 @@ func (s *streaming) receive() error {
 func (s *streaming) receiveOne() error {
 	message, err := s.next()
 	if errors.Is(err, io.EOF) {
-		err = respond.Fail(codes.Internal, mapping.ReasonInternal, "the backend sent no message")
+		err = respond.Fail(mapping.ReasonInternal, "the backend sent no message")
 	}
 	if err != nil {
 		return err
 	}
-	return s.backend.params.Responder.Reply(s.w, s.r, s.backend.params.Forward.Reply(s.r.Context(), message, s.header(), s.Trailer()))
+	return s.backend.Responder.Reply(s.w, s.r, s.backend.Forward.Reply(s.r.Context(), message, s.header(), s.Trailer()))
 }
 
 // header waits for the server's header metadata. If it is missing, receiving the next
@@ -156,7 +151,7 @@ func (s *streaming) header() metadata.MD {
 
 // next returns the server's next message, io.EOF after the last.
 func (s *streaming) next() (proto.Message, error) {
-	reply := s.method.carrier.reply(s.backend.params.MaxMessage)
+	reply := s.method.carrier.reply(s.method.maxMessage)
 	receive := func() error { return s.RecvMsg(reply) }
 	var err error
 	if s.out != nil && s.open {
@@ -171,7 +166,7 @@ func (s *streaming) next() (proto.Message, error) {
 		if own, reason := request.EndReason(s.Context(), err); own {
 			return nil, reason
 		}
-		return nil, s.backend.params.Forward.Failed(s.r.Context(), err, s.header(), s.Trailer())
+		return nil, s.backend.Forward.Failed(s.r.Context(), err, s.header(), s.Trailer())
 	}
 	return s.method.carrier.response(reply)
 }

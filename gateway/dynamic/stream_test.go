@@ -74,7 +74,7 @@ func TestServerStream(t *testing.T) {
 			if accept == "" {
 				accept = "*/*"
 			}
-			f := zooWith(t, dynamic.Params{MaxMessage: 2 << 20}, test.handler)
+			f := zooWith(t, dynamic.Target{MaxMessage: 2 << 20}, test.handler)
 			got := f.send(method, "/v1/animals:watch", "", "Accept", accept)
 			if got.status != test.status || got.header.Get("Content-Type") != test.kind {
 				t.Fatalf("%d %s: %s\n%s", got.status, got.header.Get("Content-Type"), got.body, f.log)
@@ -105,7 +105,7 @@ func TestDeath(t *testing.T) {
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(listener) }()
 	t.Cleanup(func() { server.Stop(); <-done })
-	f := serve(t, dynamic.Params{}, dynamic.Target{Schema: zooSchema(t), Conn: dial(t, listener.Addr().String())})
+	f := serve(t, dynamic.Target{Descriptors: zooSet(t), Address: listener.Addr().String()})
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/v1/animals:watch", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ type types []jsoncodec.Types
 
 var _ jsoncodec.Types = types(nil)
 
-func typesOf(schemas ...*Schema) types {
+func typesOf(schemas ...*schema) types {
 	all := make(types, 0, len(schemas)+1)
 	for _, schema := range schemas {
 		if !schema.linked {

@@ -190,7 +190,7 @@ func TestMetadata(t *testing.T) {
 // TestRefused is what never reaches the backend.
 func TestRefused(t *testing.T) {
 	t.Parallel()
-	f := zooWith(t, dynamic.Params{MaxMessage: 100}, func(method string, _ grpc.ServerStream) error {
+	f := zooWith(t, dynamic.Target{MaxMessage: 100}, func(method string, _ grpc.ServerStream) error {
 		t.Errorf("%s was called", method)
 		return nil
 	})
@@ -235,7 +235,7 @@ func TestRefused(t *testing.T) {
 // TestSizes is a request of exactly the limit and one byte more.
 func TestSizes(t *testing.T) {
 	t.Parallel()
-	f := zooWith(t, dynamic.Params{MaxMessage: 100}, echo)
+	f := zooWith(t, dynamic.Target{MaxMessage: 100}, echo)
 	for _, test := range []struct{ length, status int }{{98, 200}, {99, 413}} { // a tag and a length stand before the text
 		answer := f.send(http.MethodPost, "/v1/animals", `{"name":"`+strings.Repeat("x", test.length)+`"}`)
 		if answer.status != test.status {

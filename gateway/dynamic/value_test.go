@@ -13,7 +13,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/statusway/statusway/gateway/dynamic"
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/internal/request"
+	"github.com/statusway/statusway/gateway/jsoncodec"
 )
 
 // TestValues is every type of value in a query: each with a value of it, at its limits
@@ -195,19 +197,23 @@ func FuzzQuery(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	backend, err := dynamic.New(dynamic.Params{}, dynamic.Target{Schema: zooSchema(f)})
+	query := zooMessage(f, "Query")
+	declared, err := contract.Read(query.ParentFile())
 	if err != nil {
 		f.Fatal(err)
 	}
-	binding := backend.Contract().Methods[0].Bindings[0]
-	query := binding.Method.Descriptor.Input()
+	binding := declared.Methods[0].Bindings[0]
+	builder, err := request.New(jsoncodec.New(dynamicpb.NewTypes(zooFiles(f))), binding, query)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		values, err := url.ParseQuery(text)
 		if err != nil || binding.CheckQuery(text) != nil {
 			return
 		}
 		sent := dynamicpb.NewMessage(query)
-		if backend.FillQuery(binding, sent, text) != nil {
+		if builder.Fill(sent, &http.Request{URL: &url.URL{RawQuery: text}}, nil) != nil {
 			return
 		}
 		if strings.Contains(text, "mask") && strings.ToLower(text) != text {

@@ -3,17 +3,19 @@ package exchange
 import (
 	"crypto/rand"
 	"net/http"
-	"strings"
 	"time"
+
+	"github.com/statusway/statusway/gateway/observe"
 )
 
 // Begin returns r with a new exchange in its context, whose fields are those of w. A
 // client may name the request by X-Request-Id; a name that is not 1 to 128 letters,
 // digits and -_. is replaced, so that it can stand in a log as it is.
 func Begin(w http.ResponseWriter, r *http.Request) (*http.Request, *Exchange) {
-	e := &Exchange{RequestID: requestID(r.Header["X-Request-Id"]), Start: time.Now(), Fields: w.Header()}
+	e := &Exchange{Fields: w.Header()}
+	e.RequestID, e.Start, e.Method = requestID(r.Header["X-Request-Id"]), time.Now(), observe.KnownMethod(r.Method)
 	if lines := r.Header["Traceparent"]; len(lines) > 0 {
-		e.TraceID = TraceID(lines[0])
+		e.TraceID = observe.TraceID(lines[0])
 	}
 	// No answer is to be taken for another type than it says, nor to be framed or to
 	// load anything if a browser opens it.
@@ -24,18 +26,14 @@ func Begin(w http.ResponseWriter, r *http.Request) (*http.Request, *Exchange) {
 	if r.TLS != nil {
 		e.Fields["Strict-Transport-Security"] = e.first[3:4:4] // RFC 6797 §6.1
 	}
-	return r.WithContext(With(r.Context(), e)), e
+	e.Writer, e.Context = w, With(r.Context(), e)
+	e.Request = r.WithContext(e.Context)
+	return e.Request, e
 }
 
 func requestID(lines []string) string {
-	if len(lines) > 0 && IsRequestID(lines[0]) {
+	if len(lines) > 0 && observe.IsRequestID(lines[0]) {
 		return lines[0]
 	}
 	return rand.Text()
-}
-
-// IsRequestID says whether text can name a request.
-func IsRequestID(text string) bool {
-	const longest = 128
-	return text != "" && len(text) <= longest && strings.Trim(text, plain) == ""
 }

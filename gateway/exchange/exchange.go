@@ -7,9 +7,9 @@ import (
 	"context"
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/observe"
 	"github.com/statusway/statusway/gateway/rfc9110"
 	"github.com/statusway/statusway/gateway/route"
 )
@@ -23,32 +23,31 @@ type Handler func(w http.ResponseWriter, r *http.Request) error
 // request's goroutine, but for [Exchange.MarkTooLarge], [Exchange.MarkCause] and
 // [Incoming.MarkEnd].
 type Exchange struct {
-	Outcome
+	observe.Record
 
-	// RequestID names the exchange in answers and logs.
-	RequestID string
-	// TraceID is the trace that the request belongs to, as 32 hexadecimal digits; empty
-	// if it belongs to none.
-	TraceID string
+	// Writer and Request are those of net/http. The request's context is that of the client's
+	// connection.
+	Writer  http.ResponseWriter
+	Request *http.Request
+	// Context is that of the call: the request's, with the user, the deadline, and the end that
+	// a stop of the server sets.
+	Context context.Context //nolint:containedctx // an exchange is one request, and ends with it.
+
 	// Trace follows the request; nil if nothing does.
-	Trace Trace
-	// Start is when the request's header section had been read.
-	Start time.Time
-	// Client is the address that the request came from, without its port.
-	Client string
-	// Caller is whom the rate limit counts: a user, else the client's address.
-	Caller string
+	Trace observe.Trace
 	// Groups are the user's, for limits that hold for all of a group.
 	Groups []string
 	// Unidentified is why the caller is nobody known, if so: an error for the methods
 	// that need credentials, and nothing for the others.
 	Unidentified error
 
+	// Prefix is the path below which clients reach the API, such as "/api"; "" if it is at the
+	// root. Whatever leads clients back to the API begins with it.
+	Prefix string
+
 	// Binding is the route that the request matched; nil before, and for the
 	// gateway's own pages.
 	Binding *contract.Binding
-	// Page is the path of the gateway's own page that answers; empty if none does.
-	Page string
 	// Unrouted is why the request has no route, if so: an error once it has been
 	// counted.
 	Unrouted error
@@ -75,6 +74,10 @@ type Exchange struct {
 	// Incoming is the request's body, Outgoing the response.
 	Incoming Incoming
 	Outgoing Outgoing
+	// Call is what the backend keeps of its call.
+	Call any
+	// Counted reports whether the request counts among those of its caller.
+	Counted bool
 	// Slot is the place of a stream among those that run at the same time; nil if it needs
 	// none.
 	Slot Slot

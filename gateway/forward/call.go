@@ -7,10 +7,11 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/observe"
 )
 
 // Call is a call to the backend. The zero Call is one that nothing follows.
-type Call struct{ followed exchange.Call }
+type Call struct{ followed observe.Call }
 
 // End is to be called when the call is over.
 func (c Call) End(err error) {
@@ -55,7 +56,7 @@ func IsInProcess(conn any) bool {
 	return ok
 }
 
-func setTrace(md metadata.MD, call exchange.Call) {
+func setTrace(md metadata.MD, call observe.Call) {
 	parent, state := call.Fields()
 	for i, value := range [...]string{parent, state} {
 		key := [...]string{"traceparent", "tracestate"}[i]

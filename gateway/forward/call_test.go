@@ -13,6 +13,7 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/observe"
 )
 
 // followed is a trace and its only call, as a tracer would make them.
@@ -30,10 +31,10 @@ type (
 
 var errCall = errors.New("the call failed")
 
-func (traceOf) ID() string             { return "" }
-func (traceOf) End(*exchange.Exchange) {}
+func (traceOf) ID() string          { return "" }
+func (traceOf) End(*observe.Record) {}
 
-func (t traceOf) Call(ctx context.Context, method string, local bool) (context.Context, exchange.Call) {
+func (t traceOf) Call(ctx context.Context, method string, local bool) (context.Context, observe.Call) {
 	t.method, t.local = method, local
 	return ctx, callOf(t)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/observe"
 	"github.com/statusway/statusway/gateway/rfc9110"
 )
 
@@ -47,7 +48,7 @@ func TestConditionsArrive(t *testing.T) {
 		}
 		for _, decides := range []bool{true, false} {
 			binding := &contract.Binding{Method: &contract.Method{Preconditions: decides}}
-			ex := &exchange.Exchange{Start: time.Now(), Conditions: conditions, Binding: binding, Fields: http.Header{}}
+			ex := &exchange.Exchange{Record: observe.Record{Start: time.Now()}, Conditions: conditions, Binding: binding, Fields: http.Header{}}
 			md := forward.New(forward.Params{}).Metadata(r.WithContext(exchange.With(r.Context(), ex)))
 			want := test.want
 			if !decides {

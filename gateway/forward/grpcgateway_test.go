@@ -13,6 +13,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/observe"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
@@ -37,7 +38,7 @@ func TestClientMetadata(t *testing.T) {
 	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/x", http.NoBody)
 	r.Header, r.Host = given, "api.example.com"
-	ex := &exchange.Exchange{RequestID: "r-1", Client: "192.0.2.1", Start: time.Now(), Fields: http.Header{}}
+	ex := &exchange.Exchange{Record: observe.Record{RequestID: "r-1", Client: "192.0.2.1", Start: time.Now()}, Fields: http.Header{}}
 	r = r.WithContext(exchange.With(r.Context(), ex))
 	always := metadata.MD{
 		"accept-language": {"de"}, "authorization": {"Bearer t"}, "x-request-id": {"r-1"}, "x-forwarded-for": {"192.0.2.1"}, "x-forwarded-host": {"api.example.com"},

@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -99,38 +98,4 @@ func isPrintable(value string) bool {
 		}
 	}
 	return true
-}
-
-// Deadline bounds a call by what the client asks for in Grpc-Timeout and by longest,
-// whichever is shorter; 0 is no bound. The caller calls cancel when it is through.
-func Deadline(req *http.Request, longest time.Duration) (context.Context, context.CancelFunc) {
-	limit := longest
-	if asked, ok := Timeout(req.Header.Get("Grpc-Timeout")); ok && (limit == 0 || asked < limit) {
-		limit = asked
-	} else if limit == 0 {
-		return context.WithCancel(req.Context())
-	}
-	return context.WithTimeout(req.Context(), limit)
-}
-
-// Timeout reads a Grpc-Timeout (TimeoutValue and TimeoutUnit of gRPC's
-// PROTOCOL-HTTP2). What it cannot read is none; the middleware has refused it before.
-func Timeout(text string) (time.Duration, bool) {
-	const mostDigits = 8
-	if len(text) < 2 || len(text) > mostDigits+1 {
-		return 0, false
-	}
-	units := map[byte]time.Duration{
-		'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
-	}
-	unit, ok := units[text[len(text)-1]]
-	value, err := strconv.ParseUint(text[:len(text)-1], 10, 32)
-	if !ok || err != nil {
-		return 0, false
-	}
-	const longest = 1<<63 - 1
-	if value > uint64(longest/unit) { //nolint:gosec // both are positive.
-		return longest, true
-	}
-	return time.Duration(value) * unit, true
 }

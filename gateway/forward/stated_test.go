@@ -112,7 +112,7 @@ func TestStated(t *testing.T) {
 // A failure may answer many requests, so that none may change it.
 func TestStatedLeavesTheOriginal(t *testing.T) {
 	t.Parallel()
-	original := respond.Fail(codes.Unavailable, "AWAY", "away")
+	original := respond.FailAs(codes.Unavailable, "AWAY", "away")
 	rules := forward.New(forward.Params{})
 	got := respond.AsFailure(rules.Failed(t.Context(), original, metadata.Pairs("statusway-retry-after", "3"), nil))
 	if len(original.Status.GetDetails()) != 1 || len(got.Status.GetDetails()) != 2 {

@@ -3,14 +3,39 @@ package limiter_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/limiter"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
-// A limiter is what gateway.Params have a field for. Each caller has what the policies
-// allow; a method may have a limit of its own besides.
+// A gateway allows each caller one request a minute.
 func Example() {
+	policies, err := limiter.Parse("1/1m")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	limits := limiter.New(limiter.Params{Policies: policies, MaxKeys: 0, Logger: nil, Now: nil})
+	gw, err := gateway.New(nil, gateway.Config{Limiter: limits}) // A real gateway has a backend.
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for range 2 {
+		response := httptest.NewRecorder()
+		gw.ServeHTTP(response, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/nothing", nil))
+		fmt.Println(response.Code, "remaining", response.Header().Get("X-Rate-Limit-Remaining"))
+	}
+	// Output:
+	// 404 remaining 0
+	// 429 remaining 0
+}
+
+// Each caller has what the policies allow. A method may have a limit of its own.
+func ExampleLimiter_Take() {
 	policies, err := limiter.Parse("100/1m,imports=1/1h@shop.v1.Orders/Import")
 	if err != nil {
 		fmt.Println(err)
@@ -18,7 +43,7 @@ func Example() {
 	}
 	limits := limiter.New(limiter.Params{Policies: policies, MaxKeys: 0, Logger: nil, Now: nil})
 	for _, method := range []string{"/shop.v1.Orders/Get", "/shop.v1.Orders/Import", "/shop.v1.Orders/Import"} {
-		allowance, err := limits.Take(context.Background(), middleware.Use{Caller: "192.0.2.7", Groups: nil, Method: method})
+		allowance, err := limits.Take(context.Background(), ratelimit.Use{Caller: "192.0.2.7", Groups: nil, Method: method})
 		if err != nil {
 			fmt.Println(err)
 		}

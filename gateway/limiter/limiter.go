@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
 // DefaultMaxKeys is how many keys a [Limiter] holds where [Params] do not say. A key takes
@@ -44,7 +44,7 @@ type Params struct {
 	Now func() time.Time
 }
 
-// Limiter is a [middleware.Limiter] in memory. A period begins with a caller's first
+// Limiter is a [ratelimit.Limiter] in memory. A period begins with a caller's first
 // request and ends as a whole, so what is left only falls until then.
 type Limiter struct {
 	policies []Policy
@@ -52,7 +52,7 @@ type Limiter struct {
 	windows  *windows
 }
 
-var _ middleware.Limiter = (*Limiter)(nil)
+var _ ratelimit.Limiter = (*Limiter)(nil)
 
 // New returns a limiter.
 func New(p Params) *Limiter {
@@ -74,8 +74,8 @@ func New(p Params) *Limiter {
 }
 
 // Take counts one request by every policy that holds for it. It never fails.
-func (l *Limiter) Take(_ context.Context, use middleware.Use) (middleware.Allowance, error) {
-	var allowance middleware.Allowance
+func (l *Limiter) Take(_ context.Context, use ratelimit.Use) (ratelimit.Allowance, error) {
+	var allowance ratelimit.Allowance
 	for i, policy := range l.policies {
 		if policy.Method != "" && policy.Method != use.Method {
 			continue
@@ -91,10 +91,10 @@ func (l *Limiter) Take(_ context.Context, use middleware.Use) (middleware.Allowa
 	return allowance, nil
 }
 
-func (l *Limiter) take(index int, subject string) middleware.Quota {
+func (l *Limiter) take(index int, subject string) ratelimit.Quota {
 	policy := l.policies[index]
 	count, left := l.windows.count(windowKey{index, subject}, policy.Period)
-	return middleware.Quota{
+	return ratelimit.Quota{
 		Policy:    policy.Name,
 		Subject:   subject,
 		Limit:     policy.Requests,

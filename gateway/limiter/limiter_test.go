@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/statusway/statusway/gateway/limiter"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
 // newLimiter makes one from the text of its policies.
@@ -24,7 +24,7 @@ func newLimiter(t *testing.T, text string) *limiter.Limiter {
 	return limiter.New(limiter.Params{Policies: policies})
 }
 
-func take(t *testing.T, l *limiter.Limiter, use middleware.Use) middleware.Allowance {
+func take(t *testing.T, l *limiter.Limiter, use ratelimit.Use) ratelimit.Allowance {
 	t.Helper()
 	allowance, err := l.Take(t.Context(), use)
 	if err != nil {
@@ -39,9 +39,9 @@ func take(t *testing.T, l *limiter.Limiter, use middleware.Use) middleware.Allow
 }
 
 // compare compares all but Reset, which is a matter of time.
-func compare(t *testing.T, got middleware.Allowance, want ...middleware.Quota) {
+func compare(t *testing.T, got ratelimit.Allowance, want ...ratelimit.Quota) {
 	t.Helper()
-	if diff := cmp.Diff(middleware.Allowance(want), got, cmpopts.IgnoreFields(middleware.Quota{}, "Reset"), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(ratelimit.Allowance(want), got, cmpopts.IgnoreFields(ratelimit.Quota{}, "Reset"), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -51,7 +51,7 @@ func TestNone(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(t, "off")
 	for range 3 {
-		compare(t, take(t, l, middleware.Use{Caller: "user:a", Groups: nil, Method: "/a.A/B"}))
+		compare(t, take(t, l, ratelimit.Use{Caller: "user:a", Groups: nil, Method: "/a.A/B"}))
 	}
 }
 
@@ -70,14 +70,14 @@ func TestError(t *testing.T) {
 func TestTakeToTheEnd(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(t, "3/1h")
-	quota := middleware.Quota{Policy: "default", Subject: "user:a", Limit: 3, Window: time.Hour}
+	quota := ratelimit.Quota{Policy: "default", Subject: "user:a", Limit: 3, Window: time.Hour}
 	for _, remaining := range []int{2, 1, 0} {
 		quota.Remaining = remaining
-		compare(t, take(t, l, middleware.Use{Caller: "user:a"}), quota)
+		compare(t, take(t, l, ratelimit.Use{Caller: "user:a"}), quota)
 	}
 	quota.Exceeded = true
 	for range 3 {
-		compare(t, take(t, l, middleware.Use{Caller: "user:a"}), quota)
+		compare(t, take(t, l, ratelimit.Use{Caller: "user:a"}), quota)
 	}
 }
 
@@ -87,11 +87,11 @@ func TestTakeInParallel(t *testing.T) {
 	t.Parallel()
 	const limit, beyond = 100, 50
 	l := newLimiter(t, "a="+strconv.Itoa(limit)+"/1h,b=1000/1h")
-	results := make(chan middleware.Allowance, limit+beyond)
+	results := make(chan ratelimit.Allowance, limit+beyond)
 	var group sync.WaitGroup
 	for range limit + beyond {
 		group.Go(func() {
-			allowance, err := l.Take(t.Context(), middleware.Use{Caller: "user:a"})
+			allowance, err := l.Take(t.Context(), ratelimit.Use{Caller: "user:a"})
 			if err != nil {
 				t.Error(err)
 			}
@@ -124,30 +124,30 @@ func TestTakeByPolicies(t *testing.T) {
 	t.Parallel()
 	const importing, reading = "/entity.v1.EntityService/ImportEntities", "/entity.v1.EntityService/GetEntity"
 	l := newLimiter(t, "all=10/1h,imports=1/24h@entity.v1.EntityService/ImportEntities,kitchen=3/1m:group")
-	all := func(remaining int) middleware.Quota {
-		return middleware.Quota{Policy: "all", Subject: "user:a", Limit: 10, Remaining: remaining, Window: time.Hour}
+	all := func(remaining int) ratelimit.Quota {
+		return ratelimit.Quota{Policy: "all", Subject: "user:a", Limit: 10, Remaining: remaining, Window: time.Hour}
 	}
-	imports := func(remaining int, exceeded bool) middleware.Quota {
-		return middleware.Quota{Policy: "imports", Subject: "user:a", Limit: 1, Remaining: remaining, Window: 24 * time.Hour, Exceeded: exceeded}
+	imports := func(remaining int, exceeded bool) ratelimit.Quota {
+		return ratelimit.Quota{Policy: "imports", Subject: "user:a", Limit: 1, Remaining: remaining, Window: 24 * time.Hour, Exceeded: exceeded}
 	}
-	group := func(name string, remaining int, exceeded bool) middleware.Quota {
-		return middleware.Quota{Policy: "kitchen", Subject: "group:" + name, Limit: 3, Remaining: remaining, Window: time.Minute, Exceeded: exceeded}
+	group := func(name string, remaining int, exceeded bool) ratelimit.Quota {
+		return ratelimit.Quota{Policy: "kitchen", Subject: "group:" + name, Limit: 3, Remaining: remaining, Window: time.Minute, Exceeded: exceeded}
 	}
 	for _, step := range []struct {
-		use  middleware.Use
-		want []middleware.Quota
+		use  ratelimit.Use
+		want []ratelimit.Quota
 	}{
-		{middleware.Use{Caller: "user:a", Method: reading}, []middleware.Quota{all(9)}},
-		{middleware.Use{Caller: "user:a", Method: importing}, []middleware.Quota{all(8), imports(0, false)}},
-		{middleware.Use{Caller: "user:a", Method: importing}, []middleware.Quota{all(7), imports(0, true)}},
+		{ratelimit.Use{Caller: "user:a", Method: reading}, []ratelimit.Quota{all(9)}},
+		{ratelimit.Use{Caller: "user:a", Method: importing}, []ratelimit.Quota{all(8), imports(0, false)}},
+		{ratelimit.Use{Caller: "user:a", Method: importing}, []ratelimit.Quota{all(7), imports(0, true)}},
 		// What one method has used up, another has not.
-		{middleware.Use{Caller: "user:a", Method: reading}, []middleware.Quota{all(6)}},
+		{ratelimit.Use{Caller: "user:a", Method: reading}, []ratelimit.Quota{all(6)}},
 		// A request without a route is counted by what holds for all.
-		{middleware.Use{Caller: "user:a"}, []middleware.Quota{all(5)}},
-		{middleware.Use{Caller: "user:a", Groups: []string{"x", "y"}, Method: reading}, []middleware.Quota{all(4), group("x", 2, false), group("y", 2, false)}},
-		{middleware.Use{Caller: "user:a", Groups: []string{"y"}, Method: importing}, []middleware.Quota{all(3), imports(0, true), group("y", 1, false)}},
-		{middleware.Use{Caller: "user:a", Groups: []string{"y", "x"}}, []middleware.Quota{all(2), group("y", 0, false), group("x", 1, false)}},
-		{middleware.Use{Caller: "user:a", Groups: []string{"x", "y"}}, []middleware.Quota{all(1), group("x", 0, false), group("y", 0, true)}},
+		{ratelimit.Use{Caller: "user:a"}, []ratelimit.Quota{all(5)}},
+		{ratelimit.Use{Caller: "user:a", Groups: []string{"x", "y"}, Method: reading}, []ratelimit.Quota{all(4), group("x", 2, false), group("y", 2, false)}},
+		{ratelimit.Use{Caller: "user:a", Groups: []string{"y"}, Method: importing}, []ratelimit.Quota{all(3), imports(0, true), group("y", 1, false)}},
+		{ratelimit.Use{Caller: "user:a", Groups: []string{"y", "x"}}, []ratelimit.Quota{all(2), group("y", 0, false), group("x", 1, false)}},
+		{ratelimit.Use{Caller: "user:a", Groups: []string{"x", "y"}}, []ratelimit.Quota{all(1), group("x", 0, false), group("y", 0, true)}},
 	} {
 		compare(t, take(t, l, step.use), step.want...)
 	}
@@ -157,23 +157,23 @@ func TestTakeByPolicies(t *testing.T) {
 func TestTakeOfOthers(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(t, "own=1/1h,shared=2/1h:group")
-	own := func(caller string, exceeded bool) middleware.Quota {
-		return middleware.Quota{Policy: "own", Subject: caller, Limit: 1, Window: time.Hour, Exceeded: exceeded}
+	own := func(caller string, exceeded bool) ratelimit.Quota {
+		return ratelimit.Quota{Policy: "own", Subject: caller, Limit: 1, Window: time.Hour, Exceeded: exceeded}
 	}
-	shared := func(remaining int, exceeded bool) middleware.Quota {
-		return middleware.Quota{Policy: "shared", Subject: "group:g", Limit: 2, Remaining: remaining, Window: time.Hour, Exceeded: exceeded}
+	shared := func(remaining int, exceeded bool) ratelimit.Quota {
+		return ratelimit.Quota{Policy: "shared", Subject: "group:g", Limit: 2, Remaining: remaining, Window: time.Hour, Exceeded: exceeded}
 	}
 	groups := []string{"g"}
-	compare(t, take(t, l, middleware.Use{Caller: "user:a", Groups: groups}), own("user:a", false), shared(1, false))
-	compare(t, take(t, l, middleware.Use{Caller: "user:b", Groups: groups}), own("user:b", false), shared(0, false))
-	compare(t, take(t, l, middleware.Use{Caller: "user:a", Groups: groups}), own("user:a", true), shared(0, true))
-	compare(t, take(t, l, middleware.Use{Caller: "user:c"}), own("user:c", false))
+	compare(t, take(t, l, ratelimit.Use{Caller: "user:a", Groups: groups}), own("user:a", false), shared(1, false))
+	compare(t, take(t, l, ratelimit.Use{Caller: "user:b", Groups: groups}), own("user:b", false), shared(0, false))
+	compare(t, take(t, l, ratelimit.Use{Caller: "user:a", Groups: groups}), own("user:a", true), shared(0, true))
+	compare(t, take(t, l, ratelimit.Use{Caller: "user:c"}), own("user:c", false))
 	// A user and an address of the same text are two, and so is a group.
-	compare(t, take(t, l, middleware.Use{Caller: "address:a"}), own("address:a", false))
-	compare(t, take(t, l, middleware.Use{Caller: "group:g"}), own("group:g", false))
-	compare(t, take(t, l, middleware.Use{Caller: ""}), own("", false))
+	compare(t, take(t, l, ratelimit.Use{Caller: "address:a"}), own("address:a", false))
+	compare(t, take(t, l, ratelimit.Use{Caller: "group:g"}), own("group:g", false))
+	compare(t, take(t, l, ratelimit.Use{Caller: ""}), own("", false))
 	// Another limiter has counted nothing.
-	compare(t, take(t, newLimiter(t, "own=1/1h"), middleware.Use{Caller: "user:a"}), own("user:a", false))
+	compare(t, take(t, newLimiter(t, "own=1/1h"), ratelimit.Use{Caller: "user:a"}), own("user:a", false))
 }
 
 // A caller that waits as long as Reset says is served again, at once and with the whole
@@ -186,9 +186,9 @@ func TestWaitingResetIsEnough(t *testing.T) {
 	for i := range callers {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
-			use := middleware.Use{Caller: "user:" + strconv.Itoa(i)}
+			use := ratelimit.Use{Caller: "user:" + strconv.Itoa(i)}
 			wait(t, time.Duration(i)*time.Second/callers)
-			var last middleware.Quota
+			var last ratelimit.Quota
 			for !last.Exceeded {
 				last = take(t, l, use)[0]
 			}

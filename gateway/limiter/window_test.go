@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/statusway/statusway/gateway/limiter"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
 // clock is a time that only a test moves.
@@ -37,7 +37,7 @@ func (c *clock) start() *clock {
 
 func remaining(t *testing.T, l *limiter.Limiter, caller string) int {
 	t.Helper()
-	return take(t, l, middleware.Use{Caller: caller})[0].Remaining
+	return take(t, l, ratelimit.Use{Caller: caller})[0].Remaining
 }
 
 func checkKeys(t *testing.T, l *limiter.Limiter, held int, forgotten uint64) {
@@ -55,7 +55,7 @@ func TestForgetsLeastRecentlyUsed(t *testing.T) {
 	at := (&clock{}).start()
 	l, log := bounded(t, "10/1h", 3, at)
 	for _, caller := range []string{"busy", "a", "b", "busy", "c", "busy", "d", "busy"} {
-		take(t, l, middleware.Use{Caller: caller})
+		take(t, l, ratelimit.Use{Caller: caller})
 	}
 	checkKeys(t, l, 3, 2)
 	if got := remaining(t, l, "busy"); got != 10-5 {
@@ -74,10 +74,10 @@ func TestForgetsExpiredKeysFirst(t *testing.T) {
 	t.Parallel()
 	at := (&clock{}).start()
 	l, log := bounded(t, "long=10/1h@a.A/Long,short=10/1m@a.A/Short", 3, at)
-	long := func(caller string) middleware.Use { return middleware.Use{Caller: caller, Method: "/a.A/Long"} }
+	long := func(caller string) ratelimit.Use { return ratelimit.Use{Caller: caller, Method: "/a.A/Long"} }
 	take(t, l, long("old"))
 	for _, caller := range []string{"x", "y"} { // used after it, and over before it
-		take(t, l, middleware.Use{Caller: caller, Method: "/a.A/Short"})
+		take(t, l, ratelimit.Use{Caller: caller, Method: "/a.A/Short"})
 	}
 	at.forward(2 * time.Minute)
 	take(t, l, long("new"))
@@ -96,14 +96,14 @@ func TestWindowIsFixed(t *testing.T) {
 	at := (&clock{}).start()
 	l, _ := bounded(t, "2/1m", 10, at)
 	for range 5 {
-		take(t, l, middleware.Use{Caller: "a"})
+		take(t, l, ratelimit.Use{Caller: "a"})
 		at.forward(10 * time.Second)
 	}
-	if quota := take(t, l, middleware.Use{Caller: "a"})[0]; !quota.Exceeded || quota.Reset != 10*time.Second {
+	if quota := take(t, l, ratelimit.Use{Caller: "a"})[0]; !quota.Exceeded || quota.Reset != 10*time.Second {
 		t.Errorf("50 seconds later: %+v", quota)
 	}
 	at.forward(10 * time.Second)
-	if quota := take(t, l, middleware.Use{Caller: "a"})[0]; quota.Exceeded || quota.Remaining != 1 || quota.Reset != time.Minute {
+	if quota := take(t, l, ratelimit.Use{Caller: "a"})[0]; quota.Exceeded || quota.Remaining != 1 || quota.Reset != time.Minute {
 		t.Errorf("at the end of the period: %+v", quota)
 	}
 }
@@ -114,7 +114,7 @@ func TestMemoryOfFullLimiter(t *testing.T) { //nolint:paralleltest // it measure
 	l, _ := bounded(t, "600/1h", 0, at)
 	before := heapInUse()
 	for i := range 3 * limiter.DefaultMaxKeys / 2 {
-		take(t, l, middleware.Use{Caller: "address:2001:db8:" + strconv.FormatInt(int64(i>>16), 16) + ":" + strconv.FormatInt(int64(i&0xffff), 16) + "::/64"})
+		take(t, l, ratelimit.Use{Caller: "address:2001:db8:" + strconv.FormatInt(int64(i>>16), 16) + ":" + strconv.FormatInt(int64(i&0xffff), 16) + "::/64"})
 	}
 	grown := int64(heapInUse()) - int64(before)
 	held, maxKeys, forgotten := l.Keys()

@@ -8,7 +8,7 @@ const Domain = "statusway.v1"
 
 // Reasons are what a policy can key on beyond the gRPC code. They survive gRPC
 // hops, which an HTTP number does not. Each names the code that it comes with.
-// Both built-in policies have a rule for each but the last six, which their code
+// Both built-in policies have a rule for each but the last seven, which their code
 // answers.
 const (
 	// ReasonRouteNotFound: no route has this path. NOT_FOUND.
@@ -63,8 +63,10 @@ const (
 	ReasonVersionUnsupported = "HTTP_VERSION_UNSUPPORTED"
 	// ReasonAuthorizationRepeated: the request carries credentials more than once. UNAUTHENTICATED.
 	ReasonAuthorizationRepeated = "AUTHORIZATION_REPEATED"
-	// ReasonHandlerNotRegistered: the route has no handler behind the gateway. UNIMPLEMENTED.
-	ReasonHandlerNotRegistered = "HANDLER_NOT_REGISTERED"
+	// ReasonBackendPending: a gRPC server has not been reached yet, so its routes are not known. UNAVAILABLE.
+	ReasonBackendPending = "BACKEND_PENDING"
+	// ReasonBackendUnreachable: a gRPC server that was reached before cannot be reached now. UNAVAILABLE.
+	ReasonBackendUnreachable = "BACKEND_UNREACHABLE"
 	// ReasonClientClosed: the client has gone in the midst of the answer. CANCELLED.
 	ReasonClientClosed = "CLIENT_CLOSED"
 	// ReasonInvalidArgument: a part of the request cannot be read. INVALID_ARGUMENT.
@@ -81,7 +83,7 @@ func CodeOf(reason string) codes.Code {
 	switch reason {
 	case ReasonRouteNotFound:
 		return codes.NotFound
-	case ReasonMethodNotAllowed, ReasonTransferCodingUnsupported, ReasonVersionUnsupported, ReasonHandlerNotRegistered:
+	case ReasonMethodNotAllowed, ReasonTransferCodingUnsupported, ReasonVersionUnsupported:
 		return codes.Unimplemented
 	case ReasonAuthorizationRepeated:
 		return codes.Unauthenticated
@@ -93,7 +95,7 @@ func CodeOf(reason string) codes.Code {
 		return codes.ResourceExhausted
 	case ReasonPreconditionFailed, ReasonKeyInUse:
 		return codes.Aborted
-	case ReasonOverloaded, ReasonDraining, ReasonMaintenance:
+	case ReasonOverloaded, ReasonDraining, ReasonMaintenance, ReasonBackendPending, ReasonBackendUnreachable:
 		return codes.Unavailable
 	case ReasonInternal:
 		return codes.Internal
@@ -110,7 +112,7 @@ func Reasons() []string {
 		ReasonExpectationFailed, ReasonPreconditionFailed, ReasonPreconditionUnsupported, ReasonKeyUnsupported,
 		ReasonKeyMissing, ReasonKeyReused, ReasonKeyInUse, ReasonRateLimited, ReasonConcurrencyLimited, ReasonOverloaded,
 		ReasonDraining, ReasonMaintenance, ReasonMalformedRequest, ReasonTransferCodingUnsupported,
-		ReasonVersionUnsupported, ReasonAuthorizationRepeated, ReasonHandlerNotRegistered, ReasonClientClosed,
+		ReasonVersionUnsupported, ReasonAuthorizationRepeated, ReasonBackendPending, ReasonBackendUnreachable, ReasonClientClosed,
 		ReasonInvalidArgument, ReasonReservedHeader, ReasonInternal,
 	}
 }

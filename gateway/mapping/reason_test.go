@@ -19,7 +19,8 @@ import (
 // code is the answer to them.
 var answeredByCode = map[string]bool{
 	mapping.ReasonAuthorizationRepeated: true,
-	mapping.ReasonHandlerNotRegistered:  true,
+	mapping.ReasonBackendPending:        true,
+	mapping.ReasonBackendUnreachable:    true,
 	mapping.ReasonClientClosed:          true,
 	mapping.ReasonInvalidArgument:       true,
 	mapping.ReasonReservedHeader:        true,

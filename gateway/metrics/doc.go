@@ -1,5 +1,5 @@
 // Package metrics counts requests for Prometheus. The gateway knows no more of it than
-// [exchange.Observer].
+// [observe.Observer].
 //
 // # How many series there are
 //

@@ -7,8 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/observe"
+	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
 // What a limit can say of a request.
@@ -23,9 +23,9 @@ type decision struct{ policy, decision string }
 // Limiter counts what inner decides, by the policy: an error that names it has a method
 // PolicyName() string. The names are the operator's own, so that there are as many series as
 // policies.
-func (m *Metrics) Limiter(inner middleware.Limiter) middleware.Limiter {
+func (m *Metrics) Limiter(inner ratelimit.Limiter) ratelimit.Limiter {
 	// So that the first failure is an increase, and not a series that begins at 1.
-	m.decide(decision{exchange.Other, failed}, 0)
+	m.decide(decision{observe.Other, failed}, 0)
 	if bounded, ok := inner.(boundedKeys); ok {
 		m.keys.inner.Store(&bounded)
 	}
@@ -74,15 +74,15 @@ func (l *limiterKeys) Collect(to chan<- prometheus.Metric) {
 }
 
 type limiter struct {
-	middleware.Limiter
+	ratelimit.Limiter
 
 	metrics *Metrics
 }
 
-func (l limiter) Take(ctx context.Context, use middleware.Use) (middleware.Allowance, error) {
+func (l limiter) Take(ctx context.Context, use ratelimit.Use) (ratelimit.Allowance, error) {
 	allowance, err := l.Limiter.Take(ctx, use)
 	if err != nil {
-		policy := exchange.Other
+		policy := observe.Other
 		if named, ok := errors.AsType[interface {
 			error
 			PolicyName() string

@@ -1,14 +1,15 @@
 package metrics
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/observe"
 )
 
 // ClientClosed is the status and the class of every request that failed because its client
@@ -25,7 +26,8 @@ type Reason struct{ Domain, Reason string }
 type Params struct {
 	// Registry gets the metrics. Two [Metrics] cannot share one.
 	Registry prometheus.Registerer
-	// Table is the policy, whose reasons are known.
+	// Table is the policy of the gateway: its reasons become labels. Nil means the policy
+	// "documented".
 	Table *mapping.Table
 	// Reasons are known besides: what the backends raise, if that is known.
 	Reasons []Reason
@@ -47,7 +49,7 @@ type Metrics struct {
 	methods  atomic.Pointer[map[string]*calls]
 }
 
-var _ exchange.Observer = (*Metrics)(nil)
+var _ observe.Observer = (*Metrics)(nil)
 
 // buckets are upper bounds in seconds: a request takes some 20 microseconds in the
 // gateway, a millisecond with a store behind it, and at most a minute, which is the
@@ -58,6 +60,12 @@ func buckets() []float64 {
 
 // New registers the metrics. It fails if one of their names is taken.
 func New(p Params) (*Metrics, error) {
+	if p.Table == nil {
+		var err error
+		if p.Table, err = mapping.Builtin(mapping.Documented); err != nil {
+			return nil, err //nolint:wrapcheck // it names the policy.
+		}
+	}
 	byRoute := []string{"route", "method"}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "statusway_" + name, Help: help}, labels)
@@ -108,48 +116,36 @@ func knownReasons(p Params) map[Reason]bool {
 	return known
 }
 
-// Begin implements exchange.Observer.
+// Begin implements observe.Observer.
 func (m *Metrics) Begin() { m.running.Inc() }
 
-// End implements exchange.Observer.
-func (m *Metrics) End(method string, ex *exchange.Exchange) {
+// End implements observe.Observer.
+func (m *Metrics) End(record *observe.Record) {
 	m.running.Dec()
-	of := m.route(routeKey{routeOf(ex), exchange.KnownMethod(method)})
-	class := ex.Status / 100
-	if ex.ClientClosed {
+	of := m.route(routeKey{cmp.Or(record.Route, Unmatched), record.Method})
+	class := record.Status / 100
+	if record.ClientClosed {
 		class = classClosed
 	}
-	of.duration(m, class).Observe(time.Since(ex.Start).Seconds())
-	of.outcome(m, m.keyOf(ex)).Inc()
-	of.received.Add(float64(ex.Received))
-	of.written.Add(float64(ex.Written))
-	if ex.Shed {
+	of.duration(m, class).Observe(time.Since(record.Start).Seconds())
+	of.outcome(m, m.keyOf(record)).Inc()
+	of.received.Add(float64(record.Received))
+	of.written.Add(float64(record.Written))
+	if record.Shed {
 		m.shed.Inc()
 	}
-	if ex.ClientClosed {
+	if record.ClientClosed {
 		of.closed.Inc()
 	}
-	if ex.Replayed {
+	if record.Replayed {
 		of.replays.Inc()
 	}
 }
 
-func routeOf(ex *exchange.Exchange) string {
-	switch {
-	case ex.Binding != nil:
-		return ex.Binding.Path
-	case ex.Page != "":
-		return ex.Page
-	default:
-		return Unmatched
-	}
-}
-
-// keyOf is what the answers of a route are told apart by.
-func (m *Metrics) keyOf(ex *exchange.Exchange) outcomeKey {
-	reason := Reason{ex.Domain, ex.Reason}
+func (m *Metrics) keyOf(record *observe.Record) outcomeKey {
+	reason := Reason{record.Domain, record.Reason}
 	if !m.known[reason] {
-		reason = Reason{exchange.Other, exchange.Other}
+		reason = Reason{observe.Other, observe.Other}
 	}
-	return outcomeKey{code: mapping.CodeName(ex.Code), reason: reason, status: ex.Status, closed: ex.ClientClosed, rule: ex.Rule}
+	return outcomeKey{code: mapping.CodeName(record.Code), reason: reason, status: record.Status, closed: record.ClientClosed, rule: record.Rule}
 }

@@ -24,9 +24,11 @@ import (
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/internal/backend"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/metrics"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/observe"
+	"github.com/statusway/statusway/gateway/ratelimit"
 	"github.com/statusway/statusway/gateway/respond"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
@@ -44,13 +46,9 @@ type measured struct {
 }
 
 // front makes one whose backend is a function. A nil error is a success.
-func front(tb testing.TB, backend exchange.Handler, reasons ...metrics.Reason) *measured {
+func front(tb testing.TB, call exchange.Handler, reasons ...metrics.Reason) *measured {
 	tb.Helper()
 	table, err := mapping.Builtin(mapping.Documented)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com"})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -62,18 +60,17 @@ func front(tb testing.TB, backend exchange.Handler, reasons ...metrics.Reason) *
 	if m.Metrics, err = metrics.New(metrics.Params{Registry: m.registry, Table: table, Reasons: reasons}); err != nil {
 		tb.Fatal(err)
 	}
-	built, err := gateway.New(gateway.Params{
-		Contract: declared, Responder: responder, Logger: discard(), Now: time.Now, Body: middleware.BodyLimits{Bytes: 1 << 20}, Observer: m.Metrics,
-		Pages: map[string]exchange.Handler{"/healthz": func(w http.ResponseWriter, r *http.Request) error {
-			responder.Page(w, r, "text/plain", []byte("fine"))
-			return nil
-		}},
-		Backend: func(w http.ResponseWriter, r *http.Request) error {
-			if err := backend(w, r); err != nil {
+	built, err := gateway.New(backend.New(backend.Params{Version: &backend.Version{Contract: declared, Handler: func(host backend.Host) exchange.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			if err := call(w, r); err != nil {
 				return err
 			}
-			return responder.Reply(w, r, respond.Reply{Message: &entityv1.Entity{Id: "e"}})
-		},
+			return host.Responder.Reply(w, r, respond.Reply{Message: &entityv1.Entity{Id: "e"}})
+		}
+	}}}), gateway.Config{
+		MaxBody: 1 << 20, Observer: m.Metrics, Pages: map[string]gateway.Page{"/healthz": {
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { gateway.Content(w, r, "text/plain", []byte("fine")) }),
+		}},
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -276,14 +273,14 @@ type limitError struct{}
 func (limitError) Error() string      { return "the limit is down" }
 func (limitError) PolicyName() string { return "broken" }
 
-func (limits) Take(_ context.Context, use middleware.Use) (middleware.Allowance, error) {
+func (limits) Take(_ context.Context, use ratelimit.Use) (ratelimit.Allowance, error) {
 	switch use.Caller {
 	case "named":
 		return nil, fmt.Errorf("taking: %w", limitError{})
 	case "unnamed":
 		return nil, errors.New("down")
 	default:
-		return middleware.Allowance{{Policy: "minute"}, {Policy: "day", Exceeded: use.Caller == "often"}}, nil
+		return ratelimit.Allowance{{Policy: "minute"}, {Policy: "day", Exceeded: use.Caller == "often"}}, nil
 	}
 }
 
@@ -292,8 +289,8 @@ func TestLimits(t *testing.T) {
 	m := front(t, nil)
 	limiter := m.Limiter(limits{})
 	for _, caller := range []string{"seldom", "often", "often", "named", "unnamed"} {
-		allowance, err := limiter.Take(t.Context(), middleware.Use{Caller: caller})
-		if want, wantErr := (limits{}).Take(t.Context(), middleware.Use{Caller: caller}); !cmp.Equal(want, allowance) || (err == nil) != (wantErr == nil) {
+		allowance, err := limiter.Take(t.Context(), ratelimit.Use{Caller: caller})
+		if want, wantErr := (limits{}).Take(t.Context(), ratelimit.Use{Caller: caller}); !cmp.Equal(want, allowance) || (err == nil) != (wantErr == nil) {
 			t.Errorf("%s: %v, %v", caller, allowance, err)
 		}
 	}
@@ -394,18 +391,20 @@ func TestSeriesAreBounded(t *testing.T) {
 //nolint:paralleltest // testing.AllocsPerRun counts those of all goroutines.
 func TestNoAllocation(t *testing.T) {
 	m := front(t, func(http.ResponseWriter, *http.Request) error { return nil })
-	ex := &exchange.Exchange{Start: time.Now(), Binding: m.contract.Methods[0].Bindings[0]}
-	ex.Status, ex.Rule, ex.Code, ex.Domain, ex.Reason = 404, "not-found", 5, "nobody.v1", "NOBODY_KNOWS_IT"
+	record := &observe.Record{
+		Start: time.Now(), Method: http.MethodGet, Route: m.contract.Methods[0].Bindings[0].Path,
+		Status: 404, Rule: "not-found", Code: 5, Domain: "nobody.v1", Reason: "NOBODY_KNOWS_IT",
+	}
 	limiter := m.Limiter(limits{})
 	if got := testing.AllocsPerRun(100, func() {
 		m.Begin()
-		m.End(http.MethodGet, ex)
+		m.End(record)
 		m.Call("/a.B/C", 5, time.Second)
 	}); got > 0 {
 		t.Errorf("a request: %v allocations", got)
 	}
-	own := testing.AllocsPerRun(100, func() { _, _ = limits{}.Take(t.Context(), middleware.Use{}) })
-	if got := testing.AllocsPerRun(100, func() { _, _ = limiter.Take(t.Context(), middleware.Use{}) }); got > own {
+	own := testing.AllocsPerRun(100, func() { _, _ = limits{}.Take(t.Context(), ratelimit.Use{}) })
+	if got := testing.AllocsPerRun(100, func() { _, _ = limiter.Take(t.Context(), ratelimit.Use{}) }); got > own {
 		t.Errorf("a decision: %v allocations, and %v by itself", got, own)
 	}
 }

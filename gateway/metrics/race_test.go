@@ -1,13 +1,10 @@
 package metrics_test
 
 import (
-	"log/slog"
 	"net/http"
 	"sync"
 	"testing"
 )
-
-func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // TestManyAtOnce: requests that meet a series for the first time at once count all the
 // same.

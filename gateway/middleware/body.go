@@ -3,11 +3,10 @@ package middleware
 import (
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
-
-	"google.golang.org/grpc/codes"
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/internal/budget"
@@ -74,72 +73,73 @@ func (l *BodyLimits) complete() {
 // A body that is too large is refused by its declared length before a byte of it is read,
 // else when too much has arrived. A body with content is refused where the route takes none,
 // except on GET and HEAD, where it is discarded while the call runs (discard.go).
-func Body(limits BodyLimits) Middleware {
+func Body(limits BodyLimits, next Rule) Rule {
 	limits.complete()
-	return func(next exchange.Handler) exchange.Handler {
-		return func(w http.ResponseWriter, r *http.Request) error {
-			if r.Body == nil || r.Body == http.NoBody {
-				return next(w, r)
-			}
-			ex := exchange.From(r.Context())
-			limit := limits.Bytes
-			if own := ex.Binding.Method.MaxBody; own > 0 && own < limit {
-				limit = own
-			}
-			if r.ContentLength > limit {
-				return tooLarge(limit)
-			}
-			ex.Incoming.Writer = w
-			if ex.Binding.DiscardsBody {
-				return discardBody(next, w, r, limit)
-			}
-			// Also after an error, when the client may still read the response for long.
-			defer ex.Incoming.Release()
-			return keepBody(next, w, r, arrival{limits: limits, limit: limit, request: r, exchange: ex, start: time.Now()})
+	return func(ex *exchange.Exchange) error {
+		r := ex.Request
+		if r.Body == nil || r.Body == http.NoBody {
+			return next(ex)
 		}
+		limit := limits.Bytes
+		if own := ex.Binding.Method.MaxBody; own > 0 && (limit <= 0 || own < limit) {
+			limit = own
+		}
+		if limit <= 0 {
+			limit = math.MaxInt64 - 1 // There is none, and one byte more tells whether it was passed.
+		}
+		if r.ContentLength > limit {
+			return tooLarge(limit)
+		}
+		ex.Incoming.Writer = ex.Writer
+		if ex.Binding.DiscardsBody {
+			return discardBody(next, ex, limit)
+		}
+		// Also after an error, when the client may still read the response for long.
+		defer ex.Incoming.Release()
+		return keepBody(next, arrival{limits: limits, limit: limit, request: r, exchange: ex, start: time.Now()})
 	}
 }
 
 // keepBody reads the body, or leaves it to the backend.
-func keepBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, a arrival) error {
+func keepBody(next Rule, a arrival) error {
 	memory, incoming := a.limits.Memory.bytes, &a.exchange.Incoming
 	if a.exchange.Binding.Uploads {
 		// It may rest for as long as the two sides like, so it is not cut off for that.
 		memory.Join(&incoming.Memory, nil)
-		return liveBody(next, w, r, a.limit)
+		return liveBody(next, a.exchange, a.limit)
 	}
 	memory.Join(&incoming.Memory, incoming)
 	if err := a.receive(); err != nil {
 		return err
 	}
-	return next(w, r)
+	return next(a.exchange)
 }
 
 func tooLarge(limit int64) *respond.Failure {
 	most := strconv.FormatInt(limit, 10)
-	return respond.Fail(codes.ResourceExhausted, mapping.ReasonRequestTooLarge, "the body is larger than "+most+" bytes").About("limitBytes", most)
+	return respond.Fail(mapping.ReasonRequestTooLarge, "the body is larger than "+most+" bytes").About("limitBytes", most)
 }
 
 func notAllowed() *respond.Failure {
-	return respond.Fail(codes.InvalidArgument, mapping.ReasonBodyNotAllowed, "this method takes no body")
+	return respond.Fail(mapping.ReasonBodyNotAllowed, "this method takes no body")
 }
 
 // fullOfBodies is the failure of a request for whose body there is no memory.
 func fullOfBodies(ex *exchange.Exchange, cause error) *respond.Failure {
 	ex.Shed = true
-	return respond.Fail(codes.Unavailable, mapping.ReasonOverloaded, "the server holds more request bodies than it has memory for").Because(cause)
+	return respond.Fail(mapping.ReasonOverloaded, "the server holds more request bodies than it has memory for").Because(cause)
 }
 
 // liveBody lets the backend read the body of a client stream.
-func liveBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, limit int64) error {
-	ex := exchange.From(r.Context())
+func liveBody(next Rule, ex *exchange.Exchange, limit int64) error {
+	r := ex.Request
 	if r.ProtoMajor == 1 {
 		// A response may begin, and even end, before the body does. The rest of the body
 		// must not be taken for another request.
 		ex.Fields.Set("Connection", "close")
 	}
 	r.Body = &countedBody{ReadCloser: r.Body, left: limit, exchange: ex, request: r}
-	err := next(w, r)
+	err := next(ex)
 	if err != nil && ex.TooLarge() {
 		// Whatever the decoder made of it, this is why it failed.
 		return tooLarge(limit).Because(err)

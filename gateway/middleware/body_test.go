@@ -50,13 +50,13 @@ func TestBodyNotAllowed(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				request, ex := ask(t, test.verb, "/x:run", test.body)
-				if passed, err := run(middleware.Match(declared(t).Index()), request); !passed || err != nil {
+				if passed, err := run(flat(middleware.Match(declared(t).Index())), request); !passed || err != nil {
 					t.Fatal(err)
 				}
 				if isChunked {
 					request.ContentLength = -1
 				}
-				passed, err := run(middleware.Body(middleware.BodyLimits{Bytes: 100}), request)
+				passed, err := run(body(middleware.BodyLimits{Bytes: 100}), request)
 				check(t, passed, err, test.reason)
 				if want := map[string]int{"": 0, refused: 400, large: 413}[test.reason]; err != nil &&
 					(statusOf(t, mapping.Documented, err) != want || statusOf(t, mapping.Canonical, err) != want) {
@@ -80,7 +80,7 @@ func TestLiveBody(t *testing.T) {
 		ex.Binding = bindingOf(t, "Collect")
 		request.ContentLength = -1
 		flattened := errors.New("a decoder's text")
-		err := middleware.Body(middleware.BodyLimits{Bytes: limit})(func(_ http.ResponseWriter, r *http.Request) error {
+		err := body(middleware.BodyLimits{Bytes: limit})(func(_ http.ResponseWriter, r *http.Request) error {
 			if ex.Incoming.Whole || ex.Incoming.Ended() {
 				t.Error("the body has been read before the backend could")
 			}
@@ -147,7 +147,7 @@ func (s *slowBody) send(t *testing.T, limits middleware.BodyLimits) (time.Durati
 	ex.Binding, request.Body, request.ContentLength = bindingOf(t, "CreateEntity"), s, -1
 	s.ResponseWriter = httptest.NewRecorder()
 	begun := time.Now()
-	err := middleware.Body(limits)(func(_ http.ResponseWriter, r *http.Request) error {
+	err := body(limits)(func(_ http.ResponseWriter, r *http.Request) error {
 		if data, err := io.ReadAll(r.Body); err != nil || !s.deadline.IsZero() || len(data) == 0 {
 			t.Errorf("%d bytes, %v; the deadline is %s", len(data), err, s.deadline)
 		}
@@ -210,7 +210,7 @@ func TestBodyMemory(t *testing.T) {
 			ex.Binding, request.ContentLength = bindingOf(t, "CreateEntity"), -1
 			trickle := &slowBody{ResponseWriter: httptest.NewRecorder(), piece: []byte("x"), pause: time.Second / 2, count: 100}
 			request.Body = io.NopCloser(io.MultiReader(&slow, trickle))
-			_, err := runOn(middleware.Body(limits), trickle, request)
+			_, err := runOn(body(limits), trickle, request)
 			if reasonOf(t, err) != mapping.ReasonOverloaded || !ex.Shed || statusOf(t, mapping.Documented, err) != 503 {
 				t.Errorf("the slow one: %v", err)
 			}
@@ -224,7 +224,7 @@ func TestBodyMemory(t *testing.T) {
 			request, ex := ask(t, "POST", "/v1/entities", `{"attributes":"`+strings.Repeat("x", 250<<10)+`"}`)
 			ex.Binding = bindingOf(t, "CreateEntity")
 			group.Go(func() {
-				err := middleware.Body(limits)(func(http.ResponseWriter, *http.Request) error {
+				err := body(limits)(func(http.ResponseWriter, *http.Request) error {
 					close(begun)
 					<-end
 					return nil
@@ -244,11 +244,11 @@ func TestBodyMemory(t *testing.T) {
 		time.Sleep(time.Hour)
 		request, late := ask(t, "POST", "/v1/entities", `{"attributes":"`+strings.Repeat("x", 250<<10)+`"}`)
 		late.Binding = bindingOf(t, "CreateEntity")
-		passed, err := run(middleware.Body(limits), request)
+		passed, err := run(body(limits), request)
 		check(t, passed, err, mapping.ReasonOverloaded)
 		request, small := ask(t, "POST", "/v1/entities", `{}`)
 		small.Binding = bindingOf(t, "CreateEntity")
-		passed, err = run(middleware.Body(limits), request)
+		passed, err = run(body(limits), request)
 		check(t, passed, err, "")
 		close(first)
 		group.Wait()
@@ -271,7 +271,7 @@ func TestDecodedCost(t *testing.T) {
 }
 
 // runOn is [run] with a writer.
-func runOn(rule middleware.Middleware, w http.ResponseWriter, request *http.Request) (bool, error) {
+func runOn(rule onion, w http.ResponseWriter, request *http.Request) (bool, error) {
 	passed := false
 	err := rule(func(http.ResponseWriter, *http.Request) error {
 		passed = true

@@ -18,14 +18,16 @@ import (
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/identity"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/ratelimit"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
 func TestRecover(t *testing.T) {
 	t.Parallel()
-	rule := middleware.Recover()
+	rule := around(middleware.Recover)
 	request, ex := ask(t, "GET", "/", "", "X-Request-Id", "r-1")
 	panicking := rule(func(http.ResponseWriter, *http.Request) error { panic("secret") })
 
@@ -39,7 +41,7 @@ func TestRecover(t *testing.T) {
 		t.Errorf("after: panicked with %v", value)
 	}
 	if ex.Failure == nil || !strings.Contains(ex.Failure.Error(), "secret") || !ex.Fault || ex.Code != int32(codes.Internal) {
-		t.Errorf("noted %+v", ex.Outcome)
+		t.Errorf("noted %+v", ex.Record)
 	}
 	ex.Status = 0
 	if value := caught(func() {
@@ -82,7 +84,7 @@ func TestPages(t *testing.T) {
 				}
 			}
 			request, ex := ask(t, test.method, test.path, "")
-			err := middleware.Pages(map[string]exchange.Handler{"/healthz": note(page)}, note(options))(note(next))(httptest.NewRecorder(), request)
+			err := flat(middleware.Pages(map[string]middleware.Rule{"/healthz": answering(note(page))}, answering(note(options))))(note(next))(httptest.NewRecorder(), request)
 			if test.want == "405" {
 				if reasonOf(t, err) != mapping.ReasonMethodNotAllowed || headerOf(err).Get("Allow") != "GET, HEAD, OPTIONS" || got != "" {
 					t.Errorf("%v, %v", err, headerOf(err))
@@ -129,10 +131,10 @@ func TestMatch(t *testing.T) {
 			t.Parallel()
 			request, ex := ask(t, test.method, test.target, "")
 			got := ""
-			handler := middleware.Match(index)(middleware.Routed(index, func(http.ResponseWriter, *http.Request) error {
+			handler := flat(middleware.Match(index))(flat(middleware.Routed(index, answering(func(http.ResponseWriter, *http.Request) error {
 				got = "options"
 				return nil
-			})(func(http.ResponseWriter, *http.Request) error {
+			})))(func(http.ResponseWriter, *http.Request) error {
 				got = string(ex.Binding.Method.Descriptor.Name())
 				return nil
 			}))
@@ -174,11 +176,11 @@ func TestMatchPreflight(t *testing.T) {
 				request.Header.Set("Access-Control-Request-Method", test.asked)
 			}
 			got := ""
-			handler := middleware.CORS(middleware.CrossOrigin{Origins: test.origins}, index)(middleware.Match(index)(
-				middleware.Routed(index, func(http.ResponseWriter, *http.Request) error {
+			handler := flat(middleware.CORS(middleware.CrossOrigin{Origins: test.origins}, index))(flat(middleware.Match(index))(
+				flat(middleware.Routed(index, answering(func(http.ResponseWriter, *http.Request) error {
 					got = "options"
 					return nil
-				})(func(http.ResponseWriter, *http.Request) error {
+				})))(func(http.ResponseWriter, *http.Request) error {
 					got = string(ex.Binding.Method.Descriptor.Name())
 					return nil
 				})))
@@ -200,43 +202,43 @@ func TestMatchTurnsNobodyAway(t *testing.T) {
 	t.Parallel()
 	index := declared(t).Index()
 	request, ex := ask(t, "GET", "/v1/nothing", "")
-	if passed, err := run(middleware.Match(index), request); !passed || err != nil || ex.Unrouted == nil || ex.Binding != nil {
+	if passed, err := run(flat(middleware.Match(index)), request); !passed || err != nil || ex.Unrouted == nil || ex.Binding != nil {
 		t.Errorf("passed %t, %v, unrouted %v", passed, err, ex.Unrouted)
 	}
 }
 
-type limiterFunc func(middleware.Use) (middleware.Allowance, error)
+type limiterFunc func(ratelimit.Use) (ratelimit.Allowance, error)
 
-func (f limiterFunc) Take(_ context.Context, use middleware.Use) (middleware.Allowance, error) {
+func (f limiterFunc) Take(_ context.Context, use ratelimit.Use) (ratelimit.Allowance, error) {
 	return f(use)
 }
 
 func TestLimit(t *testing.T) {
 	t.Parallel()
-	open := middleware.Quota{Policy: "burst", Subject: "user:u", Limit: 9, Remaining: 8, Window: time.Minute, Reset: 1500 * time.Millisecond}
-	spent := middleware.Quota{Policy: "daily", Subject: "user:u", Limit: 5, Window: 24 * time.Hour, Reset: time.Hour, Exceeded: true}
+	open := ratelimit.Quota{Policy: "burst", Subject: "user:u", Limit: 9, Remaining: 8, Window: time.Minute, Reset: 1500 * time.Millisecond}
+	spent := ratelimit.Quota{Policy: "daily", Subject: "user:u", Limit: 5, Window: 24 * time.Hour, Reset: time.Hour, Exceeded: true}
 	for name, test := range map[string]struct {
-		allowance middleware.Allowance
+		allowance ratelimit.Allowance
 		err       error
 		reason    string
 		limit     [3]string // X-Rate-Limit-Limit, -Remaining, -Reset
 	}{
-		"left":     {middleware.Allowance{open}, nil, "", [3]string{"9", "8", "2"}},
-		"spent":    {middleware.Allowance{open, spent}, nil, mapping.ReasonRateLimited, [3]string{"5", "0", "3600"}},
+		"left":     {ratelimit.Allowance{open}, nil, "", [3]string{"9", "8", "2"}},
+		"spent":    {ratelimit.Allowance{open, spent}, nil, mapping.ReasonRateLimited, [3]string{"5", "0", "3600"}},
 		"no limit": {nil, nil, "", [3]string{}},
 		"failing":  {nil, errors.New("redis is down"), "", [3]string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			var used middleware.Use
-			limiter := limiterFunc(func(use middleware.Use) (middleware.Allowance, error) {
+			var used ratelimit.Use
+			limiter := limiterFunc(func(use ratelimit.Use) (ratelimit.Allowance, error) {
 				used = use
 				return test.allowance, test.err
 			})
 			request, ex := ask(t, "GET", "/", "")
 			ex.Caller, ex.Groups, ex.Binding = "user:u", []string{"g"}, bindingOf(t, "GetEntity")
-			passed, err := run(middleware.Limit(limiter, slog.New(slog.NewTextHandler(&log, nil))), request)
+			passed, err := run(flat(middleware.Limit(limiter, slog.New(slog.NewTextHandler(&log, nil)))), request)
 			check(t, passed, err, test.reason)
 			if used.Caller != "user:u" || !slices.Equal(used.Groups, []string{"g"}) || used.Method != "/entity.v1.EntityService/GetEntity" {
 				t.Errorf("counted %+v", used)
@@ -253,43 +255,8 @@ func TestLimit(t *testing.T) {
 			}
 		})
 	}
-	if passed, err := run(middleware.Limit(nil, nil), httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)); !passed || err != nil {
+	if passed, err := run(flat(middleware.Limit(nil, nil)), httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)); !passed || err != nil {
 		t.Errorf("without a limiter: %v", err)
-	}
-}
-
-// TestAllowanceOfSeveral: each limit has its line, and the longest wait is the wait.
-func TestAllowanceOfSeveral(t *testing.T) {
-	t.Parallel()
-	allowance := middleware.Allowance{
-		{Policy: "a", Limit: 2, Window: time.Second, Reset: time.Second, Exceeded: true},
-		{Policy: "b", Limit: 3, Window: time.Minute, Reset: 9 * time.Second, Exceeded: true},
-		{Policy: "c", Limit: 4, Remaining: 1, Window: time.Hour, Reset: time.Hour},
-	}
-	header := http.Header{}
-	allowance.Fields(header)
-	if got, want := header.Get("Ratelimit-Policy"), `"a";q=2;w=1, "b";q=3;w=60, "c";q=4;w=3600`; got != want && got != strings.ReplaceAll(want, ", ", ",") {
-		t.Errorf("RateLimit-Policy: %s", got)
-	}
-	if got, want := header.Get("Ratelimit"), `"a";r=0;t=1, "b";r=0;t=9, "c";r=1;t=3600`; got != want && got != strings.ReplaceAll(want, ", ", ",") {
-		t.Errorf("RateLimit: %s", got)
-	}
-	if header.Get("X-Rate-Limit-Limit") != "3" || header.Get("X-Rate-Limit-Reset") != "9" {
-		t.Errorf("X-Rate-Limit-*: %v", header)
-	}
-	table, err := mapping.Builtin(mapping.Documented)
-	if err != nil {
-		t.Fatal(err)
-	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://x.example"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := responder.Render(allowance.Failure(), respond.Request{}).Header.Get("Retry-After"); got != "9" {
-		t.Errorf("Retry-After: %s", got)
-	}
-	if middleware.Allowance(nil).Failure() != nil || allowance[2:].Failure() != nil {
-		t.Error("an allowance that is left is a failure")
 	}
 }
 
@@ -299,14 +266,14 @@ func TestCaller(t *testing.T) {
 	t.Parallel()
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	denied := status.Error(codes.Unauthenticated, "who are you")
-	known := func(r *http.Request) (context.Context, middleware.Identity, error) {
-		return context.WithValue(r.Context(), knownKey{}, "x"), middleware.Identity{Name: "u", Groups: []string{"g"}}, nil
+	known := func(r *http.Request) (context.Context, identity.Identity, error) {
+		return context.WithValue(r.Context(), knownKey{}, "x"), identity.Identity{Name: "u", Groups: []string{"g"}}, nil
 	}
-	unknown := func(*http.Request) (context.Context, middleware.Identity, error) {
-		return nil, middleware.Identity{}, denied
+	unknown := func(*http.Request) (context.Context, identity.Identity, error) {
+		return nil, identity.Identity{}, denied
 	}
 	for name, test := range map[string]struct {
-		identify       middleware.Identify
+		identify       identity.Identify
 		proxies        []netip.Prefix
 		remote         string
 		fields         []string
@@ -359,7 +326,7 @@ func TestCaller(t *testing.T) {
 			t.Parallel()
 			request, ex := ask(t, "GET", "/", "", test.fields...)
 			request.RemoteAddr = test.remote
-			if passed, err := run(middleware.Caller(middleware.CallerParams{Identify: test.identify, Proxies: test.proxies}), request); !passed || err != nil {
+			if passed, err := run(flat(middleware.Caller(middleware.CallerParams{Identify: test.identify, Proxies: test.proxies})), request); !passed || err != nil {
 				t.Fatalf("passed %t, %v", passed, err)
 			}
 			if ex.Client != test.client || ex.Caller != test.caller || !errors.Is(ex.Unidentified, test.unidentified) {
@@ -388,7 +355,7 @@ func TestCredentials(t *testing.T) {
 			t.Parallel()
 			request, ex := ask(t, "GET", "/", "", test.fields...)
 			ex.Binding, ex.Unidentified = bindingOf(t, test.method), test.unidentified
-			passed, err := run(middleware.Credentials(), request)
+			passed, err := run(flat(middleware.Credentials()), request)
 			got := codes.OK
 			if err != nil {
 				got = codes.Code(respond.AsFailure(err).Status.GetCode())
@@ -402,7 +369,7 @@ func TestCredentials(t *testing.T) {
 
 func TestRetire(t *testing.T) {
 	t.Parallel()
-	rule := middleware.Retire(declared(t))
+	rule := flat(middleware.Retire(declared(t)))
 	for target, gone := range map[string]bool{
 		"/v0/": true, "/v0": true, "/v0/a/b?c": true, "/v00": false, "/v1/entities": false, "/x/v0/": false,
 		"/%760/x": true,
@@ -420,7 +387,7 @@ func TestRetire(t *testing.T) {
 			}
 		}
 	}
-	if passed, err := run(middleware.Retire(&contract.Contract{}), httptest.NewRequestWithContext(t.Context(), "GET", "/v0/", nil)); !passed || err != nil {
+	if passed, err := run(flat(middleware.Retire(&contract.Contract{})), httptest.NewRequestWithContext(t.Context(), "GET", "/v0/", nil)); !passed || err != nil {
 		t.Errorf("with nothing retired: %v", err)
 	}
 }
@@ -445,7 +412,7 @@ func TestLifecycle(t *testing.T) {
 			t.Parallel()
 			request, ex := ask(t, "GET", "/", "")
 			ex.Binding = bindingOf(t, test.method)
-			passed, err := run(middleware.Lifecycle(func() time.Time { return test.now }), request)
+			passed, err := run(flat(middleware.Lifecycle(func() time.Time { return test.now })), request)
 			check(t, passed, err, test.reason)
 			links := append(slices.Clone(ex.Fields["Link"]), headerOf(err)["Link"]...)
 			if ex.Fields.Get("Deprecation") != test.deprecation || ex.Fields.Get("Sunset") != test.sunset || strings.Join(links, "|") != test.link {
@@ -457,7 +424,7 @@ func TestLifecycle(t *testing.T) {
 
 func TestAvailable(t *testing.T) {
 	t.Parallel()
-	closed := respond.Fail(codes.Unavailable, mapping.ReasonMaintenance, "closed")
+	closed := respond.Fail(mapping.ReasonMaintenance, "closed")
 	binding := bindingOf(t, "GetEntity")
 	for name, test := range map[string]struct {
 		closed middleware.Closed
@@ -471,7 +438,7 @@ func TestAvailable(t *testing.T) {
 			t.Parallel()
 			request, ex := ask(t, "GET", "/", "")
 			ex.Binding = binding
-			passed, err := run(middleware.Available(test.closed), request)
+			passed, err := run(flat(middleware.Available(test.closed)), request)
 			check(t, passed, err, test.reason)
 		})
 	}

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -77,4 +78,19 @@ func parseAddress(text string) (string, bool) {
 		return "", false
 	}
 	return parsed.String(), true
+}
+
+// HostOf returns the host of an address with a port, and any other address unchanged.
+func HostOf(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
+}
+
+// parseIP reads an address. The result has no zone, and is IPv4 if the text is an IPv4 address in
+// IPv6 notation.
+func parseIP(text string) (netip.Addr, bool) {
+	parsed, err := netip.ParseAddr(text)
+	return parsed.WithZone("").Unmap(), err == nil
 }

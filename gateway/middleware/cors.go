@@ -37,38 +37,35 @@ const (
 //
 // It allows every method that any route of the index has; Allow says which of them the
 // resource has.
-func CORS(settings CrossOrigin, index *route.Index[*contract.Binding]) Middleware {
+func CORS(settings CrossOrigin, index *route.Index[*contract.Binding]) Rule {
 	methods := allow(index.Methods())
 	anyone := slices.Equal(settings.Origins, []string{"*"})
 	maxAge := strconv.FormatInt(int64(settings.MaxAge/time.Second), 10)
-	return func(next exchange.Handler) exchange.Handler {
+	return func(ex *exchange.Exchange) error {
 		if len(settings.Origins) == 0 {
-			return next
+			return nil
 		}
-		return func(w http.ResponseWriter, r *http.Request) error {
-			ex := exchange.From(r.Context())
-			fields := ex.Fields
-			if !anyone {
-				fields.Add("Vary", "Origin")
-			}
-			origin := r.Header.Get("Origin")
-			if origin == "" || !anyone && !slices.Contains(settings.Origins, origin) {
-				return next(w, r)
-			}
-			if anyone {
-				origin = "*"
-			}
-			fields.Set("Access-Control-Allow-Origin", origin)
-			fields.Set("Access-Control-Expose-Headers", corsResponse)
-			// The response to a preflight is that to any other OPTIONS, except where a route is
-			// declared for OPTIONS: a browser does not mean that one.
-			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-				ex.Preflight = true
-				fields.Set("Access-Control-Allow-Methods", methods)
-				fields.Set("Access-Control-Allow-Headers", corsRequest)
-				fields.Set("Access-Control-Max-Age", maxAge)
-			}
-			return next(w, r)
+		fields := ex.Fields
+		if !anyone {
+			fields.Add("Vary", "Origin")
 		}
+		origin := ex.Request.Header.Get("Origin")
+		if origin == "" || !anyone && !slices.Contains(settings.Origins, origin) {
+			return nil
+		}
+		if anyone {
+			origin = "*"
+		}
+		fields.Set("Access-Control-Allow-Origin", origin)
+		fields.Set("Access-Control-Expose-Headers", corsResponse)
+		// The response to a preflight is that to any other OPTIONS, except where a route is
+		// declared for OPTIONS: a browser does not mean that one.
+		if ex.Request.Method == http.MethodOptions && ex.Request.Header.Get("Access-Control-Request-Method") != "" {
+			ex.Preflight = true
+			fields.Set("Access-Control-Allow-Methods", methods)
+			fields.Set("Access-Control-Allow-Headers", corsRequest)
+			fields.Set("Access-Control-Max-Age", maxAge)
+		}
+		return nil
 	}
 }

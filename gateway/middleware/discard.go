@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
@@ -31,11 +29,11 @@ type discarding struct {
 // discardBody reads a body that means nothing while the call runs: the response need not
 // wait for it, and net/http only notices that a client leaves once the body has been read.
 // If the client leaves in the midst of the body, or sends too much, the call ends.
-func discardBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, limit int64) error {
-	d := &discarding{request: r, control: http.NewResponseController(w), exchange: exchange.From(r.Context()), limit: limit}
+func discardBody(next Rule, ex *exchange.Exchange, limit int64) error {
+	d := &discarding{request: ex.Request, control: http.NewResponseController(ex.Writer), exchange: ex, limit: limit}
 	// Otherwise an HTTP/1.1 server reads the rest itself before it writes.
 	_ = d.control.EnableFullDuplex()
-	ctx, cancel := context.WithCancelCause(r.Context())
+	ctx, cancel := context.WithCancelCause(ex.Context)
 	defer cancel(nil)
 	ended := make(chan struct{})
 	go func() {
@@ -44,7 +42,8 @@ func discardBody(next exchange.Handler, w http.ResponseWriter, r *http.Request, 
 			cancel(err)
 		}
 	}()
-	err := next(w, r.WithContext(ctx))
+	ex.Context = ctx
+	err := next(ex)
 	// What the call has come to because of the body is decided before the reading is ended.
 	if failure, ok := errors.AsType[*respond.Failure](context.Cause(ctx)); ok && err != nil {
 		err = failure
@@ -62,7 +61,7 @@ func (d *discarding) read() error {
 		d.exchange.MarkTooLarge()
 		return tooLarge(d.limit)
 	case err != nil:
-		return respond.Fail(codes.Canceled, mapping.ReasonClientClosed, "the client left before the end of its body").Because(err)
+		return respond.Fail(mapping.ReasonClientClosed, "the client left before the end of its body").Because(err)
 	default:
 		d.exchange.Incoming.MarkEnd()
 		return nil

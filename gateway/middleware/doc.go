@@ -1,9 +1,12 @@
-// Package middleware holds the HTTP rules that stand before the backend, one a file.
-// Each reads the request, fills in the exchange, or stops with an error that the
-// responder will answer; none of them writes an answer or knows another.
+// Package middleware holds the HTTP rules, one a file. A rule reads the request and fills in the
+// exchange, or stops the walk with an error; the responder makes a response of it. No rule writes
+// a response itself or knows another rule.
+//
+// Most rules look at the request before the call, one after the other. A few have to run around
+// the call, because they end something when it is over: they take the next step and return one.
 package middleware
 
 import "github.com/statusway/statusway/gateway/exchange"
 
-// Middleware wraps a handler in one rule.
-type Middleware func(next exchange.Handler) exchange.Handler
+// Rule is one step of the walk. Its error ends the walk, and so does a response.
+type Rule func(ex *exchange.Exchange) error

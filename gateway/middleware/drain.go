@@ -2,11 +2,9 @@ package middleware
 
 import (
 	"context"
-	"net/http"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/statusway/statusway/gateway/exchange"
@@ -31,30 +29,29 @@ const reconnectDelay = time.Second
 // Drain ends streams when the server stops: an idle one would use up the time that
 // running requests have to finish. The cause of the call's context is the failure that
 // the client reads.
-func Drain(stop Stop) Middleware {
-	return func(next exchange.Handler) exchange.Handler {
-		return func(w http.ResponseWriter, r *http.Request) error {
-			binding := exchange.From(r.Context()).Binding
-			var at func(end func()) (undo func() bool)
-			switch {
-			case binding.Method.ServerStreams && !binding.RawResponse:
-				at = stop.Streams
-			case binding.Method.ServerStreams || binding.Method.ClientStreams:
-				at = stop.Transfers
-			}
-			if at == nil {
-				return next(w, r)
-			}
-			ctx, cancel := context.WithCancelCause(r.Context())
-			defer cancel(nil)
-			undo := at(func() { cancel(draining()) })
-			defer undo()
-			return next(w, r.WithContext(ctx))
+func Drain(stop Stop, next Rule) Rule {
+	return func(ex *exchange.Exchange) error {
+		binding := ex.Binding
+		var at func(end func()) (undo func() bool)
+		switch {
+		case binding.Method.ServerStreams && !binding.RawResponse:
+			at = stop.Streams
+		case binding.Method.ServerStreams || binding.Method.ClientStreams:
+			at = stop.Transfers
 		}
+		if at == nil {
+			return next(ex)
+		}
+		ctx, cancel := context.WithCancelCause(ex.Context)
+		defer cancel(nil)
+		undo := at(func() { cancel(draining()) })
+		defer undo()
+		ex.Context = ctx
+		return next(ex)
 	}
 }
 
 func draining() *respond.Failure {
-	return respond.Fail(codes.Unavailable, mapping.ReasonDraining, "the server is stopping").
+	return respond.Fail(mapping.ReasonDraining, "the server is stopping").
 		With(&errdetails.RetryInfo{RetryDelay: durationpb.New(reconnectDelay)})
 }

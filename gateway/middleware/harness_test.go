@@ -89,14 +89,77 @@ func ask(tb testing.TB, method, target, body string, fields ...string) (*http.Re
 	return exchange.Begin(httptest.NewRecorder(), request)
 }
 
+// onion is a rule around a handler, so that a test can see what gets past the rule.
+type onion func(next exchange.Handler) exchange.Handler
+
+// flat is the onion of a rule that only looks at the request.
+func flat(rule middleware.Rule) onion {
+	return func(next exchange.Handler) exchange.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			ex := exchangeOf(w, r)
+			if err := rule(ex); err != nil || ex.Status != 0 {
+				return err
+			}
+			return next(ex.Writer, ex.Request)
+		}
+	}
+}
+
+// around is the onion of a rule that runs around the call.
+func around(rule func(next middleware.Rule) middleware.Rule) onion {
+	return func(next exchange.Handler) exchange.Handler {
+		wrapped := rule(func(ex *exchange.Exchange) error { return next(ex.Writer, ex.Request.WithContext(ex.Context)) })
+		return func(w http.ResponseWriter, r *http.Request) error { return wrapped(exchangeOf(w, r)) }
+	}
+}
+
+func body(limits middleware.BodyLimits) onion {
+	return around(func(next middleware.Rule) middleware.Rule { return middleware.Body(limits, next) })
+}
+
+func overload(p middleware.OverloadParams) onion {
+	return around(func(next middleware.Rule) middleware.Rule { return middleware.Overload(p, next) })
+}
+
+func idempotent(p middleware.IdempotencyParams) onion {
+	return around(func(next middleware.Rule) middleware.Rule { return middleware.Idempotency(p, next) })
+}
+
+func concurrent(c *middleware.Concurrency) onion {
+	return around(func(next middleware.Rule) middleware.Rule {
+		return func(ex *exchange.Exchange) error {
+			defer c.End(ex)
+			if err := c.Begin(ex); err != nil {
+				return err
+			}
+			return next(ex)
+		}
+	})
+}
+
+// answering is a rule that responds by a handler.
+func answering(handler exchange.Handler) middleware.Rule {
+	return func(ex *exchange.Exchange) error {
+		err := handler(ex.Writer, ex.Request)
+		ex.Status = http.StatusOK
+		return err
+	}
+}
+
+// exchangeOf is the exchange of a request, with the writer and the request as they are now.
+func exchangeOf(w http.ResponseWriter, r *http.Request) *exchange.Exchange {
+	ex := exchange.From(r.Context())
+	if ex.Request == nil {
+		_, ex = exchange.Begin(w, r)
+		return ex
+	}
+	ex.Writer, ex.Request, ex.Context = w, r, r.Context()
+	return ex
+}
+
 // run sends a request through one rule alone. It says whether the rule let it pass.
-func run(rule middleware.Middleware, request *http.Request) (bool, error) {
-	passed := false
-	err := rule(func(http.ResponseWriter, *http.Request) error {
-		passed = true
-		return nil
-	})(httptest.NewRecorder(), request)
-	return passed, err
+func run(rule onion, request *http.Request) (bool, error) {
+	return runOn(rule, httptest.NewRecorder(), request)
 }
 
 // reasonOf is the reason of a failure, empty for none.

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/idempotency"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
@@ -107,7 +107,7 @@ func TestIdempotencyKeepsBeforeItSends(t *testing.T) {
 		if recorder.Header().Get("Location") != "" || recorder.Body.Len() > 0 {
 			t.Error("it is kept after it was sent")
 		}
-		if deadline, ok := ctx.Deadline(); ctx.Err() != nil || !ok || time.Until(deadline) > middleware.KeyLease {
+		if deadline, ok := ctx.Deadline(); ctx.Err() != nil || !ok || time.Until(deadline) > idempotency.Lease {
 			t.Errorf("it is kept within %v: %v", deadline, ctx.Err())
 		}
 	}
@@ -134,11 +134,11 @@ func TestIdempotencyBoundsTheWork(t *testing.T) {
 		return status.Error(codes.NotFound, "x")
 	})
 	k.attempt(t, creation)
-	if left <= 0 || left >= middleware.KeyLease {
-		t.Errorf("the work may take %s of a lease of %s", left, middleware.KeyLease)
+	if left <= 0 || left >= idempotency.Lease {
+		t.Errorf("the work may take %s of a lease of %s", left, idempotency.Lease)
 	}
 	claim := k.store.claims[0]
-	if claim.Lease != middleware.KeyLease || claim.Lifetime != 24*time.Hour || claim.Holder == "" {
+	if claim.Lease != idempotency.Lease || claim.Lifetime != 24*time.Hour || claim.Holder == "" {
 		t.Errorf("claim %+v", claim)
 	}
 	k.attempt(t, creation)
@@ -228,7 +228,7 @@ func (f endingReader) Read([]byte) (int, error) { return 0, f.err }
 func TestIdempotencyReadsNoBodyWithoutARoute(t *testing.T) {
 	t.Parallel()
 	k := newKeyed(t, func(http.ResponseWriter, *http.Request) error {
-		return respond.Fail(codes.NotFound, mapping.ReasonRouteNotFound, "x")
+		return respond.Fail(mapping.ReasonRouteNotFound, "x")
 	})
 	k.binding.Body = ""
 	body := strings.NewReader(creation)

@@ -116,7 +116,7 @@ func TestIdempotencyKeyByMethod(t *testing.T) {
 			k := newKeyed(t, nil)
 			if test.noStore {
 				params := middleware.IdempotencyParams{Responder: k.responder, Logger: slog.New(slog.DiscardHandler)}
-				k.handler = middleware.Idempotency(params)(k.create)
+				k.handler = idempotent(params)(k.create)
 			}
 			k.binding.Method.IdempotencyKey, k.binding.Safe = test.policy, test.method == http.MethodGet || test.method == http.MethodHead
 			got := k.attempt(t, creation, func(r *http.Request) {
@@ -201,8 +201,8 @@ func TestIdempotencyOfFailures(t *testing.T) {
 		"plain":                 {errors.New("plain"), 500, false},
 		"context":               {context.DeadlineExceeded, 503, false},
 		"wrapped":               {errors.Join(errors.New("outer"), status.Error(codes.NotFound, "x")), 404, true},
-		"the gateway's own":     {respond.Fail(codes.NotFound, mapping.ReasonRouteNotFound, "x"), 404, true},
-		"with a header":         {respond.Fail(codes.Unimplemented, mapping.ReasonMethodNotAllowed, "x").WithHeader("Allow", "GET"), 405, true},
+		"the gateway's own":     {respond.Fail(mapping.ReasonRouteNotFound, "x"), 404, true},
+		"with a header":         {respond.Fail(mapping.ReasonMethodNotAllowed, "x").WithHeader("Allow", "GET"), 405, true},
 		"a status that is fine": {&respond.Failure{Status: status.New(codes.OK, "").Proto()}, 500, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -239,7 +239,7 @@ func TestIdempotencyReplaysInTheFormAsked(t *testing.T) {
 	k := newKeyed(t, func(http.ResponseWriter, *http.Request) error { return status.Error(codes.NotFound, "no such group") })
 	k.attempt(t, creation)
 	again := k.attempt(t, creation, func(r *http.Request) {
-		handler := middleware.Accept()(func(http.ResponseWriter, *http.Request) error { return nil })
+		handler := flat(middleware.Accept())(func(http.ResponseWriter, *http.Request) error { return nil })
 		r.Header.Set("Accept", respond.ErrorType)
 		if err := handler(nil, r); err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/idempotency"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/middleware"
 	"github.com/statusway/statusway/gateway/respond"
@@ -25,45 +26,45 @@ import (
 // keyStore is an IdempotencyStore in memory, and can be told to fail.
 type keyStore struct {
 	mu   sync.Mutex
-	keys map[middleware.Digest]heldKey
+	keys map[idempotency.Digest]heldKey
 
 	claimErr, completeErr, releaseErr error
 	// settled is called before a Complete or Release does anything.
 	settled func(ctx context.Context)
-	claims  []middleware.Claim
+	claims  []idempotency.Claim
 }
 
 type heldKey struct {
-	claim  middleware.Claim
+	claim  idempotency.Claim
 	result []byte
 }
 
-func newKeyStore() *keyStore { return &keyStore{keys: map[middleware.Digest]heldKey{}} }
+func newKeyStore() *keyStore { return &keyStore{keys: map[idempotency.Digest]heldKey{}} }
 
-func (s *keyStore) Claim(_ context.Context, claim middleware.Claim) (middleware.Kept, error) {
+func (s *keyStore) Claim(_ context.Context, claim idempotency.Claim) (idempotency.Kept, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.claims = append(s.claims, claim)
 	if s.claimErr != nil {
-		return middleware.Kept{}, s.claimErr
+		return idempotency.Kept{}, s.claimErr
 	}
 	held, ok := s.keys[claim.Key]
 	if !ok {
 		s.keys[claim.Key] = heldKey{claim: claim}
-		return middleware.Kept{Claimed: true}, nil
+		return idempotency.Kept{Claimed: true}, nil
 	}
-	return middleware.Kept{Fingerprint: held.claim.Fingerprint, Result: held.result}, nil
+	return idempotency.Kept{Fingerprint: held.claim.Fingerprint, Result: held.result}, nil
 }
 
-func (s *keyStore) Complete(ctx context.Context, claim middleware.Claim, result []byte) error {
+func (s *keyStore) Complete(ctx context.Context, claim idempotency.Claim, result []byte) error {
 	return s.settle(ctx, claim, s.completeErr, func() { s.keys[claim.Key] = heldKey{claim: claim, result: bytes.Clone(result)} })
 }
 
-func (s *keyStore) Release(ctx context.Context, claim middleware.Claim) error {
+func (s *keyStore) Release(ctx context.Context, claim idempotency.Claim) error {
 	return s.settle(ctx, claim, s.releaseErr, func() { delete(s.keys, claim.Key) })
 }
 
-func (s *keyStore) settle(ctx context.Context, claim middleware.Claim, fails error, do func()) error {
+func (s *keyStore) settle(ctx context.Context, claim idempotency.Claim, fails error, do func()) error {
 	if s.settled != nil {
 		s.settled(ctx)
 	}
@@ -111,7 +112,7 @@ func newKeyed(t *testing.T, backend exchange.Handler) *keyed {
 	if k.backend == nil {
 		k.backend = k.create
 	}
-	k.handler = middleware.Idempotency(middleware.IdempotencyParams{Store: k.store, Responder: k.responder, Logger: logger})(
+	k.handler = idempotent(middleware.IdempotencyParams{Store: k.store, Responder: k.responder, Logger: logger})(
 		func(w http.ResponseWriter, r *http.Request) error {
 			k.calls.Add(1)
 			return k.backend(w, r)

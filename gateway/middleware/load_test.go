@@ -14,7 +14,7 @@ import (
 
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
-	rule := middleware.Concurrency(2)
+	rule := concurrent(middleware.NewConcurrency(2))
 	// send asks as a caller, and does what is inside while it is served.
 	send := func(caller string, inside func()) (string, error) {
 		request, ex := ask(t, "GET", "/", "")
@@ -52,7 +52,7 @@ func TestConcurrency(t *testing.T) {
 		t.Errorf("after a panic: %v, %s", err, state)
 	}
 	request, ex := ask(t, "GET", "/", "")
-	if passed, err := run(middleware.Concurrency(0), request); !passed || err != nil || ex.Fields.Get("X-Concurrency-Limit-Limit") != "" {
+	if passed, err := run(concurrent(middleware.NewConcurrency(0)), request); !passed || err != nil || ex.Fields.Get("X-Concurrency-Limit-Limit") != "" {
 		t.Errorf("without a limit: %v", err)
 	}
 }
@@ -95,7 +95,7 @@ func TestOverload(t *testing.T) {
 			s := &shedder{admits: test.admits}
 			request, ex := ask(t, "GET", "/", "")
 			ex.Binding = bindingOf(t, test.method)
-			passed, err := run(middleware.Overload(middleware.OverloadParams{Shedder: s, Spare: spare}), request)
+			passed, err := run(overload(middleware.OverloadParams{Shedder: s, Spare: spare}), request)
 			check(t, passed, err, test.reason)
 			if s.done != test.done || s.measured != test.measured {
 				t.Errorf("done %d, measured %d", s.done, s.measured)
@@ -105,8 +105,9 @@ func TestOverload(t *testing.T) {
 			}
 		})
 	}
-	request, _ := ask(t, "GET", "/", "")
-	if passed, err := run(middleware.Overload(middleware.OverloadParams{}), request); !passed || err != nil {
+	request, ex := ask(t, "GET", "/", "")
+	ex.Binding = bindingOf(t, "GetEntity")
+	if passed, err := run(overload(middleware.OverloadParams{}), request); !passed || err != nil {
 		t.Errorf("without a shedder: %v", err)
 	}
 }
@@ -116,7 +117,7 @@ func TestOverload(t *testing.T) {
 func TestStreamSlots(t *testing.T) {
 	t.Parallel()
 	streams := middleware.NewStreams(2)
-	rule := middleware.Overload(middleware.OverloadParams{Shedder: &shedder{admits: false}, Streams: streams})
+	rule := overload(middleware.OverloadParams{Shedder: &shedder{admits: false}, Streams: streams})
 	admitted := func(then func(exchange.Slot)) bool {
 		request, ex := ask(t, "GET", "/", "")
 		ex.Binding = bindingOf(t, "ExportEntities")
@@ -184,7 +185,7 @@ func TestCORS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			request, ex := ask(t, test.method, "/", "", test.fields...)
-			passed, err := run(middleware.CORS(test.settings, declared(t).Index()), request)
+			passed, err := run(flat(middleware.CORS(test.settings, declared(t).Index())), request)
 			check(t, passed, err, "")
 			if got := ex.Fields.Get("Access-Control-Allow-Origin"); got != test.origin || ex.Fields.Get("Vary") != test.vary {
 				t.Errorf("origin %q, Vary %q", got, ex.Fields.Get("Vary"))
@@ -211,7 +212,7 @@ func TestFraming(t *testing.T) {
 			t.Parallel()
 			request, ex := ask(t, "POST", "/", "{}")
 			request.TransferEncoding = test.codings
-			if passed, err := run(middleware.Framing(), request); !passed || err != nil || ex.Fields.Get("Connection") != test.want {
+			if passed, err := run(flat(middleware.Framing()), request); !passed || err != nil || ex.Fields.Get("Connection") != test.want {
 				t.Errorf("passed %t, %v, Connection %q", passed, err, ex.Fields.Get("Connection"))
 			}
 		})

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/codes"
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
@@ -17,46 +16,41 @@ import (
 
 // Match finds the route of a request. HEAD is served from GET (RFC 9110 §9.1). It
 // turns nobody away yet: see [Routed].
-func Match(index *route.Index[*contract.Binding]) Middleware {
-	return func(next exchange.Handler) exchange.Handler {
-		return func(w http.ResponseWriter, r *http.Request) error {
-			ex := exchange.From(r.Context())
-			found, outcome, err := lookup(index, r)
-			switch {
-			case err != nil:
-				ex.Unrouted = malformedPath(err)
-			case outcome == route.NotFound:
-				ex.Unrouted = notFound()
-			case outcome == route.MethodNotAllowed:
-				ex.Unrouted = respond.Fail(codes.Unimplemented, mapping.ReasonMethodNotAllowed, "the resource does not support this method").
-					WithHeader("Allow", allow(found.Allow))
-			case !ex.Preflight:
-				ex.Binding, ex.Params = found.Value, found.Params
-			}
-			return next(w, r)
+func Match(index *route.Index[*contract.Binding]) Rule {
+	return func(ex *exchange.Exchange) error {
+		found, outcome, err := lookup(index, ex.Request)
+		switch {
+		case err != nil:
+			ex.Unrouted = malformedPath(err)
+		case outcome == route.NotFound:
+			ex.Unrouted = notFound()
+		case outcome == route.MethodNotAllowed:
+			ex.Unrouted = respond.Fail(mapping.ReasonMethodNotAllowed, "the resource does not support this method").
+				WithHeader("Allow", allow(found.Allow))
+		case !ex.Preflight:
+			ex.Binding, ex.Params = found.Value, found.Params
+			ex.Route, ex.RPC = found.Value.Path, found.Value.Method.FullName
 		}
+		return nil
 	}
 }
 
 // Routed turns away what has no route, and answers OPTIONS for every path that has
-// one (RFC 9110 §9.3.7), except where a route is declared for OPTIONS.
-func Routed(index *route.Index[*contract.Binding], options exchange.Handler) Middleware {
-	return func(next exchange.Handler) exchange.Handler {
-		return func(w http.ResponseWriter, r *http.Request) error {
-			ex := exchange.From(r.Context())
-			if r.Method == http.MethodOptions && ex.Binding == nil {
-				allow, err := allowed(index, r)
-				if err != nil {
-					return err
-				}
-				ex.Fields.Set("Allow", allow)
-				return options(w, r)
+// one (RFC 9110 §9.3.7).
+func Routed(index *route.Index[*contract.Binding], options Rule) Rule {
+	return func(ex *exchange.Exchange) error {
+		if ex.Request.Method == http.MethodOptions && ex.Binding == nil {
+			allow, err := allowed(index, ex.Request)
+			if err != nil {
+				return err
 			}
-			if ex.Unrouted != nil {
-				return ex.Unrouted
-			}
-			return next(w, r)
+			ex.Fields.Set("Allow", allow)
+			return options(ex)
 		}
+		if ex.Unrouted != nil {
+			return ex.Unrouted
+		}
+		return nil
 	}
 }
 
@@ -96,7 +90,7 @@ func allow(methods []string) string {
 }
 
 func notFound() error {
-	return respond.Fail(codes.NotFound, mapping.ReasonRouteNotFound, "no resource has this URL")
+	return respond.Fail(mapping.ReasonRouteNotFound, "no resource has this URL")
 }
 
 func malformedPath(cause error) error {

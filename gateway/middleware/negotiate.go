@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/codes"
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
@@ -17,14 +16,11 @@ import (
 
 // Accept reads the Accept field, so that errors can follow it too. It turns nobody
 // away: see [Negotiate].
-func Accept() Middleware {
-	return func(next exchange.Handler) exchange.Handler {
-		return func(w http.ResponseWriter, r *http.Request) error {
-			ex := exchange.From(r.Context())
-			ex.Fields.Add("Vary", "Accept")
-			ex.Accept, ex.Unreadable = ReadAccept(r)
-			return next(w, r)
-		}
+func Accept() Rule {
+	return func(ex *exchange.Exchange) error {
+		ex.Fields.Add("Vary", "Accept")
+		ex.Accept, ex.Unreadable = ReadAccept(ex.Request)
+		return nil
 	}
 }
 
@@ -41,21 +37,18 @@ func ReadAccept(r *http.Request) ([]rfc9110.MediaRange, error) {
 
 // Negotiate refuses a body of a type or coding that the resource does not read, and
 // a request that accepts nothing which it can send.
-func Negotiate() Middleware {
-	return func(next exchange.Handler) exchange.Handler {
-		return func(w http.ResponseWriter, r *http.Request) error {
-			ex := exchange.From(r.Context())
-			if err := readable(ex.Binding, r); err != nil {
-				return err
-			}
-			if ex.Unreadable != nil {
-				return ex.Unreadable
-			}
-			if err := acceptable(ex); err != nil {
-				return err
-			}
-			return next(w, r)
+func Negotiate() Rule {
+	return func(ex *exchange.Exchange) error {
+		if err := readable(ex.Binding, ex.Request); err != nil {
+			return err
 		}
+		if ex.Unreadable != nil {
+			return ex.Unreadable
+		}
+		if err := acceptable(ex); err != nil {
+			return err
+		}
+		return nil
 	}
 }
 
@@ -65,7 +58,7 @@ func readable(binding *contract.Binding, r *http.Request) error {
 		return nil
 	}
 	if coding := strings.Join(r.Header["Content-Encoding"], ","); coding != "" && !strings.EqualFold(coding, "identity") {
-		return respond.Fail(codes.InvalidArgument, mapping.ReasonUnsupportedCoding, "the body's content coding is not one that the server reads").
+		return respond.Fail(mapping.ReasonUnsupportedCoding, "the body's content coding is not one that the server reads").
 			WithHeader("Accept-Encoding", "identity")
 	}
 	if binding.RawBody {
@@ -92,7 +85,7 @@ func unsupported(binding *contract.Binding, message string) error {
 	if binding.Verb == http.MethodPatch {
 		name = "Accept-Patch"
 	}
-	return respond.Fail(codes.InvalidArgument, mapping.ReasonUnsupportedMediaType, message).
+	return respond.Fail(mapping.ReasonUnsupportedMediaType, message).
 		WithHeader(name, strings.Join(binding.MediaTypes, ", "))
 }
 
@@ -111,7 +104,7 @@ func acceptable(ex *exchange.Exchange) error {
 // could get.
 func NotAcceptable(offers []string) *respond.Failure {
 	all := strings.Join(offers, ", ")
-	return respond.Fail(codes.InvalidArgument, mapping.ReasonNotAcceptable, "the request accepts none of "+all).About("offers", all)
+	return respond.Fail(mapping.ReasonNotAcceptable, "the request accepts none of "+all).About("offers", all)
 }
 
 // takesJSON says whether Accept is what nearly every client of JSON sends: that alone, or

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/idempotency"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
@@ -66,11 +67,8 @@ func decodeOutcome(result []byte) (outcome, *respond.Failure, error) {
 	return outcome{}, &respond.Failure{Status: status, Header: o.Header}, nil
 }
 
-// Digest is a SHA-256. A store need not know who sent what.
-type Digest [sha256.Size]byte
-
 // digest is of the parts, and of where each ends.
-func digest(parts ...[]byte) Digest {
+func digest(parts ...[]byte) idempotency.Digest {
 	sum := sha256.New()
 	var length [8]byte
 	for _, part := range parts {
@@ -78,15 +76,15 @@ func digest(parts ...[]byte) Digest {
 		sum.Write(length[:])
 		sum.Write(part)
 	}
-	return Digest(sum.Sum(nil))
+	return idempotency.Digest(sum.Sum(nil))
 }
 
 // scope is what a key is unique within: two callers may well send the same one, and
 // must not get each other's answers.
-func scope(r *http.Request, key string) Digest {
-	caller := exchange.From(r.Context()).Caller
+func scope(ex *exchange.Exchange, key string) idempotency.Digest {
+	r, caller := ex.Request, ex.Caller
 	credentials := ""
-	if !IsUser(caller) {
+	if !strings.HasPrefix(caller, userPrefix) {
 		// Only the backend knows who calls, and many call from one address.
 		credentials = strings.Join(r.Header["Authorization"], "\n")
 	}
@@ -94,6 +92,6 @@ func scope(r *http.Request, key string) Digest {
 }
 
 // fingerprint is what two requests with one key must have in common.
-func fingerprint(r *http.Request, body []byte) Digest {
+func fingerprint(r *http.Request, body []byte) idempotency.Digest {
 	return digest([]byte(r.Method), []byte(r.URL.EscapedPath()), []byte(r.URL.RawQuery), []byte(strings.Join(r.Header["Content-Type"], "\n")), body)
 }

@@ -1,10 +1,7 @@
 package middleware
 
 import (
-	"net/http"
 	"sync/atomic"
-
-	"google.golang.org/grpc/codes"
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
@@ -33,6 +30,31 @@ type Shedder interface {
 	// calls done when the response is complete; measured says that the time it took tells
 	// something of the server's load, which that of a request that asked to wait does not.
 	Admit() (done func(measured bool), ok bool)
+}
+
+// NewSlots returns a Shedder of so many slots, or nil for 0: then any number of calls is served.
+func NewSlots(limit int) Shedder {
+	if limit == 0 {
+		return nil
+	}
+	s := &slots{limit: int64(limit)}
+	s.release = func(bool) { s.taken.Add(-1) }
+	return s
+}
+
+type slots struct {
+	limit int64
+	taken atomic.Int64
+	// release gives a slot back. It is made once, because it is used for every request.
+	release func(bool)
+}
+
+func (s *slots) Admit() (func(bool), bool) {
+	if s.taken.Add(1) > s.limit {
+		s.taken.Add(-1)
+		return nil, false
+	}
+	return s.release, true
 }
 
 // Streams bounds how many streams run at once, for any number of gateways together. It is
@@ -78,36 +100,30 @@ type OverloadParams struct {
 }
 
 // Overload refuses requests for which there is no slot, before memory or latency runs away.
-func Overload(p OverloadParams) Middleware {
-	return func(next exchange.Handler) exchange.Handler {
-		if p.Shedder == nil && p.Streams == nil {
-			return next
-		}
-		return func(w http.ResponseWriter, r *http.Request) error {
-			ex := exchange.From(r.Context())
-			streams := ex.Binding.Method.ServerStreams || ex.Binding.Method.ClientStreams
-			switch {
-			case p.Spare != nil && p.Spare(ex.Binding):
-			case streams && p.Streams != nil:
-				if !p.Streams.Admit() {
-					return overloaded(ex, "the server has more streams than it can serve")
-				}
-				ex.Slot = p.Streams
-				defer p.Streams.Pause()
-			case !streams && p.Shedder != nil:
-				done, ok := p.Shedder.Admit()
-				if !ok {
-					return overloaded(ex, "the server has more requests than it can serve")
-				}
-				// A request that asked to wait takes as long as it asked for.
-				defer done(ex.Prefer.Wait == 0)
+func Overload(p OverloadParams, next Rule) Rule {
+	return func(ex *exchange.Exchange) error {
+		streams := ex.Binding.Method.ServerStreams || ex.Binding.Method.ClientStreams
+		switch {
+		case p.Spare != nil && p.Spare(ex.Binding):
+		case streams && p.Streams != nil:
+			if !p.Streams.Admit() {
+				return overloaded(ex, "the server has more streams than it can serve")
 			}
-			return next(w, r)
+			ex.Slot = p.Streams
+			defer p.Streams.Pause()
+		case !streams && p.Shedder != nil:
+			done, ok := p.Shedder.Admit()
+			if !ok {
+				return overloaded(ex, "the server has more requests than it can serve")
+			}
+			// A request that asked to wait takes as long as it asked for.
+			defer done(ex.Prefer.Wait == 0)
 		}
+		return next(ex)
 	}
 }
 
 func overloaded(ex *exchange.Exchange, message string) error {
 	ex.Shed = true
-	return respond.Fail(codes.Unavailable, mapping.ReasonOverloaded, message)
+	return respond.Fail(mapping.ReasonOverloaded, message)
 }

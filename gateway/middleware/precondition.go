@@ -1,10 +1,7 @@
 package middleware
 
 import (
-	"net/http"
-
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/codes"
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
@@ -18,25 +15,22 @@ import (
 // write is decided by the store, in the statement that writes; a check here would
 // race with both. What the method cannot decide is refused, because a condition
 // that is ignored loses somebody's work.
-func Preconditions() Middleware {
-	return func(next exchange.Handler) exchange.Handler {
-		return func(w http.ResponseWriter, r *http.Request) error {
-			ex := exchange.From(r.Context())
-			if ex.Binding.Conditions == contract.ConditionsIgnored {
-				return next(w, r)
-			}
-			conditions, err := rfc9110.ParsePreconditions(r.Header.Values)
-			if err != nil {
-				return respond.Invalid("a conditional header cannot be read", &errdetails.BadRequest_FieldViolation{
-					Description: "a conditional header cannot be read", Reason: "MALFORMED_PRECONDITION",
-				}).Because(err)
-			}
-			if ex.Binding.Conditions == contract.ConditionsRefused && guardsWrite(conditions) {
-				return respond.Fail(codes.InvalidArgument, mapping.ReasonPreconditionUnsupported, "this method cannot evaluate the condition that the request carries")
-			}
-			ex.Conditions = conditions
-			return next(w, r)
+func Preconditions() Rule {
+	return func(ex *exchange.Exchange) error {
+		if ex.Binding.Conditions == contract.ConditionsIgnored {
+			return nil
 		}
+		conditions, err := rfc9110.ParsePreconditions(ex.Request.Header.Values)
+		if err != nil {
+			return respond.Invalid("a conditional header cannot be read", &errdetails.BadRequest_FieldViolation{
+				Description: "a conditional header cannot be read", Reason: "MALFORMED_PRECONDITION",
+			}).Because(err)
+		}
+		if ex.Binding.Conditions == contract.ConditionsRefused && guardsWrite(conditions) {
+			return respond.Fail(mapping.ReasonPreconditionUnsupported, "this method cannot evaluate the condition that the request carries")
+		}
+		ex.Conditions = conditions
+		return nil
 	}
 }
 

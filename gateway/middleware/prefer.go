@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/statusway/statusway/gateway/exchange"
@@ -15,27 +14,24 @@ const longestWait = 30 * time.Second
 // Prefer reads the preferences that the method honours (RFC 7240). It stands right
 // behind the match, because Vary has to be on every answer of such a method, that of
 // a limit too, whether the request prefers anything or not (§2).
-func Prefer() Middleware {
-	return func(next exchange.Handler) exchange.Handler {
-		return func(w http.ResponseWriter, r *http.Request) error {
-			ex := exchange.From(r.Context())
-			if ex.Binding == nil {
-				return next(w, r)
-			}
-			method := ex.Binding.Method
-			if !method.HonoursReturn && !method.HonoursWait {
-				return next(w, r)
-			}
-			ex.Fields.Add("Vary", "Prefer")
-			asked := rfc9110.ParsePrefer(r.Header["Prefer"])
-			if method.HonoursReturn {
-				ex.Prefer.Return = asked.Return
-			}
-			if method.HonoursWait {
-				ex.Prefer.RespondAsync = asked.RespondAsync
-				ex.Prefer.Waits, ex.Prefer.Wait = asked.Waits, min(asked.Wait, longestWait)
-			}
-			return next(w, r)
+func Prefer() Rule {
+	return func(ex *exchange.Exchange) error {
+		if ex.Binding == nil {
+			return nil
 		}
+		method := ex.Binding.Method
+		if !method.HonoursReturn && !method.HonoursWait {
+			return nil
+		}
+		ex.Fields.Add("Vary", "Prefer")
+		asked := rfc9110.ParsePrefer(ex.Request.Header["Prefer"])
+		if method.HonoursReturn {
+			ex.Prefer.Return = asked.Return
+		}
+		if method.HonoursWait {
+			ex.Prefer.RespondAsync = asked.RespondAsync
+			ex.Prefer.Waits, ex.Prefer.Wait = asked.Waits, min(asked.Wait, longestWait)
+		}
+		return nil
 	}
 }

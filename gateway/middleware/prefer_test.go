@@ -47,7 +47,7 @@ func TestPreferByMethod(t *testing.T) {
 				ex.Binding = methodNamed(t, test.method)
 			}
 			called := false
-			err := middleware.Prefer()(func(http.ResponseWriter, *http.Request) error {
+			err := flat(middleware.Prefer())(func(http.ResponseWriter, *http.Request) error {
 				called = true
 				return nil
 			})(httptest.NewRecorder(), request)
@@ -70,8 +70,8 @@ func TestVaryGathers(t *testing.T) {
 	request, ex := exchange.Begin(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
 	ex.Binding = methodNamed(t, "CreateEntity")
 	handler := func(http.ResponseWriter, *http.Request) error { return nil }
-	for _, rule := range []middleware.Middleware{
-		middleware.Accept(), middleware.Prefer(), middleware.CORS(middleware.CrossOrigin{Origins: []string{"https://app.example.com"}}, declared(t).Index()),
+	for _, rule := range []onion{
+		flat(middleware.Accept()), flat(middleware.Prefer()), flat(middleware.CORS(middleware.CrossOrigin{Origins: []string{"https://app.example.com"}}, declared(t).Index())),
 	} {
 		handler = rule(handler)
 	}
@@ -100,7 +100,7 @@ func TestOverloadDoesNotMeasureAWait(t *testing.T) {
 		request, ex := exchange.Begin(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
 		ex.Binding, ex.Prefer = methodNamed(t, "ImportEntities"), prefer
 		nothing := func(http.ResponseWriter, *http.Request) error { return nil }
-		err := middleware.Overload(middleware.OverloadParams{Shedder: shedder})(nothing)(httptest.NewRecorder(), request)
+		err := overload(middleware.OverloadParams{Shedder: shedder})(nothing)(httptest.NewRecorder(), request)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -47,7 +47,7 @@ func TestBody(t *testing.T) {
 				request.ContentLength = test.lie
 			}
 			read := false
-			err := middleware.Body(middleware.BodyLimits{Bytes: limit})(func(_ http.ResponseWriter, r *http.Request) error {
+			err := body(middleware.BodyLimits{Bytes: limit})(func(_ http.ResponseWriter, r *http.Request) error {
 				read = true
 				data, err := io.ReadAll(r.Body)
 				if err != nil || len(data) != test.length {
@@ -76,7 +76,7 @@ func TestMethodsOwnLimit(t *testing.T) {
 	}{{1 << 20, own, ""}, {1 << 20, own + 1, mapping.ReasonRequestTooLarge}, {10, 11, mapping.ReasonRequestTooLarge}} {
 		request, ex := ask(t, "POST", "/", strings.Repeat("x", test.length))
 		ex.Binding = bindingOf(t, "CreateSession")
-		passed, err := run(middleware.Body(middleware.BodyLimits{Bytes: test.server}), request)
+		passed, err := run(body(middleware.BodyLimits{Bytes: test.server}), request)
 		check(t, passed, err, test.reason)
 	}
 }
@@ -87,7 +87,7 @@ func TestReadAgain(t *testing.T) {
 	request, ex := ask(t, "POST", "/", "12345")
 	request.ContentLength = -1
 	ex.Binding = bindingOf(t, "CreateEntity")
-	_ = middleware.Body(middleware.BodyLimits{Bytes: 3})(func(_ http.ResponseWriter, r *http.Request) error {
+	_ = body(middleware.BodyLimits{Bytes: 3})(func(_ http.ResponseWriter, r *http.Request) error {
 		for range 3 {
 			if n, err := io.ReadAll(r.Body); err == nil || len(n) > 3 {
 				t.Errorf("ReadAll() = %q, %v", n, err)
@@ -136,7 +136,7 @@ func TestContentType(t *testing.T) {
 			if test.types != nil {
 				request.Header["Content-Type"] = test.types
 			}
-			passed, err := run(middleware.Negotiate(), request)
+			passed, err := run(flat(middleware.Negotiate()), request)
 			check(t, passed, err, test.reason)
 			if test.reason == "" {
 				return
@@ -155,7 +155,7 @@ func TestContentType(t *testing.T) {
 	}
 	request, ex := ask(t, "POST", "/", "")
 	ex.Binding = bindingOf(t, "CreateEntity")
-	passed, err := run(middleware.Negotiate(), request) // An empty body needs no type.
+	passed, err := run(flat(middleware.Negotiate()), request) // An empty body needs no type.
 	check(t, passed, err, "")
 }
 
@@ -179,7 +179,7 @@ func TestContentEncoding(t *testing.T) {
 			request, ex := ask(t, "POST", "/", "{}", "Content-Type", "application/json")
 			ex.Binding = bindingOf(t, "CreateEntity")
 			request.Header["Content-Encoding"] = test.codings
-			passed, err := run(middleware.Negotiate(), request)
+			passed, err := run(flat(middleware.Negotiate()), request)
 			check(t, passed, err, test.reason)
 			if got := headerOf(err); test.reason != "" && (len(got) != 1 || got.Get("Accept-Encoding") != "identity" || statusOf(t, mapping.Documented, err) != 415) {
 				t.Errorf("header %v", got)
@@ -235,7 +235,7 @@ func TestAccept(t *testing.T) {
 				request.Header["Accept"] = test.accept
 			}
 			passed := false
-			err := middleware.Accept()(middleware.Negotiate()(func(http.ResponseWriter, *http.Request) error {
+			err := flat(middleware.Accept())(flat(middleware.Negotiate())(func(http.ResponseWriter, *http.Request) error {
 				passed = true
 				return nil
 			}))(httptest.NewRecorder(), request)
@@ -278,7 +278,7 @@ func TestPreconditions(t *testing.T) {
 			t.Parallel()
 			request, ex := ask(t, test.verb, "/", "", test.fields...)
 			ex.Binding = bindingOf(t, test.method)
-			passed, err := run(middleware.Preconditions(), request)
+			passed, err := run(flat(middleware.Preconditions()), request)
 			check(t, passed, err, test.reason)
 			if ex.Conditions.Present() != test.present {
 				t.Errorf("conditions: %+v", ex.Conditions)
@@ -318,7 +318,7 @@ func TestExpect(t *testing.T) {
 			if test.http10 {
 				request.ProtoMinor = 0
 			}
-			passed, err := run(middleware.Expect(), request)
+			passed, err := run(flat(middleware.Expect()), request)
 			check(t, passed, err, test.reason)
 			if err != nil && (statusOf(t, mapping.Documented, err) != 418 || statusOf(t, mapping.Canonical, err) != 417) {
 				t.Errorf("%v", err)
@@ -352,7 +352,7 @@ func TestReserved(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			request, _ := ask(t, "GET", "/", "", test.field, test.value)
-			passed, err := run(middleware.Reserved(false), request)
+			passed, err := run(flat(middleware.Reserved(false)), request)
 			check(t, passed, err, test.reason)
 		})
 	}
@@ -375,7 +375,7 @@ func TestReservedButMetadata(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			request, _ := ask(t, "GET", "/", "", test.field, test.value)
-			passed, err := run(middleware.Reserved(true), request)
+			passed, err := run(flat(middleware.Reserved(true)), request)
 			check(t, passed, err, test.reason)
 		})
 	}
@@ -385,9 +385,9 @@ func TestReservedButMetadata(t *testing.T) {
 // of them let pass does so in any order, and one that one refuses never passes.
 func TestOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
-	rules := []middleware.Middleware{
-		middleware.Accept(), middleware.Expect(), middleware.Reserved(false), middleware.Negotiate(), middleware.Preconditions(),
-		middleware.Body(middleware.BodyLimits{Bytes: 10}), middleware.Credentials(),
+	rules := []onion{
+		flat(middleware.Accept()), flat(middleware.Expect()), flat(middleware.Reserved(false)), flat(middleware.Negotiate()), flat(middleware.Preconditions()),
+		body(middleware.BodyLimits{Bytes: 10}), flat(middleware.Credentials()),
 	}
 	for _, fields := range [][]string{
 		{"Content-Type", "application/json"},

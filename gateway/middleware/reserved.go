@@ -2,11 +2,8 @@ package middleware
 
 import (
 	"encoding/base64"
-	"net/http"
 	"slices"
 	"strings"
-
-	"google.golang.org/grpc/codes"
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
@@ -18,23 +15,21 @@ import (
 // Statusway-…. They are refused and not dropped, so that a client which relies on
 // them learns of it. Where metadata is the clients' to send, Grpc-Metadata-… may pass;
 // that of a binary key must be base64. Grpc-Timeout is read, and must be well formed.
-func Reserved(metadata bool) Middleware {
-	return func(next exchange.Handler) exchange.Handler {
-		return func(w http.ResponseWriter, r *http.Request) error {
-			for name, values := range r.Header {
-				if metadata && strings.HasPrefix(name, metadataField) {
-					if err := checkBinary(name, values); err != nil {
-						return err
-					}
-				} else if isReserved(name) {
-					return respond.Fail(codes.InvalidArgument, mapping.ReasonReservedHeader, "the request sets a header that only the gateway may set")
+func Reserved(metadata bool) Rule {
+	return func(ex *exchange.Exchange) error {
+		for name, values := range ex.Request.Header {
+			if metadata && strings.HasPrefix(name, metadataField) {
+				if err := checkBinary(name, values); err != nil {
+					return err
 				}
+			} else if isReserved(name) {
+				return respond.Fail(mapping.ReasonReservedHeader, "the request sets a header that only the gateway may set")
 			}
-			if slices.ContainsFunc(r.Header["Grpc-Timeout"], func(value string) bool { return !isTimeout(value) }) {
-				return respond.Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, "Grpc-Timeout is up to 8 digits and one of H, M, S, m, u and n")
-			}
-			return next(w, r)
 		}
+		if slices.ContainsFunc(ex.Request.Header["Grpc-Timeout"], func(value string) bool { _, ok := parseTimeout(value); return !ok }) {
+			return respond.Fail(mapping.ReasonInvalidArgument, "Grpc-Timeout is up to 8 digits and one of H, M, S, m, u and n")
+		}
+		return nil
 	}
 }
 
@@ -44,7 +39,7 @@ const metadataField = "Grpc-Metadata-"
 func checkBinary(name string, values []string) error {
 	for _, value := range values {
 		if _, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "=")); err != nil && strings.HasSuffix(name, "-Bin") {
-			return respond.Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, "a Grpc-Metadata-…-Bin is not base64")
+			return respond.Fail(mapping.ReasonInvalidArgument, "a Grpc-Metadata-…-Bin is not base64")
 		}
 	}
 	return nil
@@ -60,13 +55,4 @@ func isReserved(name string) bool {
 	default:
 		return false
 	}
-}
-
-// isTimeout follows TimeoutValue and TimeoutUnit of gRPC's PROTOCOL-HTTP2.
-func isTimeout(value string) bool {
-	const maxDigits = 8
-	if len(value) < 2 || len(value) > maxDigits+1 || !strings.ContainsRune("HMSmun", rune(value[len(value)-1])) {
-		return false
-	}
-	return strings.Trim(value[:len(value)-1], "0123456789") == ""
 }

@@ -12,7 +12,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/internal/backend"
 	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/route"
 )
 
 // Version is the version of OpenAPI that a [Document] is of.
@@ -20,14 +22,10 @@ const Version = "3.1.1"
 
 // Params are what a [Document] is made of.
 type Params struct {
-	// Contract is what the backends declare, with the policy's retirements (see
-	// [contract.Contract.Retire]). Comments become descriptions where its descriptors
-	// carry their source.
-	Contract *contract.Contract
-	// Table is the policy that decides.
+	// Table is the policy of the gateway. Nil means the policy "documented".
 	Table *mapping.Table
-	// PublicURL is the scheme and authority under which clients reach the service; the
-	// types of problems begin with it.
+	// PublicURL is the URL under which clients reach the service. If it is empty, the document
+	// names its own place as the server.
 	PublicURL string
 	// Title is the API's name; empty means the proto packages' names.
 	Title string
@@ -37,37 +35,63 @@ type Params struct {
 	// Keys says that the gateway has a store for Idempotency-Key. Without one it refuses
 	// every key.
 	Keys bool
-	// HasPage says of a route whether the program answers it with a page of its own
-	// besides: the same for people, as text/html, chosen by Accept. Nil means that none is.
-	HasPage func(*contract.Binding) bool
+	// Pages are the paths of pages that are served beside routes of MappingService: the same
+	// for people, as text/html, chosen by Accept.
+	Pages []string
 }
 
-// New returns the document, or an error if PublicURL is not an http or https URL with an
-// authority. Whatever a gateway can serve has a document.
-func New(p Params) (*Document, error) {
-	public, err := url.Parse(p.PublicURL)
-	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
-		return nil, fmt.Errorf("the public URL %q is not of the form https://api.example.com", p.PublicURL)
+// New returns the document of a backend. Comments become descriptions if its descriptors have
+// their source. The error is that of [gateway.New] for such a backend, or says that PublicURL is
+// not an http or https URL.
+func New(b *backend.Backend, p Params) (*Document, error) {
+	servers := []server{{URL: "./"}} // relative to the document (OpenAPI 3.1 §4.8.5)
+	if p.PublicURL != "" {
+		public, err := url.Parse(p.PublicURL)
+		if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
+			return nil, fmt.Errorf("the public URL %q is not of the form https://api.example.com", p.PublicURL)
+		}
+		servers[0].URL = strings.TrimRight(public.Scheme+"://"+public.Host+public.EscapedPath(), "/")
 	}
-	b := &builder{Params: p, root: &root{
+	if p.Table == nil {
+		var err error
+		if p.Table, err = mapping.Builtin(mapping.Documented); err != nil {
+			return nil, err //nolint:wrapcheck // it names the policy.
+		}
+	}
+	declared, err := backend.Current(b).Contract.Retire(p.Table)
+	if err := errors.Join(err, backend.Current(b).Contract.Check(p.Table)); err != nil {
+		return nil, fmt.Errorf("reading the contract: %w", err)
+	}
+	index := declared.Index()
+	made := &builder{Params: p, contract: declared, pages: map[*contract.Binding]bool{}, root: &root{
 		OpenAPI: Version,
-		Servers: []server{{URL: public.Scheme + "://" + public.Host}},
+		Servers: servers,
 		Paths:   &ordered[*pathItem]{},
 	}}
-	b.components()
-	for _, method := range p.Contract.Methods {
-		b.method(method)
+	for _, path := range p.Pages {
+		if found, outcome, err := index.Lookup("GET", path); err == nil && outcome == route.Found {
+			made.pages[found.Value] = strings.HasPrefix(found.Value.Method.FullName, mappingService)
+		}
 	}
-	b.root.Info = b.info()
-	return b.document()
+	made.components()
+	for _, method := range declared.Methods {
+		made.method(method)
+	}
+	made.root.Info = made.info()
+	return made.document()
 }
+
+// mappingService is the service that responds with the pages of the policy as JSON.
+const mappingService = "/statusway.mapping.v1.MappingService/"
 
 // builder puts a document together.
 type builder struct {
 	Params
 
-	root    *root
-	schemas schemas
+	contract *contract.Contract
+	pages    map[*contract.Binding]bool // the routes that have a page besides
+	root     *root
+	schemas  schemas
 	// wordless are the routes that OpenAPI has no words for.
 	wordless []string
 }
@@ -76,7 +100,7 @@ func (b *builder) method(method *contract.Method) {
 	served := 0
 	for _, binding := range method.Bindings {
 		// Nothing below a retired prefix is served, whatever is declared there.
-		if _, gone := b.Contract.RetiredBy(binding.Path); gone {
+		if _, gone := b.contract.RetiredBy(binding.Path); gone {
 			continue
 		}
 		b.binding(binding)
@@ -115,7 +139,7 @@ func (b *builder) binding(binding *contract.Binding) {
 
 func (b *builder) info() info {
 	packages := []string{}
-	for _, method := range b.Contract.Methods {
+	for _, method := range b.contract.Methods {
 		packages = append(packages, string(method.Descriptor.ParentFile().Package()))
 	}
 	slices.Sort(packages)

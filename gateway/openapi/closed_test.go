@@ -49,7 +49,7 @@ func TestDocumentsAreTotal(t *testing.T) {
 	t.Parallel()
 	declared := contractOf(t, zoo(t))
 	for _, table := range []*mapping.Table{builtin(t, mapping.Documented), builtin(t, mapping.Canonical), shop(t)} {
-		for name, documented := range statuses(t, documentOf(t, paramsOf(declared, table))) {
+		for name, documented := range statuses(t, documentOf(t, sourceOf(declared, table))) {
 			random := rand.New(rand.NewPCG(1, 2))
 			for range 2000 {
 				in := mapping.Input{Code: 1 + random.Int32N(40), Conditional: random.IntN(2) == 0}
@@ -78,7 +78,7 @@ func TestStatuses(t *testing.T) {
 	canonical := []int{400, 401, 403, 404, 405, 409, 413, 417, 429, 431, 500, 501, 503, 504}
 	of := map[string]map[string][]int{}
 	for _, policy := range []string{mapping.Documented, mapping.Canonical} {
-		of[policy] = statuses(t, documentOf(t, paramsOf(reference(t), builtin(t, policy))))
+		of[policy] = statuses(t, documentOf(t, sourceOf(reference(t), builtin(t, policy))))
 	}
 	for _, test := range []struct {
 		operation             string
@@ -109,18 +109,21 @@ func TestStatusesFollowTheirSettings(t *testing.T) {
 	const put, create = "PUT /v1/entities/{id}", "POST /v1/entities"
 	for _, test := range []struct {
 		name, operation string
-		change          func(*openapi.Params)
+		change          func(*source)
 		has, lacks      []int
 	}{
-		{"no store for keys", create, func(p *openapi.Params) { p.Keys = false }, []int{400, 409}, []int{422}},
-		{"no row for 204", put, func(p *openapi.Params) { p.Table = without(t, p.Table, 204) }, []int{200, 201}, []int{204}},
-		{"no row for 304", "GET /v1/entities", func(p *openapi.Params) { p.Table = without(t, p.Table, 304) }, []int{200}, []int{304}},
-		{"retired by the policy", create, func(p *openapi.Params) { p.Contract, p.Table = retiring(t, p.Contract) }, []int{410}, nil},
-		{"as it is", create, func(*openapi.Params) {}, []int{201, 422}, []int{410}},
+		{"no store for keys", create, func(p *source) { p.Keys = false }, []int{400, 409}, []int{422}},
+		{"no row for 204", put, func(p *source) {
+			p.Table = without(t, p.Table, 204)
+			p.contract.Methods = slices.DeleteFunc(p.contract.Methods, declaresNoContent)
+		}, []int{200, 201}, []int{204}},
+		{"no row for 304", "GET /v1/entities", func(p *source) { p.Table = without(t, p.Table, 304) }, []int{200}, []int{304}},
+		{"retired by the policy", create, func(p *source) { p.Table = retiring(t) }, []int{410}, nil},
+		{"as it is", create, func(*source) {}, []int{201, 422}, []int{410}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := paramsOf(reference(t), builtin(t, mapping.Canonical))
+			p := sourceOf(reference(t), builtin(t, mapping.Canonical))
 			test.change(&p)
 			got := statuses(t, documentOf(t, p))[test.operation]
 			for _, status := range test.has {
@@ -137,6 +140,18 @@ func TestStatusesFollowTheirSettings(t *testing.T) {
 	}
 }
 
+// declaresNoContent reports whether a method needs a row for 204 whatever a client prefers.
+func declaresNoContent(method *contract.Method) bool { return slices.Contains(method.Success, 204) }
+
+// A document is refused if a gateway would refuse the policy.
+func TestNoRowForADeclaredStatus(t *testing.T) {
+	t.Parallel()
+	_, err := sourceOf(reference(t), without(t, builtin(t, mapping.Canonical), 204)).document()
+	if err == nil || !strings.Contains(err.Error(), "entity.v1.EntityService.DeleteEntity: declares 204, which the policy canonical has no row for") {
+		t.Errorf("New() = %v", err)
+	}
+}
+
 // without is a policy with one row less. Nothing that decides an error led to it.
 func without(t *testing.T, table *mapping.Table, status int) *mapping.Table {
 	t.Helper()
@@ -148,13 +163,8 @@ func without(t *testing.T, table *mapping.Table, status int) *mapping.Table {
 }
 
 // retiring returns the contract with an end for everything, and the policy that says so.
-func retiring(t *testing.T, declared *contract.Contract) (*contract.Contract, *mapping.Table) {
+func retiring(t *testing.T) *mapping.Table {
 	t.Helper()
 	const end = "retirements:\n  - {selector: entity.v1, deprecated: \"2030-01-01\", sunset: \"2031-01-01\", successor: /v2/}\n"
-	table := edited(t, mapping.Canonical, "rules:\n", end+"rules:\n")
-	retired, err := declared.Retire(table)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return retired, table
+	return edited(t, mapping.Canonical, "rules:\n", end+"rules:\n")
 }

@@ -43,8 +43,8 @@ func (b *builder) description() string {
 
 // retired are the prefixes that are gone.
 func (b *builder) retired() []string {
-	lines := make([]string, 0, len(b.Contract.Retired))
-	for _, one := range b.Contract.Retired {
+	lines := make([]string, 0, len(b.contract.Retired))
+	for _, one := range b.contract.Retired {
 		lines = append(lines, "below `"+one.Prefix+"`: 410, and `Link` leads to `"+one.Successor+"`")
 	}
 	slices.Sort(lines)

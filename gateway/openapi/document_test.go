@@ -47,7 +47,7 @@ func TestDocumentsAreValid(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			document := documentOf(t, paramsOf(test.declared, test.table))
+			document := documentOf(t, sourceOf(test.declared, test.table))
 			if valid, wrong := validatorOf(t, document.JSON()).ValidateDocument(); !valid {
 				t.Error(wrong)
 			}
@@ -58,9 +58,9 @@ func TestDocumentsAreValid(t *testing.T) {
 // The same contract gives the same bytes, and YAML says what JSON says.
 func TestDocumentsAreDeterministic(t *testing.T) {
 	t.Parallel()
-	first := documentOf(t, paramsOf(reference(t), builtin(t, mapping.Documented)))
+	first := documentOf(t, sourceOf(reference(t), builtin(t, mapping.Documented)))
 	for range 5 {
-		if again := documentOf(t, paramsOf(reference(t), builtin(t, mapping.Documented))); !bytes.Equal(first.JSON(), again.JSON()) {
+		if again := documentOf(t, sourceOf(reference(t), builtin(t, mapping.Documented))); !bytes.Equal(first.JSON(), again.JSON()) {
 			t.Fatalf("two documents differ:\n%s", cmp.Diff(string(first.JSON()), string(again.JSON())))
 		}
 	}
@@ -112,7 +112,7 @@ func TestMessagesThatHoldEachOther(t *testing.T) {
 			method { name: "Get" input_type: ".test.v1.L0" output_type: ".test.v1.L0" options { [google.api.http] { get: "/v1" } } }
 			method { name: "Patch" input_type: ".test.v1.L0" output_type: ".test.v1.L0" options { [google.api.http] { patch: "/v1" body: "*" } } }
 		}`)
-	root := parsed(t, documentOf(t, paramsOf(contractOf(t, file), builtin(t, mapping.Documented))))
+	root := parsed(t, documentOf(t, sourceOf(contractOf(t, file), builtin(t, mapping.Documented))))
 	operation := root["paths"].(map[string]any)["/v1"].(map[string]any)["get"].(map[string]any)
 	if parameters := operation["parameters"].([]any); len(parameters) != 200 {
 		t.Errorf("%d parameters", len(parameters))
@@ -134,7 +134,7 @@ func TestStrangeComments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document := documentOf(t, paramsOf(contractOf(t, built), builtin(t, mapping.Documented)))
+	document := documentOf(t, sourceOf(contractOf(t, built), builtin(t, mapping.Documented)))
 	text, err := document.YAML()
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func TestStrangeComments(t *testing.T) {
 // The routes of the zoo, a few lines each: every kind of path, parameter and body.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	root := parsed(t, documentOf(t, paramsOf(contractOf(t, zoo(t)), builtin(t, mapping.Documented))))
+	root := parsed(t, documentOf(t, sourceOf(contractOf(t, zoo(t)), builtin(t, mapping.Documented))))
 	var out bytes.Buffer
 	paths := root["paths"].(map[string]any)
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
@@ -269,7 +269,7 @@ func known(message protoreflect.Message, depth int) {
 func TestSchemasAreWhatIsWritten(t *testing.T) {
 	t.Parallel()
 	file := zoo(t)
-	document := documentOf(t, paramsOf(contractOf(t, file), builtin(t, mapping.Documented)))
+	document := documentOf(t, sourceOf(contractOf(t, file), builtin(t, mapping.Documented)))
 	checks := validatorOf(t, document.JSON())
 	whole := dynamicpb.NewMessage(file.Messages().ByName("Query"))
 	fill(whole, 3)
@@ -331,15 +331,25 @@ func exchanged(t *testing.T, checks validator.Validator, sent, got string) []*fa
 	return wrong
 }
 
+// The server of a document is the public URL, or where the document comes from.
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
-	for url, ok := range map[string]bool{
-		"https://api.example.com": true, "http://127.0.0.1:8080": true, "": false, "/x": false, "api.example.com": false, "ftp://api.example.com": false,
+	for url, want := range map[string]string{
+		"https://api.example.com": "https://api.example.com", "http://127.0.0.1:8080": "http://127.0.0.1:8080",
+		"https://example.com/api/": "https://example.com/api", "": "./",
+		"/x": "", "api.example.com": "", "ftp://api.example.com": "",
 	} {
-		p := paramsOf(&contract.Contract{}, builtin(t, mapping.Documented))
+		p := sourceOf(&contract.Contract{}, builtin(t, mapping.Documented))
 		p.PublicURL = url
-		if _, err := openapi.New(p); (err == nil) != ok {
+		document, err := p.document()
+		if (err == nil) != (want != "") {
 			t.Errorf("%q: %v", url, err)
+		}
+		if err != nil {
+			continue
+		}
+		if diff := cmp.Diff([]any{map[string]any{"url": want}}, parsed(t, document)["servers"]); diff != "" {
+			t.Errorf("%q, want (-) and got (+):\n%s", url, diff)
 		}
 	}
 }
@@ -356,7 +366,7 @@ func TestWordless(t *testing.T) {
 		{"two routes that are one path", contractOf(t, fileOf(t, twice)), "\n- `GET /v1/{name=**}`"},
 		{"a method of another name", contractOf(t, zoo(t)), "\n- `REPORT /v1/animals/{name}:look`"},
 	} {
-		document := documentOf(t, paramsOf(test.contract, table))
+		document := documentOf(t, sourceOf(test.contract, table))
 		about := parsed(t, document)["info"].(map[string]any)["description"].(string)
 		if !strings.HasSuffix(about, "cannot be told in OpenAPI:\n"+test.want) {
 			t.Errorf("%s: %s", test.name, about)
@@ -395,17 +405,17 @@ const twice = `
 // What is declared of the whole API stands where people look for it.
 func TestInfo(t *testing.T) {
 	t.Parallel()
-	p := paramsOf(reference(t), builtin(t, mapping.Documented))
+	p := sourceOf(reference(t), builtin(t, mapping.Documented))
 	for _, test := range []struct {
 		name   string
-		change func(*openapi.Params)
+		change func(*source)
 		want   map[string]any
 	}{
-		{"by default", func(*openapi.Params) {}, map[string]any{"title": "entity.v1, statusway.mapping.v1", "version": "v1"}},
-		{"named", func(p *openapi.Params) { p.Title = "Shop" }, map[string]any{"title": "Shop", "version": "v1"}},
-		{"no service", func(p *openapi.Params) { p.Contract = &contract.Contract{} }, map[string]any{"title": "No services", "version": "0"}},
+		{"by default", func(*source) {}, map[string]any{"title": "entity.v1, statusway.mapping.v1", "version": "v1"}},
+		{"named", func(p *source) { p.Title = "Shop" }, map[string]any{"title": "Shop", "version": "v1"}},
+		{"no service", func(p *source) { p.contract = &contract.Contract{} }, map[string]any{"title": "No services", "version": "0"}},
 		{
-			"licensed", func(p *openapi.Params) { p.License = "MIT" },
+			"licensed", func(p *source) { p.License = "MIT" },
 			map[string]any{"title": "entity.v1, statusway.mapping.v1", "version": "v1", "license": map[string]any{"name": "MIT", "identifier": "MIT"}},
 		},
 	} {
@@ -425,12 +435,12 @@ func TestInfo(t *testing.T) {
 	}
 }
 
-// A route that the program has a page for besides says so of its success, and no other
-// route does.
+// A route of MappingService that the program has a page for besides says so of its success, and
+// no other route does.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	p := paramsOf(reference(t), builtin(t, mapping.Documented))
-	p.HasPage = func(binding *contract.Binding) bool { return binding.Template.String() == "/statuses/{code}" }
+	p := sourceOf(reference(t), builtin(t, mapping.Documented))
+	p.Pages = []string{"/statuses/404", "/statuses/409", "/v1/entities", "/healthz"}
 	var pages []string
 	for path, item := range parsed(t, documentOf(t, p))["paths"].(map[string]any) {
 		for method, operation := range item.(map[string]any) {
@@ -454,7 +464,7 @@ func TestPages(t *testing.T) {
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	declared := reference(t)
-	root := parsed(t, documentOf(t, paramsOf(retiring(t, declared))))
+	root := parsed(t, documentOf(t, sourceOf(declared, retiring(t))))
 	get := func(of any, names ...string) any {
 		for _, name := range names {
 			object, _ := of.(map[string]any)

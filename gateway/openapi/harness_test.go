@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/internal/backend"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/openapi"
 	"github.com/statusway/statusway/gen/descriptors"
@@ -120,13 +121,26 @@ func edited(tb testing.TB, name, from, to string) *mapping.Table {
 	return table
 }
 
-func paramsOf(declared *contract.Contract, table *mapping.Table) openapi.Params {
-	return openapi.Params{Contract: declared, Table: table, PublicURL: "https://api.example.com", Title: "", License: "", Keys: true, HasPage: nil}
+// source is what a document is made of.
+type source struct {
+	openapi.Params
+
+	contract *contract.Contract
 }
 
-func documentOf(tb testing.TB, p openapi.Params) *openapi.Document {
+func sourceOf(declared *contract.Contract, table *mapping.Table) source {
+	return source{contract: declared, Params: openapi.Params{
+		Table: table, PublicURL: "https://api.example.com", Title: "", License: "", Keys: true, Pages: nil,
+	}}
+}
+
+func (s source) document() (*openapi.Document, error) {
+	return openapi.New(backend.New(backend.Params{Version: &backend.Version{Contract: s.contract}}), s.Params)
+}
+
+func documentOf(tb testing.TB, s source) *openapi.Document {
 	tb.Helper()
-	document, err := openapi.New(p)
+	document, err := s.document()
 	if err != nil {
 		tb.Fatal(err)
 	}

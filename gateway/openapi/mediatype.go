@@ -18,7 +18,7 @@ func (b *builder) success(binding *contract.Binding) *ordered[*mediaType] {
 	default:
 		content.set(contract.JSONType, &mediaType{Schema: b.responseSchema(binding)})
 	}
-	if b.HasPage != nil && b.HasPage(binding) {
+	if b.pages[binding] {
 		content.set(htmlType, &mediaType{Schema: &schema{Type: typeString, Description: "The same as a page for people."}})
 	}
 	return content

@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"strings"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/rfc9110"
 )
@@ -78,7 +76,7 @@ func compress(out, body []byte) ([]byte, error) {
 	}
 	out, c.out = c.out, nil
 	if err != nil {
-		return out, Fail(codes.Internal, mapping.ReasonInternal, "the response could not be compressed").Because(err)
+		return out, Fail(mapping.ReasonInternal, "the response could not be compressed").Because(err)
 	}
 	return out, nil
 }

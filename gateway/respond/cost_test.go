@@ -35,7 +35,7 @@ func TestCost(t *testing.T) { //nolint:paralleltest // as above.
 			}
 		}
 	}
-	failure := respond.Fail(codes.NotFound, "ENTITY_NOT_FOUND", "no such entity").With(&errdetails.ResourceInfo{ResourceType: "entity", ResourceName: "e1"})
+	failure := respond.FailAs(codes.NotFound, "ENTITY_NOT_FOUND", "no such entity").With(&errdetails.ResourceInfo{ResourceType: "entity", ResourceName: "e1"})
 	for _, test := range []struct {
 		name string
 		run  func()

@@ -27,9 +27,12 @@ type Failure struct { //nolint:errname // it is an outcome as data, which can al
 	Cause error
 }
 
-// Fail makes a failure of the gateway's own: reason is one of the mapping package's
-// Reason constants, and message is for the client.
-func Fail(code codes.Code, reason, message string) *Failure {
+// Fail returns a failure of the gateway's own. reason is one of the mapping package's Reason
+// constants, which implies the code. The message is for the client.
+func Fail(reason, message string) *Failure { return FailAs(mapping.CodeOf(reason), reason, message) }
+
+// FailAs returns a failure with a code that its reason does not imply.
+func FailAs(code codes.Code, reason, message string) *Failure {
 	failure := &Failure{Status: &spb.Status{Code: int32(code), Message: message}} //nolint:gosec // no code is near 2^31.
 	return failure.With(&errdetails.ErrorInfo{Domain: mapping.Domain, Reason: reason})
 }
@@ -37,7 +40,7 @@ func Fail(code codes.Code, reason, message string) *Failure {
 // Invalid makes a failure for a part of the request that cannot be read, which the
 // violation names.
 func Invalid(message string, violation *errdetails.BadRequest_FieldViolation) *Failure {
-	return Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, message).
+	return Fail(mapping.ReasonInvalidArgument, message).
 		With(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{violation}})
 }
 
@@ -133,6 +136,6 @@ func AsFailure(err error) *Failure {
 	case errors.Is(err, context.Canceled):
 		return &Failure{Status: &spb.Status{Code: int32(codes.Canceled), Message: "the call was cancelled"}, Cause: err}
 	default:
-		return Fail(codes.Internal, mapping.ReasonInternal, "internal error").Because(err)
+		return Fail(mapping.ReasonInternal, "internal error").Because(err)
 	}
 }

@@ -23,7 +23,7 @@ func (o odd) GRPCStatus() *status.Status { return o.status }
 func TestAsFailure(t *testing.T) {
 	t.Parallel()
 	plain := errors.New("secret")
-	failure := respond.Fail(codes.NotFound, "GONE_FISHING", "no")
+	failure := respond.FailAs(codes.NotFound, "GONE_FISHING", "no")
 	for name, test := range map[string]struct {
 		err     error
 		code    codes.Code
@@ -59,7 +59,7 @@ func TestAsFailure(t *testing.T) {
 func TestFailureText(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("disk full")
-	failure := respond.Fail(codes.Internal, "INTERNAL", "internal error").Because(cause)
+	failure := respond.FailAs(codes.Internal, "INTERNAL", "internal error").Because(cause)
 	if got, want := failure.Error(), "INTERNAL: internal error: disk full"; got != want {
 		t.Errorf("Error() = %q, want %q", got, want)
 	}
@@ -71,7 +71,7 @@ func TestFailureText(t *testing.T) {
 // TestWithKeepsTheFailure: a detail that cannot be packed costs only itself.
 func TestWithKeepsTheFailure(t *testing.T) {
 	t.Parallel()
-	failure := respond.Fail(codes.NotFound, "R", "no").With(&errdetails.ErrorInfo{Reason: "\xff"})
+	failure := respond.FailAs(codes.NotFound, "R", "no").With(&errdetails.ErrorInfo{Reason: "\xff"})
 	if len(failure.Status.GetDetails()) != 1 || failure.Cause == nil {
 		t.Errorf("details = %v, cause = %v", failure.Status.GetDetails(), failure.Cause)
 	}
@@ -80,7 +80,7 @@ func TestWithKeepsTheFailure(t *testing.T) {
 // checklist: ERR-06
 func TestAbout(t *testing.T) {
 	t.Parallel()
-	failure := respond.Fail(codes.ResourceExhausted, "R", "more than 7 of 8").About("limit", "7").About("all", "8")
+	failure := respond.FailAs(codes.ResourceExhausted, "R", "more than 7 of 8").About("limit", "7").About("all", "8")
 	body := object(t, documented(t).Render(failure, respond.Request{}).Body)
 	if got := fmt.Sprint(body["metadata"], body["reason"]); got != "map[all:8 limit:7]R" {
 		t.Errorf("metadata and reason are %s", got)

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sync"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/rfc9110"
@@ -59,7 +57,7 @@ func (r *Responder) File(w http.ResponseWriter, req *http.Request, file *File) e
 		exchange.From(req.Context()).Conditions = conditions
 		switch conditions.Evaluate(true, rfc9110.Validators{Tag: tag, HasTag: true}) {
 		case rfc9110.Failed:
-			return Fail(codes.Aborted, mapping.ReasonPreconditionFailed, "a condition of the request does not hold for the current representation")
+			return Fail(mapping.ReasonPreconditionFailed, "a condition of the request does not hold for the current representation")
 		case rfc9110.NotModified:
 			in.NotModified = true
 			answer.Header.Del("Content-Encoding")

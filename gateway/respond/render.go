@@ -78,7 +78,7 @@ func (r *Responder) decide(failure *Failure, request Request) *decided {
 		Conditional: request.Conditional,
 	})
 	d.retryAfter = d.retrySeconds()
-	d.typeURI = r.typeURI(d.decision.Status())
+	d.typeURI = r.TypeURI(d.decision.Status(), request.Prefix)
 	r.redact(d)
 	d.localize()
 	d.message = d.parts.omitted.shorten(d.message, MaxMessageBytes)
@@ -204,11 +204,6 @@ func (d *decided) helpLinks() string {
 		}
 	}
 	return field
-}
-
-// typeURI is the page of a row on this service.
-func (r *Responder) typeURI(status int) string {
-	return r.publicURL + "/statuses/" + strconv.Itoa(status)
 }
 
 // detail is what the backend stated, unless there is a text in a language that the

@@ -95,6 +95,22 @@ func TestReplyStatusAndLocation(t *testing.T) {
 	}
 }
 
+// TestLocationBelowAPrefix: Location and Content-Location lead clients back to where they reach the API.
+func TestLocationBelowAPrefix(t *testing.T) {
+	t.Parallel()
+	request := ask(t, "POST", bindingOf(t, entities(t), createEntity))
+	exchange.From(request.Context()).Prefix = "/api"
+	response, _, err := answered(t, request, respond.Reply{Message: entity("a/b", "1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Location", "Content-Location"} {
+		if got := response.Header.Get(name); got != "/api/v1/entities/a%2Fb" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 // TestReplyWithoutLocation: an answer that must have one, and cannot, is no success.
 func TestReplyWithoutLocation(t *testing.T) {
 	t.Parallel()
@@ -298,7 +314,7 @@ func TestHostileFields(t *testing.T) {
 		t.Errorf("X-Info: %q, want %q", got, want)
 	}
 	recorder := httptest.NewRecorder()
-	failure := respond.Fail(5, "", "no")
+	failure := respond.FailAs(5, "", "no")
 	failure.Header = header
 	documented(t).Error(recorder, ask(t, "GET", nil), failure)
 	if got := recorder.Result().Header["X-Info"]; len(got) != len(want) {

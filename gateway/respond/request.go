@@ -11,7 +11,10 @@ import (
 type Request struct {
 	// Method is the HTTP method. To HEAD no body is sent.
 	Method string
-	// Path is the target's path as it was sent; the problem's instance.
+	// Prefix is the path below which clients reach the API; "" if it is at the root.
+	Prefix string
+	// Path is the path of the target as the client sent it, with the prefix: the instance of a
+	// problem.
 	Path string
 	// BodyField is the field of the gRPC request that the body fills; a violation of
 	// a field below it is pointed at without it. Empty or "*": the whole request.
@@ -33,7 +36,8 @@ func RequestOf(r *http.Request) Request {
 	ex := exchange.From(r.Context())
 	request := Request{
 		Method:      r.Method,
-		Path:        r.URL.EscapedPath(),
+		Prefix:      ex.Prefix,
+		Path:        ex.Prefix + r.URL.EscapedPath(),
 		Accept:      ex.Accept,
 		Languages:   r.Header["Accept-Language"],
 		Conditional: ex.Conditions.Present(),

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,10 +25,15 @@ const noStore = "no-store"
 type Params struct {
 	// Table is the policy that decides.
 	Table *mapping.Table
-	// PublicURL is the scheme and authority under which clients reach this service,
-	// such as "https://api.example.com"; problem types begin with it. It is
-	// configured and never taken from the Host field, which a client chooses.
+	// PublicURL is the URL under which clients reach the API, such as
+	// "https://example.com/api". It is configured and never read from the Host field, which a
+	// client chooses. If it is empty, a problem's type is a path (RFC 9457 §3.1.1).
 	PublicURL string
+	// PagesURL is the URL below which the pages of the statuses are, /statuses/404 and so on,
+	// if this server does not have them. Empty means that they are below PublicURL.
+	PagesURL string
+	// NoPages says that no server has these pages. The type of a problem is about:blank then.
+	NoPages bool
 	// Realm is the realm of the Bearer challenge on 401; empty is a realm too.
 	Realm string
 	// Gzip compresses successes of 1 KiB or more for the clients that accept it, unless
@@ -58,7 +64,9 @@ type Responder struct {
 	table     *mapping.Table
 	redaction *statuswayv1.Redaction
 	format    statuswayv1.ErrorFormat
-	publicURL string
+	origin    string // scheme and authority of PublicURL
+	pagesURL  string
+	noPages   bool
 	realm     string
 	codec     jsoncodec.Codec
 	gzip      bool
@@ -67,12 +75,28 @@ type Responder struct {
 	openDelay, commentInterval time.Duration
 }
 
-// New returns a responder, or an error if PublicURL is not an http or https URL
-// with an authority and without a path.
+// ParsePublicURL splits a PublicURL into its origin and its path, which has no slash at its end.
+// Both are empty if text is. The error says what a public URL looks like.
+func ParsePublicURL(text string) (origin, path string, err error) {
+	if text == "" {
+		return "", "", nil
+	}
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
+		return "", "", fmt.Errorf("%q is not a URL such as https://example.com or https://example.com/api", text)
+	}
+	return parsed.Scheme + "://" + parsed.Host, strings.TrimRight(parsed.EscapedPath(), "/"), nil
+}
+
+// New returns a responder, or an error if one of the two URLs is not http or https with an
+// authority.
 func New(p Params) (*Responder, error) {
-	public, err := url.Parse(p.PublicURL)
-	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") || strings.Trim(public.Path, "/") != "" {
-		return nil, fmt.Errorf("the public URL %q is not of the form https://api.example.com", p.PublicURL)
+	origin, _, err := ParsePublicURL(p.PublicURL)
+	if err != nil {
+		return nil, fmt.Errorf("the public URL: %w", err)
+	}
+	if _, _, err := ParsePublicURL(p.PagesURL); err != nil {
+		return nil, fmt.Errorf("the URL of the pages: %w", err)
 	}
 	if p.Table == nil {
 		return nil, errors.New("a responder needs a table")
@@ -81,7 +105,9 @@ func New(p Params) (*Responder, error) {
 		table:     p.Table,
 		redaction: p.Table.Policy().GetRedaction(),
 		format:    p.Table.Policy().GetErrorFormat(),
-		publicURL: public.Scheme + "://" + public.Host,
+		origin:    origin,
+		pagesURL:  strings.TrimRight(p.PagesURL, "/"),
+		noPages:   p.NoPages,
 		realm:     p.Realm,
 		codec:     jsoncodec.New(nil),
 		gzip:      p.Gzip,
@@ -113,8 +139,17 @@ func (r *Responder) WithTypes(types jsoncodec.Types) *Responder {
 // Table is the policy that decides.
 func (r *Responder) Table() *mapping.Table { return r.table }
 
-// TypeURI is the problem type of an HTTP status: a page of this service.
-func (r *Responder) TypeURI(status int) string { return r.typeURI(status) }
+// TypeURI returns the problem type of an HTTP status, for a server below the path prefix.
+func (r *Responder) TypeURI(status int, prefix string) string {
+	switch {
+	case r.noPages:
+		return "about:blank" // RFC 9457 §4.2.1
+	case r.pagesURL != "":
+		return r.pagesURL + "/statuses/" + strconv.Itoa(status)
+	default:
+		return r.origin + prefix + "/statuses/" + strconv.Itoa(status)
+	}
+}
 
 // Error answers with what err becomes. It is called once an exchange, by the
 // outermost handler, and only if nothing has been written.

@@ -214,9 +214,13 @@ func TestNew(t *testing.T) {
 		"with a port":   {respond.Params{Table: table, PublicURL: "http://localhost:8080/"}, true},
 		"no scheme":     {respond.Params{Table: table, PublicURL: "api.example.com"}, false},
 		"other scheme":  {respond.Params{Table: table, PublicURL: "ftp://api.example.com"}, false},
-		"with a path":   {respond.Params{Table: table, PublicURL: "https://api.example.com/x"}, false},
+		"with a path":   {respond.Params{Table: table, PublicURL: "https://api.example.com/x"}, true},
+		"with a query":  {respond.Params{Table: table, PublicURL: "https://api.example.com/x?y"}, false},
+		"with a user":   {respond.Params{Table: table, PublicURL: "https://user@api.example.com"}, false},
 		"no authority":  {respond.Params{Table: table, PublicURL: "https:///x"}, false},
-		"empty":         {respond.Params{Table: table}, false},
+		"empty":         {respond.Params{Table: table}, true},
+		"pages":         {respond.Params{Table: table, PagesURL: "https://docs.example.com/api/"}, true},
+		"pages by path": {respond.Params{Table: table, PagesURL: "/docs"}, false},
 		"malformed":     {respond.Params{Table: table, PublicURL: "https://a b"}, false},
 		"without table": {respond.Params{PublicURL: "https://api.example.com"}, false},
 	} {
@@ -237,14 +241,49 @@ func TestWithDecidesByTheOther(t *testing.T) {
 	t.Parallel()
 	responder := documented(t)
 	other := responder.With(builtin(t, mapping.Canonical))
-	failure := respond.Fail(9, "", "not now")
+	failure := respond.FailAs(9, "", "not now")
 	if got := responder.Render(failure, respond.Request{}).Decision.Status(); got != 409 {
 		t.Errorf("documented: %d, want 409", got)
 	}
 	if got := other.Render(failure, respond.Request{}).Decision.Status(); got != 400 {
 		t.Errorf("canonical: %d, want 400", got)
 	}
-	if got := other.TypeURI(404); got != "https://api.example.com/statuses/404" {
+	if got := other.TypeURI(404, ""); got != "https://api.example.com/statuses/404" {
 		t.Errorf("TypeURI(404) = %q", got)
+	}
+}
+
+// TestTypeURI: a problem's type leads to a page that exists, or says that there is none.
+func TestTypeURI(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		params       respond.Params
+		prefix, want string
+	}{
+		"nothing is configured":    {respond.Params{}, "", "/statuses/404"},
+		"a prefix":                 {respond.Params{}, "/api", "/api/statuses/404"},
+		"a public URL":             {respond.Params{PublicURL: "https://api.example.com/"}, "", "https://api.example.com/statuses/404"},
+		"a public URL with a path": {respond.Params{PublicURL: "https://example.com/api/"}, "/api", "https://example.com/api/statuses/404"},
+		"pages elsewhere":          {respond.Params{PublicURL: "https://example.com", PagesURL: "https://docs.example.com/a/"}, "/api", "https://docs.example.com/a/statuses/404"},
+		"no pages":                 {respond.Params{PublicURL: "https://example.com", NoPages: true}, "/api", "about:blank"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test.params.Table = builtin(t, mapping.Documented)
+			responder, err := respond.New(test.params)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := responder.TypeURI(404, test.prefix); got != test.want {
+				t.Errorf("TypeURI() = %q, want %q", got, test.want)
+			}
+			request := ask(t, "GET", nil)
+			exchange.From(request.Context()).Prefix = test.prefix
+			recorder := recorderOf(request)
+			responder.Error(recorder, request, respond.FailAs(5, "", "not here"))
+			if got := object(t, recorder.Body.Bytes()); got["type"] != test.want || got["instance"] != test.prefix+"/v1/x" {
+				t.Errorf("the problem is %v, want the type %q", got, test.want)
+			}
+		})
 	}
 }

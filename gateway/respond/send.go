@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/internal/budget"
 	"github.com/statusway/statusway/gateway/mapping"
@@ -63,7 +61,7 @@ func (r *Responder) reserve(w http.ResponseWriter, req *http.Request, size int) 
 }
 
 func fullOfResponses() *Failure {
-	return Fail(codes.Unavailable, mapping.ReasonOverloaded, "too many responses wait for their clients to read them")
+	return Fail(mapping.ReasonOverloaded, "too many responses wait for their clients to read them")
 }
 
 // finish completes every response but a stream's, once its fields are set, and takes the
@@ -224,7 +222,7 @@ func (r *Responder) push(w http.ResponseWriter, req *http.Request, data []byte) 
 		err = flush(w)
 	}
 	if err != nil {
-		return Fail(codes.Canceled, mapping.ReasonClientClosed, "the client has gone").Because(err)
+		return Fail(mapping.ReasonClientClosed, "the client has gone").Because(err)
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/statusway/statusway/gateway/contract"
@@ -158,7 +157,7 @@ func (s *Stream) Send(message proto.Message) error {
 	}
 	text, err := s.responder.appendJSON(s.buffer[:0], s.exchange.Binding, message)
 	if err != nil {
-		return Fail(codes.Internal, mapping.ReasonInternal, "a message could not be encoded").Because(err)
+		return Fail(mapping.ReasonInternal, "a message could not be encoded").Because(err)
 	}
 	s.buffer = text
 	s.start()

@@ -18,6 +18,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/observe"
 	"github.com/statusway/statusway/gateway/respond"
 )
 
@@ -128,12 +129,19 @@ func TestLateFailureIsNoted(t *testing.T) {
 	if err := stream.End(boom); err != nil {
 		t.Fatal(err)
 	}
-	want := exchange.Outcome{
+	want := observe.Record{
 		Status: 200, Rule: "internal", Code: int32(codes.Internal), Failure: boom, Fault: true, Written: int64(recorder.Body.Len()),
 	}
-	if got := exchange.From(request.Context()).Outcome; got != want {
+	if got := noted(request); got != want {
 		t.Errorf("noted %+v, want %+v", got, want)
 	}
+}
+
+// noted is what the exchange of a request records about its response.
+func noted(request *http.Request) observe.Record {
+	record := exchange.From(request.Context()).Record
+	record.RequestID, record.Method, record.Start = "", "", time.Time{} // They are about the request.
+	return record
 }
 
 // gone is the connection of a client that has left.
@@ -158,25 +166,25 @@ func TestStreamToAClientThatHasGone(t *testing.T) {
 // TestErrorIsNoted: by what an answer was decided, whatever of it the client is shown.
 func TestErrorIsNoted(t *testing.T) {
 	t.Parallel()
-	internal := exchange.Outcome{Status: 500, Rule: "internal", Code: 13, Fault: true}
-	withReason := func(reason string) exchange.Outcome {
+	internal := observe.Record{Status: 500, Rule: "internal", Code: 13, Fault: true}
+	withReason := func(reason string) observe.Record {
 		outcome := internal
 		outcome.Domain, outcome.Reason = mapping.Domain, reason
 		return outcome
 	}
 	for name, test := range map[string]struct {
 		err  error
-		want exchange.Outcome
+		want observe.Record
 	}{
 		"the client's": {
-			respond.Fail(codes.NotFound, mapping.ReasonRouteNotFound, "inner text"),
-			exchange.Outcome{Status: 404, Rule: "route-not-found", Code: 5, Domain: mapping.Domain, Reason: mapping.ReasonRouteNotFound},
+			respond.Fail(mapping.ReasonRouteNotFound, "inner text"),
+			observe.Record{Status: 404, Rule: "route-not-found", Code: 5, Domain: mapping.Domain, Reason: mapping.ReasonRouteNotFound},
 		},
 		"the server's":         {status.Error(codes.Internal, "inner text"), internal},
-		"of a moment":          {status.Error(codes.Unavailable, "inner text"), exchange.Outcome{Status: 503, Rule: "unavailable", Code: 14, Fault: true}},
-		"a code without name":  {status.Error(99, "inner text"), exchange.Outcome{Status: 500, Rule: "other", Code: 99, Fault: true}},
-		"an error of success":  {&respond.Failure{Status: &spb.Status{Message: "inner text"}}, exchange.Outcome{Status: 500, Rule: "unknown", Code: 2, Fault: true}},
-		"a reason of a 5xx":    {respond.Fail(codes.Internal, "A_REASON", "inner text"), withReason("A_REASON")},
+		"of a moment":          {status.Error(codes.Unavailable, "inner text"), observe.Record{Status: 503, Rule: "unavailable", Code: 14, Fault: true}},
+		"a code without name":  {status.Error(99, "inner text"), observe.Record{Status: 500, Rule: "other", Code: 99, Fault: true}},
+		"an error of success":  {&respond.Failure{Status: &spb.Status{Message: "inner text"}}, observe.Record{Status: 500, Rule: "unknown", Code: 2, Fault: true}},
+		"a reason of a 5xx":    {respond.FailAs(codes.Internal, "A_REASON", "inner text"), withReason("A_REASON")},
 		"an error without any": {errors.New("inner text"), withReason(mapping.ReasonInternal)},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +193,7 @@ func TestErrorIsNoted(t *testing.T) {
 			recorder := recorderOf(request)
 			documented(t).Error(recorder, request, test.err)
 			test.want.Failure, test.want.Written = test.err, int64(recorder.Body.Len())
-			if got := exchange.From(request.Context()).Outcome; got != test.want {
+			if got := noted(request); got != test.want {
 				t.Errorf("noted %+v, want %+v", got, test.want)
 			}
 			if test.want.Fault && strings.Contains(recorder.Body.String(), "inner text") {
@@ -275,7 +283,7 @@ func TestRetryOfTheLastEvent(t *testing.T) {
 		time.Duration(math.MaxInt64): "event: error\nretry: 9223372036855\ndata: {",
 	} {
 		request := ask(t, "GET", bindingOf(t, entities(t), exportMany), "Accept", "text/event-stream")
-		failure := respond.Fail(codes.Unavailable, "AWAY", "away").With(&errdetails.RetryInfo{RetryDelay: durationpb.New(delay)})
+		failure := respond.FailAs(codes.Unavailable, "AWAY", "away").With(&errdetails.RetryInfo{RetryDelay: durationpb.New(delay)})
 		recorder, err := streamed(t, request, []string{"a"}, failure)
 		if _, last, _ := strings.Cut(recorder.Body.String(), "\n\n"); err != nil || !strings.HasPrefix(last, want) {
 			t.Errorf("%v: %q, %v; want %q", delay, last, err, want)

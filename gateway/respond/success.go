@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/statusway/statusway/gateway/contract"
@@ -58,13 +57,13 @@ func (s *success) complete(w http.ResponseWriter, req *http.Request, buffer *[]b
 		case err != nil:
 			return err
 		case outcome == rfc9110.Failed:
-			return Fail(codes.Aborted, mapping.ReasonPreconditionFailed, "a condition of the request does not hold for the current representation")
+			return Fail(mapping.ReasonPreconditionFailed, "a condition of the request does not hold for the current representation")
 		case outcome == rfc9110.NotModified:
 			in.NotModified = true
 			s.decision = s.responder.table.Decide(in)
 		}
 	}
-	if err := s.locate(); err != nil {
+	if err := s.locate(ex.Prefix); err != nil {
 		return err
 	}
 	s.prefer(ex.Prefer)
@@ -183,15 +182,16 @@ func (s *success) setValidators(header http.Header) {
 }
 
 // locate finds the Location where the answer is one that has it.
-func (s *success) locate() error {
+func (s *success) locate(prefix string) error {
 	status := s.decision.Status()
 	if s.method.Location == nil || (status != http.StatusCreated && status != http.StatusAccepted) {
 		return nil
 	}
 	var err error
 	if s.location, err = s.method.Location.Of(s.reply.Message); err != nil {
-		return Fail(codes.Internal, mapping.ReasonInternal, "the response has no location").Because(err)
+		return Fail(mapping.ReasonInternal, "the response has no location").Because(err)
 	}
+	s.location = prefix + s.location
 	if status == http.StatusCreated && s.method.ETag != nil {
 		// The body is what a GET of the new resource returns (RFC 9110 §8.7).
 		s.contentLocation = s.location
@@ -232,7 +232,7 @@ func (s *success) encodeBody(buffer *[]byte, binding *contract.Binding) error {
 	s.contentType = JSONType
 	var err error
 	if *buffer, err = s.responder.appendJSON(*buffer, binding, s.reply.Message); err != nil {
-		return Fail(codes.Internal, mapping.ReasonInternal, "the response could not be encoded").Because(err)
+		return Fail(mapping.ReasonInternal, "the response could not be encoded").Because(err)
 	}
 	s.body = *buffer
 	return nil

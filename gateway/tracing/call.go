@@ -12,21 +12,21 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/status"
 
-	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/observe"
 )
 
 // errorType is the low-cardinality name of a failure: its status where the client saw
 // that, else its gRPC code, as of a stream that failed under the status of a success.
-func errorType(ex *exchange.Exchange) string {
-	if ex.Status >= 500 {
-		return strconv.Itoa(ex.Status)
+func errorType(record *observe.Record) string {
+	if record.Status >= 500 {
+		return strconv.Itoa(record.Status)
 	}
-	return mapping.CodeName(ex.Code)
+	return mapping.CodeName(record.Code)
 }
 
-// Call implements exchange.Trace.
-func (r request) Call(ctx context.Context, method string, local bool) (context.Context, exchange.Call) {
+// Call implements observe.Trace.
+func (r request) Call(ctx context.Context, method string, local bool) (context.Context, observe.Call) {
 	kind := trace.SpanKindClient
 	if local {
 		kind = trace.SpanKindInternal
@@ -46,12 +46,12 @@ type call struct {
 	parent, state string
 }
 
-var _ exchange.Call = call{}
+var _ observe.Call = call{}
 
-// Fields implements exchange.Call.
+// Fields implements observe.Call.
 func (c call) Fields() (traceparent, tracestate string) { return c.parent, c.state }
 
-// End implements exchange.Call. The message of a failure stays out: it may quote the
+// End implements observe.Call. The message of a failure stays out: it may quote the
 // request. A call that failed because the client left is not an error of the backend.
 func (c call) End(err error) {
 	code := mapping.CodeName(int32(status.Code(err))) //nolint:gosec // no code is near 2^31.

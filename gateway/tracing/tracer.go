@@ -10,7 +10,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/observe"
 )
 
 // scope is what OpenTelemetry calls the code that makes spans.
@@ -25,22 +25,22 @@ type W3C = propagation.TraceContext
 
 type tracer struct{ spans trace.Tracer }
 
-var _ exchange.Tracer = tracer{}
+var _ observe.Tracer = tracer{}
 
 // New returns a tracer whose spans go to provider. A client's trace is continued, with
 // its decision whether to be recorded where the provider's sampler asks for that.
-func New(provider trace.TracerProvider) exchange.Tracer {
+func New(provider trace.TracerProvider) observe.Tracer {
 	return tracer{provider.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))}
 }
 
-// Trace implements exchange.Tracer.
-func (t tracer) Trace(r *http.Request) (context.Context, exchange.Trace) {
+// Trace implements observe.Tracer.
+func (t tracer) Trace(r *http.Request) (context.Context, observe.Trace) {
 	ctx := W3C{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	method := exchange.KnownMethod(r.Method)
+	method := observe.KnownMethod(r.Method)
 	ctx, span := t.spans.Start( //nolint:spancheck // the caller ends it, by the request that it gets.
 		ctx, spanName(method, ""), trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.URLScheme(scheme), semconv.NetworkProtocolVersion(version(r))),
@@ -51,7 +51,7 @@ func (t tracer) Trace(r *http.Request) (context.Context, exchange.Trace) {
 // spanName is as the conventions for HTTP have it. Until the route is known, or if there
 // is none, it is the method alone: a path would make a name of each request.
 func spanName(method, route string) string {
-	if method == exchange.KnownMethod("") {
+	if method == observe.KnownMethod("") {
 		method = "HTTP"
 	}
 	if route == "" {
@@ -80,9 +80,9 @@ type request struct {
 	method string
 }
 
-var _ exchange.Trace = request{}
+var _ observe.Trace = request{}
 
-// ID implements exchange.Trace.
+// ID implements observe.Trace.
 func (r request) ID() string {
 	if id := r.span.SpanContext().TraceID(); id.IsValid() {
 		return id.String()
@@ -90,42 +90,42 @@ func (r request) ID() string {
 	return ""
 }
 
-// End implements exchange.Trace.
-func (r request) End(ex *exchange.Exchange) {
+// End implements observe.Trace.
+func (r request) End(record *observe.Record) {
 	defer r.span.End()
 	if !r.span.IsRecording() {
 		return
 	}
-	if ex.Binding != nil {
-		r.span.SetName(spanName(r.method, ex.Binding.Path))
-		r.span.SetAttributes(semconv.HTTPRoute(ex.Binding.Path))
+	if record.RPC != "" {
+		r.span.SetName(spanName(r.method, record.Route))
+		r.span.SetAttributes(semconv.HTTPRoute(record.Route))
 	}
 	r.span.SetAttributes(
-		semconv.HTTPResponseStatusCode(ex.Status),
-		attribute.Int("rpc.grpc.status_code", int(ex.Code)),
-		attribute.String("statusway.request_id", ex.RequestID),
-		attribute.String("statusway.rule", ex.Rule),
+		semconv.HTTPResponseStatusCode(record.Status),
+		attribute.Int("rpc.grpc.status_code", int(record.Code)),
+		attribute.String("statusway.request_id", record.RequestID),
+		attribute.String("statusway.rule", record.Rule),
 	)
-	if ex.Reason != "" {
+	if record.Reason != "" {
 		r.span.SetAttributes(
-			attribute.String("statusway.domain", exchange.Identifier(ex.Domain)),
-			attribute.String("statusway.reason", exchange.Identifier(ex.Reason)),
+			attribute.String("statusway.domain", observe.Identifier(record.Domain)),
+			attribute.String("statusway.reason", observe.Identifier(record.Reason)),
 		)
 	}
-	if ex.Replayed {
+	if record.Replayed {
 		r.span.SetAttributes(attribute.Bool("statusway.replayed", true))
 	}
-	r.fail(ex)
+	r.fail(record)
 }
 
 // fail says of a request that it is an error, if the server is at fault: what a client
 // did wrong is none of the server's span, nor is that it left.
-func (r request) fail(ex *exchange.Exchange) {
+func (r request) fail(record *observe.Record) {
 	switch {
-	case ex.ClientClosed:
+	case record.ClientClosed:
 		r.span.SetAttributes(attribute.Bool(clientClosed, true))
-	case ex.Fault:
+	case record.Fault:
 		r.span.SetStatus(codes.Error, "")
-		r.span.SetAttributes(semconv.ErrorTypeKey.String(errorType(ex)))
+		r.span.SetAttributes(semconv.ErrorTypeKey.String(errorType(record)))
 	}
 }

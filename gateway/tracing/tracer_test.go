@@ -3,13 +3,11 @@ package tracing_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/codes"
@@ -23,8 +21,7 @@ import (
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/internal/backend"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/tracing"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
@@ -37,33 +34,23 @@ const (
 )
 
 // front is a gateway whose backend is a function, and the spans it has made.
-func front(t *testing.T, provider trace.TracerProvider, backend exchange.Handler) http.Handler {
+func front(t *testing.T, provider trace.TracerProvider, call exchange.Handler) http.Handler {
 	t.Helper()
-	table, err := mapping.Builtin(mapping.Documented)
-	if err != nil {
-		t.Fatal(err)
-	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: "https://api.example.com"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	declared, err := contract.Read(entityv1.File_entity_v1_entity_service_proto)
 	if err != nil {
 		t.Fatal(err)
 	}
-	built, err := gateway.New(gateway.Params{
-		Contract: declared, Responder: responder, Logger: slog.New(slog.DiscardHandler), Now: time.Now, Body: middleware.BodyLimits{Bytes: 1 << 10},
-		Tracer: tracing.New(provider),
-		Pages: map[string]exchange.Handler{"/healthz": func(w http.ResponseWriter, r *http.Request) error {
-			responder.Page(w, r, "text/plain", nil)
-			return nil
-		}},
-		Backend: func(w http.ResponseWriter, r *http.Request) error {
-			if err := backend(w, r); err != nil {
+	built, err := gateway.New(backend.New(backend.Params{Version: &backend.Version{Contract: declared, Handler: func(host backend.Host) exchange.Handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			if err := call(w, r); err != nil {
 				return err
 			}
-			return responder.Reply(w, r, respond.Reply{Message: &entityv1.Entity{Id: "e"}})
-		},
+			return host.Responder.Reply(w, r, respond.Reply{Message: &entityv1.Entity{Id: "e"}})
+		}
+	}}}), gateway.Config{
+		MaxBody: 1 << 10, Tracer: tracing.New(provider), Pages: map[string]gateway.Page{"/healthz": {
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { gateway.Content(w, r, "text/plain", nil) }),
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +94,7 @@ func TestSpanOfARequest(t *testing.T) {
 			"http.response.status_code": int64(200), "rpc.grpc.status_code": int64(0), "statusway.rule": "declared",
 		}},
 		"a failure of the client's": {
-			target: "/v1/entities/private", err: respond.Fail(rpccodes.NotFound, "PRIVATE_THING", "private"), routed: true, span: "GET /v1/entities/{id}",
+			target: "/v1/entities/private", err: respond.FailAs(rpccodes.NotFound, "PRIVATE_THING", "private"), routed: true, span: "GET /v1/entities/{id}",
 			want: map[string]any{
 				"http.response.status_code": int64(404), "rpc.grpc.status_code": int64(5), "statusway.rule": "not-found",
 				"statusway.domain": "statusway.v1", "statusway.reason": "PRIVATE_THING",

@@ -2,68 +2,128 @@ package transcode
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
-	"time"
+	"slices"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/forward"
+	"github.com/statusway/statusway/gateway/internal/backend"
 	"github.com/statusway/statusway/gateway/internal/request"
 	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/route"
 )
 
-// Params configure a [Backend].
-type Params struct {
-	// Responder sends the responses.
-	Responder *respond.Responder
-	// Forward says what passes in either direction. Nil means no more than always does.
-	Forward *forward.Rules
-	// Silence is how long the client of a stream may take for its next message; 0 keeps
-	// the deadline that the gateway sets for the whole body.
-	Silence time.Duration
-}
+// Register is what protoc-gen-grpc-gateway generates for a service: RegisterYourServiceHandler.
+type Register func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error
 
-// Backend serves requests with generated grpc-gateway handlers.
-type Backend struct {
-	responder *respond.Responder
-	rules     *forward.Rules
-	silence   time.Duration
-	codec     jsoncodec.Codec
-	bare      http.Header // of a request that runtime need not look at
-	empty     url.Values  // as above
-}
-
-// New returns a backend.
-func New(p Params) *Backend {
-	if p.Forward == nil {
-		p.Forward = forward.New(forward.Params{RequestHeaders: nil, ResponseHeaders: nil, GRPCGateway: false, Logger: nil})
+// New returns a backend that serves requests with generated handlers. They call conn, which the
+// caller closes: a connection of grpc-go or of package inprocess. The contract is that of the
+// services whose handlers are registered, read from the descriptors that are linked into the
+// program. An error joins everything that is wrong with it.
+//
+// A Register function of your own must register handlers that call the connection that it gets:
+// a handler of RegisterYourServiceHandlerServer does not, so its requests get 500.
+func New(conn grpc.ClientConnInterface, register ...Register) (*backend.Backend, error) {
+	g := &generated{conn: conn, codec: jsoncodec.New(nil), bare: http.Header{}, empty: url.Values{}, targets: map[string][]*target{}}
+	relay, err := newRelay(g)
+	if err != nil {
+		return nil, err
 	}
-	return &Backend{
-		responder: p.Responder, rules: p.Forward, silence: p.Silence, codec: jsoncodec.New(nil), bare: http.Header{}, empty: url.Values{},
+	version, err := g.read(relay, register)
+	if err != nil {
+		return nil, errors.Join(err, relay.Close())
 	}
+	return backend.New(backend.Params{Version: version, Targets: nil, Stop: relay.Close}), nil
 }
 
-// Options are what runtime.NewServeMux needs so that this backend owns its hooks: the
-// three error handlers, the forward-response option, the header matchers, the marshaler,
-// and what is off by [runtime.WithDisableHTTPMethodOverride] and its like. What an option
-// of the caller's says of these before them is not heard, and none may follow them.
-// [runtime.WithMetadata] is not heard either: what goes on is decided by package forward.
-// A middleware of the caller's may follow. It finds runtime.HTTPPathPattern, but not
-// runtime.HTTPPattern; no header fields and no body; and the path parameters that are
-// text, booleans or whole numbers. [exchange.From] has all of them.
-func (b *Backend) Options() []runtime.ServeMuxOption {
+// newRelay returns a connection of the type that generated code takes, whose calls go to g.
+// It has no server, and never looks for one: the interceptors make every call.
+func newRelay(g *generated) (*grpc.ClientConn, error) {
+	relay, err := grpc.NewClient(
+		"passthrough:///generated-handlers",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, args, reply any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return g.invoke(ctx, method, args, reply, opts...)
+		}),
+		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, _ *grpc.ClientConn, method string, _ grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			return g.newStream(ctx, desc, method, opts...)
+		}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("making the connection of the generated handlers: %w", err)
+	}
+	return relay, nil
+}
+
+// generated serves requests with generated handlers.
+type generated struct {
+	backend.Host
+
+	conn    grpc.ClientConnInterface
+	codec   jsoncodec.Codec
+	targets map[string][]*target // by the full name of the gRPC method and the number of the route
+	bare    http.Header          // of a request that runtime need not look at
+	empty   url.Values           // as above
+}
+
+// read registers the handlers and reads the contract of their services.
+func (g *generated) read(relay *grpc.ClientConn, register []Register) (*backend.Version, error) {
+	found := &collector{handlers: nil}
+	mux := runtime.NewServeMux(options(found)...)
+	for _, one := range register {
+		if err := one(context.Background(), mux, relay); err != nil {
+			return nil, fmt.Errorf("registering the handlers: %w", err)
+		}
+	}
+	declared, err := found.contract()
+	if err != nil {
+		return nil, err
+	}
+	for _, method := range declared.Methods {
+		handlers, rules := found.of(method.FullName), rulesOf(method)
+		if len(handlers) != len(rules) {
+			return nil, fmt.Errorf("%s: its generated handlers serve %d rules, and its google.api.http has %d: was the code generated from another proto?",
+				method.FullName, len(handlers), len(rules))
+		}
+		for _, binding := range method.Bindings {
+			made, err := g.newTarget(binding, handlers[slices.Index(rules, binding.Template)])
+			if err != nil {
+				return nil, err
+			}
+			g.targets[method.FullName] = append(g.targets[method.FullName], made)
+		}
+	}
+	return &backend.Version{Contract: declared, Types: nil, Deadline: nil, Pending: nil, Handler: g.handler}, nil
+}
+
+// rulesOf returns the template of each rule of a method, in their order. A rule for any HTTP method
+// has several routes.
+func rulesOf(method *contract.Method) []*route.Template {
+	var rules []*route.Template
+	for _, binding := range method.Bindings {
+		if !slices.Contains(rules, binding.Template) {
+			rules = append(rules, binding.Template)
+		}
+	}
+	return rules
+}
+
+// options give this package all hooks of runtime. Nothing of its own error handling, status
+// table and header rules is reached.
+func options(found *collector) []runtime.ServeMuxOption {
 	return []runtime.ServeMuxOption{
 		runtime.WithErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, _ http.ResponseWriter, _ *http.Request, err error) {
 			callFrom(ctx).failed(ctx, err)
-		}),
-		runtime.WithRoutingErrorHandler(func(context.Context, *runtime.ServeMux, runtime.Marshaler, http.ResponseWriter, *http.Request, int) {
-			// See findHandler, which sees that there is no handler.
 		}),
 		runtime.WithStreamErrorHandler(streamError),
 		runtime.WithForwardResponseOption(forwardResponse),
@@ -71,51 +131,43 @@ func (b *Backend) Options() []runtime.ServeMuxOption {
 		runtime.WithOutgoingHeaderMatcher(never),
 		runtime.WithOutgoingTrailerMatcher(never),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
-		runtime.WithMiddlewares(intercept),
-		runtime.WithDisableHTTPMethodOverride(),
-		runtime.WithDisablePathLengthFallback(),
+		runtime.WithMetadata(found.note),
+		runtime.WithMiddlewares(found.add),
 		runtime.WithDisableChunkedEncoding(),
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
-		runtime.WithStrictDeepWildcardMatching(),
 	}
 }
 
-// Handler returns the handler that the gateway calls once a request has matched a
-// route of the contract.
-func (b *Backend) Handler(mux *runtime.ServeMux) exchange.Handler {
-	all := &targets{backend: b, mux: mux}
-	return func(w http.ResponseWriter, r *http.Request) error {
-		ex := exchange.From(r.Context())
-		if err := request.CheckTarget(r); err != nil {
-			return err
-		}
-		target, err := all.of(ex.Binding)
-		if err != nil {
-			return err
-		}
-		c := &call{backend: b, exchange: ex, target: target, w: w, r: r}
-		if !ex.Binding.Uploads {
-			if c.body, err = request.ReadBody(r); err != nil {
-				return err
-			}
-		}
-		return c.run(b.bareRequest(c), target.pathParams(ex.Binding, ex.Params))
+// handler returns what serves requests for a gateway.
+func (g *generated) handler(host backend.Host) exchange.Handler {
+	bound := *g
+	bound.Host = host
+	return bound.handle
+}
+
+// handle serves a request that has matched a route of the contract.
+func (g *generated) handle(w http.ResponseWriter, r *http.Request) error {
+	ex := exchange.From(r.Context())
+	if err := request.CheckTarget(r); err != nil {
+		return err
 	}
+	c := &call{backend: g, exchange: ex, target: g.targets[ex.Binding.Method.FullName][ex.Binding.Number], w: w, r: r}
+	if !ex.Binding.Uploads {
+		var err error
+		if c.body, err = request.ReadBody(r); err != nil {
+			return err
+		}
+	}
+	return c.run(g.bareRequest(c), c.target.pathParams(ex.Binding, ex.Params))
 }
 
 // bareRequest is the request as generated code sees it: without a body, a query and header
-// fields, because [conn] sends the message and the metadata of the real one.
-func (b *Backend) bareRequest(c *call) *http.Request {
-	inner := c.r.WithContext(context.WithValue(c.r.Context(), callKey{}, c))
+// fields, because the relay sends the message and the metadata of the real one.
+func (g *generated) bareRequest(c *call) *http.Request {
+	c.exchange.Call = c
+	inner := c.r.WithContext(c.exchange.Context)
 	inner.Method, inner.Body, inner.Host, inner.RemoteAddr = c.exchange.Binding.Verb, http.NoBody, "", ""
-	inner.Form, inner.PostForm = b.empty, b.empty // ParseForm then parses no query.
-	inner.Header = b.bare
-	// The deadline is the one thing that is made of a header field here.
-	if timeout := c.r.Header["Grpc-Timeout"]; len(timeout) > 0 {
-		if _, ok := forward.Timeout(timeout[0]); ok {
-			inner.Header = http.Header{"Grpc-Timeout": timeout[:1]}
-		}
-	}
+	inner.Form, inner.PostForm = g.empty, g.empty // ParseForm then parses no query.
+	inner.Header = g.bare
 	return inner
 }
 
@@ -146,15 +198,14 @@ func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.M
 	}
 }
 
-// bypassed is the failure for a call that did not go through [Backend.Conn]. Its result is
-// not sent, because no token and no condition has passed.
+// bypassed is the failure of a handler that calls another connection than the one that Register
+// got. What it returns is not sent, because no token and no condition has passed.
 func bypassed() *respond.Failure {
-	return respond.Fail(codes.Internal, mapping.ReasonInternal, "the handler's client was not made with the connection that Backend.Conn returns")
+	return respond.Fail(mapping.ReasonInternal, "the handler does not call the connection that it was registered with")
 }
 
-// noAnswer is the failure for a handler that neither responded nor failed. No request can
-// cause it.
-func noAnswer() error {
-	return respond.Fail(codes.Internal, mapping.ReasonInternal,
-		"the handler gave no answer: was the mux made with Backend.Options, and does no option of its own follow them?")
+// noResponse is the failure of a handler that neither responded nor failed. No request can cause
+// it.
+func noResponse() error {
+	return respond.Fail(mapping.ReasonInternal, "the handler gave no response")
 }

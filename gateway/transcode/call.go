@@ -19,13 +19,11 @@ import (
 	"github.com/statusway/statusway/gateway/respond"
 )
 
-type callKey struct{}
-
 // call is one request on its way through the generated handler. It stands in for the
 // ResponseWriter, and what runtime writes to it is dropped: by then the response has been
 // written to w, or the error noted.
 type call struct {
-	backend  *Backend
+	backend  *generated
 	exchange *exchange.Exchange
 	target   *target
 	w        http.ResponseWriter
@@ -52,7 +50,7 @@ var (
 )
 
 func callFrom(ctx context.Context) *call {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
+	if c, ok := exchange.From(ctx).Call.(*call); ok {
 		return c
 	}
 	return &call{} // A hook outside Handler has nowhere to report to.
@@ -83,13 +81,13 @@ func (c *call) run(r *http.Request, params map[string]string) error {
 		return c.err
 	case c.streams:
 		if c.err == nil && !c.stream.Started() { // Then the trailers may still set fields.
-			c.stream.SetHeader(c.backend.rules.Answered(c.r.Context(), c.header, c.trailer))
+			c.stream.SetHeader(c.backend.Forward.Answered(c.r.Context(), c.header, c.trailer))
 		}
 		return c.stream.End(c.err)
 	case c.err != nil:
 		return c.err
 	case !c.answered:
-		return noAnswer()
+		return noResponse()
 	default:
 		return nil
 	}
@@ -108,12 +106,12 @@ func (c *call) release() {
 // begin begins a response of many messages, once the backend's metadata has arrived.
 func (c *call) begin(header metadata.MD) {
 	c.streams, c.header = true, header
-	c.stream = c.backend.responder.Stream(c.w, c.r, c.backend.rules.Answered(c.r.Context(), header, nil))
+	c.stream = c.backend.Responder.Stream(c.w, c.r, c.backend.Forward.Answered(c.r.Context(), header, nil))
 }
 
 func (c *call) reply(ctx context.Context, message proto.Message) error {
 	md, _ := runtime.ServerMetadataFromContext(ctx)
-	return c.backend.responder.Reply(c.w, c.r, c.backend.rules.Reply(c.r.Context(), message, md.HeaderMD, md.TrailerMD))
+	return c.backend.Responder.Reply(c.w, c.r, c.backend.Forward.Reply(c.r.Context(), message, md.HeaderMD, md.TrailerMD))
 }
 
 // failed notes why the call failed, with the fields that the backend may send along.
@@ -144,7 +142,7 @@ func (c *call) failed(ctx context.Context, err error) {
 	if c.trailer != nil {
 		md.TrailerMD = c.trailer
 	}
-	c.err = c.backend.rules.Failed(c.r.Context(), err, md.HeaderMD, md.TrailerMD)
+	c.err = c.backend.Forward.Failed(c.r.Context(), err, md.HeaderMD, md.TrailerMD)
 }
 
 func streamError(ctx context.Context, err error) *status.Status {
@@ -156,7 +154,7 @@ func streamError(ctx context.Context, err error) *status.Status {
 // whose rules were applied is not the one that is called.
 func (c *call) check(method string) error {
 	if routed := c.exchange.Binding.Method.FullName; routed != method {
-		c.err = respond.Fail(codes.Internal, mapping.ReasonInternal, "the request was routed to "+method+" and not to "+routed)
+		c.err = respond.Fail(mapping.ReasonInternal, "the request was routed to "+method+" and not to "+routed)
 		return c.err
 	}
 	return nil
@@ -166,7 +164,7 @@ func (c *call) check(method string) error {
 func (c *call) fill(message any) error {
 	filled, ok := message.(proto.Message)
 	if !ok || filled.ProtoReflect().Descriptor() != c.target.input.Descriptor() {
-		c.err = respond.Fail(codes.Internal, mapping.ReasonInternal, "the handler's client sends another type than the contract has")
+		c.err = respond.Fail(mapping.ReasonInternal, "the handler's client sends another type than the contract has")
 		return c.err
 	}
 	proto.Reset(filled)
@@ -174,21 +172,12 @@ func (c *call) fill(message any) error {
 	return c.err
 }
 
-// conn makes the calls of generated clients. It sends the message of the HTTP request in
-// place of the one that generated code made, and notes that the backend was called.
-type conn struct{ grpc.ClientConnInterface }
-
-// Conn wraps the connection that generated clients are to be made with.
-func (*Backend) Conn(to grpc.ClientConnInterface) grpc.ClientConnInterface { return conn{to} }
-
-//nolint:revive // the interface is grpc's.
-func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	if isProbe(ctx) {
-		return noAnswer()
-	}
+// invoke makes a call of a generated client. It sends the message of the HTTP request in place of
+// the one that generated code made, and notes that the backend was called.
+func (g *generated) invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	one := callFrom(ctx)
 	if one.target == nil {
-		return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+		return noResponse() // A handler must pass on the context that it gets.
 	}
 	if err := one.check(method); err != nil {
 		return err
@@ -197,8 +186,8 @@ func (c conn) Invoke(ctx context.Context, method string, args, reply any, opts .
 		return err
 	}
 	one.called = true
-	ctx, followed := one.backend.rules.Begin(ctx, c.ClientConnInterface, one.r)
-	err := c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+	ctx, followed := one.backend.Forward.Begin(ctx, g.conn, one.r)
+	err := g.conn.Invoke(ctx, method, args, reply, opts...)
 	followed.End(err)
 	return err
 }

@@ -181,7 +181,7 @@ func TestBodyThatCannotBeRead(t *testing.T) {
 	request := s.request(t, "POST", "/v1/entities", "x")
 	request.Body = io.NopCloser(broken{over})
 	exchange.From(request.Context()).MarkTooLarge()
-	if err := s.backend.Handler(s.mux)(httptest.NewRecorder(), request); !errors.Is(err, over) {
-		t.Errorf("Handler() = %v", err)
+	if err := s.handle(httptest.NewRecorder(), request); !errors.Is(err, over) {
+		t.Errorf("the handler returns %v", err)
 	}
 }

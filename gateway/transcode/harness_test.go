@@ -9,24 +9,24 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/grpclog"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/inprocess"
+	"github.com/statusway/statusway/gateway/internal/backend"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/rfc9110"
 	"github.com/statusway/statusway/gateway/route"
 	"github.com/statusway/statusway/gateway/transcode"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
-	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 )
 
 func TestMain(m *testing.M) {
@@ -103,12 +103,10 @@ func (s *service) ExportEntities(_ *entityv1.ExportEntitiesRequest, stream grpc.
 type side struct {
 	*service
 
-	backend   *transcode.Backend
+	backend   *gateway.Backend
+	handle    exchange.Handler
 	responder *respond.Responder
 	index     *route.Index[*contract.Binding]
-	contract  *contract.Contract
-	mux       *runtime.ServeMux
-	conn      grpc.ClientConnInterface
 }
 
 func newSide(tb testing.TB, s *service) *side {
@@ -119,6 +117,19 @@ func newSide(tb testing.TB, s *service) *side {
 // newSideOver calls through over, if it is not nil.
 func newSideOver(tb testing.TB, s *service, over grpc.ClientConnInterface) *side {
 	tb.Helper()
+	if over == nil {
+		conn := inprocess.New(inprocess.Params{MaxRequestBytes: 4000, MaxResponseBytes: 4000})
+		entityv1.RegisterEntityServiceServer(conn, s)
+		over = conn
+	}
+	made := newSideOf(tb, over, entityv1.RegisterEntityServiceHandler)
+	made.service = s
+	return made
+}
+
+// newSideOf has the handlers that register registers.
+func newSideOf(tb testing.TB, conn grpc.ClientConnInterface, register ...transcode.Register) *side {
+	tb.Helper()
 	table, err := mapping.Builtin(mapping.Documented)
 	if err != nil {
 		tb.Fatal(err)
@@ -127,27 +138,23 @@ func newSideOver(tb testing.TB, s *service, over grpc.ClientConnInterface) *side
 	if err != nil {
 		tb.Fatal(err)
 	}
-	declared, err := contract.Read(entityv1.File_entity_v1_entity_service_proto, mappingv1.File_statusway_mapping_v1_mapping_service_proto)
+	made, err := transcode.New(conn, register...)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	backend := transcode.New(transcode.Params{
+	tb.Cleanup(func() {
+		if err := made.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	version := backend.Current(made)
+	return &side{backend: made, responder: responder, index: version.Contract.Index(), handle: version.Handler(backend.Host{
 		Responder: responder,
 		Forward: forward.New(forward.Params{
 			RequestHeaders:  []string{"x-tenant"},
 			ResponseHeaders: map[string]string{"x-info": "X-Info", "etag": "ETag", "location": "Location", "cache-control": "Cache-Control"},
 		}),
-	})
-	if over == nil {
-		conn := inprocess.New(inprocess.Params{MaxRequestBytes: 4000, MaxResponseBytes: 4000})
-		entityv1.RegisterEntityServiceServer(conn, s)
-		over = conn
-	}
-	mux := runtime.NewServeMux(backend.Options()...)
-	if err := entityv1.RegisterEntityServiceHandlerClient(tb.Context(), mux, entityv1.NewEntityServiceClient(backend.Conn(over))); err != nil {
-		tb.Fatal(err)
-	}
-	return &side{service: s, backend: backend, responder: responder, index: declared.Index(), contract: declared, mux: mux, conn: over}
+	})}
 }
 
 // request makes one that has matched its route, with its fields in pairs.
@@ -176,7 +183,7 @@ func (s *side) request(tb testing.TB, method, target, body string, fields ...str
 // do answers a request as the gateway would.
 func (s *side) do(request *http.Request) *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
-	if err := s.backend.Handler(s.mux)(recorder, request); err != nil {
+	if err := s.handle(recorder, request); err != nil {
 		s.responder.Error(recorder, request, err)
 	}
 	return recorder

@@ -8,9 +8,9 @@ import (
 	"github.com/statusway/statusway/gateway/respond"
 )
 
-// marshaler is the only one that runtime gets. It decodes nothing, because the connection
-// of [Backend.Conn] fills the message that generated code has left empty. It encodes
-// nothing, because the responder has sent the response before runtime would.
+// marshaler is the only one that runtime gets. It decodes nothing, because the relay fills the
+// message that generated code leaves empty. It encodes nothing, because the responder has sent
+// the response before runtime would.
 type marshaler struct{}
 
 var _ runtime.Marshaler = marshaler{}

@@ -2,6 +2,7 @@ package transcode_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -9,48 +10,86 @@ import (
 	"testing"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/statusway/statusway/gateway/inprocess"
+	"github.com/statusway/statusway/gateway/transcode"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
-// TestOnlyTheMatchedMethodIsCalled: two tables of routes, and where they differ the
-// answer is 500 and no call.
+// maintenance is a service of two methods. It counts its calls.
+type maintenance struct {
+	entityv1.UnimplementedMaintenanceServiceServer
+
+	calls int
+}
+
+func (m *maintenance) GetMaintenance(context.Context, *entityv1.GetMaintenanceRequest) (*entityv1.Maintenance, error) {
+	m.calls++
+	return &entityv1.Maintenance{}, nil
+}
+
+func (m *maintenance) SetMaintenance(context.Context, *entityv1.SetMaintenanceRequest) (*entityv1.Maintenance, error) {
+	m.calls++
+	return &entityv1.Maintenance{}, nil
+}
+
+func (m *maintenance) conn() grpc.ClientConnInterface {
+	conn := inprocess.New(inprocess.Params{})
+	entityv1.RegisterMaintenanceServiceServer(conn, m)
+	entityv1.RegisterEntityServiceServer(conn, &service{})
+	return conn
+}
+
+// handler is one that somebody has written, and that does not do what a generated one does.
+type handler func(mux *runtime.ServeMux, conn *grpc.ClientConn, w http.ResponseWriter, r *http.Request)
+
+// registered returns a Register whose handler for GetMaintenance is h.
+func registered(h handler) transcode.Register {
+	return func(_ context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+		one := func(method string, h handler) runtime.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request, _ map[string]string) {
+				ctx, err := runtime.AnnotateContext(r.Context(), mux, r, "/entity.v1.MaintenanceService/"+method)
+				if err != nil {
+					return
+				}
+				h(mux, conn, w, r.WithContext(ctx))
+			}
+		}
+		return errors.Join(
+			mux.HandlePath(http.MethodGet, "/v1/maintenance", one("GetMaintenance", h)),
+			mux.HandlePath(http.MethodPut, "/v1/maintenance", one("SetMaintenance", h)),
+		)
+	}
+}
+
+// TestOnlyTheMatchedMethodIsCalled: a handler that calls another method than its own gets 500,
+// and nothing is called.
 func TestOnlyTheMatchedMethodIsCalled(t *testing.T) {
 	t.Parallel()
-	for name, call := range map[string]func(context.Context, entityv1.EntityServiceClient) error{
-		"another method": func(ctx context.Context, client entityv1.EntityServiceClient) error {
-			_, err := client.DeleteEntity(ctx, &entityv1.DeleteEntityRequest{})
+	for name, call := range map[string]func(context.Context, *grpc.ClientConn) error{
+		"another method": func(ctx context.Context, conn *grpc.ClientConn) error {
+			_, err := entityv1.NewMaintenanceServiceClient(conn).SetMaintenance(ctx, &entityv1.SetMaintenanceRequest{})
 			return err
 		},
-		"a stream": func(ctx context.Context, client entityv1.EntityServiceClient) error {
-			_, err := client.ExportEntities(ctx, &entityv1.ExportEntitiesRequest{})
+		"a stream": func(ctx context.Context, conn *grpc.ClientConn) error {
+			_, err := entityv1.NewEntityServiceClient(conn).ExportEntities(ctx, &entityv1.ExportEntitiesRequest{})
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSide(t, &service{})
-			client := entityv1.NewEntityServiceClient(s.backend.Conn(s.conn))
-			if err := s.mux.HandlePath("GET", "/v1/entities/{id}", func(w http.ResponseWriter, r *http.Request, _ map[string]string) {
-				runtime.HTTPError(r.Context(), s.mux, nil, w, r, call(r.Context(), client))
-			}); err != nil {
-				t.Fatal(err)
-			}
-			if got := s.do(s.request(t, "GET", "/v1/entities/e1", "")); got.Code != 500 || len(s.calls) > 0 {
-				t.Errorf("%d, called %v", got.Code, s.calls)
+			m := &maintenance{}
+			s := newSideOf(t, m.conn(), registered(func(mux *runtime.ServeMux, conn *grpc.ClientConn, w http.ResponseWriter, r *http.Request) {
+				runtime.HTTPError(r.Context(), mux, nil, w, r, call(r.Context(), conn))
+			}))
+			if got := s.do(s.request(t, "GET", "/v1/maintenance", "")); got.Code != 500 || m.calls > 0 {
+				t.Errorf("%d, %d calls", got.Code, m.calls)
 			}
 		})
 	}
-	t.Run("no handler", func(t *testing.T) {
-		t.Parallel()
-		s := newSide(t, &service{})
-		if got := s.do(s.request(t, "GET", "/v1/statuses", "")); got.Code != 500 || len(s.calls) > 0 {
-			t.Errorf("%d, called %v", got.Code, s.calls)
-		}
-	})
 	t.Run("method override", func(t *testing.T) {
 		t.Parallel()
 		s := newSide(t, &service{})
@@ -61,97 +100,129 @@ func TestOnlyTheMatchedMethodIsCalled(t *testing.T) {
 	})
 }
 
-// TestHandlerWithoutAnAnswer: a handler of the mux that answers by itself is ignored.
-func TestHandlerWithoutAnAnswer(t *testing.T) {
+// TestHandlerThatRespondsItself: what a handler writes is dropped.
+func TestHandlerThatRespondsItself(t *testing.T) {
 	t.Parallel()
-	s := newSide(t, &service{})
-	s.mux = runtime.NewServeMux(s.backend.Options()...)
-	if err := s.mux.HandlePath("GET", "/v1/entities", func(w http.ResponseWriter, _ *http.Request, _ map[string]string) {
+	s := newSideOf(t, (&maintenance{}).conn(), registered(func(_ *runtime.ServeMux, _ *grpc.ClientConn, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Evil", "1")
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = w.Write([]byte("evil"))
 		w.(http.Flusher).Flush()
-	}); err != nil {
-		t.Fatal(err)
-	}
-	got := s.do(s.request(t, "GET", "/v1/entities", ""))
+	}))
+	got := s.do(s.request(t, "GET", "/v1/maintenance", ""))
 	if got.Code != 500 || got.Header().Get("X-Evil") != "" || strings.Contains(got.Body.String(), "evil") {
 		t.Errorf("%d %v %s", got.Code, got.Header(), got.Body)
 	}
 }
 
-// TestWithoutConn: calls that go around the backend's connection would lose the token, and
-// all that the gateway has decided, so none is answered.
-func TestWithoutConn(t *testing.T) {
+// TestCallsAroundTheRelay: a call over another connection loses the token and all that the
+// gateway has decided, so its request gets 500. New itself calls nothing.
+func TestCallsAroundTheRelay(t *testing.T) {
 	t.Parallel()
-	s := newSide(t, &service{get: func(context.Context, *entityv1.GetEntityRequest) (*entityv1.Entity, error) {
+	entities, m := &service{get: func(context.Context, *entityv1.GetEntityRequest) (*entityv1.Entity, error) {
 		return nil, status.Error(codes.NotFound, "no such entity")
-	}})
+	}, export: func(grpc.ServerStreamingServer[entityv1.Entity]) error { return nil }}, &maintenance{}
 	conn := inprocess.New(inprocess.Params{})
-	entityv1.RegisterEntityServiceServer(conn, s.service)
-	for name, register := range map[string]func(*runtime.ServeMux) error{
-		"another connection": func(mux *runtime.ServeMux) error {
-			return entityv1.RegisterEntityServiceHandlerClient(t.Context(), mux, entityv1.NewEntityServiceClient(conn))
-		},
-		"no connection": func(mux *runtime.ServeMux) error {
-			return entityv1.RegisterEntityServiceHandlerServer(t.Context(), mux, s.service)
-		},
+	entityv1.RegisterEntityServiceServer(conn, entities)
+	for _, test := range []struct {
+		name     string
+		register transcode.Register
+		paths    []string
+	}{
+		{"another connection", func(ctx context.Context, mux *runtime.ServeMux, _ *grpc.ClientConn) error {
+			return entityv1.RegisterEntityServiceHandlerClient(ctx, mux, entityv1.NewEntityServiceClient(conn))
+		}, []string{"/v1/entities", "/v1/entities:export", "/v1/entities/e1"}},
+		{"no connection", func(ctx context.Context, mux *runtime.ServeMux, _ *grpc.ClientConn) error {
+			return entityv1.RegisterMaintenanceServiceHandlerServer(ctx, mux, m)
+		}, []string{"/v1/maintenance"}},
 	} {
-		s.mux = runtime.NewServeMux(s.backend.Options()...)
-		if err := register(s.mux); err != nil {
-			t.Fatal(err)
+		s := newSideOf(t, conn, test.register)
+		if len(entities.calls) > 0 || m.calls > 0 {
+			t.Errorf("%s: New called %v and %d", test.name, entities.calls, m.calls)
 		}
-		for _, path := range []string{"/v1/entities", "/v1/entities:export", "/v1/entities/e1"} {
+		for _, path := range test.paths {
 			if got := s.do(s.request(t, "GET", path, "")); got.Code != 500 {
-				t.Errorf("%s, %s: %d %s", name, path, got.Code, got.Body)
+				t.Errorf("%s, %s: %d %s", test.name, path, got.Code, got.Body)
 			}
 		}
+		entities.calls = nil
 	}
 }
 
-// TestMuxWithoutOptions: a mux that was made without the options calls no backend, not
-// even while the backend looks for the handler.
-func TestMuxWithoutOptions(t *testing.T) {
+// TestHandlersThatDoNotFit: New says what is wrong with a registration, and calls nothing.
+func TestHandlersThatDoNotFit(t *testing.T) {
 	t.Parallel()
-	s := newSide(t, &service{})
-	s.mux = runtime.NewServeMux()
-	if err := entityv1.RegisterEntityServiceHandlerClient(t.Context(), s.mux, entityv1.NewEntityServiceClient(s.backend.Conn(s.conn))); err != nil {
-		t.Fatal(err)
-	}
-	for method, path := range map[string]string{"DELETE": "/v1/entities/e1", "GET": "/v1/entities:export"} {
-		if got := s.do(s.request(t, method, path, "")); got.Code != 500 || len(s.calls) > 0 {
-			t.Errorf("%s: %d %s, called %v", path, got.Code, got.Body, s.calls)
+	m := &maintenance{}
+	conn := m.conn()
+	failed := errors.New("it failed")
+	for name, test := range map[string]struct {
+		register []transcode.Register
+		want     string
+	}{
+		"none": {nil, "no generated handler was registered"},
+		"a mux of its own": {[]transcode.Register{func(ctx context.Context, _ *runtime.ServeMux, conn *grpc.ClientConn) error {
+			return entityv1.RegisterMaintenanceServiceHandler(ctx, runtime.NewServeMux(), conn)
+		}}, "no generated handler was registered"},
+		"twice": {
+			[]transcode.Register{entityv1.RegisterMaintenanceServiceHandler, entityv1.RegisterMaintenanceServiceHandler},
+			"serve 2 rules, and its google.api.http has 1",
+		},
+		"a method is missing": {[]transcode.Register{func(_ context.Context, mux *runtime.ServeMux, _ *grpc.ClientConn) error {
+			return mux.HandlePath(http.MethodGet, "/v1/maintenance", func(_ http.ResponseWriter, r *http.Request, _ map[string]string) {
+				_, _ = runtime.AnnotateContext(r.Context(), mux, r, "/entity.v1.MaintenanceService/GetMaintenance")
+			})
+		}}, "/entity.v1.MaintenanceService/SetMaintenance: its generated handlers serve 0 rules"},
+		"no gRPC method": {[]transcode.Register{
+			entityv1.RegisterMaintenanceServiceHandler, func(_ context.Context, mux *runtime.ServeMux, _ *grpc.ClientConn) error {
+				return mux.HandlePath(http.MethodGet, "/healthz", func(http.ResponseWriter, *http.Request, map[string]string) {})
+			},
+		}, "calls no gRPC method"},
+		"no connection, and a stream": {[]transcode.Register{func(ctx context.Context, mux *runtime.ServeMux, _ *grpc.ClientConn) error {
+			return entityv1.RegisterEntityServiceHandlerServer(ctx, mux, &service{})
+		}}, "calls no gRPC method"},
+		"a service that is not linked": {[]transcode.Register{func(_ context.Context, mux *runtime.ServeMux, _ *grpc.ClientConn) error {
+			return mux.HandlePath(http.MethodGet, "/v1/nothing", func(_ http.ResponseWriter, r *http.Request, _ map[string]string) {
+				_, _ = runtime.AnnotateContext(r.Context(), mux, r, "/nobody.v1.Nothing/Get")
+			})
+		}}, "the descriptor of nobody.v1.Nothing is not linked into the program"},
+		"an error": {[]transcode.Register{func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error { return failed }}, "it failed"},
+	} {
+		if made, err := transcode.New(conn, test.register...); err == nil || !strings.Contains(err.Error(), test.want) || made != nil {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
 		}
 	}
+	if m.calls > 0 {
+		t.Errorf("New made %d calls", m.calls)
+	}
 }
 
-// TestMiddleware: a middleware of the caller's goes on, and is not called by the search
-// for the handler.
-func TestMiddleware(t *testing.T) {
+// TestRoutes are those of all registered services.
+func TestRoutes(t *testing.T) {
 	t.Parallel()
-	s := newSide(t, &service{})
-	var seen []string
-	s.mux = runtime.NewServeMux(append(s.backend.Options(), runtime.WithMiddlewares(func(next runtime.HandlerFunc) runtime.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
-			seen = append(seen, r.Method+" "+r.URL.RequestURI()+" "+params["id"])
-			next(w, r, params)
-		}
-	}))...)
-	if err := entityv1.RegisterEntityServiceHandlerClient(t.Context(), s.mux, entityv1.NewEntityServiceClient(s.backend.Conn(s.conn))); err != nil {
-		t.Fatal(err)
+	s := newSideOf(t, (&maintenance{}).conn(), entityv1.RegisterMaintenanceServiceHandler, entityv1.RegisterSessionServiceHandler)
+	var got []string
+	for _, route := range s.backend.Routes() {
+		got = append(got, route.Verb+" "+route.Path)
 	}
-	if got := s.do(s.request(t, "GET", "/v1/entities/a%2Fb", "")); got.Code != 200 || !slices.Equal(seen, []string{"GET /v1/entities/a%2Fb a/b"}) {
-		t.Errorf("%d, %q", got.Code, seen)
+	want := []string{"GET /v1/maintenance", "PUT /v1/maintenance", "POST /v1/sessions", "GET /v1/sessions/{id}", "DELETE /v1/sessions/{id}"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 
-// TestHooksOutsideTheBackend: a mux that is served without Handler answers nothing.
+// TestHooksOutsideTheBackend: a mux that is served by itself responds nothing.
 func TestHooksOutsideTheBackend(t *testing.T) {
 	t.Parallel()
-	s := newSide(t, &service{})
-	recorder := httptest.NewRecorder()
-	s.mux.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/nothing", nil))
-	if recorder.Body.Len() > 0 {
-		t.Errorf("%s", recorder.Body)
+	var kept *runtime.ServeMux
+	newSideOf(t, (&maintenance{}).conn(), func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+		kept = mux
+		return entityv1.RegisterMaintenanceServiceHandler(ctx, mux, conn)
+	})
+	for _, path := range []string{"/nothing", "/v1/maintenance"} {
+		recorder := httptest.NewRecorder()
+		kept.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if recorder.Body.Len() > 0 {
+			t.Errorf("%s: %s", path, recorder.Body)
+		}
 	}
 }

@@ -13,16 +13,13 @@ import (
 	"github.com/statusway/statusway/gateway/respond"
 )
 
-// NewStream starts a call with many messages. If the body is many messages, it sends them
-// while generated code reads the responses; else it makes the one message first, so that
-// an invalid request starts no call.
-func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	if isProbe(ctx) {
-		return nil, noAnswer()
-	}
+// newStream starts a call with many messages. If the body is many messages, it sends them while
+// generated code reads the responses; else it makes the one message first, so that an invalid
+// request starts no call.
+func (g *generated) newStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	one := callFrom(ctx)
 	if one.target == nil {
-		return c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
+		return nil, noResponse() // as above
 	}
 	var message proto.Message
 	if err := one.check(method); err != nil {
@@ -35,9 +32,9 @@ func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method strin
 		}
 	}
 	one.called = true
-	ctx, one.followed = one.backend.rules.Begin(ctx, c.ClientConnInterface, one.r) // It ends with the request.
+	ctx, one.followed = one.backend.Forward.Begin(ctx, g.conn, one.r) // It ends with the request.
 	ctx, one.cancel = context.WithCancelCause(ctx)
-	inner, err := c.ClientConnInterface.NewStream(ctx, desc, method, opts...)
+	inner, err := g.conn.NewStream(ctx, desc, method, opts...)
 	if err != nil {
 		return nil, one.ended(ctx, err)
 	}
@@ -45,7 +42,7 @@ func (c conn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method strin
 	switch {
 	case one.exchange.Binding.Uploads:
 		one.upload = one.target.builder.StartUpload(request.UploadParams{
-			Writer: one.w, Request: one.r, Silence: one.backend.silence, Sink: uploadSink{s}, Fail: one.cancel,
+			Writer: one.w, Request: one.r, Silence: one.backend.Silence, Sink: uploadSink{s}, Fail: one.cancel,
 		})
 	case desc.ClientStreams:
 		_ = inner.SendMsg(message) // If it fails, the receiver knows why.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/statusway/statusway/gateway"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
@@ -257,9 +261,21 @@ func expect(t *testing.T, got metadata.MD, want map[string][]string) {
 	}
 }
 
+// TestTimeout: the call gets the deadline of the gateway, which a client can shorten.
 func TestTimeout(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]bool{"": false, "5S": true, "99999999H": true} {
+	for _, test := range []struct {
+		configured time.Duration
+		asked      string
+		longest    time.Duration // 0 means that there is no deadline
+	}{
+		{-1, "", 0},
+		{-1, "5S", 5 * time.Second},
+		{-1, "99999999H", math.MaxInt64},
+		{time.Minute, "", time.Minute},
+		{time.Minute, "5S", 5 * time.Second},
+		{time.Minute, "1H", time.Minute},
+	} {
 		var left time.Duration
 		var has bool
 		s := newSide(t, &service{get: func(ctx context.Context, _ *entityv1.GetEntityRequest) (*entityv1.Entity, error) {
@@ -268,12 +284,18 @@ func TestTimeout(t *testing.T) {
 			left = time.Until(deadline)
 			return entity(), ctx.Err()
 		}})
-		var fields []string
-		if value != "" {
-			fields = []string{"Grpc-Timeout", value}
+		handler, err := gateway.New(s.backend, gateway.Config{Deadline: test.configured})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if recorder := s.do(s.request(t, "GET", "/v1/entities/e1", "", fields...)); recorder.Code != 200 || has != want || has && left <= 0 {
-			t.Errorf("Grpc-Timeout %q: %d, deadline %t in %v", value, recorder.Code, has, left)
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/entities/e1", nil)
+		if test.asked != "" {
+			request.Header.Set("Grpc-Timeout", test.asked)
+		}
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		if recorder.Code != 200 || has != (test.longest != 0) || has && (left <= 0 || left > test.longest) {
+			t.Errorf("%v, Grpc-Timeout %q: %d, deadline %t in %v", test.configured, test.asked, recorder.Code, has, left)
 		}
 	}
 }

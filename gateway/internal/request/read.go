@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/codes"
 
 	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/exchange"
@@ -58,7 +57,7 @@ func unreadBody(ex *exchange.Exchange, err error) error {
 	}
 	if ex.TooLarge() {
 		// Before the response has begun, the middleware says how large a body may be.
-		return respond.Fail(codes.ResourceExhausted, mapping.ReasonRequestTooLarge, "the body is too large").Because(err)
+		return respond.Fail(mapping.ReasonRequestTooLarge, "the body is too large").Because(err)
 	}
 	return respond.BrokenBody(err)
 }
@@ -73,5 +72,5 @@ func invalidBody(err error) error {
 			Field: bad.Pointer, Description: bad.Detail, Reason: bad.Reason,
 		})
 	}
-	return respond.Fail(codes.InvalidArgument, mapping.ReasonInvalidArgument, "the request cannot be read").Because(err)
+	return respond.Fail(mapping.ReasonInvalidArgument, "the request cannot be read").Because(err)
 }

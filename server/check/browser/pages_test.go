@@ -327,7 +327,7 @@ func (v visitors) compareWithMap(t *testing.T, b *tab) []shownAnswer {
 		t.Fatalf("there are %d answers", len(shown))
 	}
 	for _, one := range shown {
-		printed := mapStatus(t, status, "--policy="+one.Policy, "--public-url="+v.demo.REST)
+		printed := mapStatus(t, status, "--policy="+one.Policy)
 		var want struct {
 			HTTPStatus int            `json:"httpStatus"`
 			Rule       string         `json:"rule"`

@@ -14,9 +14,8 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/openapi"
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // Inside is what the page has between the top and the bottom that all pages have: a
@@ -46,50 +45,79 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 // Path is where the page is.
 const Path = "/openapi"
 
-// Explorer is the page and its files: all that is the same whatever the document. It is
-// safe for concurrent use.
-type Explorer struct{ page, style, script, swaggerStyle, swaggerScript *respond.File }
+// Explorer is the page and its files, and the document in its current version. It is safe for
+// concurrent use.
+type Explorer struct {
+	pages   map[string]http.Handler
+	current func() (*openapi.Document, error)
 
-// NewExplorer returns the page, of which the HTML is given.
-func NewExplorer(html []byte) *Explorer {
-	const css, javaScript = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
-	return &Explorer{
-		page:          respond.NewFile("text/html; charset=utf-8", html),
-		style:         respond.NewFile(css, style),
-		script:        respond.NewFile(javaScript, script),
-		swaggerStyle:  respond.NewFile(css, swaggerStyle),
-		swaggerScript: respond.NewFile(javaScript, swaggerScript),
-	}
+	mu   sync.Mutex
+	last *openapi.Document // of which the handlers are
+	json http.Handler
+	yaml func() (http.Handler, error)
 }
 
-// Pages are the document and the page that shows it, by their paths, as a gateway
-// serves them.
-func (e *Explorer) Pages(responder *respond.Responder, document *openapi.Document) map[string]exchange.Handler {
-	serve := func(file *respond.File) exchange.Handler {
-		return func(w http.ResponseWriter, r *http.Request) error { return responder.File(w, r, file) }
+// NewExplorer returns the page of which the HTML is given. current returns the document that is to
+// be served.
+func NewExplorer(html []byte, current func() (*openapi.Document, error)) *Explorer {
+	const css, javaScript = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
+	page := gateway.File("text/html; charset=utf-8", html)
+	e := &Explorer{current: current}
+	e.pages = map[string]http.Handler{
+		Path: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Security-Policy", pagePolicy)
+			page.ServeHTTP(w, r)
+		}),
+		"/openapi.json":                 http.HandlerFunc(e.serveJSON),
+		"/openapi.yaml":                 http.HandlerFunc(e.serveYAML),
+		"/openapi/page.css":             gateway.File(css, style),
+		"/openapi/page.js":              gateway.File(javaScript, script),
+		"/openapi/swagger-ui.css":       gateway.File(css, swaggerStyle),
+		"/openapi/swagger-ui-bundle.js": gateway.File(javaScript, swaggerScript),
 	}
-	page := serve(e.page)
-	// Once somebody asks: many a server starts of which nobody does.
-	inYAML := sync.OnceValues(func() (*respond.File, error) {
-		text, err := document.YAML()
-		return respond.NewFile("application/yaml", text), err // RFC 9512 §2.1
-	})
-	return map[string]exchange.Handler{
-		"/openapi.json": serve(respond.NewFile(respond.JSONType, document.JSON())),
-		"/openapi.yaml": func(w http.ResponseWriter, r *http.Request) error {
-			file, err := inYAML()
-			if err != nil {
-				return err
-			}
-			return responder.File(w, r, file)
-		},
-		Path: func(w http.ResponseWriter, r *http.Request) error {
-			exchange.From(r.Context()).Fields.Set("Content-Security-Policy", pagePolicy)
-			return page(w, r)
-		},
-		"/openapi/page.css":             serve(e.style),
-		"/openapi/page.js":              serve(e.script),
-		"/openapi/swagger-ui.css":       serve(e.swaggerStyle),
-		"/openapi/swagger-ui-bundle.js": serve(e.swaggerScript),
+	return e
+}
+
+// Pages returns the document and the page that shows it, by their paths.
+func (e *Explorer) Pages() map[string]http.Handler { return e.pages }
+
+func (e *Explorer) serveJSON(w http.ResponseWriter, r *http.Request) {
+	inJSON, _, err := e.handlers()
+	serve(w, r, inJSON, err)
+}
+
+func (e *Explorer) serveYAML(w http.ResponseWriter, r *http.Request) {
+	_, inYAML, err := e.handlers()
+	var handler http.Handler
+	if err == nil {
+		handler, err = inYAML()
 	}
+	serve(w, r, handler, err)
+}
+
+func serve(w http.ResponseWriter, r *http.Request, handler http.Handler, err error) {
+	if err != nil {
+		gateway.Error(w, r, err)
+		return
+	}
+	handler.ServeHTTP(w, r)
+}
+
+// handlers returns the handlers of the current document: as JSON, and as YAML, which is made when
+// somebody asks for it.
+func (e *Explorer) handlers() (inJSON http.Handler, inYAML func() (http.Handler, error), err error) {
+	document, err := e.current()
+	if err != nil {
+		return nil, nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if document != e.last {
+		e.last, e.json = document, gateway.File("application/json", document.JSON())
+		e.yaml = sync.OnceValues(func() (http.Handler, error) {
+			text, err := document.YAML()
+			return gateway.File("application/yaml", text), err // RFC 9512 §2.1
+		})
+	}
+	return e.json, e.yaml, nil
 }

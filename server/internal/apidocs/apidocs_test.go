@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,11 +14,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/openapi"
-	"github.com/statusway/statusway/gateway/respond"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/apidocs"
 	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
@@ -26,8 +27,9 @@ import (
 
 // A site is the pages of a document, between the pages that frame them.
 type site struct {
-	pages    map[string]exchange.Handler
-	around   map[string]exchange.Handler
+	pages    map[string]http.Handler
+	around   map[string]http.Handler
+	gateway  *gateway.Gateway
 	html     []byte
 	document *openapi.Document
 }
@@ -39,21 +41,16 @@ func newSite(t *testing.T) site {
 		t.Fatal(err)
 	}
 	const url = "https://api.example.com"
-	document, err := openapi.New(openapi.Params{
-		Contract: &contract.Contract{}, Table: table, PublicURL: url, Title: "", License: "", Keys: false, HasPage: nil,
-	})
+	document := newDocument(t, url)
+	mapper, err := gateway.NewMapper(nil, gateway.Config{Policy: table, PublicURL: url, PagesURL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: url, Realm: "", Gzip: false})
+	service, err := mappingsvc.New(mapper, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := mappingsvc.New(responder, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	around, err := catalogue.New(t.Context(), catalogue.Params{Responder: responder, Mapping: service, Has: tour.AnyServer})
+	around, err := catalogue.New(t.Context(), catalogue.Params{Mapper: mapper, Mapping: service, Has: tour.AnyServer})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,22 +58,87 @@ func newSite(t *testing.T) site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return site{pages: apidocs.NewExplorer(html).Pages(responder, document), around: around.Pages(), html: html, document: document}
+	s := site{around: around.Pages(), html: html, document: document}
+	s.pages = apidocs.NewExplorer(html, func() (*openapi.Document, error) { return document, nil }).Pages()
+	s.gateway = newGateway(t, s.pages)
+	return s
 }
 
-// get asks for a page as the gateway does.
-func (s site) get(t *testing.T, path string) *httptest.ResponseRecorder {
+// newDocument returns the document of an API with one method.
+func newDocument(t *testing.T, url string) *openapi.Document {
 	t.Helper()
-	page, ok := s.pages[path]
-	if !ok {
-		t.Fatalf("there is no page %s", path)
-	}
-	recorder := httptest.NewRecorder()
-	request, _ := exchange.Begin(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
-	if err := page(recorder, request); err != nil {
+	table, err := mapping.Builtin(mapping.Documented)
+	if err != nil {
 		t.Fatal(err)
 	}
+	backend, err := dynamic.Linked(nil, mappingv1.File_statusway_mapping_v1_mapping_service_proto.Services().Get(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := openapi.New(backend, openapi.Params{Table: table, PublicURL: url, Title: "", License: "", Keys: false, Pages: nil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+func newGateway(t *testing.T, pages map[string]http.Handler) *gateway.Gateway {
+	t.Helper()
+	config := gateway.Config{Pages: map[string]gateway.Page{}}
+	for path, page := range pages {
+		config.Pages[path] = gateway.Page{Handler: page}
+	}
+	serves, err := gateway.New(nil, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serves
+}
+
+// get sends a request for a page through a gateway.
+func get(t *testing.T, through *gateway.Gateway, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	through.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 	return recorder
+}
+
+func (s site) get(t *testing.T, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	return get(t, s.gateway, path)
+}
+
+// A document that changes is served anew, and one that cannot be made is a failure of the server
+// while the page stays.
+func TestChange(t *testing.T) {
+	t.Parallel()
+	documents := []*openapi.Document{newDocument(t, "https://a.example.com"), newDocument(t, "https://b.example.com")}
+	var current *openapi.Document
+	failure := errors.New("secret")
+	through := newGateway(t, apidocs.NewExplorer([]byte("page"), func() (*openapi.Document, error) { return current, failure }).Pages())
+	for _, path := range []string{"/openapi.json", "/openapi.yaml"} {
+		if got := get(t, through, path); got.Code != http.StatusInternalServerError || strings.Contains(got.Body.String(), "secret") {
+			t.Errorf("%s without a document: %d %s", path, got.Code, got.Body)
+		}
+	}
+	if got := get(t, through, "/openapi"); got.Code != http.StatusOK || got.Body.String() != "page" {
+		t.Errorf("%d %s", got.Code, got.Body)
+	}
+	failure = nil
+	tags := map[string]bool{}
+	for i, server := range []string{"https://a.example.com", "https://b.example.com"} {
+		current = documents[i]
+		for _, path := range []string{"/openapi.json", "/openapi.yaml"} {
+			got := get(t, through, path)
+			if got.Code != http.StatusOK || !strings.Contains(got.Body.String(), server) {
+				t.Errorf("%s of %s: %d %s", path, server, got.Code, got.Body)
+			}
+			tags[got.Header().Get("Etag")] = true
+		}
+	}
+	if len(tags) != 4 {
+		t.Errorf("the entity-tags are %v", tags)
+	}
 }
 
 func TestPages(t *testing.T) {

@@ -58,6 +58,9 @@ type App struct {
 	grpc   *grpc.Server
 	health *health.Server
 	rpc    net.Listener
+	// closing ends when the REST listener has been closed.
+	closing  context.Context //nolint:containedctx // it is an event.
+	stopGRPC context.CancelFunc
 
 	// Start is what was set up at this start.
 	Start Start
@@ -69,6 +72,7 @@ type App struct {
 // opened when it fails it closes again.
 func New(ctx context.Context, p Params) (*App, error) {
 	a := &App{params: p}
+	a.closing, a.stopGRPC = context.WithCancel(context.Background())
 	if err := a.build(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -83,23 +87,18 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if a.services, err = newServices(ctx, a.params, a.store, a.rest.responder); err != nil {
+	if a.services, err = newServices(ctx, a.params, a.store, a.rest.gateway); err != nil {
 		return err
 	}
 	if err := a.firstStart(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(a.rest.show(ctx, a.services.mapping, a.has()), a.watch()); err != nil {
+	if err := errors.Join(a.rest.show(ctx, a.services.mapper, a.services.mapping, a.has()), a.watch()); err != nil {
 		return err
 	}
 	authenticator := interceptor.NewAuthenticator(a.store)
 	a.grpc, a.health = a.newGRPC(authenticator)
-	front, err := a.newGateway(ctx, authenticator)
-	if err != nil {
-		return err
-	}
-	a.rest.stop.onDrain = a.health.Shutdown
-	if err := a.rest.attach(front, front); err != nil {
+	if err := a.newGateway(authenticator); err != nil {
 		return err
 	}
 	a.worker = importer.New(importer.Params{
@@ -144,19 +143,20 @@ func (a *App) GRPCAddr() string { return a.rpc.Addr().String() }
 func (a *App) MetricsAddr() string { return a.rest.metricsAddr() }
 
 // PublicURL is where clients are told that REST is.
-func (a *App) PublicURL() string { return a.rest.publicURL() }
+func (a *App) PublicURL() string { return a.rest.address() }
 
-// Run serves until ctx ends, and then stops as [gateway.Server] describes, gRPC alongside.
+// Run serves until ctx ends, and then stops as [gateway.Gateway.Serve] describes, gRPC alongside.
 func (a *App) Run(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
 		defer stopBackground()
+		defer a.stopGRPC() // also if the REST server has failed
 		return a.rest.serve(groupCtx)
 	})
 	group.Go(a.rest.serveMetrics)
 	group.Go(func() error { return serveError(a.grpc.Serve(a.rpc)) })
-	group.Go(a.stopGRPC)
+	group.Go(a.awaitGRPC)
 	group.Go(func() error {
 		if err := a.worker.Run(background); err != nil {
 			return fmt.Errorf("the import worker: %w", err)
@@ -170,10 +170,10 @@ func (a *App) Run(ctx context.Context) error {
 	return group.Wait() //nolint:wrapcheck // each part names itself.
 }
 
-// stopGRPC stops the gRPC server when the REST server closes its listener, with the same
+// awaitGRPC stops the gRPC server when the REST server closes its listener, with the same
 // grace period.
-func (a *App) stopGRPC() error {
-	<-a.rest.stop.closing.Done()
+func (a *App) awaitGRPC() error {
+	<-a.closing.Done()
 	a.services.entities.EndWaits()
 	stopped := make(chan struct{})
 	go func() {

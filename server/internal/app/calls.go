@@ -17,8 +17,7 @@ import (
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/observe"
 	"github.com/statusway/statusway/gateway/tracing"
 	"github.com/statusway/statusway/server/internal/interceptor"
 )
@@ -26,11 +25,11 @@ import (
 // called is told of every call over gRPC, counts it and writes its one line. It has what that of a
 // request has, by the same rules: see gateway/log.go.
 func (a *App) called(ctx context.Context, call *interceptor.Call) {
-	outcome := outcomeOf(ctx, call)
+	record := recordOf(ctx, call)
 	if a.rest.meters != nil {
-		a.rest.meters.Call(call.Method, outcome.Code, time.Since(call.Start))
+		a.rest.meters.Call(call.Method, record.Code, time.Since(call.Start))
 	}
-	level := outcome.Level()
+	level := record.Level()
 	if isPlumbing(call.Method) && level < slog.LevelError {
 		level = slog.LevelDebug
 	}
@@ -38,41 +37,28 @@ func (a *App) called(ctx context.Context, call *interceptor.Call) {
 	if !log.Enabled(ctx, level) {
 		return
 	}
-	caller := "address"
-	if call.User {
-		caller = "user"
-	}
-	attrs := exchange.Texts([][2]string{
-		{"requestId", requestID(ctx)},
-		{"traceId", traceID(ctx)},
-		{"rpc", call.Method},
-		{"code", mapping.CodeName(outcome.Code)},
-		{"domain", exchange.Identifier(outcome.Domain)},
-		{"reason", exchange.Identifier(outcome.Reason)},
-		{"caller", caller},
-		{"client", exchange.ClientKind(addressOf(ctx))},
-	})
-	attrs = append(attrs, slog.Bool("clientClosed", outcome.ClientClosed), exchange.Took(call.Start))
-	if outcome.Fault {
-		attrs = append(attrs, exchange.CauseOf(call.Cause))
-	}
-	log.LogAttrs(ctx, level, "call", attrs...)
+	log.LogAttrs(ctx, level, "call", record.Attrs()...)
 }
 
-// outcomeOf is what came of a call, in the terms of a request. Over gRPC there is no row
-// that would say whose failure it is; the codes are those that OpenTelemetry's
-// conventions hold a server responsible for.
-func outcomeOf(ctx context.Context, call *interceptor.Call) exchange.Outcome {
-	outcome := exchange.Outcome{Code: call.Status.Proto().GetCode(), Failure: call.Status.Err()}
+// recordOf is the record of a call, as of a request. Over gRPC no row says whose failure it is;
+// the codes are those that OpenTelemetry's conventions hold a server responsible for.
+func recordOf(ctx context.Context, call *interceptor.Call) observe.Record {
+	record := observe.Record{
+		RequestID: requestID(ctx), TraceID: traceID(ctx), Start: call.Start, RPC: call.Method, Caller: "address:", Client: addressOf(ctx),
+		Code: call.Status.Proto().GetCode(),
+	}
+	if call.User {
+		record.Caller = "user:"
+	}
 	switch call.Status.Code() {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
-		outcome.Fault = true
+		record.Fault, record.Failure = true, call.Cause
 	default:
 	}
-	outcome.ClientClosed = outcome.Failure != nil && ctx.Err() == context.Canceled
+	record.ClientClosed = call.Status.Err() != nil && ctx.Err() == context.Canceled
 	info := infoOf(call.Status)
-	outcome.Domain, outcome.Reason = info.GetDomain(), info.GetReason()
-	return outcome
+	record.Domain, record.Reason = info.GetDomain(), info.GetReason()
+	return record
 }
 
 func infoOf(of *status.Status) *errdetails.ErrorInfo {
@@ -87,7 +73,7 @@ func infoOf(of *status.Status) *errdetails.ErrorInfo {
 // requestID is what the caller calls the request, as a gateway before this server does.
 func requestID(ctx context.Context) string {
 	for _, id := range metadata.ValueFromIncomingContext(ctx, "x-request-id") {
-		if exchange.IsRequestID(id) {
+		if observe.IsRequestID(id) {
 			return id
 		}
 	}
@@ -127,5 +113,5 @@ func traceID(ctx context.Context) string {
 	if len(parents) == 0 {
 		return ""
 	}
-	return exchange.TraceID(parents[0])
+	return observe.TraceID(parents[0])
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -8,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gen/descriptors"
 	"github.com/statusway/statusway/server/internal/conformancesvc"
@@ -17,8 +18,11 @@ import (
 // ErrDescriptors marks a file of descriptors that cannot be read.
 var ErrDescriptors = errors.New("--descriptors")
 
-// readDescriptors reads the file of --descriptors.
+// readDescriptors reads the file of --descriptors; nil if there is none.
 func readDescriptors(name string) (*descriptorpb.FileDescriptorSet, error) {
+	if name == "" {
+		return nil, nil //nolint:nilnil // server reflection is in place of them.
+	}
 	wire, err := os.ReadFile(name) //nolint:gosec // the file that the caller named.
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDescriptors, err)
@@ -46,35 +50,16 @@ func readServiceConfig(name string) (*dynamic.ServiceConfig, error) {
 	return rules, nil
 }
 
-// readContract reads what the services of a descriptor set declare.
-func readContract(p dynamic.SchemaParams) (*contract.Contract, error) {
-	schema, err := dynamic.NewSchema(p)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.Config.Check(schema); err != nil {
-		return nil, err
-	}
-	declared, err := schema.Contract()
-	if err != nil {
-		return nil, err
-	}
-	if len(declared.Methods) == 0 {
-		return nil, errNoRoutes
-	}
-	return declared, nil
-}
-
-// referenceContract is the contract of the reference services, with their comments. A
-// demo has the conformance services too.
-func referenceContract(demo bool) (*contract.Contract, error) {
+// describeReference describes the reference services, with their comments. A demo has the
+// conformance services too.
+func describeReference(demo bool) (*gateway.Backend, error) {
 	set, err := descriptors.Reference()
 	if err != nil {
 		return nil, fmt.Errorf("reading the descriptors: %w", err)
 	}
-	p := dynamic.SchemaParams{Set: set, Services: nil, Except: nil, Config: nil}
+	target := dynamic.Target{Descriptors: set}
 	if !demo {
-		p.Except = conformancesvc.Names()
+		target.Except = conformancesvc.Names()
 	}
-	return readContract(p)
+	return dynamic.Connect(context.Background(), target)
 }

@@ -1,15 +1,12 @@
 package app
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"net/http"
 
-	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/openapi"
-	"github.com/statusway/statusway/gateway/route"
 	"github.com/statusway/statusway/server/internal/catalogue"
 )
 
@@ -29,12 +26,14 @@ type DocumentParams struct {
 // Document is the document that a server of these services would serve. An error names
 // the file and what in it is wrong.
 func Document(p DocumentParams) (*openapi.Document, error) {
+	about := openapi.Params{Table: p.Table, PublicURL: p.PublicURL, Pages: catalogue.Problems(p.Table)}
 	if p.Descriptors == "" {
-		declared, err := referenceContract(p.Demo)
+		described, err := describeReference(p.Demo)
 		if err != nil {
 			return nil, err
 		}
-		return newDocument(documentOf{declared: declared, table: p.Table, publicURL: p.PublicURL, reference: true})
+		reference(&about)
+		return openapi.New(described, about)
 	}
 	set, err := readDescriptors(p.Descriptors)
 	if err != nil {
@@ -44,60 +43,15 @@ func Document(p DocumentParams) (*openapi.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	declared, err := readContract(dynamic.SchemaParams{Set: set, Services: nil, Except: nil, Config: rules})
+	described, err := dynamic.Connect(context.Background(), dynamic.Target{Descriptors: set, ServiceConfig: rules})
 	if err != nil {
 		return nil, fmt.Errorf("--descriptors: %s: %w", p.Descriptors, err)
 	}
-	return newDocument(documentOf{declared: declared, table: p.Table, publicURL: p.PublicURL, reference: false})
+	return openapi.New(described, about)
 }
 
-// document is that of the program's own services: of the descriptors that have their
-// comments.
-func (a *App) document() (*openapi.Document, error) {
-	return Document(DocumentParams{
-		Descriptors: "", ServiceConfig: "", Demo: a.params.Config.Demo, Table: a.params.Table, PublicURL: a.rest.publicURL(),
-	})
-}
-
-// documentOf is what a document is about.
-type documentOf struct {
-	declared  *contract.Contract
-	table     *mapping.Table
-	publicURL string
-	// reference says that it is of the program's own services, which keep idempotency
-	// keys; a proxy has no store for them.
-	reference bool
-}
-
-func newDocument(of documentOf) (*openapi.Document, error) {
-	// What a gateway refuses is nothing to document.
-	served, err := of.declared.Retire(of.table)
-	if err := errors.Join(err, of.declared.Check(of.table)); err != nil {
-		return nil, fmt.Errorf("reading the contract: %w", err)
-	}
-	p := openapi.Params{
-		Contract: served, Table: of.table, PublicURL: of.publicURL, Title: "", License: "", Keys: of.reference,
-		HasPage: pagesBeside(served.Index(), of.table),
-	}
-	if of.reference {
-		p.Title, p.License = "The reference API of Statusway", "Apache-2.0"
-	}
-	document, err := openapi.New(p)
-	if err != nil {
-		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
-	}
-	return document, nil
-}
-
-// pagesBeside says which routes the catalogue has pages for, as [rest.pages] serves them:
-// those of MappingService for the table and its rows. No other page has a route.
-func pagesBeside(index *route.Index[*contract.Binding], table *mapping.Table) func(*contract.Binding) bool {
-	beside := map[*contract.Binding]bool{}
-	for _, path := range catalogue.Problems(table) {
-		found, outcome, err := index.Lookup(http.MethodGet, path)
-		if err == nil && outcome == route.Found && isMapping(found.Value) {
-			beside[found.Value] = true
-		}
-	}
-	return func(binding *contract.Binding) bool { return beside[binding] }
+// reference says what the document of the reference services is about. They keep idempotency
+// keys; a proxy has no store for them.
+func reference(about *openapi.Params) {
+	about.Title, about.License, about.Keys = "The reference API of Statusway", "Apache-2.0", true
 }

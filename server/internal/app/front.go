@@ -2,12 +2,10 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -15,11 +13,10 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/identity"
 	"github.com/statusway/statusway/gateway/inprocess"
-	"github.com/statusway/statusway/gateway/middleware"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/openapi"
+	"github.com/statusway/statusway/gateway/ratelimit"
 	"github.com/statusway/statusway/gateway/transcode"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
@@ -32,14 +29,14 @@ import (
 func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *health.Server) {
 	observe, noted := interceptor.Observer(a.called), interceptor.Noted
 	available := interceptor.Availability(a.closedMethod)
-	quota := interceptor.Quota(interceptor.QuotaParams{Take: a.takeCall, Authenticator: authenticator, ClientKey: a.rest.clientKeys().Key})
+	quota := interceptor.Quota(interceptor.QuotaParams{Take: a.takeCall, Authenticator: authenticator, ClientKey: a.clientKey})
 	authenticate := authenticator.Authenticate(a.services.isAnonymous)
 	options := append(
 		a.traceCalls(),
 		grpc.ChainUnaryInterceptor(observe.Unary(), interceptor.FitUnary, interceptor.RecoverUnary(noted), interceptor.ErrorsUnary(noted),
 			available.Unary(), quota.Unary(), authenticate.Unary(), interceptor.MaxBytes(a.services.maxRequest).Unary(), a.services.validator.Unary()),
 		grpc.ChainStreamInterceptor(observe.Stream(), interceptor.FitStream, interceptor.RecoverStream(noted), interceptor.ErrorsStream(noted),
-			available.Stream(), quota.Stream(), interceptor.Drain(a.rest.stop.streams().Streams, draining), authenticate.Stream(), a.services.validator.Stream()),
+			available.Stream(), quota.Stream(), interceptor.Drain(a.onClosing, draining), authenticate.Stream(), a.services.validator.Stream()),
 		grpc.WaitForHandlers(true),
 	)
 	server := grpc.NewServer(options...)
@@ -51,37 +48,33 @@ func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *
 }
 
 // newGateway puts the HTTP side before the services, in the same process.
-func (a *App) newGateway(ctx context.Context, authenticator *interceptor.Authenticator) (*gateway.Gateway, error) {
-	backend := transcode.New(transcode.Params{Responder: a.rest.responder, Forward: a.rest.rules(), Silence: a.rest.config.BodyTimeout})
-	mux := runtime.NewServeMux(backend.Options()...)
-	if err := a.services.registerHandlers(ctx, mux, backend.Conn(a.inProcess(authenticator))); err != nil {
-		return nil, err
-	}
-	document, err := a.document()
+func (a *App) newGateway(authenticator *interceptor.Authenticator) error {
+	backend, err := transcode.New(a.inProcess(authenticator), a.services.handlers()...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p, err := a.rest.params(behind{declared: a.services.contract, document: document, ready: a.ready})
+	a.closers = append(a.closers, backend.Close)
+	described, err := describeReference(a.params.Config.Demo)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	p.Backend = backend.Handler(mux)
-	p.Identify = identify(authenticator)
-	p.Spare = func(binding *contract.Binding) bool { return stayOpen(binding.Method.FullName) }
-	p.Closed = a.closedRoute
-	p.Idempotency = keys{a.store}
-	front, err := gateway.New(p)
-	if err != nil {
-		return nil, fmt.Errorf("making the gateway: %w", err)
-	}
-	return front, nil
+	c := &a.rest.gateway
+	c.Identify = identify(authenticator)
+	c.Spare = func(route gateway.Route) bool { return stayOpen(route.RPC) }
+	c.Closed = a.closedRoute
+	c.Idempotency = keys{a.store}
+	c.Deadline = -1 // The services are in this process, and end by themselves.
+	c.OnDrain, c.OnClose = a.health.Shutdown, a.stopGRPC
+	var about openapi.Params
+	reference(&about)
+	return a.rest.serveBackend(backend, about, described, a.ready)
 }
 
 func (a *App) inProcess(authenticator *interceptor.Authenticator) *inprocess.Conn {
 	authenticate := authenticator.Authenticate(a.services.isAnonymous)
 	conn := inprocess.New(inprocess.Params{
-		UnaryInterceptors:  []grpc.UnaryServerInterceptor{interceptor.ErrorsUnary(markCause), authenticate.Unary(), a.services.validator.Unary()},
-		StreamInterceptors: []grpc.StreamServerInterceptor{interceptor.ErrorsStream(markCause), authenticate.Stream(), a.services.validator.Stream()},
+		UnaryInterceptors:  []grpc.UnaryServerInterceptor{interceptor.ErrorsUnary(gateway.NoteCause), authenticate.Unary(), a.services.validator.Unary()},
+		StreamInterceptors: []grpc.StreamServerInterceptor{interceptor.ErrorsStream(gateway.NoteCause), authenticate.Stream(), a.services.validator.Stream()},
 		MaxRequestBytes:    inprocess.DefaultMaxBytes,
 		// What a response adds to a stored request, such as times and an etag, must not make
 		// a request that was accepted one that cannot be answered.
@@ -91,46 +84,39 @@ func (a *App) inProcess(authenticator *interceptor.Authenticator) *inprocess.Con
 	return conn
 }
 
-// markCause hands why a call in this process failed to the line of its request.
-func markCause(ctx context.Context, cause error) { exchange.From(ctx).MarkCause(cause) }
-
-func (s *services) registerHandlers(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
-	err := errors.Join(
-		mappingv1.RegisterMappingServiceHandlerClient(ctx, mux, mappingv1.NewMappingServiceClient(conn)),
-		entityv1.RegisterEntityServiceHandlerClient(ctx, mux, entityv1.NewEntityServiceClient(conn)),
-		entityv1.RegisterOperationServiceHandlerClient(ctx, mux, entityv1.NewOperationServiceClient(conn)),
-		entityv1.RegisterSessionServiceHandlerClient(ctx, mux, entityv1.NewSessionServiceClient(conn)),
-		entityv1.RegisterMaintenanceServiceHandlerClient(ctx, mux, entityv1.NewMaintenanceServiceClient(conn)),
-	)
+// handlers are the generated handlers of all services.
+func (s *services) handlers() []transcode.Register {
+	all := []transcode.Register{
+		mappingv1.RegisterMappingServiceHandler,
+		entityv1.RegisterEntityServiceHandler,
+		entityv1.RegisterOperationServiceHandler,
+		entityv1.RegisterSessionServiceHandler,
+		entityv1.RegisterMaintenanceServiceHandler,
+	}
 	if s.conformance != nil {
-		err = errors.Join(err,
-			conformancev1.RegisterConformanceServiceHandlerClient(ctx, mux, conformancev1.NewConformanceServiceClient(conn)),
-			conformancev1.RegisterStreamServiceHandlerClient(ctx, mux, conformancev1.NewStreamServiceClient(conn)),
-			conformancev1.RegisterBindingServiceHandlerClient(ctx, mux, conformancev1.NewBindingServiceClient(conn)),
+		all = append(
+			all, conformancev1.RegisterConformanceServiceHandler, conformancev1.RegisterStreamServiceHandler, conformancev1.RegisterBindingServiceHandler,
 		)
 	}
-	if err != nil {
-		return fmt.Errorf("registering the handlers: %w", err)
-	}
-	return nil
+	return all
 }
 
 // identify finds out who a request comes from, once for the rate limit and the
 // services alike.
-func identify(authenticator *interceptor.Authenticator) middleware.Identify {
-	return func(r *http.Request) (context.Context, middleware.Identity, error) {
+func identify(authenticator *interceptor.Authenticator) identity.Identify {
+	return func(r *http.Request) (context.Context, identity.Identity, error) {
 		principal, err := authenticator.Principal(r.Context(), r.Header.Values("Authorization"))
 		if err != nil {
-			return nil, middleware.Identity{}, failureOf(err)
+			return nil, identity.Identity{}, failureOf(err)
 		}
-		return interceptor.WithPrincipal(r.Context(), principal), middleware.Identity{Name: principal.Username, Groups: principal.Groups}, nil
+		return interceptor.WithPrincipal(r.Context(), principal), identity.Identity{Name: principal.Username, Groups: principal.Groups}, nil
 	}
 }
 
-// failureOf is what a client is told of an error of the domain, and the error itself for
-// the log.
-func failureOf(err error) *respond.Failure {
-	return respond.AsFailure(interceptor.Status(err).Err()).Because(err)
+// failureOf is the gRPC status that a client gets for an error of the domain, with the error itself
+// for the log.
+func failureOf(err error) error {
+	return fmt.Errorf("%w: %w", interceptor.Status(err).Err(), err)
 }
 
 // closedMethod says why a gRPC method is not served for the moment.
@@ -143,8 +129,8 @@ func (a *App) closedMethod(fullMethod string) error {
 
 // closedRoute says the same of a route. What lies outside /v1, such as the pages of
 // the problem types, is there to explain and stays.
-func (a *App) closedRoute(binding *contract.Binding) error {
-	if stayOpen(binding.Method.FullName) || !strings.HasPrefix(binding.Template.String(), "/v1/") {
+func (a *App) closedRoute(route gateway.Route) error {
+	if stayOpen(route.RPC) || !strings.HasPrefix(route.Path, "/v1/") {
 		return nil
 	}
 	if err := a.services.maintenance.Closed(); err != nil {
@@ -155,21 +141,26 @@ func (a *App) closedRoute(binding *contract.Binding) error {
 
 // takeCall counts a call that came over gRPC, from the allowance that REST counts too.
 func (a *App) takeCall(ctx context.Context, fullMethod, caller string) (metadata.MD, error) {
-	if a.rest.limiter == nil || isPlumbing(fullMethod) || tellsAllowance(fullMethod) {
+	if a.rest.gateway.Limiter == nil || isPlumbing(fullMethod) || tellsAllowance(fullMethod) {
 		return metadata.MD{}, nil
 	}
-	allowance, err := a.rest.limiter.Take(ctx, middleware.Use{Caller: caller, Groups: interceptor.PrincipalFrom(ctx).Groups, Method: fullMethod})
+	allowance, err := a.rest.gateway.Limiter.Take(ctx, ratelimit.Use{Caller: caller, Groups: interceptor.PrincipalFrom(ctx).Groups, Method: fullMethod})
 	if err != nil {
 		return metadata.MD{}, nil //nolint:nilerr // as over REST: a limiter that fails must not take the service along.
 	}
 	header := http.Header{}
-	allowance.Fields(header)
+	allowance.SetFields(header)
 	md := metadata.MD{}
 	for name, values := range header {
 		md.Append(name, values...)
 	}
-	if failure := allowance.Failure(); failure != nil {
-		return md, failure
-	}
-	return md, nil
+	return md, allowance.Err()
 }
+
+// clientKey is the key of a client of gRPC, the same as over HTTP.
+func (a *App) clientKey(address string) string {
+	return ratelimit.ClientKey(address, a.params.Config.IPv6Prefix)
+}
+
+// onClosing arranges that end is called when the REST listener has been closed.
+func (a *App) onClosing(end func()) (undo func() bool) { return context.AfterFunc(a.closing, end) }

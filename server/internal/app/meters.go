@@ -14,10 +14,9 @@ import (
 	"golang.org/x/sync/singleflight"
 	"google.golang.org/grpc/connectivity"
 
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/metrics"
-	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/server/internal/entity"
 )
 
@@ -61,18 +60,17 @@ func (m *meters) register(all ...prometheus.Collector) error {
 	return nil
 }
 
-// page is a page with all that has been counted, in Prometheus's text format. promhttp's
-// handler would answer by itself. No limit holds for pages, so that requests for this one
-// that come at once share the work.
-func (m *meters) page(responder *respond.Responder) exchange.Handler {
-	return func(w http.ResponseWriter, req *http.Request) error {
+// page is a page with all that has been counted, in Prometheus's text format. No limit holds for
+// pages, so requests that come at the same time share the work.
+func (m *meters) page() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err, _ := m.scrapes.Do("", m.text)
 		if err != nil {
-			return fmt.Errorf("gathering the metrics: %w", err)
+			gateway.Error(w, r, fmt.Errorf("gathering the metrics: %w", err))
+			return
 		}
-		responder.Page(w, req, string(expfmt.NewFormat(expfmt.TypeTextPlain)), body.([]byte)) //nolint:forcetypeassert // it is what text returns.
-		return nil
-	}
+		gateway.Content(w, r, string(expfmt.NewFormat(expfmt.TypeTextPlain)), body.([]byte)) //nolint:forcetypeassert // it is what text returns.
+	})
 }
 
 // text is all that has been counted, as []byte.
@@ -98,33 +96,31 @@ func (m *meters) watchCalls(shedder *shedder) error {
 	)
 }
 
-// watchStreams adds how many streams are being served.
-func (m *meters) watchStreams(running func() int) error {
-	return m.register(gauge("streams_in_flight", "Streams that are being served and do not wait for their clients.", func() float64 { return float64(running()) }))
-}
-
 func gauge(name, help string, value func() float64) prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "statusway_" + name, Help: help}, value)
 }
 
-// watchMemory adds what request bodies and waiting responses take of the memory that they
-// may.
-func (m *meters) watchMemory(bodies, responses func() respond.MemoryUsage) error {
+// watchUsage adds how many streams are served, and what request bodies and waiting responses take
+// of the memory that they may.
+func (m *meters) watchUsage(usage func() gateway.Usage) error {
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("statusway_memory_"+name, help, []string{"of"}, nil)
 	}
-	return m.register(memory{
-		of:      map[string]func() respond.MemoryUsage{"bodies": bodies, "responses": responses},
-		held:    desc("held_bytes", "Bytes that are charged to request bodies, and to responses that wait for their clients."),
-		limit:   desc("limit_bytes", "Bytes that they may take together."),
-		cutOff:  desc("cut_off_total", "Slow clients that were cut off."),
-		refused: desc("refused_total", "Requests and responses for which there was no memory."),
-	})
+	return m.register(
+		gauge("streams_in_flight", "Streams that are being served and do not wait for their clients.", func() float64 { return float64(usage().Streams) }),
+		memory{
+			usage:   usage,
+			held:    desc("held_bytes", "Bytes that are charged to request bodies, and to responses that wait for their clients."),
+			limit:   desc("limit_bytes", "Bytes that they may take together."),
+			cutOff:  desc("cut_off_total", "Slow clients that were cut off."),
+			refused: desc("refused_total", "Requests and responses for which there was no memory."),
+		},
+	)
 }
 
 // memory asks the budgets whenever it is asked.
 type memory struct {
-	of                           map[string]func() respond.MemoryUsage
+	usage                        func() gateway.Usage
 	held, limit, cutOff, refused *prometheus.Desc
 }
 
@@ -139,8 +135,8 @@ func (m memory) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (m memory) Collect(to chan<- prometheus.Metric) {
-	for name, usage := range m.of {
-		now := usage()
+	usage := m.usage()
+	for name, now := range map[string]gateway.Memory{"bodies": usage.Bodies, "responses": usage.Responses} {
 		to <- prometheus.MustNewConstMetric(m.held, prometheus.GaugeValue, float64(now.Held), name)
 		to <- prometheus.MustNewConstMetric(m.limit, prometheus.GaugeValue, float64(now.Limit), name)
 		to <- prometheus.MustNewConstMetric(m.cutOff, prometheus.CounterValue, float64(now.CutOff), name)
@@ -191,16 +187,16 @@ func (i imports) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(i.entities, prometheus.GaugeValue, float64(backlog.Entities))
 }
 
-// watchBackends adds the states of the connections to backends, by their address.
-func (m *meters) watchBackends(backends []*backend) error {
-	return m.register(connections{backends: backends, state: prometheus.NewDesc(
+// watchBackend adds the states of the connections to backends, by their address.
+func (m *meters) watchBackend(backend *gateway.Backend) error {
+	return m.register(connections{backend: backend, state: prometheus.NewDesc(
 		"statusway_backend_connection_state", "1 for the state that the connection to a backend is in, 0 for the others.", []string{"backend", "state"}, nil,
 	)})
 }
 
 type connections struct {
-	backends []*backend
-	state    *prometheus.Desc
+	backend *gateway.Backend
+	state   *prometheus.Desc
 }
 
 var _ prometheus.Collector = connections{}
@@ -210,13 +206,12 @@ func (c connections) Describe(to chan<- *prometheus.Desc) { to <- c.state }
 
 // Collect implements prometheus.Collector.
 func (c connections) Collect(to chan<- prometheus.Metric) {
-	for _, one := range c.backends {
-		now := one.conn.GetState()
+	for _, one := range c.backend.Targets() {
 		for state, name := range map[connectivity.State]string{
 			connectivity.Idle: "idle", connectivity.Connecting: "connecting", connectivity.Ready: "ready", connectivity.TransientFailure: "transient_failure",
 		} {
 			value := 0.0
-			if state == now {
+			if state == one.Connection {
 				value = 1
 			}
 			to <- prometheus.MustNewConstMetric(c.state, prometheus.GaugeValue, value, one.Address, name)

@@ -6,16 +6,13 @@ import (
 	"net"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/middleware"
 )
 
 // metricsServer serves /metrics at an address of its own, and nothing else: by a gateway
-// without routes, so that what it answers to anything else is documented too.
+// without a backend, so that its responses to anything else are documented too.
 type metricsServer struct {
 	listener net.Listener
-	server   *gateway.Server
+	front    *gateway.Gateway
 	// stop ends serving: /metrics is served until the REST server has stopped.
 	stop context.CancelFunc
 	ctx  context.Context //nolint:containedctx // it lasts as long as the server.
@@ -26,20 +23,18 @@ func (r *rest) listenMetrics(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	front, err := gateway.New(gateway.Params{
-		Contract: &contract.Contract{}, Responder: r.responder, Logger: r.logger, Now: r.now,
-		Pages: map[string]exchange.Handler{metricsPath: r.meters.page(r.responder)},
-
-		// There is nothing to protect, nobody to ask and nothing behind it.
-		Backend: nil, Identify: nil, Limiter: nil, Tracer: nil, Observer: nil,
-		Body:    middleware.BodyLimits{Bytes: 0, Time: r.config.BodyTimeout, Grace: 0, Rate: 0, Memory: r.bodies},
-		Proxies: nil, IPv6Prefix: 0, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0, Shedder: nil, Streams: nil, Spare: nil, Closed: nil,
-		Pending: nil, Idempotency: nil, ClientMetadata: false, Stop: middleware.Stop{},
-	})
+	c := r.gateway
+	c.Pages = map[string]gateway.Page{metricsPath: {Handler: r.meters.page(), Yields: false}}
+	// There is nothing to protect, nobody to ask and nothing behind it.
+	c.Limiter, c.Tracer, c.Observer, c.Shedder, c.CallerConcurrency, c.DrainDelay = nil, nil, nil, nil, 0, -1
+	if c.PagesURL == "" {
+		c.PagesURL = c.PublicURL
+	}
+	front, err := gateway.New(nil, c)
 	if err != nil {
 		return errors.Join(err, inner.Close())
 	}
-	m := &metricsServer{listener: inner, server: gateway.NewServer(r.serverParams(front, front))}
+	m := &metricsServer{listener: inner, front: front}
 	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
 	r.metrics = m
 	return nil
@@ -58,7 +53,7 @@ func (r *rest) serveMetrics() error {
 	if r.metrics == nil {
 		return nil
 	}
-	return r.metrics.server.Serve(r.metrics.ctx, r.metrics.listener)
+	return r.metrics.front.Serve(r.metrics.ctx, r.metrics.listener)
 }
 
 func (m *metricsServer) close() error {

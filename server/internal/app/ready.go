@@ -1,16 +1,17 @@
 package app
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
 
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/server/internal/config"
 )
 
@@ -36,75 +37,83 @@ type backendStatus struct {
 	Status  string `json:"status"`
 }
 
-// health is the page /healthz: the process runs.
-func (r *rest) health(w http.ResponseWriter, req *http.Request) error {
-	return r.showJSON(w, req, readiness{Status: statusOK, Backends: nil})
+// alive is the page /healthz: the process runs.
+func alive(w http.ResponseWriter, r *http.Request) {
+	showJSON(w, r, readiness{Status: statusOK, Backends: nil})
 }
 
 // readiness is the page /readyz: the server can serve something, and is not stopping.
-func (r *rest) readiness(of func(context.Context) (readiness, error)) exchange.Handler {
-	return func(w http.ResponseWriter, req *http.Request) error {
-		if r.stop.draining.Err() != nil {
-			return draining()
+func (r *rest) readiness(ready http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r.front.Draining() {
+			gateway.Error(w, req, draining())
+			return
 		}
-		state, err := of(req.Context())
-		if err != nil {
-			return err
-		}
-		return r.showJSON(w, req, state)
-	}
+		ready(w, req)
+	})
 }
 
 // draining is what is refused by a server that is stopping.
-func draining() error {
-	return respond.Fail(codes.Unavailable, mapping.ReasonDraining, "the server is stopping")
+func draining() error { return unavailable(mapping.ReasonDraining, "the server is stopping") }
+
+// unavailable is a failure of the program's own.
+func unavailable(reason, message string) error {
+	failure := status.New(codes.Unavailable, message)
+	full, err := failure.WithDetails(&errdetails.ErrorInfo{Domain: mapping.Domain, Reason: reason})
+	if err != nil {
+		return failure.Err()
+	}
+	return full.Err()
 }
 
-func (r *rest) showJSON(w http.ResponseWriter, req *http.Request, value any) error {
+func showJSON(w http.ResponseWriter, r *http.Request, value readiness) {
 	body, err := json.Marshal(value)
 	if err != nil {
-		return err //nolint:wrapcheck // strings always encode.
+		gateway.Error(w, r, err)
+		return
 	}
-	r.responder.Page(w, req, respond.JSONType, body)
-	return nil
+	gateway.Content(w, r, "application/json", body)
 }
 
 // ready says whether the reference server can serve: it needs its store.
-func (a *App) ready(ctx context.Context) (readiness, error) {
-	if err := a.store.Ping(ctx); err != nil {
-		return readiness{}, failureOf(err)
+func (a *App) ready(w http.ResponseWriter, r *http.Request) {
+	if err := a.store.Ping(r.Context()); err != nil {
+		gateway.Error(w, r, failureOf(err))
+		return
 	}
-	return readiness{Status: statusOK, Backends: nil}, nil
+	showJSON(w, r, readiness{Status: statusOK, Backends: nil})
 }
 
 // ready says whether the proxy can serve: one backend is enough, unless the configuration
 // asks for all of them. Otherwise one dead backend would make load balancers take away
 // every replica, and the healthy services with it.
-func (p *Proxy) ready(context.Context) (readiness, error) {
-	state := readiness{Status: statusOK, Backends: make([]backendStatus, 0, len(p.backends))}
+func (p *Proxy) ready(w http.ResponseWriter, r *http.Request) {
+	targets := p.backend.Targets()
+	state := readiness{Status: statusOK, Backends: make([]backendStatus, 0, len(targets))}
 	var missing []string
 	pending := false
-	for _, b := range p.backends {
-		one := backendStatus{Address: b.Address, Status: statusOK}
+	for _, target := range targets {
+		one := backendStatus{Address: target.Address, Status: statusOK}
 		switch {
-		case !b.known.Load():
+		case target.Pending:
 			one.Status, pending = statusPending, true
-		case b.conn.Ping() != nil:
+		case target.Connection == connectivity.TransientFailure:
 			one.Status = statusUnreachable
 		}
 		if one.Status != statusOK {
 			state.Status = statusDegraded
-			missing = append(missing, b.Address)
+			missing = append(missing, target.Address)
 		}
 		state.Backends = append(state.Backends, one)
 	}
-	if len(missing) == 0 || len(missing) < len(p.backends) && p.params.Config.Ready == config.ReadyAny {
-		return state, nil
+	if len(missing) == 0 || len(missing) < len(targets) && p.params.Config.Ready == config.ReadyAny {
+		showJSON(w, r, state)
+		return
 	}
-	reason, message := reasonUnreachable, "backends cannot be reached"
+	reason, message := mapping.ReasonBackendUnreachable, "backends cannot be reached"
 	if pending {
-		reason, message = reasonPending, "backends have not been reached yet"
+		reason, message = mapping.ReasonBackendPending, "backends have not been reached yet"
 	}
 	// Clients of a 5xx read the row's text; the log and the metrics name the backends.
-	return readiness{}, respond.Fail(codes.Unavailable, reason, message+": "+strings.Join(missing, ", "))
+	gateway.Error(w, r, unavailable(reason, message+": "+strings.Join(missing, ", ")))
 }

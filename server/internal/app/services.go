@@ -2,17 +2,13 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/metrics"
-	"github.com/statusway/statusway/gateway/respond"
-	"github.com/statusway/statusway/gateway/route"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
@@ -32,60 +28,43 @@ type services struct {
 	operations  *entitysvc.Operations
 	sessions    *sessionsvc.Service
 	maintenance *maintenancesvc.Service
+	mapper      *gateway.Mapper
 	mapping     *mappingsvc.Service
 	// conformance and streams are nil except in a demo.
 	conformance *conformancesvc.Service
 	streams     *conformancesvc.Streams
 
-	contract  *contract.Contract
 	anonymous map[string]bool
 	maxBody   map[string]int64 // of the methods that declare one
 	validator *interceptor.Validator
 }
 
-func newServices(ctx context.Context, p Params, store *sqlite.Store, responder *respond.Responder) (*services, error) {
+func newServices(ctx context.Context, p Params, store *sqlite.Store, config gateway.Config) (*services, error) {
 	s := &services{anonymous: map[string]bool{}, maxBody: map[string]int64{}}
-	files := []protoreflect.FileDescriptor{
-		mappingv1.File_statusway_mapping_v1_mapping_service_proto,
-		entityv1.File_entity_v1_entity_service_proto,
-		entityv1.File_entity_v1_session_service_proto,
-		entityv1.File_entity_v1_maintenance_service_proto,
-	}
 	if p.Config.Demo {
 		s.conformance, s.streams = conformancesvc.New(p.Now), conformancesvc.NewStreams()
-		files = append(files, conformancesvc.Files()...)
 	}
-	declared, err := contract.Read(files...)
+	described, err := describeReference(p.Config.Demo)
 	if err != nil {
-		return nil, fmt.Errorf("reading the contract: %w", err)
+		return nil, err
 	}
 	s.entities, s.operations = entitysvc.New(store), entitysvc.NewOperations(store)
 	s.sessions = sessionsvc.New(sessionsvc.Params{Store: store, Now: p.Now, TTL: p.Config.SessionTTL, HashCost: p.HashCost})
-	s.contract = declared
-	for _, method := range declared.Methods {
-		s.anonymous[method.FullName] = method.Anonymous
-		s.maxBody[method.FullName] = method.MaxBody
+	for _, route := range described.Routes() {
+		s.anonymous[route.RPC] = route.Anonymous
+		s.maxBody[route.RPC] = route.MaxBody
 	}
 	if s.maintenance, err = maintenancesvc.New(ctx, store); err != nil {
 		return nil, err
 	}
-	if s.mapping, err = mappingsvc.New(responder, p.Build.ID()); err != nil {
+	if s.mapper, err = gateway.NewMapper(described, config); err != nil {
 		return nil, err
 	}
-	s.mapping.Beside(bodyFields(declared))
+	if s.mapping, err = mappingsvc.New(s.mapper, p.Build.ID()); err != nil {
+		return nil, err
+	}
 	s.validator, err = interceptor.NewValidator(requests()...)
 	return s, err
-}
-
-// bodyFields knows which field of a request the body of each route fills.
-func bodyFields(declared *contract.Contract) mappingsvc.BodyField {
-	return func(method, path string) string {
-		found, outcome, err := declared.Index().Lookup(method, path)
-		if err != nil || outcome != route.Found {
-			return ""
-		}
-		return found.Value.Body
-	}
 }
 
 // requests are the messages whose rules are compiled at start.

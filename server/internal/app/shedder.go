@@ -3,7 +3,7 @@ package app
 import (
 	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
 
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway"
 )
 
 // leastInFlight is how many requests are always served at once: below it a burst after
@@ -25,12 +25,12 @@ func newShedder(most int) *shedder {
 	return &shedder{limiter: adaptivelimiter.NewBuilder[any]().WithLimits(least, limit, limit).Build()}
 }
 
-var _ middleware.Shedder = (*shedder)(nil)
+var _ gateway.Shedder = (*shedder)(nil)
 
 // running is how many calls hold a slot.
 func (s *shedder) running() int { return s.limiter.Inflight() }
 
-// Admit implements middleware.Shedder.
+// Admit implements gateway.Shedder.
 func (s *shedder) Admit() (func(measured bool), bool) {
 	permit, ok := s.limiter.TryAcquirePermit()
 	if !ok {

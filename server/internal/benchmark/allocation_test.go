@@ -38,7 +38,7 @@ func TestAllocationsInProcess(t *testing.T) {
 		fromDescriptors: {"Get": 48, "Create": 134, "List of 100": 57, "Error": 122, "304": 46},
 	} {
 		for _, routes := range []int{10, 1000} {
-			_, handler, err := newFront(t.Context(), frontParams{kind: kind, routes: routes, conn: nil})
+			_, handler, err := newFront(t.Context(), frontParams{kind: kind, routes: routes, address: "", conn: nil})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -22,14 +22,11 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/inprocess"
 	"github.com/statusway/statusway/gateway/limiter"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/metrics"
-	"github.com/statusway/statusway/gateway/middleware"
-	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/gateway/transcode"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
@@ -56,8 +53,10 @@ type frontParams struct {
 	kind string
 	// routes is how many routes there are, those of the service among them.
 	routes int
-	// conn leads to the backend's process; nil means that the service is in this one.
-	conn grpc.ClientConnInterface
+	// address is that of the backend's process, and conn leads to it: each front end gets what its
+	// users would give it. Both are zero if the service is in this process.
+	address string
+	conn    grpc.ClientConnInterface
 }
 
 func newFront(ctx context.Context, p frontParams) (*gateway.Gateway, http.Handler, error) {
@@ -115,7 +114,10 @@ func amid(mux *runtime.ServeMux, routes int, register func() error) error {
 		if i == all {
 			break
 		}
-		err := mux.HandlePath(http.MethodGet, fmt.Sprintf("/v1/kinds%d/{id}", i), func(http.ResponseWriter, *http.Request, map[string]string) {})
+		rpc := fmt.Sprintf("/%s/GetKind%d", othersService(routes), i)
+		err := mux.HandlePath(http.MethodGet, fmt.Sprintf("/v1/kinds%d/{id}", i), func(_ http.ResponseWriter, r *http.Request, _ map[string]string) {
+			_, _ = runtime.AnnotateContext(r.Context(), mux, r, rpc) // as generated code begins
+		})
 		if err != nil {
 			return fmt.Errorf("adding a route: %w", err)
 		}
@@ -132,68 +134,62 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the policy: %w", err)
 	}
-	responder, err := respond.New(respond.Params{
-		Table: table, PublicURL: publicURL, Realm: "benchmark", Gzip: false,
-		SendTimeout: 0, ResponseMemory: 0, OpenDelay: 0, CommentInterval: 0,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("the responder: %w", err)
-	}
 	counted, err := metrics.New(metrics.Params{Registry: prometheus.NewRegistry(), Table: table, Reasons: nil})
 	if err != nil {
 		return nil, fmt.Errorf("the metrics: %w", err)
 	}
-	params := gateway.Params{
-		Responder: responder, Logger: logger, Now: time.Now,
-		Body: middleware.BodyLimits{Bytes: 4 << 20, Time: 30 * time.Second, Grace: 0, Rate: 0, Memory: nil},
-		Limiter: counted.Limiter(limiter.New(limiter.Params{
-			Policies: []limiter.Policy{{Name: "default", Requests: 1 << 30, Period: time.Hour, Per: limiter.PerCaller}},
-			MaxKeys:  0, Logger: nil, Now: nil,
-		})),
-		Observer: counted,
-
-		// The backend's part is filled in below; the rest is what the program has off by default.
-		Contract: nil, Backend: nil,
-		Pages: nil, Identify: nil, Proxies: nil, IPv6Prefix: 0, CrossOrigin: middleware.CrossOrigin{}, Concurrency: 0,
-		Shedder: nil, Streams: middleware.NewStreams(0), Stop: middleware.Stop{}, Spare: nil, Closed: nil, Pending: nil,
-		Idempotency: nil, Tracer: nil, ClientMetadata: false,
-	}
+	var backend *gateway.Backend
 	if p.kind == generated {
-		err = useGenerated(ctx, p, &params)
+		backend, err = newGenerated(p)
 	} else {
-		err = useDescriptors(p, &params)
+		backend, err = newDynamic(ctx, p)
 	}
 	if err != nil {
 		return nil, err
 	}
-	front, err := gateway.New(params)
+	deadline := time.Minute
+	if p.kind == generated {
+		deadline = -1 // as `statusway serve` has it
+	}
+	front, err := gateway.New(backend, gateway.Config{
+		Deadline: deadline,
+		Policy:   table, PublicURL: publicURL, Realm: "benchmark", Logger: logger, Observer: counted,
+		Limiter: counted.Limiter(limiter.New(limiter.Params{
+			Policies: []limiter.Policy{{Name: "default", Requests: 1 << 30, Period: time.Hour, Per: limiter.PerCaller}},
+			MaxKeys:  0, Logger: nil, Now: nil,
+		})),
+	})
 	return front, wrap("making the gateway", err)
 }
 
-// useGenerated puts the generated handlers behind the gateway.
-func useGenerated(ctx context.Context, p frontParams, params *gateway.Params) error {
-	backend := transcode.New(transcode.Params{Responder: params.Responder, Forward: nil, Silence: 0})
-	mux := runtime.NewServeMux(backend.Options()...)
+// newGenerated returns the backend of the generated handlers.
+func newGenerated(p frontParams) (*gateway.Backend, error) {
 	conn, err := connTo(p)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	err = amid(mux, p.routes, func() error {
-		return entityv1.RegisterEntityServiceHandlerClient(ctx, mux, entityv1.NewEntityServiceClient(backend.Conn(conn)))
+	if err := declareOthers(p.routes); err != nil {
+		return nil, err
+	}
+	backend, err := transcode.New(conn, func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+		return amid(mux, p.routes, func() error { return entityv1.RegisterEntityServiceHandler(ctx, mux, conn) })
 	})
-	if err != nil {
-		return err
+	return backend, wrap("the backend", err)
+}
+
+// declareOthers links in the declaration of the other routes, as generated code does.
+func declareOthers(routes int) error {
+	if others(routes) == 0 {
+		return nil
 	}
-	extra, err := protodesc.NewFile(extraFile(p.routes), protoregistry.GlobalFiles)
+	if _, err := protoregistry.GlobalFiles.FindFileByPath(othersFile(routes)); err == nil {
+		return nil
+	}
+	extra, err := protodesc.NewFile(extraFile(routes), protoregistry.GlobalFiles)
 	if err != nil {
 		return fmt.Errorf("the other routes: %w", err)
 	}
-	services := []protoreflect.ServiceDescriptor{entityService(), extra.Services().Get(0)}
-	if params.Contract, err = contract.ReadServices(services...); err != nil {
-		return fmt.Errorf("the contract: %w", err)
-	}
-	params.Backend = backend.Handler(mux)
-	return nil
+	return wrap("the other routes", protoregistry.GlobalFiles.RegisterFile(extra))
 }
 
 // connTo is the connection to the service: the one given, or one in this process.
@@ -220,34 +216,29 @@ func pass(ctx context.Context, request any, _ *grpc.UnaryServerInfo, handler grp
 	return handler(ctx, request)
 }
 
-// useDescriptors puts the descriptors alone behind the gateway.
-func useDescriptors(p frontParams, params *gateway.Params) error {
+// newDynamic returns the backend of the descriptors alone.
+func newDynamic(ctx context.Context, p frontParams) (*gateway.Backend, error) {
 	conn, err := connTo(p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	set := &descriptorpb.FileDescriptorSet{File: append(withImports(entityv1.File_entity_v1_entity_service_proto), extraFile(p.routes))}
-	names := []string{string(entityService().FullName()), "benchmark.v1.Others"}
+	names := []string{string(entityService().FullName()), othersService(p.routes)}
 	if p.conn == nil {
 		names = names[1:] // the service is linked in
 	}
-	schema, err := dynamic.NewSchema(dynamic.SchemaParams{Set: set, Services: names, Except: nil, Config: nil})
-	if err != nil {
-		return fmt.Errorf("the descriptors: %w", err)
-	}
-	targets := []dynamic.Target{{Schema: schema, Conn: conn}}
+	targets := []dynamic.Target{{Address: p.address, Descriptors: set, Services: names}}
 	if p.conn == nil {
-		targets = append(targets, dynamic.Target{Schema: dynamic.Linked(entityService()), Conn: conn})
+		targets[0].Conn = conn
+		targets = append(targets, dynamic.Target{Conn: conn, Linked: []protoreflect.ServiceDescriptor{entityService()}})
 	}
-	backend, err := dynamic.New(dynamic.Params{
-		Responder: params.Responder, Forward: nil, Deadline: time.Minute, Silence: 30 * time.Second, MaxMessage: 0,
-	}, targets...)
-	if err != nil {
-		return fmt.Errorf("the backend: %w", err)
-	}
-	params.Contract, params.Responder, params.Backend = backend.Contract(), backend.Responder(), backend.Handle
-	return nil
+	backend, err := dynamic.Connect(ctx, targets...)
+	return backend, wrap("the backend", err)
 }
+
+func othersPackage(routes int) string { return fmt.Sprintf("benchmark.v%d", routes) }
+func othersService(routes int) string { return othersPackage(routes) + ".Others" }
+func othersFile(routes int) string    { return fmt.Sprintf("benchmark/v%d/others.proto", routes) }
 
 func entityService() protoreflect.ServiceDescriptor {
 	return entityv1.File_entity_v1_entity_service_proto.Services().ByName("EntityService")
@@ -287,7 +278,7 @@ func extraFile(routes int) *descriptorpb.FileDescriptorProto {
 		})
 	}
 	return &descriptorpb.FileDescriptorProto{
-		Name: new("benchmark/v1/others.proto"), Package: new("benchmark.v1"), Syntax: new("proto3"),
+		Name: new(othersFile(routes)), Package: new(othersPackage(routes)), Syntax: new("proto3"),
 		Dependency: []string{"entity/v1/entity_service.proto", "google/api/annotations.proto"},
 		Service:    []*descriptorpb.ServiceDescriptorProto{service},
 	}

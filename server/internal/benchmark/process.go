@@ -18,7 +18,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/dynamic"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
@@ -152,26 +151,21 @@ func serveFront(ctx context.Context, listener net.Listener, role []string) (func
 	if err != nil {
 		return nil, fmt.Errorf("the number of routes: %w", err)
 	}
-	conn, closer, err := dial(role[0], role[2])
+	conn, err := grpc.NewClient(role[2], grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("connecting: %w", err)
 	}
-	p := frontParams{kind: role[0], routes: routes, conn: conn}
-	front, handler, err := newFront(ctx, p)
+	front, handler, err := newFront(ctx, frontParams{kind: role[0], routes: routes, address: role[2], conn: conn})
 	if err != nil {
-		return nil, errors.Join(err, closer.Close())
+		return nil, errors.Join(err, conn.Close())
 	}
 	done := make(chan error, 1)
 	if front != nil {
 		ctx, stop := context.WithCancelCause(ctx)
-		server := gateway.NewServer(gateway.ServerParams{
-			Gateway: front, Handler: nil, TLS: nil, SendTimeout: 30 * time.Second, DrainDelay: 0, Grace: time.Second,
-			OnDrain: nil, OnClose: nil, Logger: nil,
-		})
-		go func() { done <- server.Serve(ctx, listener) }()
+		go func() { done <- front.Serve(ctx, listener) }()
 		return func() error {
 			stop(gateway.ErrStopNow)
-			return errors.Join(<-done, closer.Close())
+			return errors.Join(<-done, conn.Close())
 		}, nil
 	}
 	plain := handler
@@ -187,7 +181,7 @@ func serveFront(ctx context.Context, listener net.Listener, role []string) (func
 	go func() { done <- server.Serve(listener) }()
 	return func() error {
 		err := server.Close()
-		return errors.Join(err, ignoreClosed(<-done), closer.Close())
+		return errors.Join(err, ignoreClosed(<-done), conn.Close())
 	}, nil
 }
 
@@ -196,14 +190,4 @@ func ignoreClosed(err error) error {
 		return nil
 	}
 	return err
-}
-
-// dial connects as each front end would: grpc-gateway by a plain client.
-func dial(kind, address string) (grpc.ClientConnInterface, io.Closer, error) {
-	if kind == stock {
-		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
-		return conn, conn, wrap("connecting", err)
-	}
-	conn, err := dynamic.Dial(dynamic.DialParams{Address: address, TLS: nil, KeepAlive: 0, Health: false})
-	return conn, conn, wrap("connecting", err)
 }

@@ -93,7 +93,7 @@ func inProcess(ctx context.Context) ([]contender, error) {
 	var contenders []contender
 	for _, routes := range routeCounts() {
 		for _, kind := range kinds() {
-			_, handler, err := newFront(ctx, frontParams{kind: kind, routes: routes, conn: nil})
+			_, handler, err := newFront(ctx, frontParams{kind: kind, routes: routes, address: "", conn: nil})
 			if err != nil {
 				return nil, err
 			}

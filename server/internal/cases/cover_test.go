@@ -32,8 +32,9 @@ func unreachable() map[string]string {
 		"MAINTENANCE":      "callers read SERVICE_IN_MAINTENANCE, which policies know",
 		"INTERNAL":         "what is redacted has no reason",
 
-		"HANDLER_NOT_REGISTERED": "every route of the program has its handler",
-		"CLIENT_CLOSED":          "whoever has left reads no answer",
+		"BACKEND_PENDING":     "the backends of the cases are there from the start; the tests of proxy cover it",
+		"BACKEND_UNREACHABLE": "as BACKEND_PENDING",
+		"CLIENT_CLOSED":       "a client that has left reads no response",
 	}
 }
 

@@ -17,13 +17,13 @@ import (
 	"slices"
 	"strconv"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
-	"github.com/statusway/statusway/gateway/respond"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 	"github.com/statusway/statusway/server/internal/tour"
@@ -36,6 +36,7 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 
 const (
 	htmlType = "text/html; charset=utf-8"
+	jsonType = "application/json"
 
 	homePath       = "/"
 	tablePath      = "/statuses"
@@ -47,8 +48,8 @@ var files embed.FS
 
 // Params say what the pages are about.
 type Params struct {
-	// Responder has the policy in force, and answers.
-	Responder *respond.Responder
+	// Mapper has the policy in force.
+	Mapper *gateway.Mapper
 	// Mapping says what the policies make of a status.
 	Mapping *mappingsvc.Service
 	// Has is what the server has of what a step of the tour may need.
@@ -60,12 +61,12 @@ type Catalogue struct {
 	Params
 
 	views views
-	pages map[string]exchange.Handler
+	pages map[string]http.Handler
 }
 
 // New renders the pages.
 func New(ctx context.Context, p Params) (*Catalogue, error) {
-	c := &Catalogue{Params: p, pages: map[string]exchange.Handler{}}
+	c := &Catalogue{Params: p, pages: map[string]http.Handler{}}
 	var err error
 	if c.views, err = readViews(); err != nil {
 		return nil, err
@@ -80,12 +81,12 @@ func New(ctx context.Context, p Params) (*Catalogue, error) {
 		}
 	}
 	c.pages[playgroundPath] = c.playground(rows)
-	c.pages[expectPath] = unmet
+	c.pages[expectPath] = http.HandlerFunc(unmet)
 	return c, nil
 }
 
 // Pages are all pages by their paths, as a gateway serves them.
-func (c *Catalogue) Pages() map[string]exchange.Handler { return c.pages }
+func (c *Catalogue) Pages() map[string]http.Handler { return c.pages }
 
 // Problems are the paths of the pages that are JSON for a program, as MappingService has
 // it: that of the table, and those of its rows, which are the types of problems.
@@ -116,9 +117,18 @@ func (c *Catalogue) Frame(path, title, inside string) ([]byte, error) {
 // expectPath is what a browser asks instead of sending Expect; see [tour.Request].
 const expectPath = "/catalogue/expect"
 
-// unmet answers as a request is answered whose Expect cannot be met. No page may set that
-// field (Fetch §2.2.2), so this is how the row shows in a browser.
-func unmet(http.ResponseWriter, *http.Request) error { return middleware.UnmetExpectation() }
+// unmet responds as to a request whose Expect cannot be met. No page may set that field (Fetch
+// §2.2.2), so this is how the row shows in a browser.
+func unmet(w http.ResponseWriter, r *http.Request) {
+	const message = "the server cannot meet the request's expectation"
+	failure, err := status.New(codes.InvalidArgument, message).
+		WithDetails(&errdetails.ErrorInfo{Domain: mapping.Domain, Reason: mapping.ReasonExpectationFailed})
+	if err != nil {
+		gateway.Error(w, r, err)
+		return
+	}
+	gateway.Error(w, r, failure.Err())
+}
 
 func (c *Catalogue) addFiles(context.Context, []*row) error {
 	const css = "text/css; charset=utf-8"
@@ -129,7 +139,7 @@ func (c *Catalogue) addFiles(context.Context, []*row) error {
 		if err != nil {
 			return fmt.Errorf("reading the pages: %w", err)
 		}
-		c.pages["/catalogue/"+name] = c.file(respond.NewFile(contentType, text))
+		c.pages["/catalogue/"+name] = gateway.File(contentType, text)
 	}
 	return nil
 }
@@ -139,7 +149,7 @@ func (c *Catalogue) addHome(_ context.Context, rows []*row) error {
 	if err != nil {
 		return err
 	}
-	c.pages[homePath] = c.page(html)
+	c.pages[homePath] = html
 	return nil
 }
 
@@ -187,50 +197,41 @@ type rowPage struct {
 	Previous, Next *row
 }
 
-// html renders a page into a file.
-func (c *Catalogue) html(view *template.Template, path, title string, content any) (*respond.File, error) {
+// html returns the handler of a page.
+func (c *Catalogue) html(view *template.Template, path, title string, content any) (http.Handler, error) {
 	text, err := c.render(view, path, title, content)
 	if err != nil {
 		return nil, err
 	}
-	return respond.NewFile(htmlType, text), nil
+	file := gateway.File(htmlType, text)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		allow(w)
+		file.ServeHTTP(w, r)
+	}), nil
 }
 
-func (c *Catalogue) file(file *respond.File) exchange.Handler {
-	return func(w http.ResponseWriter, r *http.Request) error { return c.Responder.File(w, r, file) }
-}
+// allow lets a page load something: nothing else than HTML may.
+func allow(w http.ResponseWriter) { w.Header().Set("Content-Security-Policy", pagePolicy) }
 
-// page serves HTML, which alone may load anything.
-func (c *Catalogue) page(html *respond.File) exchange.Handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		allow(r)
-		return c.Responder.File(w, r, html)
-	}
-}
-
-func allow(r *http.Request) {
-	exchange.From(r.Context()).Fields.Set("Content-Security-Policy", pagePolicy)
-}
-
-// negotiated serves a page as HTML or as JSON, by Accept: JSON where the request does
-// not say, because browsers do.
-func (c *Catalogue) negotiated(html *respond.File, message proto.Message) (exchange.Handler, error) {
-	text, err := jsoncodec.Marshal(message)
+// negotiated serves a page as HTML or as JSON, by Accept: JSON if the request does not say,
+// because browsers do.
+func (c *Catalogue) negotiated(html http.Handler, message proto.Message) (http.Handler, error) {
+	text, err := gateway.MarshalJSON(message)
 	if err != nil {
 		return nil, fmt.Errorf("writing a page as JSON: %w", err)
 	}
-	page, plain := c.page(html), c.file(respond.NewFile(respond.JSONType, text))
-	return func(w http.ResponseWriter, r *http.Request) error {
-		kind, err := choose(r)
+	plain := gateway.File(jsonType, text)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		kind, err := gateway.Negotiate(w, r, jsonType, htmlType)
 		switch {
 		case err != nil:
-			return err
-		case kind == htmlType:
-			return page(w, r)
+			gateway.Error(w, r, err)
+		case kind == jsonType:
+			plain.ServeHTTP(w, r)
 		default:
-			return plain(w, r)
+			html.ServeHTTP(w, r)
 		}
-	}, nil
+	}), nil
 }
 
 func groups(rows []*row) []group {

@@ -10,10 +10,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/statusway/statusway/gateway/jsoncodec"
 	"github.com/statusway/statusway/gateway/mapping"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/catalogue"
@@ -146,7 +146,7 @@ func TestJSON(t *testing.T) {
 	s := newSite(t, builtin(t, mapping.Canonical), tour.AnyServer)
 	read := func(path string, into proto.Message) {
 		got := s.ask(t, http.MethodGet, path, nil)
-		if err := jsoncodec.Unmarshal(got.Body.Bytes(), into); err != nil {
+		if err := protojson.Unmarshal(got.Body.Bytes(), into); err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
 	}
@@ -191,8 +191,9 @@ func TestProblems(t *testing.T) {
 // they were.
 func TestFrame(t *testing.T) {
 	t.Parallel()
-	responder, service := parts(t, builtin(t, mapping.Documented))
-	made, err := catalogue.New(t.Context(), catalogue.Params{Responder: responder, Mapping: service, Has: tour.DemoData})
+	p, _ := parts(t, builtin(t, mapping.Documented))
+	p.Has = tour.DemoData
+	made, err := catalogue.New(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}

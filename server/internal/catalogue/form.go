@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 )
 
@@ -89,14 +89,14 @@ func (f *form) request() (*mappingv1.MapStatusRequest, error) {
 		if err != nil {
 			return nil, err
 		}
-		text, err := jsoncodec.Marshal(status)
+		text, err := gateway.MarshalJSON(status)
 		if err != nil {
 			return nil, fmt.Errorf("the status cannot be written as JSON: %w", err)
 		}
 		request.Status, f.Status = status, indented(text)
 		return request, nil
 	}
-	if err := jsoncodec.Unmarshal([]byte(f.Status), request.GetStatus()); err != nil {
+	if err := gateway.UnmarshalJSON([]byte(f.Status), request.GetStatus()); err != nil {
 		return nil, fmt.Errorf("this is no google.rpc.Status as JSON: %w", err)
 	}
 	f.Status = indented([]byte(f.Status))

@@ -13,9 +13,8 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/net/html"
 
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 	"github.com/statusway/statusway/server/internal/tour"
@@ -25,35 +24,48 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const publicURL = "https://api.example.com"
 
-// A site is the pages of a policy.
+// A site is the pages of a policy, and the gateway that serves them.
 type site struct {
-	pages     map[string]exchange.Handler
-	responder *respond.Responder
-	mapping   *mappingsvc.Service
+	pages   map[string]http.Handler
+	gateway *gateway.Gateway
+	mapper  *gateway.Mapper
+	mapping *mappingsvc.Service
 }
 
-// parts are what pages are made of.
-func parts(t *testing.T, table *mapping.Table) (*respond.Responder, *mappingsvc.Service) {
+// parts are what pages are made of, and the configuration of a gateway that has them.
+func parts(t *testing.T, table *mapping.Table) (catalogue.Params, gateway.Config) {
 	t.Helper()
-	responder, err := respond.New(respond.Params{Table: table, PublicURL: publicURL, Realm: "statusway", Gzip: false, SendTimeout: 0, ResponseMemory: 0})
+	config := gateway.Config{Policy: table, PublicURL: publicURL, Realm: "statusway", Pages: map[string]gateway.Page{}}
+	for _, path := range catalogue.Problems(table) {
+		config.Pages[path] = gateway.Page{}
+	}
+	mapper, err := gateway.NewMapper(nil, config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := mappingsvc.New(responder, "test")
+	service, err := mappingsvc.New(mapper, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return responder, service
+	return catalogue.Params{Mapper: mapper, Mapping: service}, config
 }
 
 func newSite(t *testing.T, table *mapping.Table, has tour.Needs) site {
 	t.Helper()
-	responder, service := parts(t, table)
-	made, err := catalogue.New(t.Context(), catalogue.Params{Responder: responder, Mapping: service, Has: has})
+	p, config := parts(t, table)
+	p.Has = has
+	made, err := catalogue.New(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return site{pages: made.Pages(), responder: responder, mapping: service}
+	for path, page := range made.Pages() {
+		config.Pages[path] = gateway.Page{Handler: page}
+	}
+	serves, err := gateway.New(nil, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return site{pages: made.Pages(), gateway: serves, mapper: p.Mapper, mapping: p.Mapping}
 }
 
 func builtin(t *testing.T, name string) *mapping.Table {
@@ -79,22 +91,18 @@ func edited(t *testing.T, pairs ...string) *mapping.Table {
 	return table
 }
 
-// ask asks for a page as the gateway does.
+// ask sends a request for a page through the gateway.
 func (s site) ask(t *testing.T, method, target string, fields map[string]string) *httptest.ResponseRecorder {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), method, target, nil)
 	for name, value := range fields {
 		request.Header.Set(name, value)
 	}
-	page, ok := s.pages[request.URL.Path]
-	if !ok {
+	if s.pages[request.URL.Path] == nil {
 		t.Fatalf("there is no page %s", target)
 	}
 	recorder := httptest.NewRecorder()
-	request, _ = exchange.Begin(recorder, request)
-	if err := page(recorder, request); err != nil {
-		s.responder.Error(recorder, request, err)
-	}
+	s.gateway.ServeHTTP(recorder, request)
 	return recorder
 }
 

@@ -8,9 +8,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 )
 
@@ -48,12 +47,12 @@ type example struct{ Title, URL string }
 
 // playground maps the status that a form describes. The form is sent by GET, so that its
 // URL can be passed on and that it works without a script.
-func (c *Catalogue) playground(rows []*row) exchange.Handler {
+func (c *Catalogue) playground(rows []*row) http.Handler {
 	paths := map[int]string{}
 	for _, one := range rows {
 		paths[one.Number] = one.Path
 	}
-	return func(w http.ResponseWriter, r *http.Request) error {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		page := playgroundPage{form: readForm(r.URL.Query()), Accepts: accepts(), Methods: methods(), Examples: examples()}
 		title := "Playground"
 		var err error
@@ -65,12 +64,12 @@ func (c *Catalogue) playground(rows []*row) exchange.Handler {
 		page.Codes = codeChoices(page.Code)
 		html, err := c.render(c.views.playground, playgroundPath, title, page)
 		if err != nil {
-			return err
+			gateway.Error(w, r, err)
+			return
 		}
-		allow(r)
-		c.Responder.Page(w, r, htmlType, html)
-		return nil
-	}
+		allow(w)
+		gateway.Content(w, r, htmlType, html)
+	})
 }
 
 // answers are those by the policy in force, and by each built-in one that is another.
@@ -79,7 +78,7 @@ func (c *Catalogue) answers(from *form, paths map[int]string) ([]answered, error
 	if err != nil {
 		return nil, err
 	}
-	inForce := c.Responder.Table().Name()
+	inForce := c.Mapper.Policy().Name()
 	var all []answered
 	for _, policy := range []string{inForce, mapping.Documented, mapping.Canonical} {
 		if len(all) > 0 && policy == inForce {
@@ -95,11 +94,11 @@ func (c *Catalogue) answers(from *form, paths map[int]string) ([]answered, error
 	return all, nil
 }
 
-func (c *Catalogue) answered(policy string, answer respond.Answer, paths map[int]string) answered {
-	number := answer.Decision.Status()
+func (c *Catalogue) answered(policy string, answer gateway.Response, paths map[int]string) answered {
+	number := int(answer.Row.GetStatus())
 	return answered{
-		badge: badgeOf(number), Policy: policy, InForce: policy == c.Responder.Table().Name(),
-		Title: answer.Decision.Row.GetTitle(), Path: paths[number], Rule: ruleOf(answer.Decision.Rule), Answer: text(answer),
+		badge: badgeOf(number), Policy: policy, InForce: policy == c.Mapper.Policy().Name(),
+		Title: answer.Row.GetTitle(), Path: paths[number], Rule: ruleOf(answer.Rule), Answer: text(answer),
 	}
 }
 
@@ -119,9 +118,9 @@ func codeChoices(chosen string) []choice {
 func accepts() []choice {
 	return []choice{
 		{"", "anything"},
-		{respond.ProblemType, "application/problem+json"},
-		{respond.StatusType, "google.rpc.Status"},
-		{respond.ErrorType, "AIP-193’s error"},
+		{"application/problem+json", "application/problem+json"},
+		{"application/vnd.google.rpc.status+json", "google.rpc.Status"},
+		{"application/vnd.google.rpc.error+json", "AIP-193’s error"},
 	}
 }
 

@@ -256,7 +256,7 @@ func TestPlaygroundOfRules(t *testing.T) {
 				}
 			}
 		}
-		if rules := len(s.responder.Table().Policy().GetRules()); seen != rules {
+		if rules := len(s.mapper.Policy().Policy().GetRules()); seen != rules {
 			t.Errorf("%s: %d of %d rules lead to the playground", name, seen, rules)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/openapi"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
@@ -167,7 +168,7 @@ func codeOf(from *statuswayv1.Rule) codes.Code {
 
 // newRows are the rows of the policy in force, by their status.
 func newRows(p Params) ([]*row, error) {
-	table := p.Responder.Table()
+	table := p.Mapper.Policy()
 	steps, err := newSteps(p)
 	if err != nil {
 		return nil, err
@@ -180,10 +181,10 @@ func newRows(p Params) ([]*row, error) {
 			Source: sourceOf(from.GetSource()), Steps: steps[number],
 		}
 		if number >= http.StatusBadRequest {
-			one.Type = p.Responder.TypeURI(number)
+			one.Type = p.Mapper.TypeURI(number)
 			one.CacheControl = cmp.Or(from.GetCacheControl(), "no-store")
 		}
-		for _, rule := range rulesTo(table, number) {
+		for _, rule := range rulesTo(p.Mapper, number) {
 			one.Rules = append(one.Rules, ruleOf(rule))
 		}
 		one.Fields = fieldsOf(one.Steps)
@@ -194,18 +195,18 @@ func newRows(p Params) ([]*row, error) {
 
 // rulesTo are the rules that lead to a status. That of a success which a method declares
 // stands in no policy.
-func rulesTo(table *mapping.Table, status int) []*statuswayv1.Rule {
-	rules := slices.Clone(table.RulesTo(status))
-	decided := table.Decide(success(status))
-	if decided.Status() == status && !slices.Contains(rules, decided.Rule) {
+func rulesTo(mapper *gateway.Mapper, status int) []*statuswayv1.Rule {
+	rules := slices.Clone(mapper.Policy().RulesTo(status))
+	decided := success(mapper, status)
+	if int(decided.Row.GetStatus()) == status && !slices.Contains(rules, decided.Rule) {
 		rules = append(rules, decided.Rule)
 	}
 	return rules
 }
 
 // success is what a success with a status comes from.
-func success(status int) mapping.Input {
-	return mapping.Input{Declared: []int32{int32(status)}, NotModified: status == http.StatusNotModified} //nolint:gosec // a status has three digits.
+func success(mapper *gateway.Mapper, status int) gateway.Response {
+	return mapper.Success(status, status == http.StatusNotModified)
 }
 
 // fieldsOf are the header fields that set a row apart, as its examples have them.

@@ -13,8 +13,7 @@ import (
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 
-	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/server/internal/tour"
 )
 
@@ -35,7 +34,7 @@ type step struct {
 	// a browser asks, if not the request's own.
 	Trial, Missing, Instead string
 
-	answer respond.Answer
+	answer gateway.Response
 }
 
 // told is a request in a line.
@@ -86,10 +85,10 @@ func newStep(p Params, from tour.Step, recorded tour.Answer) (*step, error) {
 		id = "" // What is told of has not been asked.
 	}
 	var err error
-	if one.answer, err = Answer(p.Responder, from, recorded, id); err != nil {
+	if one.answer, err = Answer(p.Mapper, from, recorded, id); err != nil {
 		return nil, err
 	}
-	one.badge = badgeOf(one.answer.Decision.Status())
+	one.badge = badgeOf(int(one.answer.Row.GetStatus()))
 	one.Answer = text(one.answer)
 	one.Before, one.After = tell(from.Before), tell(from.After)
 	switch {
@@ -132,31 +131,44 @@ func head(request tour.Request) string {
 	return out.String()
 }
 
-// Answer is the answer to a step of the tour under the policy of a responder. An error
-// goes through the code that answers; of a success the policy decides the row alone. The
-// request has the id, or none if that is empty.
-func Answer(responder *respond.Responder, step tour.Step, recorded tour.Answer, id string) (respond.Answer, error) {
-	header := http.Header{}
-	for name, value := range recorded.Header {
-		header.Set(name, value)
-	}
+// Answer returns the response to a step of the tour. An error goes through the code that responds;
+// of a success the policy decides the row alone. The request has the id, or none if that is empty.
+func Answer(mapper *gateway.Mapper, step tour.Step, recorded tour.Answer, id string) (gateway.Response, error) {
 	if recorded.Status == nil {
-		return respond.Answer{Decision: responder.Table().Decide(success(step.Row)), Header: header, Body: recorded.Body}, nil
+		response := success(mapper, step.Row)
+		response.Header, response.Body = http.Header{}, recorded.Body
+		for name, value := range recorded.Header {
+			response.Header.Set(name, value)
+		}
+		return response, nil
 	}
 	status := &spb.Status{}
-	if err := jsoncodec.Unmarshal(recorded.Status, status); err != nil {
-		return respond.Answer{}, fmt.Errorf("the status of %s: %w", step.Name, err)
+	if err := gateway.UnmarshalJSON(recorded.Status, status); err != nil {
+		return gateway.Response{}, fmt.Errorf("the status of %s: %w", step.Name, err)
 	}
-	return responder.Render(&respond.Failure{Status: status, Header: header}, respond.Request{
-		Method: step.Request.Method, Path: recorded.Instance, RequestID: id,
-		Conditional: step.Request.Has("If-Match", "If-None-Match"), Credentials: step.Request.Has("Authorization"),
-	}), nil
+	header := http.Header{"X-Request-Id": {id}}
+	if step.Request.Has("If-Match", "If-None-Match") {
+		header.Set("If-Match", "*") // Which condition it is makes no difference.
+	}
+	if step.Request.Has("Authorization") {
+		header.Set("Authorization", "Bearer")
+	}
+	response, err := mapper.Map(status, gateway.MapRequest{Method: step.Request.Method, Path: recorded.Instance, Header: header})
+	if err != nil {
+		return gateway.Response{}, err
+	}
+	for name, value := range recorded.Header {
+		if response.Header.Get(name) == "" {
+			response.Header.Set(name, value)
+		}
+	}
+	return response, nil
 }
 
 // text is an answer for people: its body is indented.
-func text(answer respond.Answer) string {
+func text(answer gateway.Response) string {
 	var out bytes.Buffer
-	status := answer.Decision.Status()
+	status := int(answer.Row.GetStatus())
 	out.WriteString(strings.TrimSpace("HTTP/1.1 " + strconv.Itoa(status) + " " + http.StatusText(status)))
 	for _, name := range slices.Sorted(maps.Keys(answer.Header)) {
 		for _, value := range answer.Header[name] {

@@ -45,7 +45,7 @@ type layout struct {
 }
 
 func (c *Catalogue) render(view *template.Template, path, title string, content any) ([]byte, error) {
-	policy := c.Responder.Table().Policy()
+	policy := c.Mapper.Policy().Policy()
 	var out bytes.Buffer
 	err := view.Execute(&out, layout{
 		Title: title, Path: path, Policy: policy.GetName(), About: policy.GetDescription(),

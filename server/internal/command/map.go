@@ -12,10 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 
-	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/respond"
-	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
-	"github.com/statusway/statusway/server/internal/mappingsvc"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/server/internal/terminal"
 )
 
@@ -51,41 +48,36 @@ func newMap(streams Streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&settings.policy, "policy", "documented", "documented, canonical, or the `file` of a policy")
-	cmd.Flags().StringVar(&settings.publicURL, "public-url", "http://127.0.0.1:8080", "`URL` that problem types begin with")
+	cmd.Flags().StringVar(&settings.publicURL, "public-url", "", "`URL` that problem types begin with (default paths alone)")
 	cmd.Flags().BoolVar(&settings.json, "json", false, "print {httpStatus, headers, body, rule} as JSON")
 	return cmd
 }
 
-func mapStatus(streams Streams, settings mapSettings) (respond.Answer, error) {
+func mapStatus(streams Streams, settings mapSettings) (gateway.Response, error) {
 	table, err := loadPolicy(settings.policy)
 	if err != nil {
-		return respond.Answer{}, err
+		return gateway.Response{}, err
 	}
-	responder, err := respond.New(respond.Params{
-		Table: table, PublicURL: settings.publicURL, Realm: "statusway", Gzip: false, SendTimeout: 0, ResponseMemory: 0, OpenDelay: 0, CommentInterval: 0,
-	})
+	pages := map[string]gateway.Page{"/statuses/404": {}} // as a server has them
+	mapper, err := gateway.NewMapper(nil, gateway.Config{Policy: table, PublicURL: settings.publicURL, Pages: pages, Realm: "statusway"})
 	if err != nil {
-		return respond.Answer{}, usage(err)
-	}
-	service, err := mappingsvc.New(responder, builtFrom().ID())
-	if err != nil {
-		return respond.Answer{}, err
+		return gateway.Response{}, usage(err)
 	}
 	if terminal.Is(streams.In) {
 		fmt.Fprintln(streams.Err, "Type a google.rpc.Status as JSON, and end it by Ctrl-D.")
 	}
 	text, err := io.ReadAll(io.LimitReader(streams.In, maxStatusBytes+1))
 	if err != nil {
-		return respond.Answer{}, fmt.Errorf("reading standard input: %w", err)
+		return gateway.Response{}, fmt.Errorf("reading standard input: %w", err)
 	}
 	if len(text) > maxStatusBytes {
-		return respond.Answer{}, fmt.Errorf("%w: it is longer than %d bytes", errStatus, maxStatusBytes)
+		return gateway.Response{}, fmt.Errorf("%w: it is longer than %d bytes", errStatus, maxStatusBytes)
 	}
 	status := &spb.Status{}
-	if err := jsoncodec.Unmarshal(text, status); err != nil {
-		return respond.Answer{}, fmt.Errorf("%w: %w", errStatus, err)
+	if err := gateway.UnmarshalJSON(text, status); err != nil {
+		return gateway.Response{}, fmt.Errorf("%w: %w", errStatus, err)
 	}
-	return service.Answer(&mappingv1.MapStatusRequest{Status: status})
+	return mapper.Map(status, gateway.MapRequest{})
 }
 
 // mapped is the documented output of map --json. The body has its members in the order
@@ -97,12 +89,12 @@ type mapped struct {
 	Rule       string            `json:"rule"`
 }
 
-func printJSON(out io.Writer, answer respond.Answer) error {
+func printJSON(out io.Writer, answer gateway.Response) error {
 	headers := map[string]string{}
 	for name, values := range answer.Header {
 		headers[name] = strings.Join(values, ", ")
 	}
-	return encode(out, mapped{HTTPStatus: answer.Decision.Status(), Headers: headers, Body: answer.Body, Rule: answer.Decision.Rule.GetName()})
+	return encode(out, mapped{HTTPStatus: int(answer.Row.GetStatus()), Headers: headers, Body: answer.Body, Rule: answer.Rule.GetName()})
 }
 
 // encode writes JSON for people: a terminal needs no < to be escaped.
@@ -116,8 +108,8 @@ func encode(out io.Writer, value any) error {
 	return nil
 }
 
-func printAnswer(out io.Writer, answer respond.Answer) error {
-	c, status, rule := terminal.ColoursOf(out), answer.Decision.Status(), answer.Decision.Rule
+func printAnswer(out io.Writer, answer gateway.Response) error {
+	c, status, rule := terminal.ColoursOf(out), int(answer.Row.GetStatus()), answer.Rule
 	fmt.Fprintf(out, "%sHTTP %d%s\n", c.OfStatus(status), status, c.Reset)
 	for _, name := range slices.Sorted(maps.Keys(answer.Header)) {
 		fmt.Fprintf(out, "%s: %s\n", name, strings.Join(answer.Header[name], ", "))

@@ -57,7 +57,7 @@ func writeOpenAPI(settings openapiSettings) ([]byte, error) {
 	case settings.serviceConfig != "" && settings.descriptors == "":
 		return nil, usage(errors.New("--service-config goes with --descriptors"))
 	}
-	if err := config.CheckPublicURL(settings.publicURL); err != nil {
+	if err := config.CheckURL("--public-url", settings.publicURL); err != nil {
 		return nil, usage(err)
 	}
 	table, err := loadPolicy(settings.policy)

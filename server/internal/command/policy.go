@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/server/internal/terminal"
 )
@@ -117,7 +117,7 @@ func newPolicyShow(streams Streams) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				text, err := jsoncodec.Marshal(table.Policy())
+				text, err := gateway.MarshalJSON(table.Policy())
 				if err != nil {
 					return fmt.Errorf("encoding the policy: %w", err)
 				}

@@ -258,7 +258,7 @@ func TestTLS(t *testing.T) {
 	}
 	defer func() { _ = response.Body.Close() }()
 	a, err := read(response)
-	if err != nil || a.status != http.StatusUnauthorized || a.body["type"] != p.rest+"/statuses/401" || !strings.HasPrefix(p.rest, "https://") {
+	if err != nil || a.status != http.StatusUnauthorized || a.body["type"] != "/statuses/401" || !strings.HasPrefix(p.rest, "https://") {
 		t.Errorf("%s is answered by %+v, %v", p.rest, a, err)
 	}
 	if strings.Contains(p.out.String(), "http://") {

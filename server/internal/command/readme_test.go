@@ -18,9 +18,6 @@ import (
 	"github.com/statusway/statusway/gateway/mapping"
 )
 
-// readmeURL is where the pages have the demo.
-const readmeURL = "http://127.0.0.1:8080"
-
 // pageNamed is a page of the repository.
 func pageNamed(t *testing.T, name string) string {
 	t.Helper()
@@ -181,7 +178,7 @@ func alike(want, got any) bool {
 // same order.
 func TestReadmeErrorBody(t *testing.T) {
 	t.Parallel()
-	p := serve(t, "--demo", "--public-url="+readmeURL)
+	p := serve(t, "--demo")
 	text := blocks(readme(t), "json")[0]
 	var want map[string]any
 	if err := json.Unmarshal([]byte(text), &want); err != nil {

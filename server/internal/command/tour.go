@@ -14,8 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
 	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/terminal"
 	"github.com/statusway/statusway/server/internal/tour"
@@ -158,10 +158,7 @@ type stop struct {
 // stopsUnder are the steps that end in some rows of a table, by their row; in any of
 // them if none is named.
 func stopsUnder(table *mapping.Table, target *url.URL, rows []int) ([]stop, error) {
-	responder, err := respond.New(respond.Params{
-		Table: table, PublicURL: target.String(), Realm: "statusway", Gzip: false,
-		SendTimeout: 0, ResponseMemory: 0, OpenDelay: 0, CommentInterval: 0,
-	})
+	mapper, err := gateway.NewMapper(nil, gateway.Config{Policy: table, PublicURL: target.String(), PagesURL: target.String(), Realm: "statusway"})
 	if err != nil {
 		return nil, fmt.Errorf("the target's policy: %w", err)
 	}
@@ -172,11 +169,11 @@ func stopsUnder(table *mapping.Table, target *url.URL, rows []int) ([]stop, erro
 	var stops []stop
 	missing := slices.Clone(rows)
 	for _, step := range tour.Steps() {
-		answer, err := catalogue.Answer(responder, step, answers[step.Name], "")
+		answer, err := catalogue.Answer(mapper, step, answers[step.Name], "")
 		if err != nil {
 			return nil, err
 		}
-		one := stop{step, answer.Decision.Status()}
+		one := stop{step, int(answer.Row.GetStatus())}
 		if len(rows) == 0 || slices.Contains(rows, one.row) {
 			stops = append(stops, one)
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net/netip"
 	"os"
@@ -16,8 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/server/internal/config"
 )
 
@@ -158,13 +158,17 @@ func TestComplete(t *testing.T) {
 		{name: "an empty proxy", change: func(c *config.Serve) { c.TrustedProxies = []string{""} }, refused: []string{"--trusted-proxies"}},
 
 		{name: "a public URL", change: func(c *config.Serve) { c.PublicURL = "https://api.example.com" }},
-		{name: "a public URL with a path", change: func(c *config.Serve) { c.PublicURL = "https://api.example.com/v1" }, refused: []string{"--public-url"}},
+		{name: "a public URL with a path", change: func(c *config.Serve) { c.PublicURL = "https://api.example.com/v1" }},
+		{name: "a public URL with a query", change: func(c *config.Serve) { c.PublicURL = "https://api.example.com/?x" }, refused: []string{"--public-url"}},
+		{name: "pages elsewhere", change: func(c *config.Serve) { c.PagesURL = "https://docs.example.com/api" }},
+		{name: "pages at a path", change: func(c *config.Serve) { c.PagesURL = "/api" }, refused: []string{"--pages-url"}},
 
 		{name: "everything at once", change: func(c *config.Serve) {
 			c.Demo, c.HTTPAddr, c.MaxBody, c.RateLimit, c.Grace, c.TLSKey, c.PublicURL = true, ":80", "big", "often", 0, "key", "here"
+			c.PagesURL, c.BodyMemory, c.ResponseMemory = "there", "much", "more"
 			c.CORSOrigins, c.TrustedProxies, c.Concurrency = []string{"us"}, []string{"them"}, -1
 		}, refused: []string{
-			"--demo", "--http-addr", "--max-body", "--rate-limit", "--grace", "--tls-key", "--public-url", "--cors-origins", "--trusted-proxies", "--concurrency",
+			"--demo", "--http-addr", "--max-body", "--rate-limit", "--grace", "--tls-key", "--public-url", "--pages-url", "--body-memory", "--response-memory", "--cors-origins", "--trusted-proxies", "--concurrency",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -226,13 +230,9 @@ func TestCompleteDataDir(t *testing.T) {
 	}
 }
 
-// What Complete says of a public URL is what the responder says of it later.
+// What Complete says of a public URL is what the gateway says of it later.
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
-	table, err := mapping.Builtin(mapping.Documented)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, test := range []struct {
 		url string
 		ok  bool
@@ -241,7 +241,12 @@ func TestPublicURL(t *testing.T) {
 		{"https://api.example.com/", true},
 		{"http://127.0.0.1:8080", true},
 		{"http://[::1]:8080", true},
-		{"https://api.example.com/v1", false},
+		{"https://api.example.com/v1", true},
+		{"https://api.example.com/v1/", true},
+		{"https://api.example.com/v1?x=y", false},
+		{"https://api.example.com/v1#x", false},
+		{"https://me@api.example.com", false},
+		{"/v1", false},
 		{"api.example.com", false},
 		{"//api.example.com", false},
 		{"https://", false},
@@ -255,9 +260,11 @@ func TestPublicURL(t *testing.T) {
 		if err := settings.Complete(); (err == nil) != test.ok {
 			t.Errorf("Complete with %q: %v", test.url, err)
 		}
-		_, err := respond.New(respond.Params{Table: table, PublicURL: test.url, Realm: "statusway"})
-		if (err == nil) != test.ok {
-			t.Errorf("respond.New with %q: %v", test.url, err)
+		for name, c := range map[string]gateway.Config{"PublicURL": {PublicURL: test.url}, "PagesURL": {PagesURL: test.url}} {
+			_, err := gateway.New(nil, c)
+			if (err == nil) != test.ok || err != nil && (!errors.Is(err, gateway.ErrConfig) || !strings.Contains(err.Error(), name)) {
+				t.Errorf("gateway.New with the %s %q: %v", name, test.url, err)
+			}
 		}
 	}
 }
@@ -267,26 +274,44 @@ func TestBodyBytes(t *testing.T) {
 	for text, want := range map[string]int64{
 		"1": 1, "1B": 1, "1KB": 1000, "1KiB": 1 << 10, "4MiB": 4 << 20, "4 MiB": 4 << 20, "0.5KiB": 512, "256MiB": 256 << 20,
 	} {
-		settings := config.Front{MaxBody: text}
-		if got, err := settings.BodyBytes(); got != want || err != nil {
-			t.Errorf("%q is %d bytes, %v; want %d", text, got, err, want)
+		settings := config.Defaults()
+		settings.MaxBody = text
+		if got, err := settings.Gateway(); got.MaxBody != want || err != nil {
+			t.Errorf("%q is %d bytes, %v; want %d", text, got.MaxBody, err, want)
 		}
 	}
 }
 
 func TestProxies(t *testing.T) {
 	t.Parallel()
-	settings := config.Front{TrustedProxies: []string{"10.1.2.3/8", "192.0.2.1", "2001:db8::1"}}
-	got, err := settings.Proxies()
+	settings := config.Defaults()
+	settings.TrustedProxies = []string{"10.1.2.3/8", "192.0.2.1", "2001:db8::1"}
+	got, err := settings.Gateway()
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("2001:db8::1/128")}
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
+	if diff := cmp.Diff(want, got.TrustedProxies, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if got, err := (&config.Front{}).Proxies(); len(got) != 0 || err != nil {
-		t.Errorf("of none: %v, %v", got, err)
+	settings.TrustedProxies = nil
+	if got, err := settings.Gateway(); len(got.TrustedProxies) != 0 || err != nil {
+		t.Errorf("of none: %v, %v", got.TrustedProxies, err)
+	}
+}
+
+// A flag's 0 is no limit, while a gateway's 0 is the default.
+func TestZeroFlags(t *testing.T) {
+	t.Parallel()
+	settings := config.Defaults()
+	settings.MaxInFlight, settings.MaxStreams, settings.Concurrency, settings.DrainDelay = 0, 0, 0, 0
+	got, err := settings.Gateway()
+	if err != nil || got.MaxCalls >= 0 || got.MaxStreams >= 0 || got.CallerConcurrency != 0 || got.DrainDelay >= 0 {
+		t.Errorf("%d calls, %d streams, %d of a caller, %s: %v", got.MaxCalls, got.MaxStreams, got.CallerConcurrency, got.DrainDelay, err)
+	}
+	settings.MaxInFlight = 7
+	if got, err := settings.Gateway(); err != nil || got.MaxCalls != 7 || got.MaxStreams != 7 {
+		t.Errorf("%d calls, %d streams: %v", got.MaxCalls, got.MaxStreams, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -12,8 +13,9 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/pflag"
 
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/limiter"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/ratelimit"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
@@ -25,6 +27,7 @@ const largestBody = 256 << 20
 type Front struct {
 	HTTPAddr        string
 	PublicURL       string
+	PagesURL        string
 	Policy          string
 	ErrorFormat     string
 	Headers         string
@@ -55,7 +58,7 @@ func frontDefaults() Front {
 		Policy:      "documented",
 		RateLimit:   "600/1m",
 		MaxBody:     "4MiB",
-		IPv6Prefix:  middleware.DefaultIPv6Prefix,
+		IPv6Prefix:  ratelimit.DefaultIPv6Prefix,
 		MaxInFlight: 1000,
 		BodyTimeout: 30 * time.Second,
 		SendTimeout: 30 * time.Second,
@@ -69,7 +72,8 @@ func frontDefaults() Front {
 // Flags declares the flags on set, with what c holds as their defaults.
 func (c *Front) Flags(set *pflag.FlagSet) {
 	set.StringVar(&c.HTTPAddr, "http-addr", c.HTTPAddr, "`address` on which REST is served")
-	set.StringVar(&c.PublicURL, "public-url", c.PublicURL, "`URL` under which clients reach REST; problem types begin with it (default http:// and the address)")
+	set.StringVar(&c.PublicURL, "public-url", c.PublicURL, "`URL` under which clients reach REST, with a path if they reach it below one; problem types and Location begin with it (default paths alone)")
+	set.StringVar(&c.PagesURL, "pages-url", c.PagesURL, "`URL` below which another server has the pages that explain problem types (default this server)")
 	set.StringVar(&c.Policy, "policy", c.Policy, "documented, canonical, or the `file` of a policy")
 	set.StringVar(&c.ErrorFormat, "error-format", c.ErrorFormat,
 		"`shape` of an error's body where the request asks for none: problem, status or error (default the policy's)")
@@ -87,7 +91,7 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 		"`size` of what all request bodies together may take, decoded; later ones wait, then get 503 (default a quarter of the memory limit)")
 	set.StringVar(&c.ResponseMemory, "response-memory", c.ResponseMemory,
 		"`size` of what all responses together may take that wait for clients to read them; stalled ones are cut off (default an eighth of the memory limit)")
-	set.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies, "`networks`, such as 10.0.0.0/8, whose Forwarded and X-Forwarded-For are believed")
+	set.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies, "`networks`, such as 10.0.0.0/8, whose Forwarded, X-Forwarded-For and X-Forwarded-Prefix are used")
 	set.StringSliceVar(&c.CORSOrigins, "cors-origins", c.CORSOrigins, "`origins`, such as https://app.example.com, whose pages may call; * for all")
 	set.BoolVar(&c.Gzip, "gzip", c.Gzip, "compress responses from 1 KiB on for clients that accept it; these have entity-tags of their own")
 	set.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "`file` of the certificate chain; with it REST is served over TLS")
@@ -103,10 +107,20 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 
 // check checks all but the address, which the commands differ in.
 func (c *Front) check() error {
+	_, err := c.Gateway()
+	_, limitsErr := c.Limits()
 	return errors.Join(
-		c.checkLimits(), atLeast(duration{"--body-timeout", c.BodyTimeout}, duration{"--send-timeout", c.SendTimeout}, duration{"--grace", c.Grace}),
-		notNegative(duration{"--drain-delay", c.DrainDelay}), c.checkPublicURL(), c.checkTLS(), c.checkOrigins(), c.checkMigration(),
+		err, wrap("--rate-limit", limitsErr),
+		atLeast(duration{"--body-timeout", c.BodyTimeout}, duration{"--send-timeout", c.SendTimeout}, duration{"--grace", c.Grace}),
+		notNegative(duration{"--drain-delay", c.DrainDelay}), c.checkOrigins(), c.checkMigration(),
 	)
+}
+
+func wrap(flag string, err error) error {
+	if err != nil {
+		return fmt.Errorf("%s: %w", flag, err)
+	}
+	return nil
 }
 
 // HeadersGRPCGateway is the one value of Headers beside none.
@@ -162,61 +176,73 @@ func notNegative(all ...duration) error {
 	return errors.Join(errs...)
 }
 
-func (c *Front) checkLimits() error {
+// preflightAge is how long a browser may remember the response to a preflight.
+const preflightAge = 10 * time.Minute
+
+// Gateway returns the gateway's configuration, as far as the flags say it. Its error names every
+// flag that is wrong.
+func (c *Front) Gateway() (gateway.Config, error) {
 	var errs []error
-	if _, err := c.Limits(); err != nil {
-		errs = append(errs, fmt.Errorf("--rate-limit: %w", err))
-	}
-	if _, err := c.BodyBytes(); err != nil {
-		errs = append(errs, fmt.Errorf("--max-body: %w", err))
-	}
-	if _, err := c.Proxies(); err != nil {
-		errs = append(errs, fmt.Errorf("--trusted-proxies: %w", err))
-	}
-	if _, err := c.BodyMemoryBytes(); err != nil {
-		errs = append(errs, fmt.Errorf("--body-memory: %w", err))
-	}
-	if _, err := c.ResponseMemoryBytes(); err != nil {
-		errs = append(errs, fmt.Errorf("--response-memory: %w", err))
-	}
+	add := func(flag string, err error) { errs = append(errs, wrap(flag, err)) }
+	bytes, err := c.bodyBytes()
+	add("--max-body", err)
+	proxies, err := c.proxies()
+	add("--trusted-proxies", err)
+	bodies, err := memory(c.BodyMemory, bodyShare, gateway.DefaultBodyMemory)
+	add("--body-memory", err)
+	responses, err := memory(c.ResponseMemory, responseShare, gateway.DefaultResponseMemory)
+	add("--response-memory", err)
+	secret, err := c.tls()
+	errs = append(errs, err, CheckURL("--public-url", c.PublicURL), CheckURL("--pages-url", c.PagesURL))
 	if c.Concurrency < 0 || c.MaxInFlight < 0 || c.MaxStreams < 0 {
 		errs = append(errs, errors.New("--concurrency, --max-in-flight and --max-streams cannot be negative"))
 	}
-	if c.IPv6Prefix < 1 || c.IPv6Prefix > middleware.MaxIPv6Prefix {
-		errs = append(errs, fmt.Errorf("--ipv6-prefix is %d and has to be 1 to %d", c.IPv6Prefix, middleware.MaxIPv6Prefix))
+	if c.IPv6Prefix < 1 || c.IPv6Prefix > ratelimit.MaxIPv6Prefix {
+		errs = append(errs, fmt.Errorf("--ipv6-prefix is %d and has to be 1 to %d", c.IPv6Prefix, ratelimit.MaxIPv6Prefix))
 	}
-	return errors.Join(errs...)
+	return gateway.Config{
+		PublicURL: c.PublicURL, PagesURL: c.PagesURL, Realm: "statusway", Gzip: c.Gzip,
+		TrustedProxies: proxies, IPv6Prefix: c.IPv6Prefix, CrossOrigin: gateway.CrossOrigin{Origins: c.CORSOrigins, MaxAge: preflightAge},
+		GRPCGatewayMetadata: c.Headers == HeadersGRPCGateway,
+		MaxBody:             bytes, BodyTimeout: c.BodyTimeout, SendTimeout: c.SendTimeout, BodyMemory: bodies, ResponseMemory: responses,
+		MaxCalls: orNone(c.MaxInFlight), MaxStreams: orNone(cmp.Or(c.MaxStreams, c.MaxInFlight)), CallerConcurrency: c.Concurrency,
+		TLS: secret, DrainDelay: orNone(c.DrainDelay), Grace: c.Grace,
+	}, errors.Join(errs...)
 }
 
-// checkPublicURL asks what gateway/respond asks, before anything is opened.
-func (c *Front) checkPublicURL() error {
-	if c.PublicURL == "" {
+// orNone turns a limit whose 0 means none into one whose 0 means the default.
+func orNone[T int | time.Duration](limit T) T {
+	if limit == 0 {
+		return -1
+	}
+	return limit
+}
+
+// CheckURL refuses the value of a flag that is no URL to begin others with. It may be empty.
+func CheckURL(flag, text string) error {
+	if text == "" {
 		return nil
 	}
-	return CheckPublicURL(c.PublicURL)
-}
-
-// CheckPublicURL refuses the value of a flag --public-url that is no origin.
-func CheckPublicURL(text string) error {
-	public, err := url.Parse(text)
-	if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") || strings.Trim(public.Path, "/") != "" {
-		return fmt.Errorf("--public-url: %q is not of the form https://api.example.com", text)
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
+		return fmt.Errorf("%s: %q is not of the form https://api.example.com or https://example.com/api", flag, text)
 	}
 	return nil
 }
 
-// checkTLS reads the files once: net/http would only do so when it already serves.
-func (c *Front) checkTLS() error {
+// tls reads the certificate; nil for plain text.
+func (c *Front) tls() (*tls.Config, error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return errors.New("--tls-cert and --tls-key go together")
+		return nil, errors.New("--tls-cert and --tls-key go together")
 	}
 	if c.TLSCert == "" {
-		return nil
+		return nil, nil //nolint:nilnil // plain text is no configuration.
 	}
-	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
-		return fmt.Errorf("--tls-cert and --tls-key: %w", err)
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert and --tls-key: %w", err)
 	}
-	return nil
+	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
 }
 
 // Off is the MetricsAddr of a program that counts nothing.
@@ -239,8 +265,8 @@ func (c *Front) Limits() ([]limiter.Policy, error) {
 	return limiter.Parse(c.RateLimit)
 }
 
-// BodyBytes is MaxBody as a number.
-func (c *Front) BodyBytes() (int64, error) {
+// bodyBytes is MaxBody as a number.
+func (c *Front) bodyBytes() (int64, error) {
 	bytes, err := humanize.ParseBytes(c.MaxBody)
 	if err != nil || bytes == 0 || bytes > largestBody {
 		return 0, fmt.Errorf("%q is no size from 1B to 256MiB", c.MaxBody)
@@ -248,8 +274,8 @@ func (c *Front) BodyBytes() (int64, error) {
 	return int64(bytes), nil
 }
 
-// Proxies is TrustedProxies as networks. A single address is a network of its own.
-func (c *Front) Proxies() ([]netip.Prefix, error) {
+// proxies is TrustedProxies as networks. A single address is a network of its own.
+func (c *Front) proxies() ([]netip.Prefix, error) {
 	var proxies []netip.Prefix
 	for _, text := range c.TrustedProxies {
 		if address, err := netip.ParseAddr(text); err == nil {

@@ -7,9 +7,6 @@ import (
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/dustin/go-humanize"
-
-	"github.com/statusway/statusway/gateway/middleware"
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // The shares of the process's memory that request bodies and waiting responses may hold,
@@ -18,16 +15,6 @@ const (
 	bodyShare     = 4
 	responseShare = 8
 )
-
-// BodyMemoryBytes is BodyMemory as a number: by default a quarter of the memory limit.
-func (c *Front) BodyMemoryBytes() (int64, error) {
-	return memory(c.BodyMemory, bodyShare, middleware.DefaultBodyMemory)
-}
-
-// ResponseMemoryBytes is ResponseMemory as a number: by default an eighth of the memory limit.
-func (c *Front) ResponseMemoryBytes() (int64, error) {
-	return memory(c.ResponseMemory, responseShare, respond.DefaultResponseMemory)
-}
 
 // memory reads a size. Without one it is a share of the memory limit, and unknown where
 // there is none.

@@ -23,7 +23,8 @@ import (
 type Invariants struct {
 	// Table is the policy that decides. Its rows are the statuses that there are.
 	Table *mapping.Table
-	// PublicURL is what problem types begin with; empty means anything absolute.
+	// PublicURL is what problem types begin with. Empty means that it is not known: a type may
+	// be a URL, a path, or about:blank if the server has no pages.
 	PublicURL string
 	// Allowance says whether answers tell the client its allowance, but for those of
 	// Pages, which no limit stands before, and whose successes may be HTML. One that ends
@@ -292,7 +293,8 @@ func (c *holding) belonging() {
 func (c *holding) kind(got ProblemBody) {
 	page := "/statuses/" + strconv.Itoa(c.got.Status)
 	kind, err := url.Parse(got.Type)
-	c.holdf(err == nil && kind.IsAbs() && strings.HasSuffix(got.Type, page), "type is %q", got.Type)
+	leads := err == nil && strings.HasSuffix(got.Type, page) && (kind.IsAbs() || strings.HasPrefix(got.Type, "/") && kind.Host == "")
+	c.holdf(leads || got.Type == "about:blank", "type is %q", got.Type)
 	c.holdf(c.PublicURL == "" || got.Type == c.PublicURL+page, "type is %q, want one of %s", got.Type, c.PublicURL)
 	c.holdf(got.Title == c.Table.Row(c.got.Status).GetTitle(), "the title is %q", got.Title)
 }

@@ -126,6 +126,23 @@ func TestInvariants(t *testing.T) {
 }
 
 // A page of the server's own has no allowance, and may be HTML; nor has any answer one
+// Without a public URL a type leads to the page of its status, as a URL or as a path (RFC 9457
+// §3.1.1), or there are no pages.
+func TestTypes(t *testing.T) {
+	t.Parallel()
+	invariants := conformance.Invariants{Table: documented(t), Allowance: conformance.AllowanceTold}
+	for kind, ok := range map[string]bool{
+		"https://x.example/api/statuses/404": true, "/statuses/404": true, "/api/statuses/404": true, "about:blank": true,
+		"https://x.example/statuses/400": false, "/statuses/400": false, "//x.example/statuses/404": false, "statuses/404": false, "": false,
+	} {
+		got := sound(http.StatusNotFound)
+		with(got, "https://x.example/statuses/404", kind)
+		if err := invariants.Check(&conformance.Message{Method: http.MethodGet, Target: "/x"}, got); (err == nil) != ok {
+			t.Errorf("%q: %v", kind, err)
+		}
+	}
+}
+
 // where there is no limit.
 func TestInvariantsWithoutLimit(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"sync"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 )
 
@@ -41,6 +44,15 @@ func (c *calls) begin(ctx context.Context, key string) (end func()) {
 			counts.Cancelled++
 		}
 	}
+}
+
+// awaitEnd returns the error of a stream's Recv. Recv notices that the client has cancelled the call
+// a moment before the handler's context ends, by which begin counts.
+func awaitEnd(ctx context.Context, err error) error {
+	if status.Code(err) == codes.Canceled {
+		<-ctx.Done()
+	}
+	return err
 }
 
 func (c *calls) of(key string) *conformancev1.Calls {

@@ -93,7 +93,7 @@ func (s *Streams) Upload(stream grpc.ClientStreamingServer[httpbody.HttpBody, co
 			return stream.SendAndClose(received.response())
 		}
 		if err != nil {
-			return err
+			return awaitEnd(stream.Context(), err)
 		}
 		if first {
 			end = s.calls.begin(stream.Context(), message.GetContentType())

@@ -38,7 +38,7 @@ func (s *Streams) Collect(stream grpc.ClientStreamingServer[conformancev1.Note, 
 			return stream.SendAndClose(response)
 		}
 		if err != nil {
-			return err
+			return awaitEnd(stream.Context(), err)
 		}
 		if len(response.GetNotes()) == 0 {
 			end = s.calls.begin(stream.Context(), note.GetKey())
@@ -66,7 +66,7 @@ func (s *Streams) Chat(stream grpc.BidiStreamingServer[conformancev1.Note, confo
 			return stream.Send(&conformancev1.ChatResponse{Count: count, HalfClosed: true})
 		}
 		if err != nil {
-			return err
+			return awaitEnd(stream.Context(), err)
 		}
 		if count == 0 {
 			end = s.calls.begin(stream.Context(), note.GetKey())

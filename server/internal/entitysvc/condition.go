@@ -3,9 +3,7 @@ package entitysvc
 import (
 	"context"
 
-	"google.golang.org/grpc/metadata"
-
-	"github.com/statusway/statusway/gateway/rfc9110"
+	"github.com/statusway/statusway/gateway/precondition"
 	"github.com/statusway/statusway/server/internal/entity"
 )
 
@@ -13,8 +11,7 @@ import (
 // and if-unmodified-since, in HTTP's own syntax whoever sent them, and the message's
 // etag.
 func conditionOf(ctx context.Context, etag string) (entity.Condition, error) {
-	md, _ := metadata.FromIncomingContext(ctx)
-	parsed, err := rfc9110.ParsePreconditions(md.Get)
+	parsed, err := precondition.FromContext(ctx)
 	if err != nil {
 		const message = "A condition cannot be read."
 		return entity.Condition{}, &entity.Error{Kind: entity.KindInvalid, Reason: "MALFORMED_PRECONDITION", Message: message, Cause: err}
@@ -27,9 +24,9 @@ func conditionOf(ctx context.Context, etag string) (entity.Condition, error) {
 	}, nil
 }
 
-func tags(condition rfc9110.Condition) entity.Tags {
+func tags(condition precondition.Tags) entity.Tags {
 	converted := entity.Tags{Present: condition.Present, Any: condition.Any}
-	for _, tag := range condition.Tags {
+	for _, tag := range condition.List {
 		converted.Tags = append(converted.Tags, entity.Tag{Opaque: tag.Opaque, Weak: tag.Weak})
 	}
 	return converted

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,10 +17,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
-	"github.com/statusway/statusway/gateway/rfc9110"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
@@ -31,25 +30,17 @@ const firstError = 400
 type Service struct {
 	mappingv1.UnimplementedMappingServiceServer
 
-	effective *respond.Responder
-	builtin   map[string]*respond.Responder
+	effective *gateway.Mapper
+	builtin   map[string]*gateway.Mapper
 	build     string
-	bodyField BodyField
 }
-
-// BodyField names the field of a request that the body of a route fills; "" where the
-// path has no route, or one without a body.
-type BodyField func(method, path string) string
 
 var _ mappingv1.MappingServiceServer = (*Service)(nil)
 
-// New returns the service for the responder that answers. build changes with the
-// program, whose encoding of a policy may change with it.
-func New(effective *respond.Responder, build string) (*Service, error) {
-	s := &Service{
-		effective: effective, builtin: map[string]*respond.Responder{}, build: build,
-		bodyField: func(string, string) string { return "" },
-	}
+// New returns the service of a gateway. build changes with the program, whose encoding of a policy
+// may change with it.
+func New(effective *gateway.Mapper, build string) (*Service, error) {
+	s := &Service{effective: effective, builtin: map[string]*gateway.Mapper{}, build: build}
 	for _, name := range []string{mapping.Documented, mapping.Canonical} {
 		table, err := mapping.Builtin(name)
 		if err != nil {
@@ -60,14 +51,10 @@ func New(effective *respond.Responder, build string) (*Service, error) {
 	return s, nil
 }
 
-// Beside makes the service know the routes that it stands beside, so that it points
-// at a violation in the very body that a described request would have had.
-func (s *Service) Beside(routes BodyField) { s.bodyField = routes }
-
 // ListStatuses implements MappingService.
 func (s *Service) ListStatuses(context.Context, *mappingv1.ListStatusesRequest) (*mappingv1.ListStatusesResponse, error) {
 	response := &mappingv1.ListStatusesResponse{Etag: s.etag(s.effective)}
-	for _, row := range s.effective.Table().Rows() {
+	for _, row := range s.effective.Policy().Rows() {
 		response.Statuses = append(response.Statuses, s.status(row))
 	}
 	return response, nil
@@ -75,7 +62,7 @@ func (s *Service) ListStatuses(context.Context, *mappingv1.ListStatusesRequest) 
 
 // GetStatus implements MappingService.
 func (s *Service) GetStatus(_ context.Context, request *mappingv1.GetStatusRequest) (*mappingv1.Status, error) {
-	row := s.effective.Table().Row(int(request.GetCode()))
+	row := s.effective.Policy().Row(int(request.GetCode()))
 	if row == nil {
 		code := strconv.Itoa(int(request.GetCode()))
 		return nil, refuse(codes.NotFound, "STATUS_NOT_FOUND", "the catalogue has no status "+code, map[string]string{"code": code})
@@ -92,39 +79,34 @@ func (s *Service) MapStatus(_ context.Context, request *mappingv1.MapStatusReque
 	return response(answer)
 }
 
-// Answer is what MapStatus tells of, as it would be sent: its body has its members in
-// their order.
-func (s *Service) Answer(request *mappingv1.MapStatusRequest) (respond.Answer, error) {
-	responder, err := s.responder(request.GetPolicy())
+// Answer returns the response that MapStatus describes. The members of its body are in the order
+// in which they are sent.
+func (s *Service) Answer(request *mappingv1.MapStatusRequest) (gateway.Response, error) {
+	mapper, err := s.mapper(request.GetPolicy())
 	if err != nil {
-		return respond.Answer{}, err
+		return gateway.Response{}, err
 	}
-	described, err := requestOf(request.GetContext())
-	if err != nil {
-		return respond.Answer{}, err
+	header := textproto.MIMEHeader{}
+	// In order, because two spellings of a name are two lines of one field.
+	for _, name := range slices.Sorted(maps.Keys(request.GetContext().GetHeaders())) {
+		header.Add(name, request.GetContext().GetHeaders()[name])
 	}
-	described.BodyField = s.bodyField(described.Method, described.Path)
-	if request.GetStatus().GetCode() == int32(codes.OK) {
-		return respond.Answer{Decision: responder.Table().Decide(mapping.Input{})}, nil
-	}
-	answer := responder.Render(&respond.Failure{Status: request.GetStatus()}, described)
-	if described.Method == "HEAD" {
-		answer.Body = nil
-	}
-	return answer, nil
+	return mapper.Map(request.GetStatus(), gateway.MapRequest{
+		Method: request.GetContext().GetMethod(), Path: request.GetContext().GetPath(), Header: map[string][]string(header),
+	})
 }
 
 // GetPolicy implements MappingService.
 func (s *Service) GetPolicy(_ context.Context, request *mappingv1.GetPolicyRequest) (*mappingv1.GetPolicyResponse, error) {
-	responder, err := s.responder(request.GetName())
+	mapper, err := s.mapper(request.GetName())
 	if err != nil {
 		return nil, err
 	}
-	return &mappingv1.GetPolicyResponse{Policy: responder.Table().Policy(), Etag: s.etag(responder)}, nil
+	return &mappingv1.GetPolicyResponse{Policy: mapper.Policy().Policy(), Etag: s.etag(mapper)}, nil
 }
 
-func (s *Service) responder(name string) (*respond.Responder, error) {
-	if name == "" || name == s.effective.Table().Name() {
+func (s *Service) mapper(name string) (*gateway.Mapper, error) {
+	if name == "" || name == s.effective.Policy().Name() {
 		return s.effective, nil
 	}
 	if builtin := s.builtin[name]; builtin != nil {
@@ -135,60 +117,22 @@ func (s *Service) responder(name string) (*respond.Responder, error) {
 
 func (s *Service) status(row *statuswayv1.Row) *mappingv1.Status {
 	number := int(row.GetStatus())
-	message := &mappingv1.Status{Row: row, Rules: s.effective.Table().RulesTo(number), Etag: s.etag(s.effective)}
+	message := &mappingv1.Status{Row: row, Rules: s.effective.Policy().RulesTo(number), Etag: s.etag(s.effective)}
 	if number >= firstError {
 		message.Type = s.effective.TypeURI(number)
 	}
 	return message
 }
 
-func (s *Service) etag(of *respond.Responder) string { return of.Table().Version() + "-" + s.build }
+func (s *Service) etag(of *gateway.Mapper) string { return of.Policy().Version() + "-" + s.build }
 
-// requestOf reads the described request as the gateway reads a real one.
-func requestOf(described *mappingv1.RequestContext) (respond.Request, error) {
-	fields := map[string][]string{}
-	// In order, because two spellings of a name are two lines of one field.
-	for _, name := range slices.Sorted(maps.Keys(described.GetHeaders())) {
-		lower := strings.ToLower(name)
-		fields[lower] = append(fields[lower], described.GetHeaders()[name])
-	}
-	get := func(name string) []string { return fields[strings.ToLower(name)] }
-	accept, err := rfc9110.ParseAccept(get("accept"))
-	if err != nil {
-		return respond.Request{}, refuse(codes.InvalidArgument, "MALFORMED_ACCEPT", "the accept header cannot be read", nil)
-	}
-	conditions, err := rfc9110.ParsePreconditions(get)
-	if err != nil {
-		return respond.Request{}, refuse(codes.InvalidArgument, "MALFORMED_PRECONDITION", "a conditional header cannot be read", nil)
-	}
-	request := respond.Request{
-		Method:      described.GetMethod(),
-		Path:        described.GetPath(),
-		Accept:      accept,
-		Languages:   get("accept-language"),
-		Conditional: conditions.Present(),
-		Credentials: first(get("authorization")) != "",
-	}
-	if id := first(get("x-request-id")); exchange.IsRequestID(id) {
-		request.RequestID = id
-	}
-	return request, nil
-}
-
-func first(lines []string) string {
-	if len(lines) == 0 {
-		return ""
-	}
-	return lines[0]
-}
-
-func response(answer respond.Answer) (*mappingv1.MapStatusResponse, error) {
+func response(answer gateway.Response) (*mappingv1.MapStatusResponse, error) {
 	message := &mappingv1.MapStatusResponse{
-		HttpStatus: answer.Decision.Row.GetStatus(),
+		HttpStatus: answer.Row.GetStatus(),
 		Headers:    map[string]string{},
-		Rule:       answer.Decision.Rule.GetName(),
-		Why:        answer.Decision.Rule.GetWhy(),
-		Spec:       answer.Decision.Rule.GetSpec(),
+		Rule:       answer.Rule.GetName(),
+		Why:        answer.Rule.GetWhy(),
+		Spec:       answer.Rule.GetSpec(),
 	}
 	for name, values := range answer.Header {
 		message.Headers[name] = strings.Join(values, ", ")

@@ -22,15 +22,21 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
-	"github.com/statusway/statusway/gateway/rfc9110"
+	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The media types of errors.
+const (
+	statusType = "application/vnd.google.rpc.status+json"
+	errorType  = "application/vnd.google.rpc.error+json"
+)
 
 const publicURL = "https://api.example.com"
 
@@ -63,18 +69,24 @@ func tableOf(t *testing.T, name string) *mapping.Table {
 	return table
 }
 
-func newResponder(t *testing.T, policy string) *respond.Responder {
+// configOf is the configuration of a gateway whose problem types are pages of its own.
+func configOf(t *testing.T, policy string) gateway.Config {
 	t.Helper()
-	responder, err := respond.New(respond.Params{Table: tableOf(t, policy), PublicURL: publicURL, Realm: "test"})
+	return gateway.Config{Policy: tableOf(t, policy), PublicURL: publicURL, PagesURL: publicURL, Realm: "test"}
+}
+
+func newMapper(t *testing.T, policy string, backend *gateway.Backend) *gateway.Mapper {
+	t.Helper()
+	mapper, err := gateway.NewMapper(backend, configOf(t, policy))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return responder
+	return mapper
 }
 
 func newService(t *testing.T, policy string) *mappingsvc.Service {
 	t.Helper()
-	service, err := mappingsvc.New(newResponder(t, policy), "build-1")
+	service, err := mappingsvc.New(newMapper(t, policy, nil), "build-1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,44 +233,50 @@ type described struct {
 
 func (d described) request(t *testing.T) *http.Request {
 	t.Helper()
-	method, path := d.method, d.path
-	if path == "" {
-		path = "/"
+	r := httptest.NewRequestWithContext(t.Context(), d.method, d.path, nil)
+	if d.method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/json")
 	}
-	r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 	for name, value := range d.headers {
 		r.Header.Set(name, value)
 	}
-	accept, err := rfc9110.ParseAccept(r.Header.Values("Accept"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	conditions, err := rfc9110.ParsePreconditions(r.Header.Values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ex := &exchange.Exchange{RequestID: r.Header.Get("X-Request-ID"), Accept: accept, Conditions: conditions, Fields: http.Header{}}
-	return r.WithContext(exchange.With(r.Context(), ex))
+	return r
 }
 
-// What MapStatus says is what the responder sends, for every code and one beyond, in
-// every format.
+// What MapStatus says is what a gateway sends, for every code and one beyond, in every format.
 func TestMapStatusIsWhatIsSent(t *testing.T) {
 	t.Parallel()
+	backend, err := dynamic.Linked(nil, entityv1.File_entity_v1_entity_service_proto.Services().ByName("EntityService"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "x-request-id"
 	for _, d := range []described{
-		{name: "plain", method: "GET", path: "/v1/entities/a%20b"},
-		{name: "HEAD", method: "HEAD", path: "/v1/entities"},
-		{name: "bare status", method: "POST", path: "/x", headers: map[string]string{"accept": respond.StatusType}},
-		{name: "AIP-193", method: "POST", path: "/x", headers: map[string]string{"Accept": respond.ErrorType + ", */*;q=0.1", "X-Request-Id": "id-1"}},
-		{name: "in German", method: "GET", path: "/x", headers: map[string]string{"accept-language": "de-AT, de;q=0.5", "Authorization": "Bearer x"}},
-		{name: "with a condition", method: "DELETE", path: "/x", headers: map[string]string{"IF-MATCH": `"a"`, "authorization": ""}},
+		{name: "plain", method: "GET", path: "/v1/entities/a%20b", headers: map[string]string{id: "id-1"}},
+		{name: "HEAD", method: "HEAD", path: "/v1/entities", headers: map[string]string{id: "id-1"}},
+		{name: "bare status", method: "POST", path: "/v1/entities", headers: map[string]string{id: "id-1", "accept": statusType + ", application/json"}},
+		{name: "AIP-193", method: "POST", path: "/v1/entities", headers: map[string]string{"Accept": errorType + ", */*;q=0.1", "X-Request-Id": "id-2"}},
+		{name: "in German", method: "GET", path: "/v1/entities", headers: map[string]string{id: "id-1", "accept-language": "de-AT, de;q=0.5", "Authorization": "Bearer x"}},
+		{name: "with a condition", method: "DELETE", path: "/v1/entities/x", headers: map[string]string{id: "id-1", "IF-MATCH": `"a"`, "authorization": ""}},
 	} {
 		for _, policy := range []string{mapping.Documented, mapping.Canonical} {
 			t.Run(d.name+" "+policy, func(t *testing.T) {
 				t.Parallel()
-				service, responder := newService(t, policy), newResponder(t, policy)
+				service, err := mappingsvc.New(newMapper(t, policy, backend), "build-1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				var given *spb.Status
+				config := configOf(t, policy)
+				config.Intercept = func(gateway.Route, gateway.Handler) gateway.Handler {
+					return func(http.ResponseWriter, *http.Request) error { return status.FromProto(given).Err() }
+				}
+				sends, err := gateway.New(backend, config)
+				if err != nil {
+					t.Fatal(err)
+				}
 				for code := codes.Code(1); code <= 18; code++ {
-					given := rich(t, code)
+					given = rich(t, code)
 					told, err := service.MapStatus(t.Context(), &mappingv1.MapStatusRequest{
 						Status: given, Context: &mappingv1.RequestContext{Method: d.method, Path: d.path, Headers: d.headers},
 					})
@@ -266,7 +284,7 @@ func TestMapStatusIsWhatIsSent(t *testing.T) {
 						t.Fatal(err)
 					}
 					recorder := httptest.NewRecorder()
-					responder.Error(recorder, d.request(t), status.FromProto(given).Err())
+					sends.ServeHTTP(recorder, d.request(t))
 					compareSent(t, told, recorder)
 				}
 			})
@@ -281,7 +299,14 @@ func compareSent(t *testing.T, told *mappingv1.MapStatusResponse, sent *httptest
 	}
 	headers := map[string]string{}
 	for name, values := range sent.Header() {
-		if name != "Content-Length" { // It follows from the body, and not from the status.
+		switch name {
+		case "Content-Length": // It follows from the body, and not from the status.
+		case "X-Request-Id", "X-Content-Type-Options", "Content-Security-Policy": // Every response has them.
+		case "Vary": // A route's responses all vary by what its successes vary by.
+			if rest := slices.DeleteFunc(values, func(value string) bool { return value == "Accept" || value == "Prefer" }); len(rest) > 0 {
+				headers[name] = strings.Join(rest, ", ")
+			}
+		default:
 			headers[name] = strings.Join(values, ", ")
 		}
 	}
@@ -306,14 +331,14 @@ func TestMapStatusOfTwoSpellings(t *testing.T) {
 	request := &mappingv1.MapStatusRequest{Status: &spb.Status{Code: 5}, Context: &mappingv1.RequestContext{
 		Method: "head", // No HEAD: a method is case-sensitive (RFC 9110 §9.1).
 		Headers: map[string]string{
-			"Accept": respond.StatusType, "accept": respond.ErrorType + ";q=0.5", "X-Request-ID": "first", "x-request-id": "second",
+			"Accept": statusType, "accept": errorType + ";q=0.5", "X-Request-ID": "first", "x-request-id": "second",
 		},
 	}}
 	want, err := service.MapStatus(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want.GetHeaders()["Content-Type"] != respond.StatusType || want.GetBody() == nil {
+	if want.GetHeaders()["Content-Type"] != statusType || want.GetBody() == nil {
 		t.Errorf("got %v", want)
 	}
 	for range 50 {
@@ -370,7 +395,7 @@ func TestGetPolicy(t *testing.T) {
 		t.Errorf("three policies have the etags %v", slices.Sorted(maps.Keys(etags)))
 	}
 	// Another program may write the same policy in other bytes.
-	other, err := mappingsvc.New(newResponder(t, mapping.Documented), "build-2")
+	other, err := mappingsvc.New(newMapper(t, mapping.Documented, nil), "build-2")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,9 +44,7 @@ const (
 // Its only own error is NOT_FOUND with the reason PICTURE_NOT_FOUND of the domain
 // "statusway.conformance.v1", from GetPicture and StreamPicture.
 //
-// # Calls by key
-//
-// Collect, Chat, Upload, Hold and Wait count their calls by a key that the client
+// Calls by key: Collect, Chat, Upload, Hold and Wait count their calls by a key that the client
 // chooses, so that a case can see that the backend noticed a client that left. A
 // call counts from the moment at which the backend knows its key, and is not
 // counted if the key is empty. A backend keeps the counts of the newest thousand
@@ -267,9 +265,7 @@ func (c *streamServiceClient) GetCalls(ctx context.Context, in *GetCallsRequest,
 // Its only own error is NOT_FOUND with the reason PICTURE_NOT_FOUND of the domain
 // "statusway.conformance.v1", from GetPicture and StreamPicture.
 //
-// # Calls by key
-//
-// Collect, Chat, Upload, Hold and Wait count their calls by a key that the client
+// Calls by key: Collect, Chat, Upload, Hold and Wait count their calls by a key that the client
 // chooses, so that a case can see that the backend noticed a client that left. A
 // call counts from the moment at which the backend knows its key, and is not
 // counted if the key is empty. A backend keeps the counts of the newest thousand

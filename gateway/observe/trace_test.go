@@ -1,11 +1,9 @@
-package exchange_test
+package observe_test
 
 import (
-	"net/http"
-	"net/http/httptest"
 	"testing"
 
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/observe"
 )
 
 func TestTraceID(t *testing.T) {
@@ -25,13 +23,8 @@ func TestTraceID(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/entities", http.NoBody)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header.Set("Traceparent", test.field)
-			if _, ex := exchange.Begin(httptest.NewRecorder(), r); ex.TraceID != test.want {
-				t.Errorf("the trace id of %q is %q, want %q", test.field, ex.TraceID, test.want)
+			if got := observe.TraceID(test.field); got != test.want {
+				t.Errorf("TraceID(%q) = %q, want %q", test.field, got, test.want)
 			}
 		})
 	}

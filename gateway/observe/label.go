@@ -1,0 +1,91 @@
+package observe
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// Other replaces a text that must not be in a log line or a label.
+const Other = "other"
+
+// plain are the characters that need no escape, wherever a text goes.
+const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+
+// KnownMethod returns method if it is one of RFC 9110, RFC 5789 or RFC 10008, else "_OTHER" (as in
+// OpenTelemetry's conventions): a client can send any token of any length, and it must not be
+// in a log line, a label or the name of a span.
+func KnownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace, "QUERY":
+		return method
+	default:
+		return "_OTHER"
+	}
+}
+
+// Identifier returns text if it has the characters and the length that AIP-193 allows for the
+// domain and the reason of an ErrorInfo, else [Other].
+func Identifier(text string) string {
+	const longest = 63
+	if len(text) > longest || strings.Trim(text, plain) != "" {
+		return Other
+	}
+	return text
+}
+
+// networkKind returns the kind of network that an address belongs to; "" if it is no IP
+// address.
+func networkKind(address string) string {
+	parsed, err := netip.ParseAddr(address)
+	switch {
+	case err != nil:
+		return "" // a socket of another kind
+	case parsed.IsLoopback():
+		return "loopback"
+	case parsed.IsPrivate() || parsed.IsLinkLocalUnicast():
+		return "private"
+	default:
+		return "public"
+	}
+}
+
+// maxCause is the longest text of a cause in a log line, in bytes. A backend may send megabytes.
+const maxCause = 16 << 10
+
+// cause returns the attribute for the cause of a fault. Only the log has it.
+func cause(err error) slog.Attr {
+	if err == nil {
+		return slog.Any("error", nil)
+	}
+	text := err.Error()
+	if len(text) > maxCause {
+		text = strings.ToValidUTF8(text[:maxCause], "") + "…"
+	}
+	return slog.String("error", text)
+}
+
+// IsRequestID reports whether text can be a request id: 1 to 128 letters, digits and -_.
+func IsRequestID(text string) bool {
+	const longest = 128
+	return text != "" && len(text) <= longest && strings.Trim(text, plain) == ""
+}
+
+// TraceID returns the trace id of a Traceparent field of version 00 or later (W3C Trace Context
+// §3.2), or "" if it has none.
+func TraceID(traceparent string) string {
+	if traceparent == "" {
+		return ""
+	}
+	const lowerHex = "0123456789abcdef"
+	version, rest, _ := strings.Cut(traceparent, "-")
+	id, rest, _ := strings.Cut(rest, "-")
+	parent, _, _ := strings.Cut(rest, "-")
+	isHex := strings.Trim(version, lowerHex) == "" && strings.Trim(id, lowerHex) == "" && strings.Trim(parent, lowerHex) == ""
+	if !isHex || len(version) != 2 || version == "ff" || len(id) != 32 || len(parent) != 16 || strings.Trim(id, "0") == "" {
+		return ""
+	}
+	return id
+}

@@ -1,0 +1,171 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/rfc9110"
+	"github.com/statusway/statusway/gateway/route"
+)
+
+// mappingService is the service whose routes are the pages of the policy as JSON.
+const mappingService = "/statusway.mapping.v1.MappingService/"
+
+// pages returns the pages that no route of the API replaces.
+func (g *Gateway) pages(responder *respond.Responder, index *route.Index[*contract.Binding]) map[string]middleware.Rule {
+	pages := map[string]middleware.Rule{}
+	for path, page := range g.config.Pages {
+		if !page.Yields || !isTaken(index, path) {
+			pages[path] = pageRule(responder, page.Handler)
+		}
+	}
+	return pages
+}
+
+func isTaken(index *route.Index[*contract.Binding], path string) bool {
+	found, outcome, err := index.Lookup(http.MethodGet, path)
+	if err != nil || outcome == route.NotFound {
+		return false
+	}
+	return outcome != route.Found || !strings.HasPrefix(found.Value.Method.FullName, mappingService)
+}
+
+// pageRule makes a step of the walk of a handler.
+func pageRule(responder *respond.Responder, handler http.Handler) middleware.Rule {
+	return func(ex *exchange.Exchange) error {
+		p := &pageWriter{ResponseWriter: ex.Writer, exchange: ex, responder: responder}
+		handler.ServeHTTP(p, ex.Request.WithContext(context.WithValue(ex.Context, pageKey{}, p)))
+		if p.err == nil && ex.Status == 0 {
+			ex.Status = http.StatusOK // net/http sends that for a handler that writes nothing.
+		}
+		return p.err
+	}
+}
+
+type pageKey struct{}
+
+// pageWriter notes what a page writes itself.
+type pageWriter struct {
+	http.ResponseWriter
+
+	exchange  *exchange.Exchange
+	responder *respond.Responder
+	err       error // what the page failed with, in place of a response
+}
+
+func (p *pageWriter) WriteHeader(status int) {
+	if p.exchange.Status == 0 && status >= http.StatusOK {
+		p.exchange.Status = status
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+func (p *pageWriter) Write(data []byte) (int, error) {
+	if p.exchange.Status == 0 {
+		p.exchange.Status = http.StatusOK
+	}
+	n, err := p.ResponseWriter.Write(data)
+	p.exchange.Written += int64(n)
+	return n, err //nolint:wrapcheck // it is the writer's own.
+}
+
+// Unwrap is for [http.ResponseController].
+func (p *pageWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// Error responds to the request of a [Page] with what err becomes by the policy: a gRPC status, or
+// an internal error. It must be called before anything is written. Outside a page it responds as
+// the policy "documented" does.
+func Error(w http.ResponseWriter, r *http.Request, err error) {
+	if p, ok := r.Context().Value(pageKey{}).(*pageWriter); ok {
+		p.err = err
+		return
+	}
+	alone().Error(w, r, err)
+}
+
+// Content responds to the request of a [Page] with 200 and a body that no cache may store.
+func Content(w http.ResponseWriter, r *http.Request, contentType string, body []byte) {
+	if p, ok := r.Context().Value(pageKey{}).(*pageWriter); ok {
+		p.responder.Page(p.ResponseWriter, r, contentType, body)
+		return
+	}
+	alone().Page(w, r, contentType, body)
+}
+
+// File returns the handler of a [Page] whose body never changes. It has an entity-tag, and
+// responds with 304 and 412 as the conditions of the request demand.
+func File(contentType string, body []byte) http.Handler {
+	file := respond.NewFile(contentType, body)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, inside := r.Context().Value(pageKey{}).(*pageWriter)
+		if !inside {
+			// The responder notes the conditions of the request in its exchange.
+			r = r.WithContext(exchange.With(r.Context(), &exchange.Exchange{Fields: w.Header()}))
+			p = &pageWriter{ResponseWriter: w, responder: alone()}
+		}
+		if err := p.responder.File(p.ResponseWriter, r, file); err != nil {
+			Error(w, r, err)
+		}
+	})
+}
+
+// alone is what responds outside a page.
+func alone() *respond.Responder {
+	config, _ := Config{}.complete() // Nothing of the zero value is wrong.
+	responder, _ := config.responder()
+	return responder
+}
+
+// Negotiate returns the offer that the request's Accept prefers, the first of equals, and adds Vary
+// to the response. An offer is a media type, with its parameters if it has some. A client that names a media type of errors gets application/json, if that is
+// offered. The error is a gRPC status: Accept cannot be read, or accepts no offer.
+func Negotiate(w http.ResponseWriter, r *http.Request, offers ...string) (string, error) {
+	w.Header().Add("Vary", "Accept")
+	ranges, err := middleware.ReadAccept(r)
+	exchange.From(r.Context()).Accept = ranges
+	if err != nil {
+		return "", err
+	}
+	all := offers
+	for _, offer := range offers {
+		if offer == respond.JSONType {
+			all = append(all[:len(all):len(all)], respond.ProblemType, respond.StatusType, respond.ErrorType)
+		}
+	}
+	kind, ok := rfc9110.Negotiate(ranges, all)
+	switch {
+	case !ok:
+		return "", middleware.NotAcceptable(withoutParams(offers))
+	case kind == respond.ProblemType || kind == respond.StatusType || kind == respond.ErrorType:
+		return respond.JSONType, nil
+	default:
+		return kind, nil
+	}
+}
+
+// withoutParams returns the media types as Accept in a response names them.
+func withoutParams(offers []string) []string {
+	types := make([]string, len(offers))
+	for i, offer := range offers {
+		types[i], _, _ = strings.Cut(offer, ";")
+	}
+	return types
+}
+
+// MarshalJSON returns a message as the JSON that a gateway sends: ProtoJSON with the same bytes in
+// every build.
+func MarshalJSON(message proto.Message) ([]byte, error) { return jsoncodec.Marshal(message) }
+
+// UnmarshalJSON reads a message as a gateway reads a request: ProtoJSON, strictly. An Any of a type
+// that is not linked into the program is read as MarshalJSON writes it.
+func UnmarshalJSON(text []byte, message proto.Message) error {
+	return jsoncodec.Unmarshal(text, message)
+}

@@ -1,0 +1,236 @@
+package gateway_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/dynamic"
+	"github.com/statusway/statusway/gateway/mapping"
+	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
+	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
+)
+
+// pageOf is a page with a function.
+func pageOf(handler http.HandlerFunc) gateway.Page { return gateway.Page{Handler: handler} }
+
+func errorPage(err error) gateway.Page {
+	return pageOf(func(w http.ResponseWriter, r *http.Request) { gateway.Error(w, r, err) })
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	c, f := configure(t, mapping.Canonical)
+	c.Pages = map[string]gateway.Page{
+		"/content": pageOf(func(w http.ResponseWriter, r *http.Request) { gateway.Content(w, r, "text/plain", []byte("content")) }),
+		"/plain":   pageOf(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "plain") }),
+		"/teapot": pageOf(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTeapot)
+			_, _ = io.WriteString(w, "short")
+		}),
+		"/flush": pageOf(func(w http.ResponseWriter, _ *http.Request) {
+			if err := http.NewResponseController(w).Flush(); err != nil {
+				panic(err)
+			}
+		}),
+		"/unimplemented": errorPage(status.Error(codes.Unimplemented, "inner text")),
+		"/broken":        errorPage(errors.New("secret")),
+		"/panics":        pageOf(func(http.ResponseWriter, *http.Request) { panic("secret") }),
+	}
+	build(t, c, f)
+	for _, test := range []struct {
+		method, path string
+		status       int
+		body         string // that of a success
+	}{
+		{"GET", "/content", 200, "content"},
+		{"HEAD", "/content", 200, ""},
+		{"OPTIONS", "/content", 204, ""},
+		{"POST", "/content", 405, ""},
+		{"GET", "/plain", 200, "plain"},
+		{"GET", "/teapot", 418, "short"},
+		{"GET", "/flush", 200, ""},
+		{"GET", "/unimplemented", 501, ""},
+		{"GET", "/broken", 500, ""},
+		{"GET", "/panics", 500, ""},
+		{"GET", "/content/", 404, ""},
+	} {
+		got := record(t, f.gateway, test.method, test.path, "")
+		if got.Code != test.status || test.body != "" && got.Body.String() != test.body || strings.Contains(got.Body.String(), "secret") {
+			t.Errorf("%s %s: %d %s", test.method, test.path, got.Code, got.Body)
+		}
+		if allow := got.Header().Get("Allow"); (allow == "GET, HEAD, OPTIONS") != (test.status == 204 || test.status == 405) {
+			t.Errorf("%s %s: Allow %q", test.method, test.path, allow)
+		}
+		if got.Header().Get("X-Request-Id") == "" || got.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s %s: %v", test.method, test.path, got.Header())
+		}
+	}
+}
+
+// What a page writes itself is logged as what the gateway writes.
+func TestPageIsLogged(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]line{
+		"/plain":  {"status": 200.0, "written": 5.0, "route": "/plain", "level": "DEBUG"},
+		"/teapot": {"status": 418.0, "written": 5.0, "route": "/teapot"},
+	} {
+		c, f := configure(t, mapping.Documented)
+		c.Logger = jsonLogger(f)
+		c.Pages = map[string]gateway.Page{path: pageOf(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusEarlyHints) // does not count
+			if path == "/teapot" {
+				w.WriteHeader(http.StatusTeapot)
+			}
+			_, _ = io.WriteString(w, "short")
+		})}
+		serve(t, c, f)
+		exchangeOnce(t, f, "GET", get(path))
+		logged := awaitLine(t, f)
+		for name, value := range want {
+			if logged[name] != value {
+				t.Errorf("%s: %s is %v, want %v", path, name, logged[name], value)
+			}
+		}
+	}
+}
+
+// A page that yields is served where the API has no route. A route of MappingService is the same
+// page as JSON, so it does not replace it.
+func TestPagesYield(t *testing.T) {
+	t.Parallel()
+	backend, err := dynamic.Linked(nil, entityv1.File_entity_v1_entity_service_proto.Services().ByName("EntityService"),
+		mappingv1.File_statusway_mapping_v1_mapping_service_proto.Services().ByName("MappingService"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		path   string
+		yields bool
+		status int // 200 is the page, 500 the route, whose backend has no connection
+	}{
+		{"/v1/entities", true, 500},
+		{"/v1/entities", false, 200},
+		{"/v1/entities/e1", true, 500},
+		{"/v1/entities:import", true, 405}, // The API has only POST.
+		{"/v1/entities:import", false, 200},
+		{"/free", true, 200},
+		{"/statuses", true, 200},
+		{"/statuses/404", true, 200},
+		{"/v1/statuses:map", true, 405},
+	} {
+		page := pageOf(func(w http.ResponseWriter, r *http.Request) { gateway.Content(w, r, "text/plain", nil) })
+		page.Yields = test.yields
+		built, err := gateway.New(backend, gateway.Config{Pages: map[string]gateway.Page{test.path: page}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := record(t, built, "GET", test.path, ""); got.Code != test.status {
+			t.Errorf("%s, yields %t: %d %s", test.path, test.yields, got.Code, got.Body)
+		}
+	}
+}
+
+// File has an entity-tag, also outside a gateway.
+func TestFile(t *testing.T) {
+	t.Parallel()
+	file := gateway.File("text/css", []byte("a{}"))
+	built, err := gateway.New(nil, gateway.Config{Pages: map[string]gateway.Page{"/file": {Handler: file}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, handler := range map[string]http.Handler{"inside": built, "outside": file} {
+		got := record(t, handler, "GET", "/file", "")
+		tag := got.Header().Get("Etag")
+		if got.Code != 200 || got.Body.String() != "a{}" || got.Header().Get("Content-Type") != "text/css" || tag == "" {
+			t.Errorf("%s: %d %v %s", name, got.Code, got.Header(), got.Body)
+		}
+		for condition, status := range map[string]int{"If-None-Match": 304, "If-Match": 200} {
+			if got := record(t, handler, "GET", "/file", "", condition, tag); got.Code != status || got.Header().Get("Etag") != tag {
+				t.Errorf("%s, %s: %d %v", name, condition, got.Code, got.Header())
+			}
+		}
+		if got := record(t, handler, "GET", "/file", "", "If-Match", `"other"`); got.Code != 412 {
+			t.Errorf("%s: %d %s", name, got.Code, got.Body)
+		}
+		if head := record(t, handler, "HEAD", "/file", ""); head.Code != 200 || head.Body.Len() != 0 || head.Header().Get("Etag") != tag {
+			t.Errorf("%s: HEAD %d %v", name, head.Code, head.Header())
+		}
+	}
+}
+
+func TestNegotiate(t *testing.T) {
+	t.Parallel()
+	const html = "text/html; charset=utf-8"
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		kind, err := gateway.Negotiate(w, r, typeJSON, html)
+		if err != nil {
+			gateway.Error(w, r, err)
+			return
+		}
+		gateway.Content(w, r, kind, nil)
+	})
+	built, err := gateway.New(nil, gateway.Config{Pages: map[string]gateway.Page{"/page": {Handler: handler}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for accept, want := range map[string]string{
+		"": typeJSON, "*/*": typeJSON, "text/html": html, "text/html;charset=UTF-8": html, "text/*, application/json;q=0.5": html,
+		"application/problem+json": typeJSON, "application/vnd.google.rpc.status+json": typeJSON,
+		"application/json;q=0, */*": html, "image/png": "NOT_ACCEPTABLE", "text/html;q=high": "MALFORMED_ACCEPT",
+	} {
+		for name, handler := range map[string]http.Handler{"inside": built, "outside": handler} {
+			got := record(t, handler, "GET", "/page", "", "Accept", accept)
+			kind := got.Header().Get("Content-Type")
+			if got.Code != 200 && strings.Contains(got.Body.String(), want) {
+				kind = want
+			}
+			if kind != want || got.Header().Get("Vary") != "Accept" {
+				t.Errorf("%s, %s: %d %v %s", name, accept, got.Code, got.Header(), got.Body)
+			}
+			if list := got.Header().Get("Accept"); want == "NOT_ACCEPTABLE" && !strings.Contains(got.Body.String(), "text/html") || strings.Contains(list, "charset") {
+				t.Errorf("%s, %s: %s", name, accept, got.Body)
+			}
+		}
+	}
+}
+
+// Outside a gateway the functions for pages respond as the documented policy does.
+func TestPagesAlone(t *testing.T) {
+	t.Parallel()
+	failing := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		gateway.Error(w, r, status.Error(codes.Unimplemented, "secret"))
+	})
+	if got := record(t, failing, "GET", "/", ""); got.Code != 500 || strings.Contains(got.Body.String(), "secret") {
+		t.Errorf("%d %s", got.Code, got.Body)
+	}
+	content := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { gateway.Content(w, r, "text/plain", []byte("x")) })
+	if got := record(t, content, "GET", "/", ""); got.Code != 200 || got.Body.String() != "x" || got.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %v %s", got.Code, got.Header(), got.Body)
+	}
+}
+
+// What MarshalJSON writes UnmarshalJSON reads, also if it has a type that is not linked in.
+func TestJSON(t *testing.T) {
+	t.Parallel()
+	unknown := &anypb.Any{TypeUrl: "type.googleapis.com/nobody.knows.This", Value: []byte{1, 2}}
+	text, err := gateway.MarshalJSON(unknown)
+	if err != nil || !json.Valid(text) {
+		t.Fatalf("%s, %v", text, err)
+	}
+	read := &anypb.Any{}
+	if err := gateway.UnmarshalJSON(text, read); err != nil || read.GetTypeUrl() != unknown.GetTypeUrl() || string(read.GetValue()) != "\x01\x02" {
+		t.Errorf("%v, %v", read, err)
+	}
+	if err := gateway.UnmarshalJSON([]byte(`{"x":1}`), &entityv1.Entity{}); err == nil {
+		t.Error("a field that does not exist is read")
+	}
+}

@@ -1,0 +1,47 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/statusway/statusway/gateway/middleware"
+)
+
+// stop is how far a stop has come. Each context ends with an event.
+type stop struct {
+	draining, closing, ending              context.Context //nolint:containedctx // each is an event.
+	beginDrain, closeStreams, endTransfers context.CancelFunc
+}
+
+func newStop() *stop {
+	s := &stop{}
+	s.draining, s.beginDrain = context.WithCancel(context.Background())
+	s.closing, s.closeStreams = context.WithCancel(context.Background())
+	s.ending, s.endTransfers = context.WithCancel(context.Background())
+	return s
+}
+
+// streams says when open streams end.
+func (s *stop) streams() middleware.Stop {
+	at := func(event context.Context) func(func()) func() bool {
+		return func(end func()) func() bool { return context.AfterFunc(event, end) }
+	}
+	return middleware.Stop{Streams: at(s.closing), Transfers: at(s.ending)}
+}
+
+// close ends streams now, and transfers after three quarters of the grace period: a stop with a
+// transfer that never ends still needs no more than that.
+func (s *stop) close(grace time.Duration) {
+	s.closeStreams()
+	time.AfterFunc(grace*3/4, s.endTransfers)
+}
+
+// Draining reports whether a stop has begun, so that a readiness check can fail.
+func (g *Gateway) Draining() bool { return g.stop.draining.Err() != nil }
+
+// EndStreams begins a stop without [Gateway.Serve]: [Gateway.Draining] reports true and open
+// streams get their last frame. It is for [http.Server.RegisterOnShutdown].
+func (g *Gateway) EndStreams() {
+	g.stop.beginDrain()
+	g.stop.close(g.config.Grace)
+}
