@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/statusway/statusway/gateway/generated"
+
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/grpc"
@@ -17,8 +19,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/transcode"
+	"github.com/statusway/statusway/gateway/internal/contract"
 )
 
 // generatedZoo is the zoo behind handlers as protoc-gen-grpc-gateway makes them.
@@ -33,10 +34,10 @@ func generatedZoo(tb testing.TB, z *zoo, address string) *gateway.Backend {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = client.Close() })
-	made, err := transcode.New(client, func(_ context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+	made, err := generated.New(client, func(_ context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
 		for _, method := range declared.Methods {
 			for _, binding := range method.Bindings {
-				g := generated{mux: mux, conn: conn, binding: binding}
+				g := handler{mux: mux, conn: conn, binding: binding}
 				if err := mux.HandlePath(binding.Verb, binding.Template.String(), g.serve); err != nil {
 					return err
 				}
@@ -50,14 +51,14 @@ func generatedZoo(tb testing.TB, z *zoo, address string) *gateway.Backend {
 	return made
 }
 
-// generated does for any route what the template of protoc-gen-grpc-gateway does for one.
-type generated struct {
+// handler does for any route what the template of protoc-gen-grpc-gateway does for one.
+type handler struct {
 	mux     *runtime.ServeMux
 	conn    grpc.ClientConnInterface
 	binding *contract.Binding
 }
 
-func (g generated) serve(w http.ResponseWriter, r *http.Request, params map[string]string) {
+func (g handler) serve(w http.ResponseWriter, r *http.Request, params map[string]string) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	inbound, outbound := runtime.MarshalerForRequest(g.mux, r)
@@ -106,7 +107,7 @@ func (g generated) serve(w http.ResponseWriter, r *http.Request, params map[stri
 	}
 }
 
-func (g generated) desc() *grpc.StreamDesc {
+func (g handler) desc() *grpc.StreamDesc {
 	descriptor := g.binding.Method.Descriptor
 	return &grpc.StreamDesc{
 		StreamName: string(descriptor.Name()), ClientStreams: descriptor.IsStreamingClient(), ServerStreams: descriptor.IsStreamingServer(),
@@ -114,7 +115,7 @@ func (g generated) desc() *grpc.StreamDesc {
 }
 
 // decode is of a request that is one message.
-func (g generated) decode(message proto.Message, decoder runtime.Decoder, r *http.Request, params map[string]string) error {
+func (g handler) decode(message proto.Message, decoder runtime.Decoder, r *http.Request, params map[string]string) error {
 	if g.binding.Body != "" {
 		if err := decoder.Decode(message); err != nil && !errors.Is(err, io.EOF) {
 			return status.Errorf(codes.InvalidArgument, "%v", err)
@@ -136,7 +137,7 @@ func (g generated) decode(message proto.Message, decoder runtime.Decoder, r *htt
 
 // converse starts a call with many requests. Those of a call in both directions are sent
 // on a goroutine that nothing waits for, as generated code does.
-func (g generated) converse(ctx context.Context, decoder runtime.Decoder) (grpc.ClientStream, runtime.ServerMetadata, error) {
+func (g handler) converse(ctx context.Context, decoder runtime.Decoder) (grpc.ClientStream, runtime.ServerMetadata, error) {
 	var md runtime.ServerMetadata
 	stream, err := g.conn.NewStream(ctx, g.desc(), g.binding.Method.FullName)
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/limiter"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/gateway/ratelimit"
+	"github.com/statusway/statusway/gateway/ratelimit/memory"
 )
 
 // One IPv6 network is one client, however many of its addresses a trusted proxy names, and
@@ -36,12 +36,12 @@ func TestOneClientOfManyAddresses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const requests, allowed = 1000, 600
-			policies, err := limiter.Parse(fmt.Sprintf("%d/1h", allowed))
+			policies, err := memory.Parse(fmt.Sprintf("%d/1h", allowed))
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, f := configure(t, mapping.Documented)
-			limits := limiter.New(limiter.Params{Policies: policies})
+			c, f := configure(t, policy.Documented)
+			limits := memory.New(memory.Params{Policies: policies})
 			c.Limiter, c.IPv6Prefix, c.TrustedProxies = limits, test.prefix, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 			build(t, c, f)
 			refused := 0
@@ -70,7 +70,7 @@ func TestOneClientOfManyAddresses(t *testing.T) {
 func TestIPv6PrefixIsChecked(t *testing.T) {
 	t.Parallel()
 	for prefix, ok := range map[int]bool{-1: false, 0: true, 1: true, 64: true, 128: true, 129: false} {
-		c, _ := configure(t, mapping.Documented)
+		c, _ := configure(t, policy.Documented)
 		c.IPv6Prefix = prefix
 		if _, err := gateway.New(nil, c); (err == nil) != ok {
 			t.Errorf("%d: %v", prefix, err)

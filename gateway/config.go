@@ -10,22 +10,22 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
 	"github.com/statusway/statusway/gateway/idempotency"
 	"github.com/statusway/statusway/gateway/identity"
 	"github.com/statusway/statusway/gateway/internal/backend"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/internal/rules"
 	"github.com/statusway/statusway/gateway/observe"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/gateway/ratelimit"
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // The defaults of a [Config]: what 0 means.
 const (
 	DefaultMaxBody        = 4 << 20
-	DefaultBodyMemory     = middleware.DefaultBodyMemory
+	DefaultBodyMemory     = rules.DefaultBodyMemory
 	DefaultResponseMemory = respond.DefaultResponseMemory
 	DefaultMaxCalls       = 1000
 	DefaultBodyTimeout    = 30 * time.Second
@@ -40,7 +40,7 @@ const (
 type Config struct {
 	// Policy decides which status and body a gRPC result becomes. Nil means the policy
 	// "documented".
-	Policy *mapping.Table
+	Policy *policy.Table
 	// PublicURL is the URL under which clients reach the API, such as
 	// "https://example.com/api". Problem types begin with it, and Location with its path. If it
 	// is empty, both are paths. The Host field is never used: a client chooses it.
@@ -106,7 +106,7 @@ type Config struct {
 	// of a client stream may.
 	BodyTimeout time.Duration
 	// BodyGrace and BodyRate (bytes in a second) are the least rate at which a body must arrive.
-	// 0 means [middleware.DefaultBodyGrace] and [middleware.DefaultBodyRate].
+	// 0 means [rules.DefaultBodyGrace] and [rules.DefaultBodyRate].
 	BodyGrace time.Duration
 	BodyRate  int64
 	// BodyMemory is how many bytes all request bodies may hold together, decoded.
@@ -157,10 +157,10 @@ type Page struct {
 type Handler = exchange.Handler
 
 // CrossOrigin says which web pages may call.
-type CrossOrigin = middleware.CrossOrigin
+type CrossOrigin = rules.CrossOrigin
 
 // Shedder decides how many calls run at the same time.
-type Shedder = middleware.Shedder
+type Shedder = rules.Shedder
 
 // Route is one HTTP route of a gRPC method.
 type Route = backend.Route
@@ -175,7 +175,7 @@ var ErrConfig = errors.New("the gateway's configuration is wrong")
 func (c Config) complete() (Config, error) {
 	var errs []error
 	if c.Policy == nil {
-		table, err := mapping.Builtin(mapping.Documented)
+		table, err := policy.Builtin(policy.Documented)
 		c.Policy, errs = table, append(errs, err)
 	}
 	if c.IPv6Prefix < 0 || c.IPv6Prefix > ratelimit.MaxIPv6Prefix {
@@ -193,7 +193,7 @@ func (c Config) complete() (Config, error) {
 		c.Now = time.Now
 	}
 	if c.Shedder == nil {
-		c.Shedder = middleware.NewSlots(limit(c.MaxCalls, DefaultMaxCalls))
+		c.Shedder = rules.NewSlots(limit(c.MaxCalls, DefaultMaxCalls))
 	}
 	c.MaxBody, c.MaxStreams = cmp.Or(limit(c.MaxBody, DefaultMaxBody), noLimit), limit(c.MaxStreams, DefaultMaxCalls)
 	c.BodyMemory, c.ResponseMemory = limit(c.BodyMemory, DefaultBodyMemory), limit(c.ResponseMemory, DefaultResponseMemory)

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // record sends a request to a handler.
@@ -36,7 +36,7 @@ const typeJSON = "application/json"
 // The zero Config serves, with the documented policy and with limits.
 func TestZeroConfig(t *testing.T) {
 	t.Parallel()
-	_, f := configure(t, mapping.Documented)
+	_, f := configure(t, policy.Documented)
 	build(t, gateway.Config{}, f)
 	if got := record(t, f.gateway, "GET", "/v1/entities/e1", ""); got.Code != http.StatusOK || got.Header().Get("Etag") != `"7"` {
 		t.Errorf("%d %v", got.Code, got.Header())
@@ -90,7 +90,7 @@ func TestNoBackend(t *testing.T) {
 // A negative limit is none.
 func TestNoLimits(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	c.MaxBody, c.BodyMemory, c.ResponseMemory, c.MaxCalls, c.MaxStreams, c.Deadline = -1, -1, -1, -1, -1, -1
 	c.Intercept = func(_ gateway.Route, call gateway.Handler) gateway.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
@@ -127,7 +127,7 @@ func TestConfigIsChecked(t *testing.T) {
 // Around puts other handlers beside the gateway. What they respond is not the gateway's.
 func TestAround(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	c.Logger = jsonLogger(f)
 	c.Around = func(handler http.Handler) http.Handler {
 		mux := http.NewServeMux()
@@ -151,7 +151,7 @@ func TestAround(t *testing.T) {
 // Intercept wraps the call of each route once, and sees the requests that all rules let pass.
 func TestIntercept(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	var wrapped []gateway.Route
 	var called []string
 	c.Intercept = func(route gateway.Route, call gateway.Handler) gateway.Handler {

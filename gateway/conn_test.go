@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // statusLine is what a response of net/http's own begins with.
@@ -44,7 +44,7 @@ func TestPayloadsArriveUnchanged(t *testing.T) {
 	for name, transport := range transports() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, f := configure(t, mapping.Documented)
+			c, f := configure(t, policy.Documented)
 			secured := clientOf(t, c, transport, func(c gateway.Config) *gateway.Gateway { return build(t, c, f).gateway })
 			for shift := range len(statusLine) {
 				text := withPayload(t, f, shift)
@@ -86,7 +86,7 @@ func checkPayload(t *testing.T, client caller, text string) {
 // Pipelined requests share writes and reads on one connection.
 func TestPipelinedPayloadsArriveUnchanged(t *testing.T) {
 	t.Parallel()
-	f := start(t, mapping.Documented)
+	f := start(t, policy.Documented)
 	for shift := range len(statusLine) {
 		text := withPayload(t, f, shift)
 		w := dial(t, f)
@@ -103,7 +103,7 @@ func TestPipelinedPayloadsArriveUnchanged(t *testing.T) {
 // refuses there is still a row of the policy.
 func TestAlmostHTTP2(t *testing.T) {
 	t.Parallel()
-	f := start(t, mapping.Documented)
+	f := start(t, policy.Documented)
 	for _, text := range []string{"PRI * HTTP/1.1\r\n\r\n", "PRI /x HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "PRIX * HTTP/2.0\r\n\r\n"} {
 		w := dial(t, f)
 		w.send(t, text)
@@ -117,7 +117,7 @@ func TestAlmostHTTP2(t *testing.T) {
 // The preface may arrive byte by byte.
 func TestPrefaceInPieces(t *testing.T) {
 	t.Parallel()
-	f := start(t, mapping.Documented)
+	f := start(t, policy.Documented)
 	text := withPayload(t, f, 1)
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -162,7 +162,7 @@ func slowly(t *testing.T, from net.Conn, address string) {
 // A client that speaks plain HTTP to a TLS port gets a response that it can read.
 func TestPlainHTTPToTLS(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	c.TLS, _ = secret(t)
 	conn, err := dialTCP(t, serve(t, c, f).address)
 	if err != nil {
@@ -189,7 +189,7 @@ func TestPlainHTTPToTLS(t *testing.T) {
 func TestTLSState(t *testing.T) {
 	t.Parallel()
 	for _, http2 := range []bool{false, true} {
-		c, f := configure(t, mapping.Documented)
+		c, f := configure(t, policy.Documented)
 		server, trust := secret(t)
 		states := make(chan *tls.ConnectionState, 1)
 		c.TLS, c.Around = server, func(handler http.Handler) http.Handler {
@@ -219,7 +219,7 @@ func TestPipeliningClientThatLeaves(t *testing.T) {
 	}
 	for _, secure := range []bool{false, true} {
 		begun, ended := make(chan struct{}), make(chan struct{})
-		c, f := configure(t, mapping.Documented)
+		c, f := configure(t, policy.Documented)
 		c.Around = instead(func(_ http.ResponseWriter, r *http.Request) {
 			close(begun)
 			<-r.Context().Done()

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/statusway/statusway/gateway/internal/backend"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
 // SetStreamTimes replaces how soon a stream shows that it is open, and how often it sends a

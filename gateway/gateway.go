@@ -9,14 +9,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/internal/backend"
 	"github.com/statusway/statusway/gateway/internal/budget"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/forward"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/internal/rules"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // Gateway serves the HTTP API of a gRPC backend. It is an http.Handler, and a whole server by
@@ -25,9 +25,9 @@ type Gateway struct {
 	config    Config
 	responder *respond.Responder
 	forward   *forward.Rules
-	bodies    *middleware.BodyMemory
-	streams   *middleware.Streams
-	callers   *middleware.Concurrency
+	bodies    *rules.BodyMemory
+	streams   *rules.Streams
+	callers   *rules.Concurrency
 	stop      *stop
 	backend   *Backend
 	around    http.Handler
@@ -39,7 +39,7 @@ var _ http.Handler = (*Gateway)(nil)
 // walk is what serves the routes of one version of the backend.
 type walk struct {
 	responder *respond.Responder
-	run       middleware.Rule
+	run       rules.Rule
 }
 
 // New returns a gateway before a backend. A nil backend has no routes. The error names all that
@@ -55,8 +55,8 @@ func New(b *Backend, config Config) (*Gateway, error) {
 		forward: forward.New(forward.Params{
 			RequestHeaders: c.RequestHeaders, ResponseHeaders: c.ResponseHeaders, GRPCGateway: c.GRPCGatewayMetadata, Logger: c.Logger,
 		}),
-		bodies: middleware.NewBodyMemory(c.BodyMemory), streams: middleware.NewStreams(c.MaxStreams),
-		callers: middleware.NewConcurrency(c.CallerConcurrency),
+		bodies: rules.NewBodyMemory(c.BodyMemory), streams: rules.NewStreams(c.MaxStreams),
+		callers: rules.NewConcurrency(c.CallerConcurrency),
 	}
 	if g.responder, err = c.responder(); err != nil {
 		return nil, err
@@ -113,38 +113,38 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 	index := declared.Index()
 	options := func(ex *exchange.Exchange) error { return responder.Empty(ex.Writer, ex.Request) }
 	// In this order. Package doc says why each has its place.
-	rules := []middleware.Rule{
-		middleware.Prefix(c.publicPath(), c.TrustedProxies),
-		middleware.Framing(),
-		middleware.Pages(g.pages(responder, index), options),
-		middleware.Accept(),
-		middleware.CORS(c.CrossOrigin, index),
-		middleware.Caller(middleware.CallerParams{Identify: c.Identify, Proxies: c.TrustedProxies, IPv6Prefix: c.IPv6Prefix}),
-		middleware.Match(index),
-		middleware.Prefer(),
-		middleware.Limit(c.Limiter, c.Logger),
+	steps := []rules.Rule{
+		rules.Prefix(c.publicPath(), c.TrustedProxies),
+		rules.Framing(),
+		rules.Pages(g.pages(responder, index), options),
+		rules.Accept(),
+		rules.CORS(c.CrossOrigin, index),
+		rules.Caller(rules.CallerParams{Identify: c.Identify, Proxies: c.TrustedProxies, IPv6Prefix: c.IPv6Prefix}),
+		rules.Match(index),
+		rules.Prefer(),
+		rules.Limit(c.Limiter, c.Logger),
 		g.callers.Begin,
-		middleware.Expect(),
-		middleware.Pending(version.Pending),
-		middleware.Retire(declared),
-		middleware.Routed(index, options),
-		middleware.Lifecycle(c.Now),
-		middleware.Available(c.closed()),
-		middleware.Credentials(),
-		middleware.Reserved(c.GRPCGatewayMetadata),
-		middleware.Negotiate(),
-		middleware.Preconditions(),
+		rules.Expect(),
+		rules.Pending(version.Pending),
+		rules.Retire(declared),
+		rules.Routed(index, options),
+		rules.Lifecycle(c.Now),
+		rules.Available(c.closed()),
+		rules.Credentials(),
+		rules.Reserved(c.GRPCGatewayMetadata),
+		rules.Negotiate(),
+		rules.Preconditions(),
 	}
 	// These run around the call, so the last one is the first to be reached.
 	call := g.call(version, declared, responder)
-	call = middleware.Deadline(g.deadline(version), call)
-	call = middleware.Idempotency(middleware.IdempotencyParams{Store: c.Idempotency, Responder: responder, Logger: c.Logger}, call)
-	call = middleware.Drain(g.stop.streams(), call)
-	call = middleware.Overload(middleware.OverloadParams{Shedder: c.Shedder, Streams: g.streams, Spare: c.spare()}, call)
-	call = middleware.Body(middleware.BodyLimits{Bytes: c.MaxBody, Time: c.BodyTimeout, Grace: c.BodyGrace, Rate: c.BodyRate, Memory: g.bodies}, call)
-	return &walk{responder: responder, run: middleware.Recover(func(ex *exchange.Exchange) error {
+	call = rules.Deadline(g.deadline(version), call)
+	call = rules.Idempotency(rules.IdempotencyParams{Store: c.Idempotency, Responder: responder, Logger: c.Logger}, call)
+	call = rules.Drain(g.stop.streams(), call)
+	call = rules.Overload(rules.OverloadParams{Shedder: c.Shedder, Streams: g.streams, Spare: c.spare()}, call)
+	call = rules.Body(rules.BodyLimits{Bytes: c.MaxBody, Time: c.BodyTimeout, Grace: c.BodyGrace, Rate: c.BodyRate, Memory: g.bodies}, call)
+	return &walk{responder: responder, run: rules.Recover(func(ex *exchange.Exchange) error {
 		defer g.callers.End(ex)
-		for _, rule := range rules {
+		for _, rule := range steps {
 			if err := rule(ex); err != nil || ex.Status != 0 {
 				return err
 			}
@@ -166,7 +166,7 @@ func (g *Gateway) deadline(version *backend.Version) func(*contract.Method) time
 }
 
 // call returns the last step: the backend, with what the configuration puts around it.
-func (g *Gateway) call(version *backend.Version, declared *contract.Contract, responder *respond.Responder) middleware.Rule {
+func (g *Gateway) call(version *backend.Version, declared *contract.Contract, responder *respond.Responder) rules.Rule {
 	if version.Handler == nil {
 		return nil // There is no route that leads here.
 	}
@@ -190,7 +190,7 @@ func (g *Gateway) call(version *backend.Version, declared *contract.Contract, re
 	}
 }
 
-func (c *Config) closed() middleware.Closed {
+func (c *Config) closed() rules.Closed {
 	if c.Closed == nil {
 		return nil
 	}
@@ -241,7 +241,7 @@ func (g *Gateway) trace(ex *exchange.Exchange) {
 // over ends every exchange.
 func (g *Gateway) over(ctx context.Context, ex *exchange.Exchange) {
 	ex.ClientClosed = ex.Outgoing.Stalled || ex.Failure != nil &&
-		(errors.Is(ctx.Err(), context.Canceled) || ex.Domain == mapping.Domain && ex.Reason == mapping.ReasonClientClosed)
+		(errors.Is(ctx.Err(), context.Canceled) || ex.Domain == policy.Domain && ex.Reason == policy.ReasonClientClosed)
 	if ex.ClientClosed {
 		ex.Fault = false // Whatever failed, it failed because the client left.
 	}

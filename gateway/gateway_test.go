@@ -15,12 +15,12 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/identity"
 	ibackend "github.com/statusway/statusway/gateway/internal/backend"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/gateway/ratelimit"
-	"github.com/statusway/statusway/gateway/respond"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
@@ -48,7 +48,7 @@ func backendWith(declared *contract.Contract) *gateway.Backend {
 // first of them.
 func TestOrder(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Canonical)
+	c, f := configure(t, policy.Canonical)
 	closed, over := atomic.Bool{}, atomic.Bool{}
 	c.Identify = func(r *http.Request) (context.Context, identity.Identity, error) {
 		if r.Header.Get("Authorization") == "" {
@@ -61,7 +61,7 @@ func TestOrder(t *testing.T) {
 	})
 	c.Closed = func(gateway.Route) error {
 		if closed.Load() {
-			return respond.Fail(mapping.ReasonMaintenance, "closed")
+			return respond.Fail(policy.ReasonMaintenance, "closed")
 		}
 		return nil
 	}
@@ -114,7 +114,7 @@ func (f limiterFunc) Take(_ context.Context, use ratelimit.Use) (ratelimit.Allow
 // checklist: 500-03
 func TestPanics(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	c.Intercept = func(_ gateway.Route, call gateway.Handler) gateway.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			switch r.Header.Get("X-Panic") {
@@ -160,7 +160,7 @@ func TestPanics(t *testing.T) {
 // it answers, so only a deadline lets a refusal reach a client that sends nothing.
 func TestSlowBodyDoesNotHoldUpItsRefusal(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	c.BodyTimeout = 50 * time.Millisecond
 	serve(t, c, f)
 	for _, test := range []struct {
@@ -188,7 +188,7 @@ func TestSlowBodyDoesNotHoldUpItsRefusal(t *testing.T) {
 // TestDeadlineIsLifted: once the body is there its deadline must not end the call.
 func TestDeadlineIsLifted(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	c.BodyTimeout = 100 * time.Millisecond
 	c.Intercept = func(_ gateway.Route, call gateway.Handler) gateway.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
@@ -219,7 +219,7 @@ func TestDeadlineIsLifted(t *testing.T) {
 
 func TestHeadHasTheFieldsOfGet(t *testing.T) {
 	t.Parallel()
-	f := start(t, mapping.Documented)
+	f := start(t, policy.Documented)
 	for _, path := range []string{
 		"/v1/entities/e1", "/v1/nothing", "/v0/x", "/v1/entities:import", "/v1/entities/a%00b", "/v1/entities/%zz",
 		"/v1/entities/e1?x=1",
@@ -244,7 +244,7 @@ func TestHeadHasTheFieldsOfGet(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	f := start(t, mapping.Documented)
+	f := start(t, policy.Documented)
 	for path, want := range map[string]string{
 		"*":               "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
 		"/v1/entities":    "GET, HEAD, OPTIONS, POST",

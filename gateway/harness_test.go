@@ -28,10 +28,10 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/generated"
 	"github.com/statusway/statusway/gateway/inprocess"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
-	"github.com/statusway/statusway/gateway/transcode"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
@@ -134,7 +134,7 @@ type front struct {
 	*backend
 
 	address string
-	table   *mapping.Table
+	table   *policy.Table
 	served  *gateway.Backend
 	gateway *gateway.Gateway
 	log     *lockedBuffer
@@ -164,9 +164,9 @@ func simple() *script {
 
 // configure returns the configuration of a gateway with that policy, for the test to change, and
 // what serve needs beside it.
-func configure(tb testing.TB, policy string) (gateway.Config, *front) {
+func configure(tb testing.TB, policyName string) (gateway.Config, *front) {
 	tb.Helper()
-	table, err := mapping.Builtin(policy)
+	table, err := policy.Builtin(policyName)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func configure(tb testing.TB, policy string) (gateway.Config, *front) {
 	f.script.Store(simple())
 	conn := inprocess.New(inprocess.Params{})
 	entityv1.RegisterEntityServiceServer(conn, f.backend)
-	if f.served, err = transcode.New(conn, entityv1.RegisterEntityServiceHandler); err != nil {
+	if f.served, err = generated.New(conn, entityv1.RegisterEntityServiceHandler); err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = f.served.Close() })
@@ -230,9 +230,9 @@ func instead(handler http.HandlerFunc) func(http.Handler) http.Handler {
 	return func(http.Handler) http.Handler { return handler }
 }
 
-func start(tb testing.TB, policy string) *front {
+func start(tb testing.TB, policyName string) *front {
 	tb.Helper()
-	c, f := configure(tb, policy)
+	c, f := configure(tb, policyName)
 	return serve(tb, c, f)
 }
 

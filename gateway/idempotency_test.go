@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/idempotency"
+	"github.com/statusway/statusway/gateway/internal/contract"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 

@@ -47,13 +47,13 @@ func linkRules(all importGraph) []linkRule {
 	}
 	return []linkRule{
 		pure("gen/go/statusway/v1", module+"gen/go/statusway/v1$"),
-		pure("gateway/mapping", slices.Concat(codes, contract, []string{module + "gateway/mapping$", yaml})...),
-		pure("gateway/rfc9110", module+"gateway/rfc9110$"),
-		pure("gateway/route", module+"gateway/route$"),
-		pure("gateway/jsoncodec", module+"gateway/jsoncodec"),
+		pure("gateway/policy", slices.Concat(codes, contract, []string{module + "gateway/policy$", yaml})...),
+		pure("gateway/internal/rfc9110", module+"gateway/internal/rfc9110$"),
+		pure("gateway/internal/route", module+"gateway/internal/route$"),
+		pure("gateway/internal/jsoncodec", module+"gateway/internal/jsoncodec"),
 		served("gateway"),
 		served("gateway/dynamic", "github.com/jhump/protoreflect/v2"),
-		served("gateway/transcode", "github.com/grpc-ecosystem/grpc-gateway/v2"),
+		served("gateway/generated", "github.com/grpc-ecosystem/grpc-gateway/v2"),
 	}
 }
 
@@ -115,8 +115,8 @@ func TestPackagesLinkWhatTheyNeed(t *testing.T) {
 		}
 	}
 	for pkg := range all {
-		if strings.HasPrefix(pkg, module+"gateway") && pkg != module+"gateway/transcode" && all.closure(pkg)[grpcRuntime] != nil {
-			t.Errorf("%s links grpc-gateway: only transcode may", pkg)
+		if strings.HasPrefix(pkg, module+"gateway") && pkg != module+"gateway/generated" && all.closure(pkg)[grpcRuntime] != nil {
+			t.Errorf("%s links grpc-gateway: only package generated may", pkg)
 		}
 	}
 }
@@ -125,32 +125,32 @@ func TestPackagesLinkWhatTheyNeed(t *testing.T) {
 func TestLinkRulesBite(t *testing.T) {
 	t.Parallel()
 	all := listImports(t)
-	const annotations, mapping, dynamic, transcode = "gen/go/statusway/v1", "gateway/mapping", "gateway/dynamic", "gateway/transcode"
+	const annotations, policy, dynamic, generated = "gen/go/statusway/v1", "gateway/policy", "gateway/dynamic", "gateway/generated"
 	for _, test := range []struct {
 		from, imports string // from is an import path
 		broken        string // the packages whose rules break
 	}{
-		{module + "gateway/rfc9110", "strings", ""},
-		{module + "gateway/rfc9110", "net/http", "gateway/rfc9110"},
-		{module + "gateway/rfc9110", module + "gateway/route", "gateway/rfc9110"},
-		{module + "gateway/route", grpcModule + "/codes", "gateway/route"},
-		{module + "gateway/jsoncodec/plan", grpcModule + "/codes", "gateway/jsoncodec"},
-		{module + mapping, "net/http", mapping},
-		{module + mapping, grpcModule + "/status", mapping},
-		{"go.yaml.in/yaml/v3", grpcModule + "/metadata", mapping},
+		{module + "gateway/internal/rfc9110", "strings", ""},
+		{module + "gateway/internal/rfc9110", "net/http", "gateway/internal/rfc9110"},
+		{module + "gateway/internal/rfc9110", module + "gateway/internal/route", "gateway/internal/rfc9110"},
+		{module + "gateway/internal/route", grpcModule + "/codes", "gateway/internal/route"},
+		{module + "gateway/internal/jsoncodec/plan", grpcModule + "/codes", "gateway/internal/jsoncodec"},
+		{module + policy, "net/http", policy},
+		{module + policy, grpcModule + "/status", policy},
+		{"go.yaml.in/yaml/v3", grpcModule + "/metadata", policy},
 		{module + annotations, grpcModule + "/codes", annotations},
-		{module + annotations, grpcModule, strings.Join([]string{annotations, mapping}, " ")},
-		{module + annotations, grpcRuntime, strings.Join([]string{annotations, mapping, "gateway", dynamic}, " ")},
-		{module + annotations, module + "gen/go/statusway/mapping/v1", strings.Join([]string{annotations, mapping, "gateway", dynamic, transcode}, " ")},
-		{module + "gateway/respond", "go.opentelemetry.io/otel/trace", strings.Join([]string{"gateway", dynamic, transcode}, " ")},
-		{module + "gateway/forward", module + "gateway/metrics", strings.Join([]string{"gateway", dynamic, transcode}, " ")},
+		{module + annotations, grpcModule, strings.Join([]string{annotations, policy}, " ")},
+		{module + annotations, grpcRuntime, strings.Join([]string{annotations, policy, "gateway", dynamic}, " ")},
+		{module + annotations, module + "gen/go/statusway/mapping/v1", strings.Join([]string{annotations, policy, "gateway", dynamic, generated}, " ")},
+		{module + "gateway/internal/respond", "go.opentelemetry.io/otel/trace", strings.Join([]string{"gateway", dynamic, generated}, " ")},
+		{module + "gateway/internal/forward", module + "gateway/observe/metrics", strings.Join([]string{"gateway", dynamic, generated}, " ")},
 		{module + "gateway", "modernc.org/sqlite", "gateway"},
 		{module + "gateway", "database/sql", "gateway"},
 		{module + "gateway", "golang.org/x/oauth2", "gateway"},
 		{module + dynamic, "github.com/redis/go-redis/v9", dynamic},
 		{module + dynamic, grpcRuntime, dynamic},
-		{module + transcode, "github.com/coreos/go-oidc/v3/oidc", transcode},
-		{module + transcode, grpcRuntime, ""},
+		{module + generated, "github.com/coreos/go-oidc/v3/oidc", generated},
+		{module + generated, grpcRuntime, ""},
 	} {
 		changed := maps.Clone(all)
 		changed[test.from] = append(slices.Clone(all[test.from]), test.imports)

@@ -21,8 +21,8 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/identity"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // line is one line of a log in JSON.
@@ -119,7 +119,7 @@ func TestLog(t *testing.T) {
 			"level": "INFO", "status": 503.0, "reason": "SERVICE_IN_MAINTENANCE", "error": "closed",
 		}},
 		{name: "a backend that is full", text: get("/v1/entities/private"), script: func(s *script) {
-			s.status = unavailable(t, mapping.Domain, mapping.ReasonOverloaded)
+			s.status = unavailable(t, policy.Domain, policy.ReasonOverloaded)
 		}, want: line{"level": "INFO", "status": 503.0, "reason": "SERVICE_OVERLOADED"}},
 		{name: "a panic in a handler", text: get("/v1/entities/private"), script: func(s *script) { s.panics = true }, want: line{
 			"level": "ERROR", "status": 500.0, "code": "INTERNAL", "error": "secret.go:7",
@@ -140,11 +140,11 @@ func TestLog(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			c, f := configure(t, mapping.Documented)
+			c, f := configure(t, policy.Documented)
 			c.Logger = jsonLogger(f)
 			c.Closed = func(gateway.Route) error {
 				if test.closed {
-					return respond.Fail(mapping.ReasonMaintenance, "closed")
+					return respond.Fail(policy.ReasonMaintenance, "closed")
 				}
 				return nil
 			}
@@ -204,7 +204,7 @@ func TestLogOfACallThatNobodyWaitsFor(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, f := configure(t, mapping.Documented)
+			c, f := configure(t, policy.Documented)
 			c.Logger = jsonLogger(f)
 			begun := make(chan struct{})
 			c.Intercept = func(gateway.Route, gateway.Handler) gateway.Handler {
@@ -235,7 +235,7 @@ func TestLogOfACallThatNobodyWaitsFor(t *testing.T) {
 // TestLogTellsOfUsers no more than that they are known.
 func TestLogTellsOfUsers(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	c.Logger = jsonLogger(f)
 	c.Identify = func(r *http.Request) (context.Context, identity.Identity, error) {
 		return r.Context(), identity.Identity{Name: "private", Groups: []string{"private"}}, nil

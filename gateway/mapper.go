@@ -7,11 +7,11 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/statusway/statusway/gateway/internal/backend"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/internal/rfc9110"
+	"github.com/statusway/statusway/gateway/internal/route"
 	"github.com/statusway/statusway/gateway/observe"
-	"github.com/statusway/statusway/gateway/respond"
-	"github.com/statusway/statusway/gateway/rfc9110"
-	"github.com/statusway/statusway/gateway/route"
+	"github.com/statusway/statusway/gateway/policy"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
@@ -46,14 +46,14 @@ func NewMapper(b *Backend, config Config) (*Mapper, error) {
 }
 
 // With returns a mapper that is like m but decides by another policy.
-func (m *Mapper) With(policy *mapping.Table) *Mapper {
+func (m *Mapper) With(policy *policy.Table) *Mapper {
 	other := *m
 	other.responder = m.responder.With(policy)
 	return &other
 }
 
 // Policy returns the policy that decides.
-func (m *Mapper) Policy() *mapping.Table { return m.responder.Table() }
+func (m *Mapper) Policy() *policy.Table { return m.responder.Table() }
 
 // TypeURI returns the type of a problem with an HTTP status.
 func (m *Mapper) TypeURI(status int) string { return m.responder.TypeURI(status, m.prefix) }
@@ -115,7 +115,7 @@ func (m *Mapper) Map(status *spb.Status, request MapRequest) (Response, error) {
 // Success returns the row and the rule for a call that succeeded: of a method that declares the
 // status (0 for one that declares none), and whose client has the current version already.
 func (m *Mapper) Success(declared int, notModified bool) Response {
-	in := mapping.Input{NotModified: notModified}
+	in := policy.Input{NotModified: notModified}
 	if declared != 0 {
 		in.Declared = []int32{int32(declared)} //nolint:gosec // a status has three digits.
 	}

@@ -25,8 +25,8 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/dynamic"
+	"github.com/statusway/statusway/gateway/generated"
 	"github.com/statusway/statusway/gateway/ratelimit"
-	"github.com/statusway/statusway/gateway/transcode"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 )
 
@@ -98,7 +98,7 @@ func beforeObedient(t *testing.T, limiter ratelimit.Limiter) map[string]*front {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 
-	generated, err := transcode.New(conn, conformancev1.RegisterConformanceServiceHandler)
+	generated, err := generated.New(conn, conformancev1.RegisterConformanceServiceHandler)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,21 +7,21 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/middleware"
-	"github.com/statusway/statusway/gateway/respond"
-	"github.com/statusway/statusway/gateway/rfc9110"
-	"github.com/statusway/statusway/gateway/route"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/internal/rfc9110"
+	"github.com/statusway/statusway/gateway/internal/route"
+	"github.com/statusway/statusway/gateway/internal/rules"
 )
 
 // mappingService is the service whose routes are the pages of the policy as JSON.
 const mappingService = "/statusway.mapping.v1.MappingService/"
 
 // pages returns the pages that no route of the API replaces.
-func (g *Gateway) pages(responder *respond.Responder, index *route.Index[*contract.Binding]) map[string]middleware.Rule {
-	pages := map[string]middleware.Rule{}
+func (g *Gateway) pages(responder *respond.Responder, index *route.Index[*contract.Binding]) map[string]rules.Rule {
+	pages := map[string]rules.Rule{}
 	for path, page := range g.config.Pages {
 		if !page.Yields || !isTaken(index, path) {
 			pages[path] = pageRule(responder, page.Handler)
@@ -39,7 +39,7 @@ func isTaken(index *route.Index[*contract.Binding], path string) bool {
 }
 
 // pageRule makes a step of the walk of a handler.
-func pageRule(responder *respond.Responder, handler http.Handler) middleware.Rule {
+func pageRule(responder *respond.Responder, handler http.Handler) rules.Rule {
 	return func(ex *exchange.Exchange) error {
 		p := &pageWriter{ResponseWriter: ex.Writer, exchange: ex, responder: responder}
 		handler.ServeHTTP(p, ex.Request.WithContext(context.WithValue(ex.Context, pageKey{}, p)))
@@ -129,7 +129,7 @@ func alone() *respond.Responder {
 // offered. The error is a gRPC status: Accept cannot be read, or accepts no offer.
 func Negotiate(w http.ResponseWriter, r *http.Request, offers ...string) (string, error) {
 	w.Header().Add("Vary", "Accept")
-	ranges, err := middleware.ReadAccept(r)
+	ranges, err := rules.ReadAccept(r)
 	exchange.From(r.Context()).Accept = ranges
 	if err != nil {
 		return "", err
@@ -143,7 +143,7 @@ func Negotiate(w http.ResponseWriter, r *http.Request, offers ...string) (string
 	kind, ok := rfc9110.Negotiate(ranges, all)
 	switch {
 	case !ok:
-		return "", middleware.NotAcceptable(withoutParams(offers))
+		return "", rules.NotAcceptable(withoutParams(offers))
 	case kind == respond.ProblemType || kind == respond.StatusType || kind == respond.ErrorType:
 		return respond.JSONType, nil
 	default:

@@ -14,7 +14,7 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/dynamic"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 )
@@ -28,7 +28,7 @@ func errorPage(err error) gateway.Page {
 
 func TestPages(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Canonical)
+	c, f := configure(t, policy.Canonical)
 	c.Pages = map[string]gateway.Page{
 		"/content": pageOf(func(w http.ResponseWriter, r *http.Request) { gateway.Content(w, r, "text/plain", []byte("content")) }),
 		"/plain":   pageOf(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "plain") }),
@@ -83,7 +83,7 @@ func TestPageIsLogged(t *testing.T) {
 		"/plain":  {"status": 200.0, "written": 5.0, "route": "/plain", "level": "DEBUG"},
 		"/teapot": {"status": 418.0, "written": 5.0, "route": "/teapot"},
 	} {
-		c, f := configure(t, mapping.Documented)
+		c, f := configure(t, policy.Documented)
 		c.Logger = jsonLogger(f)
 		c.Pages = map[string]gateway.Page{path: pageOf(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusEarlyHints) // does not count

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/openapi"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // withPages adds the pages that problem types name, and one that fails.
@@ -79,7 +79,7 @@ func TestPrefix(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, f := configure(t, mapping.Documented)
+			c, f := configure(t, policy.Documented)
 			withPages(&c)
 			if test.noPages {
 				delete(c.Pages, "/statuses/404")
@@ -136,7 +136,7 @@ func checkPlace(t *testing.T, got *httptest.ResponseRecorder, typeURI, instance 
 func TestPrefixOfRefusals(t *testing.T) {
 	t.Parallel()
 	for public, want := range map[string]string{"": "/statuses/418", publicURL + "/api": publicURL + "/api/statuses/418"} {
-		c, f := configure(t, mapping.Documented)
+		c, f := configure(t, policy.Documented)
 		withPages(&c)
 		c.PublicURL = public
 		serve(t, c, f)
@@ -149,7 +149,7 @@ func TestPrefixOfRefusals(t *testing.T) {
 // The document names the public URL, with its path, or its own place.
 func TestPrefixOfDocument(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	for public, want := range map[string]string{
 		"": "./", publicURL: publicURL, publicURL + "/": publicURL, publicURL + "/api": publicURL + "/api", publicURL + "/api/": publicURL + "/api",
 	} {

@@ -20,8 +20,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
@@ -212,8 +212,8 @@ func random(r *rand.Rand) trial {
 
 func randomDetail(r *rand.Rand) (string, []byte) {
 	messages := []proto.Message{
-		&errdetails.ErrorInfo{Domain: mapping.Domain, Reason: mapping.ReasonPreconditionFailed},
-		&errdetails.ErrorInfo{Domain: mapping.Domain, Reason: mapping.ReasonRequestTooLarge, Metadata: map[string]string{"a": "b"}},
+		&errdetails.ErrorInfo{Domain: policy.Domain, Reason: policy.ReasonPreconditionFailed},
+		&errdetails.ErrorInfo{Domain: policy.Domain, Reason: policy.ReasonRequestTooLarge, Metadata: map[string]string{"a": "b"}},
 		&errdetails.RetryInfo{RetryDelay: &durationpb.Duration{Seconds: int64(r.Uint64()), Nanos: int32(r.Uint32())}},
 		&errdetails.DebugInfo{Detail: "secret"},
 		&errdetails.QuotaFailure{Violations: []*errdetails.QuotaFailure_Violation{{QuotaId: "daily"}}},
@@ -244,7 +244,7 @@ func randomDetail(r *rand.Rand) (string, []byte) {
 // TestAnyAnswerIsOneOfThePolicys is the promise of this project.
 func TestAnyAnswerIsOneOfThePolicys(t *testing.T) {
 	t.Parallel()
-	for _, policy := range []string{mapping.Documented, mapping.Canonical} {
+	for _, policy := range []string{policy.Documented, policy.Canonical} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
 			f := start(t, policy)
@@ -263,7 +263,7 @@ func TestAnyAnswerIsOneOfThePolicys(t *testing.T) {
 }
 
 func FuzzAnswer(f *testing.F) {
-	documented, canonical := start(f, mapping.Documented), start(f, mapping.Canonical)
+	documented, canonical := start(f, policy.Documented), start(f, policy.Canonical)
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 100 {
 		c := random(r)

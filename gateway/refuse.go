@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/internal/rules"
 	"github.com/statusway/statusway/gateway/observe"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/gateway/ratelimit"
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // refuse returns the documented response in place of net/http's own. Nothing is known
@@ -25,7 +25,7 @@ func (g *Gateway) refuse(conn *conn, status int) []byte {
 	fields := http.Header{"X-Content-Type-Options": {"nosniff"}, "Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"}}
 	ex := &exchange.Exchange{Fields: fields, Prefix: g.config.publicPath()}
 	ex.RequestID, ex.Start, ex.Method = rand.Text(), time.Now(), observe.KnownMethod("")
-	ex.Client = middleware.HostOf(conn.RemoteAddr().String())
+	ex.Client = rules.HostOf(conn.RemoteAddr().String())
 	ex.Caller = ratelimit.ClientKey(ex.Client, g.config.IPv6Prefix)
 	fields["X-Request-Id"] = []string{ex.RequestID}
 	var failure error = refusal(status)
@@ -49,15 +49,15 @@ func (g *Gateway) refuse(conn *conn, status int) []byte {
 func refusal(status int) *respond.Failure {
 	switch status {
 	case http.StatusExpectationFailed:
-		return middleware.UnmetExpectation()
+		return rules.UnmetExpectation()
 	case http.StatusRequestHeaderFieldsTooLarge:
-		return respond.Fail(mapping.ReasonHeaderTooLarge,
+		return respond.Fail(policy.ReasonHeaderTooLarge,
 			"the target and the header fields are larger than the server is willing to process")
 	case http.StatusNotImplemented:
-		return respond.Fail(mapping.ReasonTransferCodingUnsupported, "the request's transfer coding is not one that the server reads")
+		return respond.Fail(policy.ReasonTransferCodingUnsupported, "the request's transfer coding is not one that the server reads")
 	case http.StatusHTTPVersionNotSupported:
-		return respond.Fail(mapping.ReasonVersionUnsupported, "the HTTP version is not one that the server speaks")
+		return respond.Fail(policy.ReasonVersionUnsupported, "the HTTP version is not one that the server speaks")
 	default:
-		return respond.Fail(mapping.ReasonMalformedRequest, "the bytes are no HTTP request that the server can read")
+		return respond.Fail(policy.ReasonMalformedRequest, "the bytes are no HTTP request that the server can read")
 	}
 }

@@ -9,14 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
 // limited is a gateway whose limiter lets all through, and says so.
-func limited(tb testing.TB, policy string) *front {
+func limited(tb testing.TB, policyName string) *front {
 	tb.Helper()
-	c, f := configure(tb, policy)
+	c, f := configure(tb, policyName)
 	c.Limiter = limiterFunc(func(use ratelimit.Use) (ratelimit.Allowance, error) {
 		if use.Caller != "address:127.0.0.1" {
 			tb.Errorf("caller %q", use.Caller)
@@ -61,16 +61,16 @@ func bareRequests() map[string]struct {
 
 func TestBareAnswers(t *testing.T) {
 	t.Parallel()
-	for _, policy := range []string{mapping.Documented, mapping.Canonical} {
-		f := limited(t, policy)
+	for _, policyName := range []string{policy.Documented, policy.Canonical} {
+		f := limited(t, policyName)
 		for name, test := range bareRequests() {
-			t.Run(policy+"/"+name, func(t *testing.T) {
+			t.Run(policyName+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				w := dial(t, f)
 				w.send(t, test.text)
 				got := w.receive(t, "GET")
 				want := test.documented
-				if policy == mapping.Canonical {
+				if policyName == policy.Canonical {
 					want = test.canonical
 				}
 				if f.table.Row(got.StatusCode) == nil {
@@ -101,7 +101,7 @@ func TestBareAnswers(t *testing.T) {
 
 func TestBareAnswerToHead(t *testing.T) {
 	t.Parallel()
-	f := start(t, mapping.Documented)
+	f := start(t, policy.Documented)
 	w := dial(t, f)
 	w.send(t, "HEAD / HTTP/1.1\r\nHost: x\r\nExpect: teapot\r\n\r\n")
 	if got := w.receive(t, "HEAD"); got.StatusCode != 418 || got.ContentLength <= 0 || !w.closed(t) {
@@ -123,7 +123,7 @@ func TestBareAnswerBehindOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := start(t, mapping.Documented)
+			f := start(t, policy.Documented)
 			w := dial(t, f)
 			answers := strings.Count(strings.Join(parts, ""), "HTTP/1.1\r\n")
 			for _, part := range parts[:len(parts)-1] {
@@ -163,7 +163,7 @@ func TestBareAnswerCounts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, f := configure(t, mapping.Documented)
+			c, f := configure(t, policy.Documented)
 			c.Limiter = limiterFunc(func(ratelimit.Use) (ratelimit.Allowance, error) { return test.allowance, test.err })
 			serve(t, c, f)
 			got := exchangeOnce(t, f, "GET", get("/", "Expect: teapot"))
@@ -179,7 +179,7 @@ func TestBareAnswerCounts(t *testing.T) {
 
 func TestHTTP10(t *testing.T) {
 	t.Parallel()
-	f := start(t, mapping.Documented)
+	f := start(t, policy.Documented)
 	for name, test := range map[string]struct {
 		text  string
 		want  int
@@ -208,7 +208,7 @@ func TestHTTP10(t *testing.T) {
 // TestHTTP2: over h2c every request reaches the handler, and nothing is replaced.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
-	f := start(t, mapping.Documented)
+	f := start(t, policy.Documented)
 	protocols := &http.Protocols{}
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: protocols, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {

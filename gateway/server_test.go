@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // stoppable is a server that a test stops itself.
@@ -61,7 +61,7 @@ func TestDrainDelay(t *testing.T) {
 	for name, transport := range transports() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, f := configure(t, mapping.Documented)
+			c, f := configure(t, policy.Documented)
 			c.DrainDelay, c.Grace = 500*time.Millisecond, 10*time.Second
 			scheme, trust := "http://", c.TLS
 			if transport.secure {
@@ -105,7 +105,7 @@ func TestStopUnderLoad(t *testing.T) {
 	for name, cause := range map[string]error{"with a delay": nil, "at once": gateway.ErrStopNow} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, f := configure(t, mapping.Documented)
+			c, f := configure(t, policy.Documented)
 			c.DrainDelay, c.Grace = 300*time.Millisecond, 10*time.Second
 			s := serveStoppable(t, c, f)
 			var served atomic.Int64
@@ -176,7 +176,7 @@ func TestGrace(t *testing.T) {
 	}{"enough": {30 * time.Second, nil}, "too short": {200 * time.Millisecond, gateway.ErrGraceOver}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, f := configure(t, mapping.Documented)
+			c, f := configure(t, policy.Documented)
 			begun, release := make(chan struct{}), make(chan struct{})
 			c.Grace, c.Around = test.grace, func(handler http.Handler) http.Handler {
 				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -218,7 +218,7 @@ func TestGrace(t *testing.T) {
 // A connection on which half a header section has arrived does not hold up the stop.
 func TestStopWithASilentConnection(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	c.Grace = 20 * time.Second
 	s := serveStoppable(t, c, f)
 	conn, err := dialTCP(t, s.address)
@@ -245,7 +245,7 @@ func TestStopWithASilentConnection(t *testing.T) {
 // transport, and the handler ends.
 func TestStalledConnection(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	over := make(chan struct{})
 	c.SendTimeout, c.Around = 300*time.Millisecond, instead(func(w http.ResponseWriter, _ *http.Request) {
 		defer close(over)

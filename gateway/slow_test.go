@@ -19,7 +19,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // oneSlot is a shedder with a single slot.
@@ -76,7 +76,7 @@ func everywhere(t *testing.T, handler http.Handler, test func(t *testing.T, url 
 // TestClientThatLeavesIsNoticed: the call is cancelled, whatever body the request had.
 func TestClientThatLeavesIsNoticed(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	type call struct{ begun, ended chan struct{} }
 	var calls sync.Map // by the request's id
 	c.Intercept = func(gateway.Route, gateway.Handler) gateway.Handler {
@@ -147,7 +147,7 @@ func TestClientThatLeavesIsNoticed(t *testing.T) {
 // what was there of it costs no connection.
 func TestEarlyResponse(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	c.BodyTimeout = time.Hour
 	serve(t, c, f)
 	for name, test := range map[string]struct {
@@ -189,7 +189,7 @@ func TestEarlyResponse(t *testing.T) {
 // TestSlowBodiesHoldNoSlot, however many there are.
 func TestSlowBodiesHoldNoSlot(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	slot := make(oneSlot, 1)
 	c.Shedder, c.BodyTimeout = slot, time.Hour
 	serve(t, c, f)
@@ -246,7 +246,7 @@ func TestStalledResponses(t *testing.T) {
 	for path, status := range map[string]int{"/v1/entities/e": 200, "/v1/entities:export": 200, "/v1/nothing": 404} {
 		t.Run(fmt.Sprint(path, status), func(t *testing.T) {
 			t.Parallel()
-			c, f := configure(t, mapping.Documented)
+			c, f := configure(t, policy.Documented)
 			slot := make(oneSlot, 1)
 			c.Shedder, c.MaxStreams, c.SendTimeout = slot, 1, 2*time.Second
 			serve(t, c, f)
@@ -287,7 +287,7 @@ func TestStalledResponses(t *testing.T) {
 // wait until they time out.
 func TestStalledResponsesGiveWay(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	c.SendTimeout, c.ResponseMemory = time.Hour, 10*(17<<10)
 	serve(t, c, f)
 	zeroWindow(t, f, 50, "/v1/entities/e")
@@ -307,7 +307,7 @@ func TestStalledResponsesGiveWay(t *testing.T) {
 // next response on a connection whose client was slow.
 func TestSlowReaderGoesOn(t *testing.T) {
 	t.Parallel()
-	c, f := configure(t, mapping.Documented)
+	c, f := configure(t, policy.Documented)
 	c.SendTimeout = 3 * time.Second
 	const size = 16 << 20
 	body := strings.Repeat("x", size)

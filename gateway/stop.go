@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/statusway/statusway/gateway/middleware"
+	"github.com/statusway/statusway/gateway/internal/rules"
 )
 
 // stop is how far a stop has come. Each context ends with an event.
@@ -22,11 +22,11 @@ func newStop() *stop {
 }
 
 // streams says when open streams end.
-func (s *stop) streams() middleware.Stop {
+func (s *stop) streams() rules.Stop {
 	at := func(event context.Context) func(func()) func() bool {
 		return func(end func()) func() bool { return context.AfterFunc(event, end) }
 	}
-	return middleware.Stop{Streams: at(s.closing), Transfers: at(s.ending)}
+	return rules.Stop{Streams: at(s.closing), Transfers: at(s.ending)}
 }
 
 // close ends streams now, and transfers after three quarters of the grace period: a stop with a

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // silent sends its metadata and messages, and then waits for the end of the call.
@@ -148,7 +148,7 @@ func TestClientLeaves(t *testing.T) {
 // TestStopEndsStreams: a stream whose context is cancelled with a failure ends with it.
 func TestStopEndsStreams(t *testing.T) {
 	t.Parallel()
-	stop := respond.Fail(mapping.ReasonDraining, "the server is stopping").
+	stop := respond.Fail(policy.ReasonDraining, "the server is stopping").
 		With(&errdetails.RetryInfo{RetryDelay: durationpb.New(1500 * time.Microsecond)})
 	for name, test := range map[string]struct {
 		method, target, accept string

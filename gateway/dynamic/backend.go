@@ -9,12 +9,12 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/forward"
 	"github.com/statusway/statusway/gateway/internal/backend"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/forward"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 	"github.com/statusway/statusway/gateway/internal/request"
-	"github.com/statusway/statusway/gateway/jsoncodec"
 )
 
 // DefaultMaxMessage is the largest message of a gRPC server that sets no limit of its own, 4 MiB.

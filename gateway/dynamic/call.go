@@ -7,7 +7,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/internal/exchange"
 	"github.com/statusway/statusway/gateway/internal/request"
 )
 

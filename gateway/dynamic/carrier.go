@@ -8,9 +8,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // carrier is the form in which a method's messages go to its server and come back.
@@ -43,7 +43,7 @@ func (framed) request(message protoreflect.Message) (any, error) {
 	wire, err := proto.Marshal(message.Interface())
 	if err != nil {
 		// What JSON cannot say is refused before, so this is a required field that is missing.
-		return nil, respond.Fail(mapping.ReasonInvalidArgument, "the request is not complete").Because(err)
+		return nil, respond.Fail(policy.ReasonInvalidArgument, "the request is not complete").Because(err)
 	}
 	return &frame{wire: wire}, nil
 }
@@ -58,7 +58,7 @@ func (f framed) response(reply any) (proto.Message, error) {
 	}
 	message, err := f.codec.NewWire(f.output, filled.wire)
 	if err != nil {
-		return nil, respond.Fail(mapping.ReasonInternal, "the backend's message cannot be read").Because(err)
+		return nil, respond.Fail(policy.ReasonInternal, "the backend's message cannot be read").Because(err)
 	}
 	return message, nil
 }

@@ -20,8 +20,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/statusway/statusway/gateway/internal/backend"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 const (
@@ -263,7 +263,7 @@ func (c *connection) version() (*backend.Version, error) {
 			configs = append(configs, s.ServiceConfig)
 		}
 		if s.schema == nil {
-			pending = respond.Fail(mapping.ReasonBackendPending, "a backend has not been reached yet")
+			pending = respond.Fail(policy.ReasonBackendPending, "a backend has not been reached yet")
 			continue
 		}
 		limit := cmp.Or(s.MaxMessage, DefaultMaxMessage)

@@ -21,7 +21,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/inprocess"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
@@ -131,7 +131,7 @@ func TestPending(t *testing.T) {
 	if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
 		t.Errorf("the server that is away: %d %v %s", got.status, got.header, got.body)
 	}
-	eventually(t, func() bool { return strings.Contains(f.log.String(), "reason="+mapping.ReasonBackendPending) })
+	eventually(t, func() bool { return strings.Contains(f.log.String(), "reason="+policy.ReasonBackendPending) })
 	if targets := f.backend.Targets(); targets[0].Pending || !targets[1].Pending || targets[1].Connection == connectivity.Ready {
 		t.Errorf("the targets are %+v", targets)
 	}

@@ -6,10 +6,10 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/exchange"
 	"github.com/statusway/statusway/gateway/internal/request"
-	"github.com/statusway/statusway/gateway/route"
+	"github.com/statusway/statusway/gateway/internal/route"
 )
 
 // isDirect says whether the wire form of a request can be written without making a

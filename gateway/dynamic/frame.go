@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // frame is one message in its wire form.
@@ -132,10 +132,10 @@ func received(err error, reply any, seen *events) error {
 }
 
 func responseTooLarge(most int) *respond.Failure {
-	return respond.Fail(mapping.ReasonResponseTooLarge, "the backend's message is larger than "+strconv.Itoa(most)+" bytes")
+	return respond.Fail(policy.ReasonResponseTooLarge, "the backend's message is larger than "+strconv.Itoa(most)+" bytes")
 }
 
 // requestTooLarge refuses what the backend would refuse with nothing but a text.
 func requestTooLarge(most int) *respond.Failure {
-	return respond.Fail(mapping.ReasonRequestTooLarge, "the request is larger than "+strconv.Itoa(most)+" bytes as a message")
+	return respond.Fail(policy.ReasonRequestTooLarge, "the request is larger than "+strconv.Itoa(most)+" bytes as a message")
 }

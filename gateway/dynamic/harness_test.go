@@ -30,8 +30,8 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/dynamic"
-	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
 func TestMain(m *testing.M) {

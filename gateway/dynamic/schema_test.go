@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/dynamic"
+	"github.com/statusway/statusway/gateway/internal/contract"
 )
 
 // service is a file with one service of one method.

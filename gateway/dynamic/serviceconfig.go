@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 )
 
 // ServiceConfig is the part of a google.api.Service that a gateway reads: the rules of

@@ -10,10 +10,10 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/statusway/statusway/gateway/exchange"
+	"github.com/statusway/statusway/gateway/internal/exchange"
 	"github.com/statusway/statusway/gateway/internal/request"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // streaming is a call with many messages in one direction or both.
@@ -131,7 +131,7 @@ func (s *streaming) receive() error {
 func (s *streaming) receiveOne() error {
 	message, err := s.next()
 	if errors.Is(err, io.EOF) {
-		err = respond.Fail(mapping.ReasonInternal, "the backend sent no message")
+		err = respond.Fail(policy.ReasonInternal, "the backend sent no message")
 	}
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/statusway/statusway/gateway/dynamic"
-	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 )
 
 // jsonOf is the JSON of a zoo message's wire form.

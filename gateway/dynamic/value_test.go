@@ -13,9 +13,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 	"github.com/statusway/statusway/gateway/internal/request"
-	"github.com/statusway/statusway/gateway/jsoncodec"
 )
 
 // TestValues is every type of value in a query: each with a value of it, at its limits

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // Record says what a request was and what came of it. It is complete when the request is over.
@@ -65,13 +65,13 @@ type Record struct {
 // Level is the level of the request's log line. It is an error only if an operator should look
 // into it: a server that is closed, stopping or full on purpose works as it should.
 func (r *Record) Level() slog.Level {
-	onPurpose := []string{mapping.ReasonMaintenance, mapping.ReasonDraining, mapping.ReasonOverloaded}
+	onPurpose := []string{policy.ReasonMaintenance, policy.ReasonDraining, policy.ReasonOverloaded}
 	switch {
 	case r.IsPage && r.Status < 400:
 		return slog.LevelDebug // Health checks ask for pages every few seconds.
 	case r.IsPage && r.Status == 503:
 		return slog.LevelWarn
-	case !r.Fault || r.Domain == mapping.Domain && slices.Contains(onPurpose, r.Reason):
+	case !r.Fault || r.Domain == policy.Domain && slices.Contains(onPurpose, r.Reason):
 		return slog.LevelInfo
 	default:
 		return slog.LevelError
@@ -91,7 +91,7 @@ func (r *Record) Attrs() []slog.Attr {
 		{"method", r.Method},
 		{"route", r.Route},
 		{"rpc", r.RPC},
-		{"code", mapping.CodeName(r.Code)},
+		{"code", policy.CodeName(r.Code)},
 		{"domain", Identifier(r.Domain)},
 		{"reason", Identifier(r.Reason)},
 		{"rule", r.Rule},

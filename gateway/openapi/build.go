@@ -11,10 +11,10 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/internal/backend"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/route"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/route"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // Version is the version of OpenAPI that a [Document] is of.
@@ -23,7 +23,7 @@ const Version = "3.1.1"
 // Params are what a [Document] is made of.
 type Params struct {
 	// Table is the policy of the gateway. Nil means the policy "documented".
-	Table *mapping.Table
+	Table *policy.Table
 	// PublicURL is the URL under which clients reach the service. If it is empty, the document
 	// names its own place as the server.
 	PublicURL string
@@ -54,7 +54,7 @@ func New(b *backend.Backend, p Params) (*Document, error) {
 	}
 	if p.Table == nil {
 		var err error
-		if p.Table, err = mapping.Builtin(mapping.Documented); err != nil {
+		if p.Table, err = policy.Builtin(policy.Documented); err != nil {
 			return nil, err //nolint:wrapcheck // it names the policy.
 		}
 	}

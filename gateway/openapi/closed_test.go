@@ -9,9 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/internal/contract"
 	"github.com/statusway/statusway/gateway/openapi"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // statuses are those of each operation, by the method and the path.
@@ -35,9 +35,9 @@ func statuses(tb testing.TB, document *openapi.Document) map[string][]int {
 }
 
 // shop is a policy with a domain, a detail and a condition of its own.
-func shop(tb testing.TB) *mapping.Table {
+func shop(tb testing.TB) *policy.Table {
 	tb.Helper()
-	return edited(tb, mapping.Canonical, "rules:\n", `rules:
+	return edited(tb, policy.Canonical, "rules:\n", `rules:
   - {name: shop-closed, domain: shop.v1, reason: CLOSED, status: 410, why: It has closed., spec: shop/v1}
   - {name: shop-help, detail: google.rpc.Help, code: UNKNOWN, status: 422, why: It says how., spec: shop/v1}
   - {name: shop-aborted, code: ABORTED, conditional: true, status: 412, why: There was a condition., spec: shop/v1}
@@ -48,11 +48,11 @@ func shop(tb testing.TB) *mapping.Table {
 func TestDocumentsAreTotal(t *testing.T) {
 	t.Parallel()
 	declared := contractOf(t, zoo(t))
-	for _, table := range []*mapping.Table{builtin(t, mapping.Documented), builtin(t, mapping.Canonical), shop(t)} {
+	for _, table := range []*policy.Table{builtin(t, policy.Documented), builtin(t, policy.Canonical), shop(t)} {
 		for name, documented := range statuses(t, documentOf(t, sourceOf(declared, table))) {
 			random := rand.New(rand.NewPCG(1, 2))
 			for range 2000 {
-				in := mapping.Input{Code: 1 + random.Int32N(40), Conditional: random.IntN(2) == 0}
+				in := policy.Input{Code: 1 + random.Int32N(40), Conditional: random.IntN(2) == 0}
 				if random.IntN(2) == 0 {
 					in.Domain, in.Reason = []string{"shop.v1", "other.v1"}[random.IntN(2)], []string{"CLOSED", "OTHER"}[random.IntN(2)]
 				}
@@ -77,7 +77,7 @@ func TestStatuses(t *testing.T) {
 	documented := []int{400, 401, 403, 404, 405, 409, 413, 418, 429, 500, 503}
 	canonical := []int{400, 401, 403, 404, 405, 409, 413, 417, 429, 431, 500, 501, 503, 504}
 	of := map[string]map[string][]int{}
-	for _, policy := range []string{mapping.Documented, mapping.Canonical} {
+	for _, policy := range []string{policy.Documented, policy.Canonical} {
 		of[policy] = statuses(t, documentOf(t, sourceOf(reference(t), builtin(t, policy))))
 	}
 	for _, test := range []struct {
@@ -95,7 +95,7 @@ func TestStatuses(t *testing.T) {
 		for _, one := range []struct {
 			policy string
 			want   []int
-		}{{mapping.Documented, test.documented}, {mapping.Canonical, test.canonical}} {
+		}{{policy.Documented, test.documented}, {policy.Canonical, test.canonical}} {
 			if diff := cmp.Diff(one.want, of[one.policy][test.operation]); diff != "" {
 				t.Errorf("%s, by %s, want (-) and got (+):\n%s", test.operation, one.policy, diff)
 			}
@@ -123,7 +123,7 @@ func TestStatusesFollowTheirSettings(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := sourceOf(reference(t), builtin(t, mapping.Canonical))
+			p := sourceOf(reference(t), builtin(t, policy.Canonical))
 			test.change(&p)
 			got := statuses(t, documentOf(t, p))[test.operation]
 			for _, status := range test.has {
@@ -146,14 +146,14 @@ func declaresNoContent(method *contract.Method) bool { return slices.Contains(me
 // A document is refused if a gateway would refuse the policy.
 func TestNoRowForADeclaredStatus(t *testing.T) {
 	t.Parallel()
-	_, err := sourceOf(reference(t), without(t, builtin(t, mapping.Canonical), 204)).document()
+	_, err := sourceOf(reference(t), without(t, builtin(t, policy.Canonical), 204)).document()
 	if err == nil || !strings.Contains(err.Error(), "entity.v1.EntityService.DeleteEntity: declares 204, which the policy canonical has no row for") {
 		t.Errorf("New() = %v", err)
 	}
 }
 
 // without is a policy with one row less. Nothing that decides an error led to it.
-func without(t *testing.T, table *mapping.Table, status int) *mapping.Table {
+func without(t *testing.T, table *policy.Table, status int) *policy.Table {
 	t.Helper()
 	line := func(status int) string {
 		return "  - status: " + strconv.Itoa(status) + "\n    title: " + table.Row(status).GetTitle() + "\n"
@@ -163,8 +163,8 @@ func without(t *testing.T, table *mapping.Table, status int) *mapping.Table {
 }
 
 // retiring returns the contract with an end for everything, and the policy that says so.
-func retiring(t *testing.T) *mapping.Table {
+func retiring(t *testing.T) *policy.Table {
 	t.Helper()
 	const end = "retirements:\n  - {selector: entity.v1, deprecated: \"2030-01-01\", sunset: \"2031-01-01\", successor: /v2/}\n"
-	return edited(t, mapping.Canonical, "rules:\n", end+"rules:\n")
+	return edited(t, policy.Canonical, "rules:\n", end+"rules:\n")
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/internal/contract"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 

@@ -25,10 +25,10 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 	"github.com/statusway/statusway/gateway/openapi"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // Every document is one of OpenAPI 3.1, whatever the contract and the policy.
@@ -37,12 +37,12 @@ func TestDocumentsAreValid(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		declared *contract.Contract
-		table    *mapping.Table
+		table    *policy.Table
 	}{
-		{"the reference API", reference(t), builtin(t, mapping.Documented)},
-		{"the reference API, by the other policy", reference(t), builtin(t, mapping.Canonical)},
-		{"the zoo, with a plain status", contractOf(t, zoo(t)), edited(t, mapping.Documented, "errorFormat: problem", "errorFormat: status")},
-		{"nothing, with a plain error", &contract.Contract{}, edited(t, mapping.Documented, "errorFormat: problem", "errorFormat: error")},
+		{"the reference API", reference(t), builtin(t, policy.Documented)},
+		{"the reference API, by the other policy", reference(t), builtin(t, policy.Canonical)},
+		{"the zoo, with a plain status", contractOf(t, zoo(t)), edited(t, policy.Documented, "errorFormat: problem", "errorFormat: status")},
+		{"nothing, with a plain error", &contract.Contract{}, edited(t, policy.Documented, "errorFormat: problem", "errorFormat: error")},
 		{"two routes that are one path", contractOf(t, fileOf(t, twice)), shop(t)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -58,9 +58,9 @@ func TestDocumentsAreValid(t *testing.T) {
 // The same contract gives the same bytes, and YAML says what JSON says.
 func TestDocumentsAreDeterministic(t *testing.T) {
 	t.Parallel()
-	first := documentOf(t, sourceOf(reference(t), builtin(t, mapping.Documented)))
+	first := documentOf(t, sourceOf(reference(t), builtin(t, policy.Documented)))
 	for range 5 {
-		if again := documentOf(t, sourceOf(reference(t), builtin(t, mapping.Documented))); !bytes.Equal(first.JSON(), again.JSON()) {
+		if again := documentOf(t, sourceOf(reference(t), builtin(t, policy.Documented))); !bytes.Equal(first.JSON(), again.JSON()) {
 			t.Fatalf("two documents differ:\n%s", cmp.Diff(string(first.JSON()), string(again.JSON())))
 		}
 	}
@@ -112,7 +112,7 @@ func TestMessagesThatHoldEachOther(t *testing.T) {
 			method { name: "Get" input_type: ".test.v1.L0" output_type: ".test.v1.L0" options { [google.api.http] { get: "/v1" } } }
 			method { name: "Patch" input_type: ".test.v1.L0" output_type: ".test.v1.L0" options { [google.api.http] { patch: "/v1" body: "*" } } }
 		}`)
-	root := parsed(t, documentOf(t, sourceOf(contractOf(t, file), builtin(t, mapping.Documented))))
+	root := parsed(t, documentOf(t, sourceOf(contractOf(t, file), builtin(t, policy.Documented))))
 	operation := root["paths"].(map[string]any)["/v1"].(map[string]any)["get"].(map[string]any)
 	if parameters := operation["parameters"].([]any); len(parameters) != 200 {
 		t.Errorf("%d parameters", len(parameters))
@@ -134,7 +134,7 @@ func TestStrangeComments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	document := documentOf(t, sourceOf(contractOf(t, built), builtin(t, mapping.Documented)))
+	document := documentOf(t, sourceOf(contractOf(t, built), builtin(t, policy.Documented)))
 	text, err := document.YAML()
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func TestStrangeComments(t *testing.T) {
 // The routes of the zoo, a few lines each: every kind of path, parameter and body.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	root := parsed(t, documentOf(t, sourceOf(contractOf(t, zoo(t)), builtin(t, mapping.Documented))))
+	root := parsed(t, documentOf(t, sourceOf(contractOf(t, zoo(t)), builtin(t, policy.Documented))))
 	var out bytes.Buffer
 	paths := root["paths"].(map[string]any)
 	for _, path := range slices.Sorted(maps.Keys(paths)) {
@@ -269,7 +269,7 @@ func known(message protoreflect.Message, depth int) {
 func TestSchemasAreWhatIsWritten(t *testing.T) {
 	t.Parallel()
 	file := zoo(t)
-	document := documentOf(t, sourceOf(contractOf(t, file), builtin(t, mapping.Documented)))
+	document := documentOf(t, sourceOf(contractOf(t, file), builtin(t, policy.Documented)))
 	checks := validatorOf(t, document.JSON())
 	whole := dynamicpb.NewMessage(file.Messages().ByName("Query"))
 	fill(whole, 3)
@@ -339,7 +339,7 @@ func TestPublicURL(t *testing.T) {
 		"https://example.com/api/": "https://example.com/api", "": "./",
 		"/x": "", "api.example.com": "", "ftp://api.example.com": "",
 	} {
-		p := sourceOf(&contract.Contract{}, builtin(t, mapping.Documented))
+		p := sourceOf(&contract.Contract{}, builtin(t, policy.Documented))
 		p.PublicURL = url
 		document, err := p.document()
 		if (err == nil) != (want != "") {
@@ -357,7 +357,7 @@ func TestPublicURL(t *testing.T) {
 // What OpenAPI has no words for is told in words, and keeps nothing from being served.
 func TestWordless(t *testing.T) {
 	t.Parallel()
-	table := builtin(t, mapping.Documented)
+	table := builtin(t, policy.Documented)
 	for _, test := range []struct {
 		name     string
 		contract *contract.Contract
@@ -405,7 +405,7 @@ const twice = `
 // What is declared of the whole API stands where people look for it.
 func TestInfo(t *testing.T) {
 	t.Parallel()
-	p := sourceOf(reference(t), builtin(t, mapping.Documented))
+	p := sourceOf(reference(t), builtin(t, policy.Documented))
 	for _, test := range []struct {
 		name   string
 		change func(*source)
@@ -439,7 +439,7 @@ func TestInfo(t *testing.T) {
 // no other route does.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	p := sourceOf(reference(t), builtin(t, mapping.Documented))
+	p := sourceOf(reference(t), builtin(t, policy.Documented))
 	p.Pages = []string{"/statuses/404", "/statuses/409", "/v1/entities", "/healthz"}
 	var pages []string
 	for path, item := range parsed(t, documentOf(t, p))["paths"].(map[string]any) {

@@ -6,8 +6,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/policy"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
@@ -26,7 +26,7 @@ func (b *builder) failures(binding *contract.Binding) map[int]bool {
 	found := map[int]bool{}
 	for _, one := range slices.Concat(b.anywhere(), b.raised(binding)) {
 		for _, conditional := range []bool{false, true} {
-			if one.reason == mapping.ReasonPreconditionFailed && one.domain == mapping.Domain && !conditional && b.isConditionalRead(binding) {
+			if one.reason == policy.ReasonPreconditionFailed && one.domain == policy.Domain && !conditional && b.isConditionalRead(binding) {
 				continue // It is the gateway that says it, of the request's own condition.
 			}
 			found[b.decide(one, conditional).Status()] = true
@@ -35,8 +35,8 @@ func (b *builder) failures(binding *contract.Binding) map[int]bool {
 	return found
 }
 
-func (b *builder) decide(one cause, conditional bool) mapping.Decision {
-	return b.Table.Decide(mapping.Input{
+func (b *builder) decide(one cause, conditional bool) policy.Decision {
+	return b.Table.Decide(policy.Input{
 		Code: int32(one.code), Domain: one.domain, Reason: one.reason, Details: one.details, Conditional: conditional, //nolint:gosec // no code is near 2^31.
 	})
 }
@@ -53,7 +53,7 @@ func (b *builder) anywhere() []cause {
 		if rule.GetDetail() != "" {
 			one.details = []string{rule.GetDetail()}
 		}
-		if rule.GetDetail() != "" || rule.GetReason() != "" && rule.GetDomain() != mapping.Domain {
+		if rule.GetDetail() != "" || rule.GetReason() != "" && rule.GetDomain() != policy.Domain {
 			all = append(all, one)
 		}
 	}
@@ -74,40 +74,40 @@ func codeNamed(name string) codes.Code {
 func (b *builder) raised(binding *contract.Binding) []cause {
 	method := binding.Method
 	reasons := []string{
-		mapping.ReasonMethodNotAllowed, // what the path answers to any other method
-		mapping.ReasonInvalidArgument, mapping.ReasonReservedHeader, mapping.ReasonExpectationFailed, mapping.ReasonHeaderTooLarge,
-		mapping.ReasonRequestTooLarge, mapping.ReasonRateLimited, mapping.ReasonConcurrencyLimited, mapping.ReasonOverloaded,
-		mapping.ReasonDraining, mapping.ReasonMaintenance,
-		mapping.ReasonResponseTooLarge, mapping.ReasonInternal,
+		policy.ReasonMethodNotAllowed, // what the path answers to any other method
+		policy.ReasonInvalidArgument, policy.ReasonReservedHeader, policy.ReasonExpectationFailed, policy.ReasonHeaderTooLarge,
+		policy.ReasonRequestTooLarge, policy.ReasonRateLimited, policy.ReasonConcurrencyLimited, policy.ReasonOverloaded,
+		policy.ReasonDraining, policy.ReasonMaintenance,
+		policy.ReasonResponseTooLarge, policy.ReasonInternal,
 	}
 	switch {
 	case binding.Body != "":
-		reasons = append(reasons, mapping.ReasonUnsupportedMediaType, mapping.ReasonUnsupportedCoding)
+		reasons = append(reasons, policy.ReasonUnsupportedMediaType, policy.ReasonUnsupportedCoding)
 	case !binding.DiscardsBody:
-		reasons = append(reasons, mapping.ReasonBodyNotAllowed)
+		reasons = append(reasons, policy.ReasonBodyNotAllowed)
 	}
 	if binding.Offers != nil {
-		reasons = append(reasons, mapping.ReasonNotAcceptable)
+		reasons = append(reasons, policy.ReasonNotAcceptable)
 	}
 	switch {
 	case b.isConditionalRead(binding), binding.Conditions == contract.ConditionsForwarded:
-		reasons = append(reasons, mapping.ReasonPreconditionFailed)
+		reasons = append(reasons, policy.ReasonPreconditionFailed)
 	case binding.Conditions == contract.ConditionsRefused:
-		reasons = append(reasons, mapping.ReasonPreconditionUnsupported)
+		reasons = append(reasons, policy.ReasonPreconditionUnsupported)
 	}
 	switch {
 	case binding.Safe:
 	case !b.honoursKey(method):
-		reasons = append(reasons, mapping.ReasonKeyUnsupported)
+		reasons = append(reasons, policy.ReasonKeyUnsupported)
 	default:
-		reasons = append(reasons, mapping.ReasonKeyMissing, mapping.ReasonKeyReused, mapping.ReasonKeyInUse)
+		reasons = append(reasons, policy.ReasonKeyMissing, policy.ReasonKeyReused, policy.ReasonKeyInUse)
 	}
 	if !method.Lifecycle.Sunset.IsZero() {
-		reasons = append(reasons, mapping.ReasonRetired)
+		reasons = append(reasons, policy.ReasonRetired)
 	}
 	all := make([]cause, 0, len(reasons))
 	for _, reason := range reasons {
-		all = append(all, cause{code: mapping.CodeOf(reason), domain: mapping.Domain, reason: reason})
+		all = append(all, cause{code: policy.CodeOf(reason), domain: policy.Domain, reason: reason})
 	}
 	return all
 }
@@ -181,8 +181,8 @@ func (b *builder) readsBody(binding *contract.Binding, status int) bool {
 	if binding.Body == "" {
 		return false
 	}
-	for _, reason := range []string{mapping.ReasonUnsupportedMediaType, mapping.ReasonUnsupportedCoding} {
-		if b.decide(cause{code: codes.InvalidArgument, domain: mapping.Domain, reason: reason}, false).Status() == status {
+	for _, reason := range []string{policy.ReasonUnsupportedMediaType, policy.ReasonUnsupportedCoding} {
+		if b.decide(cause{code: codes.InvalidArgument, domain: policy.Domain, reason: reason}, false).Status() == status {
 			return true
 		}
 	}
@@ -197,7 +197,7 @@ func (b *builder) isReplayed(binding *contract.Binding, status int) bool {
 	}
 	causes := b.anywhere()
 	if binding.Method.Preconditions {
-		causes = append(causes, cause{code: codes.Aborted, domain: mapping.Domain, reason: mapping.ReasonPreconditionFailed})
+		causes = append(causes, cause{code: codes.Aborted, domain: policy.Domain, reason: policy.ReasonPreconditionFailed})
 	}
 	return slices.ContainsFunc(causes, func(one cause) bool {
 		return b.decide(one, false).Status() == status || b.decide(one, true).Status() == status

@@ -18,10 +18,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/statusway/statusway/gateway/contract"
 	"github.com/statusway/statusway/gateway/internal/backend"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/internal/contract"
 	"github.com/statusway/statusway/gateway/openapi"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/gen/descriptors"
 )
 
@@ -94,9 +94,9 @@ func reference(tb testing.TB) *contract.Contract {
 	return contractOf(tb, own...)
 }
 
-func builtin(tb testing.TB, name string) *mapping.Table {
+func builtin(tb testing.TB, name string) *policy.Table {
 	tb.Helper()
-	table, err := mapping.Builtin(name)
+	table, err := policy.Builtin(name)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func builtin(tb testing.TB, name string) *mapping.Table {
 }
 
 // edited is a built-in policy after a change of its text.
-func edited(tb testing.TB, name, from, to string) *mapping.Table {
+func edited(tb testing.TB, name, from, to string) *policy.Table {
 	tb.Helper()
 	source, err := os.ReadFile("../mapping/" + name + ".yaml")
 	if err != nil {
@@ -114,7 +114,7 @@ func edited(tb testing.TB, name, from, to string) *mapping.Table {
 	if bytes.Equal(changed, source) {
 		tb.Fatalf("%s has no %q", name, from)
 	}
-	table, err := mapping.Load(name+".yaml", changed)
+	table, err := policy.Load(name+".yaml", changed)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -128,7 +128,7 @@ type source struct {
 	contract *contract.Contract
 }
 
-func sourceOf(declared *contract.Contract, table *mapping.Table) source {
+func sourceOf(declared *contract.Contract, table *policy.Table) source {
 	return source{contract: declared, Params: openapi.Params{
 		Table: table, PublicURL: "https://api.example.com", Title: "", License: "", Keys: true, Pages: nil,
 	}}

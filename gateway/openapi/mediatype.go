@@ -1,6 +1,6 @@
 package openapi
 
-import "github.com/statusway/statusway/gateway/contract"
+import "github.com/statusway/statusway/gateway/internal/contract"
 
 const (
 	htmlType = "text/html"

@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/internal/contract"
 )
 
 // bearer names the one security scheme. What the gateway challenges with is Bearer.

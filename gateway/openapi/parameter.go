@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/internal/contract"
 )
 
 // parameters are those of a route: of its path, its query and its header fields.

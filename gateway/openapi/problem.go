@@ -5,8 +5,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/policy"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
@@ -67,7 +67,7 @@ func (b *builder) problem(details *schema) *schema {
 	return of
 }
 
-// omitted has a member for each list that is not whole; gateway/respond/bounds.go has the
+// omitted has a member for each list that is not whole; gateway/internal/respond/bounds.go has the
 // bounds.
 func (b *builder) omitted() *schema {
 	count := func(description string) *schema {
@@ -89,7 +89,7 @@ func (b *builder) omitted() *schema {
 func (b *builder) codeSchema() *schema {
 	of := &schema{Type: typeString, Description: "The gRPC code."}
 	for code := int32(codes.Canceled); code < int32(codeOther); code++ {
-		of.Enum = append(of.Enum, mapping.CodeName(code))
+		of.Enum = append(of.Enum, policy.CodeName(code))
 	}
 	b.schemas.known.set(codeName, of)
 	return schemaRef(codeName)
@@ -182,10 +182,10 @@ func ruleCode(rule *statuswayv1.Rule) string {
 	code := codeNamed(rule.GetCode())
 	switch {
 	case rule.GetReason() == "":
-	case rule.GetDomain() == mapping.Domain:
-		code = mapping.CodeOf(rule.GetReason())
+	case rule.GetDomain() == policy.Domain:
+		code = policy.CodeOf(rule.GetReason())
 	default:
 		code = codes.Unknown
 	}
-	return mapping.CodeName(int32(code))
+	return policy.CodeName(int32(code))
 }

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/policy"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
@@ -40,19 +40,19 @@ func (b *builder) responses(binding *contract.Binding) *ordered[*response] {
 func (b *builder) successes(binding *contract.Binding) []int {
 	method := binding.Method
 	var all []int
-	decide := func(in mapping.Input) {
+	decide := func(in policy.Input) {
 		if status := b.Table.Decide(in).Status(); !slices.Contains(all, status) {
 			all = append(all, status)
 		}
 	}
 	for _, status := range method.Success {
-		decide(mapping.Input{Declared: method.Success, Chosen: status})
+		decide(policy.Input{Declared: method.Success, Chosen: status})
 	}
 	if method.HonoursReturn && slices.Contains(method.Success, statusOK) && b.Table.Row(statusNoContent) != nil {
-		decide(mapping.Input{Declared: []int32{statusNoContent}})
+		decide(policy.Input{Declared: []int32{statusNoContent}})
 	}
 	if b.isConditionalRead(binding) {
-		decide(mapping.Input{Declared: method.Success, NotModified: true})
+		decide(policy.Input{Declared: method.Success, NotModified: true})
 	}
 	return all
 }

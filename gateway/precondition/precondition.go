@@ -11,7 +11,7 @@ import (
 
 	"google.golang.org/grpc/metadata"
 
-	"github.com/statusway/statusway/gateway/rfc9110"
+	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
 // Conditions are the conditions of one request. The zero value has none, and always holds.

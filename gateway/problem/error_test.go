@@ -22,11 +22,11 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/gateway/problem"
-	"github.com/statusway/statusway/gateway/respond"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
@@ -44,7 +44,7 @@ func responder(tb testing.TB, format statuswayv1.ErrorFormat) *respond.Responder
 	if err != nil {
 		tb.Fatal(err)
 	}
-	table, err := mapping.Load("vectors-custom.yaml", source)
+	table, err := policy.Load("vectors-custom.yaml", source)
 	if err != nil {
 		tb.Fatal(err)
 	}

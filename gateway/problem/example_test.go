@@ -11,15 +11,15 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/gateway/problem"
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // shop answers every request by the gateway's responder: there is none of anything.
 func shop() http.Handler {
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		panic(err)
 	}

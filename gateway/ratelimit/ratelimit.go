@@ -16,8 +16,8 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/rfc9110"
+	"github.com/statusway/statusway/gateway/internal/rfc9110"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // Limiter counts requests. It is safe for concurrent use.
@@ -136,7 +136,7 @@ func (a Allowance) Err() error {
 	first := quota.GetViolations()[0].GetDescription()
 	failure := status.New(codes.ResourceExhausted, "the allowance for the period is used up: "+first)
 	full, err := failure.WithDetails(
-		protoadapt.MessageV1Of(&errdetails.ErrorInfo{Domain: mapping.Domain, Reason: mapping.ReasonRateLimited, Metadata: map[string]string{"limit": first}}),
+		protoadapt.MessageV1Of(&errdetails.ErrorInfo{Domain: policy.Domain, Reason: policy.ReasonRateLimited, Metadata: map[string]string{"limit": first}}),
 		protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)}),
 		protoadapt.MessageV1Of(quota),
 	)

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/gateway/ratelimit"
-	"github.com/statusway/statusway/gateway/respond"
 )
 
 // TestAllowanceOfSeveral: each limit has its line, and the longest wait is the wait.
@@ -30,7 +30,7 @@ func TestAllowanceOfSeveral(t *testing.T) {
 	if header.Get("X-Rate-Limit-Limit") != "3" || header.Get("X-Rate-Limit-Reset") != "9" {
 		t.Errorf("X-Rate-Limit-*: %v", header)
 	}
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		t.Fatal(err)
 	}

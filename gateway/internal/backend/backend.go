@@ -11,11 +11,11 @@ import (
 
 	"google.golang.org/grpc/connectivity"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/forward"
-	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/forward"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
 // Version is what is known of a backend at one time. It does not change.

@@ -6,9 +6,9 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 )
 
 // Builder fills the request messages of one route. It is made once per route and does

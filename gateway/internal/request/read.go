@@ -6,11 +6,11 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 
-	"github.com/statusway/statusway/gateway/contract"
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // CheckTarget refuses path variables and query parameters that cannot be used.
@@ -57,7 +57,7 @@ func unreadBody(ex *exchange.Exchange, err error) error {
 	}
 	if ex.TooLarge() {
 		// Before the response has begun, the middleware says how large a body may be.
-		return respond.Fail(mapping.ReasonRequestTooLarge, "the body is too large").Because(err)
+		return respond.Fail(policy.ReasonRequestTooLarge, "the body is too large").Because(err)
 	}
 	return respond.BrokenBody(err)
 }
@@ -72,5 +72,5 @@ func invalidBody(err error) error {
 			Field: bad.Pointer, Description: bad.Detail, Reason: bad.Reason,
 		})
 	}
-	return respond.Fail(mapping.ReasonInvalidArgument, "the request cannot be read").Because(err)
+	return respond.Fail(policy.ReasonInvalidArgument, "the request cannot be read").Because(err)
 }

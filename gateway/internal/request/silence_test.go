@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/statusway/statusway/gateway/internal/request"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
 // counter is a sink that counts messages.

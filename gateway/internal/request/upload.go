@@ -15,9 +15,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/statusway/statusway/gateway/exchange"
-	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
 // chunk is how many bytes of a raw body one message takes at most.

@@ -21,10 +21,10 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	_ "google.golang.org/protobuf/types/known/structpb"
 
-	"github.com/statusway/statusway/gateway/contract"
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 	"github.com/statusway/statusway/gateway/internal/request"
-	"github.com/statusway/statusway/gateway/jsoncodec"
-	"github.com/statusway/statusway/gateway/respond"
+	"github.com/statusway/statusway/gateway/internal/respond"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/statusway/statusway/gateway/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 )
 
 var (

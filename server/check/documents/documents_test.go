@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/conformance"
 	"github.com/statusway/statusway/server/internal/conformance/suite"
@@ -56,7 +56,7 @@ func notDocumented(c conformance.Case) string {
 func TestConformanceIsDocumented(t *testing.T) {
 	t.Parallel()
 	all := builtinSuite(t)
-	for variant, policy := range map[string]string{"default": mapping.Documented, "canonical": mapping.Canonical} {
+	for variant, policy := range map[string]string{"default": policy.Documented, "canonical": policy.Canonical} {
 		t.Run(variant, func(t *testing.T) {
 			t.Parallel()
 			s := apptest.Start(t, variant)

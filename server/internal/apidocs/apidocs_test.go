@@ -16,8 +16,8 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/dynamic"
-	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/openapi"
+	"github.com/statusway/statusway/gateway/policy"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/apidocs"
 	"github.com/statusway/statusway/server/internal/catalogue"
@@ -36,7 +36,7 @@ type site struct {
 
 func newSite(t *testing.T) site {
 	t.Helper()
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func newSite(t *testing.T) site {
 // newDocument returns the document of an API with one method.
 func newDocument(t *testing.T, url string) *openapi.Document {
 	t.Helper()
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		t.Fatal(err)
 	}

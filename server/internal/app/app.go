@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/health"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/importer"
 	"github.com/statusway/statusway/server/internal/interceptor"
@@ -30,7 +30,7 @@ const purgeInterval = 10 * time.Minute
 // Params are what the program around the app decides.
 type Params struct {
 	Config config.Serve
-	Table  *mapping.Table
+	Table  *policy.Table
 	Logger *slog.Logger
 	// LogQueue counts the lines of the log that were dropped. Nil means that none can be.
 	LogQueue DropCounter

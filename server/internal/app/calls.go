@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/statusway/statusway/gateway/observe"
-	"github.com/statusway/statusway/gateway/tracing"
+	"github.com/statusway/statusway/gateway/observe/tracing"
 	"github.com/statusway/statusway/server/internal/interceptor"
 )
 

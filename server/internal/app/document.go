@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/statusway/statusway/gateway/dynamic"
-	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/openapi"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/catalogue"
 )
 
@@ -18,7 +18,7 @@ type DocumentParams struct {
 	// Demo says that the reference services are those of a demo.
 	Demo bool
 	// Table is the policy that decides.
-	Table *mapping.Table
+	Table *policy.Table
 	// PublicURL is where clients are told that REST is.
 	PublicURL string
 }

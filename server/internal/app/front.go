@@ -13,11 +13,11 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/generated"
 	"github.com/statusway/statusway/gateway/identity"
 	"github.com/statusway/statusway/gateway/inprocess"
 	"github.com/statusway/statusway/gateway/openapi"
 	"github.com/statusway/statusway/gateway/ratelimit"
-	"github.com/statusway/statusway/gateway/transcode"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
@@ -49,7 +49,7 @@ func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *
 
 // newGateway puts the HTTP side before the services, in the same process.
 func (a *App) newGateway(authenticator *interceptor.Authenticator) error {
-	backend, err := transcode.New(a.inProcess(authenticator), a.services.handlers()...)
+	backend, err := generated.New(a.inProcess(authenticator), a.services.handlers()...)
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (a *App) inProcess(authenticator *interceptor.Authenticator) *inprocess.Con
 }
 
 // handlers are the generated handlers of all services.
-func (s *services) handlers() []transcode.Register {
-	all := []transcode.Register{
+func (s *services) handlers() []generated.Register {
+	all := []generated.Register{
 		mappingv1.RegisterMappingServiceHandler,
 		entityv1.RegisterEntityServiceHandler,
 		entityv1.RegisterOperationServiceHandler,

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc/connectivity"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/metrics"
+	"github.com/statusway/statusway/gateway/observe/metrics"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/entity"
 )
 
@@ -33,7 +33,7 @@ type meters struct {
 }
 
 type metersParams struct {
-	table   *mapping.Table
+	table   *policy.Table
 	build   Build
 	reasons []metrics.Reason
 }
@@ -108,7 +108,7 @@ func (m *meters) watchUsage(usage func() gateway.Usage) error {
 	}
 	return m.register(
 		gauge("streams_in_flight", "Streams that are being served and do not wait for their clients.", func() float64 { return float64(usage().Streams) }),
-		memory{
+		memoryUsage{
 			usage:   usage,
 			held:    desc("held_bytes", "Bytes that are charged to request bodies, and to responses that wait for their clients."),
 			limit:   desc("limit_bytes", "Bytes that they may take together."),
@@ -118,23 +118,23 @@ func (m *meters) watchUsage(usage func() gateway.Usage) error {
 	)
 }
 
-// memory asks the budgets whenever it is asked.
-type memory struct {
+// memoryUsage asks the budgets whenever it is asked.
+type memoryUsage struct {
 	usage                        func() gateway.Usage
 	held, limit, cutOff, refused *prometheus.Desc
 }
 
-var _ prometheus.Collector = memory{}
+var _ prometheus.Collector = memoryUsage{}
 
 // Describe implements prometheus.Collector.
-func (m memory) Describe(to chan<- *prometheus.Desc) {
+func (m memoryUsage) Describe(to chan<- *prometheus.Desc) {
 	for _, one := range []*prometheus.Desc{m.held, m.limit, m.cutOff, m.refused} {
 		to <- one
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (m memory) Collect(to chan<- prometheus.Metric) {
+func (m memoryUsage) Collect(to chan<- prometheus.Metric) {
 	usage := m.usage()
 	for name, now := range map[string]gateway.Memory{"bodies": usage.Bodies, "responses": usage.Responses} {
 		to <- prometheus.MustNewConstMetric(m.held, prometheus.GaugeValue, float64(now.Held), name)

@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"github.com/statusway/statusway/gateway/metrics"
+	"github.com/statusway/statusway/gateway/observe/metrics"
 	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/conformance"
 )

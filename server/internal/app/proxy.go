@@ -14,8 +14,8 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/dynamic"
-	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/openapi"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 	"github.com/statusway/statusway/server/internal/tour"
@@ -24,7 +24,7 @@ import (
 // ProxyParams are what the program around a proxy decides.
 type ProxyParams struct {
 	Config config.Proxy
-	Table  *mapping.Table
+	Table  *policy.Table
 	Logger *slog.Logger
 	// LogQueue is as in [Params].
 	LogQueue DropCounter

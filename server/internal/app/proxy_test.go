@@ -24,7 +24,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/config"
@@ -120,7 +120,7 @@ func proxyOf(t *testing.T, change func(*config.Proxy)) (*app.Proxy, *apptest.Log
 	if err := settings.Complete(); err != nil {
 		t.Fatal(err)
 	}
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		t.Fatal(err)
 	}

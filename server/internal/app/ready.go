@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/config"
 )
 
@@ -54,12 +54,12 @@ func (r *rest) readiness(ready http.HandlerFunc) http.Handler {
 }
 
 // draining is what is refused by a server that is stopping.
-func draining() error { return unavailable(mapping.ReasonDraining, "the server is stopping") }
+func draining() error { return unavailable(policy.ReasonDraining, "the server is stopping") }
 
 // unavailable is a failure of the program's own.
 func unavailable(reason, message string) error {
 	failure := status.New(codes.Unavailable, message)
-	full, err := failure.WithDetails(&errdetails.ErrorInfo{Domain: mapping.Domain, Reason: reason})
+	full, err := failure.WithDetails(&errdetails.ErrorInfo{Domain: policy.Domain, Reason: reason})
 	if err != nil {
 		return failure.Err()
 	}
@@ -110,9 +110,9 @@ func (p *Proxy) ready(w http.ResponseWriter, r *http.Request) {
 		showJSON(w, r, state)
 		return
 	}
-	reason, message := mapping.ReasonBackendUnreachable, "backends cannot be reached"
+	reason, message := policy.ReasonBackendUnreachable, "backends cannot be reached"
 	if pending {
-		reason, message = mapping.ReasonBackendPending, "backends have not been reached yet"
+		reason, message = policy.ReasonBackendPending, "backends have not been reached yet"
 	}
 	// Clients of a 5xx read the row's text; the log and the metrics name the backends.
 	gateway.Error(w, r, unavailable(reason, message+": "+strings.Join(missing, ", ")))

@@ -13,11 +13,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/limiter"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/metrics"
+	"github.com/statusway/statusway/gateway/observe/metrics"
+	"github.com/statusway/statusway/gateway/observe/tracing"
 	"github.com/statusway/statusway/gateway/openapi"
-	"github.com/statusway/statusway/gateway/tracing"
+	"github.com/statusway/statusway/gateway/policy"
+	"github.com/statusway/statusway/gateway/ratelimit/memory"
 	"github.com/statusway/statusway/server/internal/apidocs"
 	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/config"
@@ -31,7 +31,7 @@ const metricsPath = "/metrics"
 // restParams are what a [rest] is made of.
 type restParams struct {
 	config config.Front
-	table  *mapping.Table
+	table  *policy.Table
 	logger *slog.Logger
 	drops  DropCounter // of the lines of the log; nil where none can be dropped
 	traces trace.TracerProvider
@@ -70,7 +70,7 @@ func newREST(ctx context.Context, p restParams) (*rest, error) {
 		r.gateway.Pages[path] = gateway.Page{} // The pages need to know the types of problems, which are these pages.
 	}
 	if len(limits) > 0 {
-		r.gateway.Limiter = limiter.New(limiter.Params{Policies: limits, MaxKeys: limiter.DefaultMaxKeys, Logger: p.logger, Now: nil})
+		r.gateway.Limiter = memory.New(memory.Params{Policies: limits, MaxKeys: memory.DefaultMaxKeys, Logger: p.logger, Now: nil})
 	}
 	if p.traces != nil {
 		r.gateway.Tracer = tracing.New(p.traces)

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/metrics"
+	"github.com/statusway/statusway/gateway/observe/metrics"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"

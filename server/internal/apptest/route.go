@@ -25,13 +25,18 @@ type Route struct {
 
 // Routes returns the routes of the reference services, as their descriptors declare them.
 func Routes() []Route {
-	var routes []Route
-	for _, file := range []protoreflect.FileDescriptor{
+	return RoutesOf(
 		mappingv1.File_statusway_mapping_v1_mapping_service_proto,
 		entityv1.File_entity_v1_entity_service_proto,
 		entityv1.File_entity_v1_session_service_proto,
 		entityv1.File_entity_v1_maintenance_service_proto,
-	} {
+	)
+}
+
+// RoutesOf returns the routes of all services in files.
+func RoutesOf(files ...protoreflect.FileDescriptor) []Route {
+	var routes []Route
+	for _, file := range files {
 		for i := range file.Services().Len() {
 			methods := file.Services().Get(i).Methods()
 			for j := range methods.Len() {
@@ -88,7 +93,7 @@ var wildcard = regexp.MustCompile(`\{([^=}]*)(?:=([^}]*))?\}`)
 
 // Matches says whether a request is for this route.
 func (r Route) Matches(verb, path string) bool {
-	return r.Verb == verb && pattern(r.Path).MatchString(path)
+	return (r.Verb == verb || r.Verb == "*") && pattern(r.Path).MatchString(path)
 }
 
 // FindRoute returns the route of a request. A route without variables comes first.

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/conformance"
@@ -115,7 +115,7 @@ func (noDrops) Dropped() uint64 { return 0 }
 
 // New returns a demo server that does not serve yet. A nil table means the documented
 // policy.
-func New(t *testing.T, change func(*config.Serve), table *mapping.Table, now func() time.Time) *Server {
+func New(t *testing.T, change func(*config.Serve), table *policy.Table, now func() time.Time) *Server {
 	t.Helper()
 	s := newServer(t, "default", change)
 	s.Params.Now = now
@@ -126,7 +126,7 @@ func New(t *testing.T, change func(*config.Serve), table *mapping.Table, now fun
 }
 
 // Serve starts what [New] returns.
-func Serve(t *testing.T, change func(*config.Serve), table *mapping.Table, now func() time.Time) *Server {
+func Serve(t *testing.T, change func(*config.Serve), table *policy.Table, now func() time.Time) *Server {
 	t.Helper()
 	s := New(t, change, table, now)
 	s.Launch(t)

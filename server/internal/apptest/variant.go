@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
@@ -38,7 +38,7 @@ func Variants() map[string]Variant {
 	return map[string]Variant{
 		"default":       {},
 		"own":           {Own: true},
-		"canonical":     {Policy: mapping.Canonical},
+		"canonical":     {Policy: policy.Canonical},
 		"small-limit":   {config: func(c *config.Serve) { c.MaxBody = "1KiB" }},
 		"short-wait":    {config: func(c *config.Serve) { c.BodyTimeout = 200 * time.Millisecond }},
 		"maintenance":   {config: func(c *config.Serve) { c.Maintenance = true }},
@@ -66,24 +66,24 @@ func Variants() map[string]Variant {
 func keepData(c *config.Serve) { c.Demo = false }
 
 // PolicyOf returns the policy of a variant.
-func PolicyOf(t *testing.T, v Variant) *mapping.Table {
+func PolicyOf(t *testing.T, v Variant) *policy.Table {
 	t.Helper()
 	name := v.Policy
 	if name == "" {
-		name = mapping.Documented
+		name = policy.Documented
 	}
 	if v.edit == nil {
-		table, err := mapping.Builtin(name)
+		table, err := policy.Builtin(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return table
 	}
-	source, err := os.ReadFile(filepath.Join("../../../gateway/mapping", name+".yaml"))
+	source, err := os.ReadFile(filepath.Join("../../../gateway/policy", name+".yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := mapping.Load(name+".yaml", []byte(v.edit(string(source))))
+	table, err := policy.Load(name+".yaml", []byte(v.edit(string(source))))
 	if err != nil {
 		t.Fatal(err)
 	}

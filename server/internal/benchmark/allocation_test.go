@@ -34,7 +34,7 @@ func TestAllocationsInProcess(t *testing.T) {
 	// A collection empties the pools, whenever it comes.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	for kind, most := range map[string]map[string]float64{
-		generated:       {"Get": 65, "Create": 152, "List of 100": 75, "Error": 135, "304": 63},
+		fromGenerated:   {"Get": 65, "Create": 152, "List of 100": 75, "Error": 135, "304": 63},
 		fromDescriptors: {"Get": 48, "Create": 134, "List of 100": 57, "Error": 122, "304": 46},
 	} {
 		for _, routes := range []int{10, 1000} {

@@ -23,11 +23,11 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/dynamic"
+	"github.com/statusway/statusway/gateway/generated"
 	"github.com/statusway/statusway/gateway/inprocess"
-	"github.com/statusway/statusway/gateway/limiter"
-	"github.com/statusway/statusway/gateway/mapping"
-	"github.com/statusway/statusway/gateway/metrics"
-	"github.com/statusway/statusway/gateway/transcode"
+	"github.com/statusway/statusway/gateway/observe/metrics"
+	"github.com/statusway/statusway/gateway/policy"
+	"github.com/statusway/statusway/gateway/ratelimit/memory"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
@@ -35,15 +35,15 @@ import (
 const (
 	// stock is grpc-gateway with its defaults and nothing else.
 	stock = "stock"
-	// generated is this gateway over grpc-gateway's generated handlers.
-	generated = "generated"
+	// fromGenerated is this gateway over grpc-gateway's generated handlers.
+	fromGenerated = "generated"
 	// fromDescriptors is this gateway over descriptors alone; in process its messages are
 	// those that are linked in.
 	fromDescriptors = "dynamic"
 )
 
 // kinds are all of them, in the order of the tables.
-func kinds() []string { return []string{stock, generated, fromDescriptors} }
+func kinds() []string { return []string{stock, fromGenerated, fromDescriptors} }
 
 const publicURL = "http://127.0.0.1:8080"
 
@@ -64,7 +64,7 @@ func newFront(ctx context.Context, p frontParams) (*gateway.Gateway, http.Handle
 	case stock:
 		handler, err := newStock(ctx, p)
 		return nil, handler, err
-	case generated, fromDescriptors:
+	case fromGenerated, fromDescriptors:
 		front, err := newOurs(ctx, p)
 		return front, front, err
 	default:
@@ -130,7 +130,7 @@ func amid(mux *runtime.ServeMux, routes int, register func() error) error {
 func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 	// A discarding handler is never enabled, as at --log-level=warn.
 	logger := slog.New(slog.DiscardHandler)
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		return nil, fmt.Errorf("the policy: %w", err)
 	}
@@ -139,7 +139,7 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 		return nil, fmt.Errorf("the metrics: %w", err)
 	}
 	var backend *gateway.Backend
-	if p.kind == generated {
+	if p.kind == fromGenerated {
 		backend, err = newGenerated(p)
 	} else {
 		backend, err = newDynamic(ctx, p)
@@ -148,14 +148,14 @@ func newOurs(ctx context.Context, p frontParams) (*gateway.Gateway, error) {
 		return nil, err
 	}
 	deadline := time.Minute
-	if p.kind == generated {
+	if p.kind == fromGenerated {
 		deadline = -1 // as `statusway serve` has it
 	}
 	front, err := gateway.New(backend, gateway.Config{
 		Deadline: deadline,
 		Policy:   table, PublicURL: publicURL, Realm: "benchmark", Logger: logger, Observer: counted,
-		Limiter: counted.Limiter(limiter.New(limiter.Params{
-			Policies: []limiter.Policy{{Name: "default", Requests: 1 << 30, Period: time.Hour, Per: limiter.PerCaller}},
+		Limiter: counted.Limiter(memory.New(memory.Params{
+			Policies: []memory.Policy{{Name: "default", Requests: 1 << 30, Period: time.Hour, Per: memory.PerCaller}},
 			MaxKeys:  0, Logger: nil, Now: nil,
 		})),
 	})
@@ -171,7 +171,7 @@ func newGenerated(p frontParams) (*gateway.Backend, error) {
 	if err := declareOthers(p.routes); err != nil {
 		return nil, err
 	}
-	backend, err := transcode.New(conn, func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+	backend, err := generated.New(conn, func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
 		return amid(mux, p.routes, func() error { return entityv1.RegisterEntityServiceHandler(ctx, mux, conn) })
 	})
 	return backend, wrap("the backend", err)

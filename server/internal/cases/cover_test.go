@@ -112,7 +112,7 @@ func TestCasesCoverEveryReason(t *testing.T) {
 	}
 	declared := slices.Concat(
 		stringsIn(t, "../entity/reasons.go", "Reason"),
-		stringsIn(t, "../../../gateway/mapping/reason.go", "Reason"),
+		stringsIn(t, "../../../gateway/policy/reason.go", "Reason"),
 	)
 	if len(declared) == 0 {
 		t.Fatal("no reasons were found")

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/conformance"
 	"github.com/statusway/statusway/server/internal/conformance/suite"
@@ -92,7 +92,7 @@ func TestBackendsAgree(t *testing.T) {
 	all := builtin(t)
 	targets := targets(t)
 	for _, c := range all.Cases {
-		if !c.RunsBy(mapping.Documented) {
+		if !c.RunsBy(policy.Documented) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {

@@ -23,7 +23,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 	"github.com/statusway/statusway/server/internal/tour"
@@ -90,7 +90,7 @@ func (c *Catalogue) Pages() map[string]http.Handler { return c.pages }
 
 // Problems are the paths of the pages that are JSON for a program, as MappingService has
 // it: that of the table, and those of its rows, which are the types of problems.
-func Problems(table *mapping.Table) []string {
+func Problems(table *policy.Table) []string {
 	paths := []string{tablePath}
 	for _, one := range table.Rows() {
 		paths = append(paths, rowPath(int(one.GetStatus())))
@@ -122,7 +122,7 @@ const expectPath = "/catalogue/expect"
 func unmet(w http.ResponseWriter, r *http.Request) {
 	const message = "the server cannot meet the request's expectation"
 	failure, err := status.New(codes.InvalidArgument, message).
-		WithDetails(&errdetails.ErrorInfo{Domain: mapping.Domain, Reason: mapping.ReasonExpectationFailed})
+		WithDetails(&errdetails.ErrorInfo{Domain: policy.Domain, Reason: policy.ReasonExpectationFailed})
 	if err != nil {
 		gateway.Error(w, r, err)
 		return

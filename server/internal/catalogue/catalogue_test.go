@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/tour"
@@ -24,7 +24,7 @@ import (
 func policies(t *testing.T) map[string]site {
 	t.Helper()
 	sites := map[string]site{}
-	for _, name := range []string{mapping.Documented, mapping.Canonical} {
+	for _, name := range []string{policy.Documented, policy.Canonical} {
 		sites[name] = newSite(t, builtin(t, name), tour.DemoData)
 	}
 	return sites
@@ -60,7 +60,7 @@ func TestPages(t *testing.T) {
 		"/catalogue/frame.css": "text/css; charset=utf-8", "/catalogue/page.css": "text/css; charset=utf-8",
 		"/catalogue/page.js": "text/javascript; charset=utf-8", "/catalogue/icon.svg": "image/svg+xml",
 	} {
-		if got := policies(t)[mapping.Documented].browse(t, path); got.Code != http.StatusOK || got.Header().Get("Content-Type") != kind {
+		if got := policies(t)[policy.Documented].browse(t, path); got.Code != http.StatusOK || got.Header().Get("Content-Type") != kind {
 			t.Errorf("%s: %d %v", path, got.Code, got.Header())
 		}
 	}
@@ -70,7 +70,7 @@ func TestPages(t *testing.T) {
 // an entity-tag of its own.
 func TestNegotiation(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, builtin(t, mapping.Documented), tour.AnyServer)
+	s := newSite(t, builtin(t, policy.Documented), tour.AnyServer)
 	const page, plain = "text/html; charset=utf-8", "application/json"
 	for _, path := range []string{"/statuses", "/statuses/404"} {
 		tags := map[string]string{}
@@ -123,7 +123,7 @@ func TestNegotiation(t *testing.T) {
 // A request that can have neither is told so, as any other that negotiates.
 func TestNotAcceptable(t *testing.T) {
 	t.Parallel()
-	for name, status := range map[string]int{mapping.Documented: http.StatusUnsupportedMediaType, mapping.Canonical: http.StatusNotAcceptable} {
+	for name, status := range map[string]int{policy.Documented: http.StatusUnsupportedMediaType, policy.Canonical: http.StatusNotAcceptable} {
 		s := newSite(t, builtin(t, name), tour.AnyServer)
 		got := s.ask(t, http.MethodGet, "/statuses", map[string]string{"Accept": "image/png"})
 		if got.Code != status || got.Header().Get("Content-Type") != "application/problem+json" || !strings.Contains(got.Body.String(), "NOT_ACCEPTABLE") {
@@ -134,7 +134,7 @@ func TestNotAcceptable(t *testing.T) {
 			t.Errorf("%s: %d %s", name, got.Code, got.Body)
 		}
 	}
-	s := newSite(t, builtin(t, mapping.Documented), tour.AnyServer)
+	s := newSite(t, builtin(t, policy.Documented), tour.AnyServer)
 	if got := s.browse(t, "/catalogue/expect"); got.Code != http.StatusTeapot || !strings.Contains(got.Body.String(), "EXPECTATION_FAILED") {
 		t.Errorf("%d %s", got.Code, got.Body)
 	}
@@ -143,7 +143,7 @@ func TestNotAcceptable(t *testing.T) {
 // What a program reads is what MappingService says.
 func TestJSON(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, builtin(t, mapping.Canonical), tour.AnyServer)
+	s := newSite(t, builtin(t, policy.Canonical), tour.AnyServer)
 	read := func(path string, into proto.Message) {
 		got := s.ask(t, http.MethodGet, path, nil)
 		if err := protojson.Unmarshal(got.Body.Bytes(), into); err != nil {
@@ -191,7 +191,7 @@ func TestProblems(t *testing.T) {
 // they were.
 func TestFrame(t *testing.T) {
 	t.Parallel()
-	p, _ := parts(t, builtin(t, mapping.Documented))
+	p, _ := parts(t, builtin(t, policy.Documented))
 	p.Has = tour.DemoData
 	made, err := catalogue.New(t.Context(), p)
 	if err != nil {
@@ -236,7 +236,7 @@ func TestFrame(t *testing.T) {
 // no style stands in it.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, builtin(t, mapping.Documented), tour.DemoData)
+	s := newSite(t, builtin(t, policy.Documented), tour.DemoData)
 	want := []string{
 		"base-uri 'none'", "connect-src 'self'", "default-src 'none'", "form-action 'self'", "frame-ancestors 'none'",
 		"img-src 'self'", "script-src 'self'", "style-src 'self'",

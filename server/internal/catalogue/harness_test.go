@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 	"github.com/statusway/statusway/server/internal/tour"
@@ -33,7 +33,7 @@ type site struct {
 }
 
 // parts are what pages are made of, and the configuration of a gateway that has them.
-func parts(t *testing.T, table *mapping.Table) (catalogue.Params, gateway.Config) {
+func parts(t *testing.T, table *policy.Table) (catalogue.Params, gateway.Config) {
 	t.Helper()
 	config := gateway.Config{Policy: table, PublicURL: publicURL, Realm: "statusway", Pages: map[string]gateway.Page{}}
 	for _, path := range catalogue.Problems(table) {
@@ -50,7 +50,7 @@ func parts(t *testing.T, table *mapping.Table) (catalogue.Params, gateway.Config
 	return catalogue.Params{Mapper: mapper, Mapping: service}, config
 }
 
-func newSite(t *testing.T, table *mapping.Table, has tour.Needs) site {
+func newSite(t *testing.T, table *policy.Table, has tour.Needs) site {
 	t.Helper()
 	p, config := parts(t, table)
 	p.Has = has
@@ -68,9 +68,9 @@ func newSite(t *testing.T, table *mapping.Table, has tour.Needs) site {
 	return site{pages: made.Pages(), gateway: serves, mapper: p.Mapper, mapping: p.Mapping}
 }
 
-func builtin(t *testing.T, name string) *mapping.Table {
+func builtin(t *testing.T, name string) *policy.Table {
 	t.Helper()
-	table, err := mapping.Builtin(name)
+	table, err := policy.Builtin(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,13 +78,13 @@ func builtin(t *testing.T, name string) *mapping.Table {
 }
 
 // edited is the documented policy with other words.
-func edited(t *testing.T, pairs ...string) *mapping.Table {
+func edited(t *testing.T, pairs ...string) *policy.Table {
 	t.Helper()
-	text, err := os.ReadFile("../../../gateway/mapping/documented.yaml")
+	text, err := os.ReadFile("../../../gateway/policy/documented.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := mapping.Load("edited.yaml", []byte(strings.NewReplacer(pairs...).Replace(string(text))))
+	table, err := policy.Load("edited.yaml", []byte(strings.NewReplacer(pairs...).Replace(string(text))))
 	if err != nil {
 		t.Fatal(err)
 	}

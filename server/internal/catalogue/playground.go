@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 )
 
@@ -80,7 +80,7 @@ func (c *Catalogue) answers(from *form, paths map[int]string) ([]answered, error
 	}
 	inForce := c.Mapper.Policy().Name()
 	var all []answered
-	for _, policy := range []string{inForce, mapping.Documented, mapping.Canonical} {
+	for _, policy := range []string{inForce, policy.Documented, policy.Canonical} {
 		if len(all) > 0 && policy == inForce {
 			continue
 		}
@@ -106,7 +106,7 @@ func (c *Catalogue) answered(policy string, answer gateway.Response, paths map[i
 func codeChoices(chosen string) []choice {
 	var all []choice
 	for code := codes.OK; code <= codes.Unauthenticated; code++ {
-		all = append(all, choice{strconv.Itoa(int(code)), mapping.CodeName(int32(code))})
+		all = append(all, choice{strconv.Itoa(int(code)), policy.CodeName(int32(code))})
 	}
 	all = append(all, choice{"17", "no code has this number"})
 	if chosen != "" && !slices.ContainsFunc(all, func(one choice) bool { return one.Value == chosen }) {
@@ -133,7 +133,7 @@ func examples() []example {
 	return []example{
 		{"A code alone", linkTo(form{Code: "9", Message: "The teapot is not empty."})},
 		{"A reason", linkTo(form{
-			Code: "10", Message: "The cup has changed.", Domain: mapping.Domain, Reason: mapping.ReasonPreconditionFailed,
+			Code: "10", Message: "The cup has changed.", Domain: policy.Domain, Reason: policy.ReasonPreconditionFailed,
 			Method: http.MethodDelete, Path: "/v1/entities/cup", Condition: true,
 		})},
 		{"A detail", linkTo(form{Code: "8", Message: "Too much tea.", Quota: "cups", Retry: "12.5"})},

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/tour"
 )
 
@@ -42,7 +42,7 @@ func (s site) play(t *testing.T, fields map[string]string) document {
 
 func TestPlayground(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, builtin(t, mapping.Documented), tour.AnyServer)
+	s := newSite(t, builtin(t, policy.Documented), tour.AnyServer)
 	for _, test := range []struct {
 		name   string
 		fields map[string]string
@@ -125,7 +125,7 @@ func TestPlayground(t *testing.T) {
 			page := s.play(t, test.fields)
 			var got [2]string
 			for i, one := range outcomes(page) {
-				if one.policy != []string{mapping.Documented, mapping.Canonical}[i] {
+				if one.policy != []string{policy.Documented, policy.Canonical}[i] {
 					t.Errorf("by %s", one.policy)
 				}
 				got[i] = one.status + " " + one.rule
@@ -149,7 +149,7 @@ func TestPlayground(t *testing.T) {
 // as JSON: either leads to the other.
 func TestPlaygroundFillsIn(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, builtin(t, mapping.Documented), tour.AnyServer)
+	s := newSite(t, builtin(t, policy.Documented), tour.AnyServer)
 	want := map[string]string{
 		"code": "8", "message": `A "message"`, "domain": "tea.v1", "reason": "TOO_MUCH", "field": "cup", "violation": "Full.", "quota": "cups", "retry": "0.25",
 		"path": "/v1/cups", "method": "PUT", "condition": "on",
@@ -197,7 +197,7 @@ func values(page document) map[string]string {
 // What cannot be read is said beside the field, and maps to nothing.
 func TestPlaygroundRefuses(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, builtin(t, mapping.Documented), tour.AnyServer)
+	s := newSite(t, builtin(t, policy.Documented), tour.AnyServer)
 	for _, fields := range []map[string]string{
 		{"from": "json", "status": `{"code": "five"}`},
 		{"from": "json", "status": `{"code": 5`},
@@ -265,7 +265,7 @@ func TestPlaygroundOfRules(t *testing.T) {
 // An answer under another policy leads to a page only if there is one.
 func TestPlaygroundLinks(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, builtin(t, mapping.Documented), tour.AnyServer)
+	s := newSite(t, builtin(t, policy.Documented), tour.AnyServer)
 	page := s.play(t, map[string]string{"from": "fields", "code": "4"})
 	var found []string
 	for article := range page.all("article") {

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
 	"github.com/statusway/statusway/gateway/openapi"
+	"github.com/statusway/statusway/gateway/policy"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
@@ -155,8 +155,8 @@ func valueOf(detail string) string {
 func codeOf(from *statuswayv1.Rule) codes.Code {
 	var code codes.Code
 	switch {
-	case from.GetReason() != "" && from.GetDomain() == mapping.Domain:
-		return mapping.CodeOf(from.GetReason())
+	case from.GetReason() != "" && from.GetDomain() == policy.Domain:
+		return policy.CodeOf(from.GetReason())
 	case from.GetCode() == "OTHER":
 		return codes.Unauthenticated + 1
 	case from.GetCode() == "" || code.UnmarshalJSON([]byte(strconv.Quote(from.GetCode()))) != nil:

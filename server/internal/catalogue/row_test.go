@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/tour"
 )
 
@@ -37,10 +37,10 @@ func TestSteps(t *testing.T) {
 		has    tour.Needs
 		moved  map[string]int
 	}{
-		{mapping.Documented, tour.AnyServer, nil},
-		{mapping.Documented, tour.ReferenceAPI, nil},
-		{mapping.Documented, tour.DemoData, nil},
-		{mapping.Canonical, tour.DemoData, map[string]int{"not-acceptable": 406, "expectation": 417, "head-too-large": 431}},
+		{policy.Documented, tour.AnyServer, nil},
+		{policy.Documented, tour.ReferenceAPI, nil},
+		{policy.Documented, tour.DemoData, nil},
+		{policy.Canonical, tour.DemoData, map[string]int{"not-acceptable": 406, "expectation": 417, "head-too-large": 431}},
 	} {
 		s := newSite(t, builtin(t, test.policy), test.has)
 		for _, step := range tour.Steps() {
@@ -116,7 +116,7 @@ func TestRules(t *testing.T) {
 // The header fields of a row are those of its answers, and each is explained.
 func TestFields(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, builtin(t, mapping.Documented), tour.DemoData)
+	s := newSite(t, builtin(t, policy.Documented), tour.DemoData)
 	for number, want := range map[int][]string{
 		200: {"ETag", "Last-Modified"},
 		201: {"Content-Location", "ETag", "Last-Modified", "Location"},

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/tour"
 )
 
@@ -145,7 +145,7 @@ func TestHostilePolicy(t *testing.T) {
 		"why: No route has this path.\n    spec: RFC 9110 §15.5.5", "why: "+quoted+"\n    spec: "+strconv.Quote("javascript:alert(5)"),
 		"domain: statusway.v1\n    reason: ROUTE_NOT_FOUND", "domain: "+quoted+"\n    reason: ROUTE_NOT_FOUND",
 	), tour.DemoData)
-	plain := newSite(t, builtin(t, mapping.Documented), tour.DemoData)
+	plain := newSite(t, builtin(t, policy.Documented), tour.DemoData)
 	pages := append(s.htmlPages(t), "/playground?from=fields&code=5&message="+strings.ReplaceAll(`"><script>alert(6)</script>`, "=", "%3D"),
 		"/playground?from=json&method=%22%3E%3Cscript%3E&accept=%3Cscript%3E&status=%3C%2Ftextarea%3E%3Cscript%3E")
 	for _, path := range pages {

@@ -22,7 +22,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/conformance"
@@ -215,18 +215,18 @@ func TestManyViolations(t *testing.T) {
 func TestStatusesAreNotTheClientsTable(t *testing.T) {
 	t.Parallel()
 	clients := map[codes.Code]int{codes.Internal: 400, codes.Unimplemented: 404, codes.Unavailable: 429, codes.Unknown: 418}
-	for _, name := range []string{mapping.Documented, mapping.Canonical} {
-		table, err := mapping.Builtin(name)
+	for _, name := range []string{policy.Documented, policy.Canonical} {
+		table, err := policy.Builtin(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		decide := func(code codes.Code) int { return table.Decide(mapping.Input{Code: int32(code)}).Status() }
+		decide := func(code codes.Code) int { return table.Decide(policy.Input{Code: int32(code)}).Status() }
 		for code, wrong := range clients {
 			if got := decide(code); got == wrong || got < 500 {
 				t.Errorf("%s: %s becomes %d", name, code, got)
 			}
 		}
-		failed := map[string]int{mapping.Documented: 409, mapping.Canonical: 400}[name]
+		failed := map[string]int{policy.Documented: 409, policy.Canonical: 400}[name]
 		if decide(codes.InvalidArgument) != 400 || decide(codes.OutOfRange) != 400 || decide(codes.FailedPrecondition) != failed {
 			t.Errorf("%s: %d, %d, %d", name, decide(codes.InvalidArgument), decide(codes.OutOfRange), decide(codes.FailedPrecondition))
 		}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/dunglas/httpsfv"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/app"
 	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/config"
@@ -23,16 +23,16 @@ import (
 // retirementText is a policy that retires the reading of one entity.
 func retirementText(t *testing.T, retirement string) []byte {
 	t.Helper()
-	source, err := os.ReadFile(filepath.Join(moduleRoot, "gateway/mapping/documented.yaml"))
+	source, err := os.ReadFile(filepath.Join(moduleRoot, "gateway/policy/documented.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return append(source, []byte("\nretirements:\n  - "+retirement+"\n")...)
 }
 
-func retiring(t *testing.T, retirement string) *mapping.Table {
+func retiring(t *testing.T, retirement string) *policy.Table {
 	t.Helper()
-	table, err := mapping.Load("retiring.yaml", retirementText(t, retirement))
+	table, err := policy.Load("retiring.yaml", retirementText(t, retirement))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestRetirementRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			table, err := mapping.Load("retiring.yaml", retirementText(t, retirement))
+			table, err := policy.Load("retiring.yaml", retirementText(t, retirement))
 			if err != nil {
 				return // refused by the policy's own rules
 			}

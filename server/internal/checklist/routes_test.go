@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/conformance"
@@ -170,8 +170,8 @@ func TestSpellingsOfJSON(t *testing.T) {
 // checklist: ALL-24
 func TestStatusesAreRegistered(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{mapping.Documented, mapping.Canonical} {
-		table, err := mapping.Builtin(name)
+	for _, name := range []string{policy.Documented, policy.Canonical} {
+		table, err := policy.Builtin(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +181,7 @@ func TestStatusesAreRegistered(t *testing.T) {
 			}
 		}
 		for code := int32(-1); code < 20; code++ {
-			if status := table.Decide(mapping.Input{Code: code}).Status(); table.Row(status) == nil || status == 499 {
+			if status := table.Decide(policy.Input{Code: code}).Status(); table.Row(status) == nil || status == 499 {
 				t.Errorf("%s: the code %d becomes %d", name, code, status)
 			}
 		}
@@ -200,7 +200,7 @@ func TestAnswersToWhatWasAsked(t *testing.T) {
 		switch {
 		case c.Response.Status == http.StatusNotModified:
 			asks = []string{"if-none-match", "if-modified-since"}
-		case c.Response.Problem != nil && c.Response.Problem.Reason == mapping.ReasonNotAcceptable:
+		case c.Response.Problem != nil && c.Response.Problem.Reason == policy.ReasonNotAcceptable:
 			asks = []string{"accept"}
 		default:
 			continue

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/config"
 )
 
@@ -173,13 +173,13 @@ func fromEnvironment(cmd *cobra.Command, _ []string) error {
 }
 
 // loadPolicy loads a built-in policy by its name, or else a file.
-func loadPolicy(nameOrFile string) (*mapping.Table, error) {
-	if nameOrFile == mapping.Documented || nameOrFile == mapping.Canonical {
-		return mapping.Builtin(nameOrFile)
+func loadPolicy(nameOrFile string) (*policy.Table, error) {
+	if nameOrFile == policy.Documented || nameOrFile == policy.Canonical {
+		return policy.Builtin(nameOrFile)
 	}
 	source, err := os.ReadFile(nameOrFile) //nolint:gosec // the file that the caller named.
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errPolicy, err)
 	}
-	return mapping.Load(nameOrFile, source)
+	return policy.Load(nameOrFile, source)
 }

@@ -3,7 +3,7 @@ package command
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
@@ -26,7 +26,7 @@ func addCompletion(root *cobra.Command) {
 
 func completeFlags(cmd *cobra.Command) {
 	for name, values := range map[string][]string{
-		"policy":       {mapping.Documented, mapping.Canonical},
+		"policy":       {policy.Documented, policy.Canonical},
 		"error-format": {"problem", "status", "error"},
 		"headers":      {config.HeadersGRPCGateway},
 		"log-level":    {"debug", "info", "warn", "error"},

@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/conformance"
 	"github.com/statusway/statusway/server/internal/conformance/suite"
 	"github.com/statusway/statusway/server/internal/terminal"
@@ -148,8 +148,8 @@ func (s *conformanceSettings) params(cases *suite.Suite) (suite.Params, error) {
 	wrong("filter", err)
 	known, err := s.known(cases)
 	wrong("known-failures", err)
-	if s.policy != "" && s.policy != mapping.Documented && s.policy != mapping.Canonical {
-		wrong("policy", fmt.Errorf("%q is neither %s nor %s", s.policy, mapping.Documented, mapping.Canonical))
+	if s.policy != "" && s.policy != policy.Documented && s.policy != policy.Canonical {
+		wrong("policy", fmt.Errorf("%q is neither %s nor %s", s.policy, policy.Documented, policy.Canonical))
 	}
 	if s.parallel < 1 {
 		wrong("parallel", fmt.Errorf("%d cases at once are too few", s.parallel))

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"os"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/logqueue"
 	"github.com/statusway/statusway/server/internal/telemetry"
@@ -17,7 +17,7 @@ type begun struct {
 	logger *slog.Logger
 	lines  *logqueue.Queue
 	// table is the policy that decides its answers.
-	table  *mapping.Table
+	table  *policy.Table
 	traces telemetry.Traces
 }
 

@@ -7,13 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/app"
 )
 
 // next says what to do about an error of a command; empty if nobody knows.
 func next(cmd *cobra.Command, err error) string {
-	_, isInFile := errors.AsType[*mapping.FileError](err)
+	_, isInFile := errors.AsType[*policy.FileError](err)
 	switch {
 	case isUsage(err):
 		return fmt.Sprintf("%s --help says how it is called.", cmd.CommandPath())

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/terminal"
 )
 
@@ -94,14 +94,14 @@ func problemsIn(err error) []problem {
 		}
 		return all
 	}
-	if fault, ok := errors.AsType[*mapping.FileError](err); ok {
+	if fault, ok := errors.AsType[*policy.FileError](err); ok {
 		return []problem{{fault.Line, fault.Reason}}
 	}
 	return nil
 }
 
 func newPolicyShow(streams Streams) *cobra.Command {
-	var policy string
+	var policyName string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show",
@@ -112,7 +112,7 @@ func newPolicyShow(streams Streams) *cobra.Command {
 		Args:    noArguments,
 		PreRunE: fromEnvironment,
 		RunE: func(*cobra.Command, []string) error {
-			table, err := loadPolicy(policy)
+			table, err := loadPolicy(policyName)
 			if err != nil {
 				return err
 			}
@@ -127,12 +127,12 @@ func newPolicyShow(streams Streams) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&policy, "policy", mapping.Documented, "documented, canonical, or the `file` of a policy")
+	cmd.Flags().StringVar(&policyName, "policy", policy.Documented, "documented, canonical, or the `file` of a policy")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
 	return cmd
 }
 
-func writePolicy(out io.Writer, table *mapping.Table) {
+func writePolicy(out io.Writer, table *policy.Table) {
 	c := terminal.ColoursOf(out)
 	for _, row := range table.Rows() {
 		status := int(row.GetStatus())

@@ -13,14 +13,14 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
 // policyFile writes the documented policy after an edit, and returns its path.
 func policyFile(t *testing.T, from, to string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../../gateway/mapping/documented.yaml")
+	text, err := os.ReadFile("../../../gateway/policy/documented.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,13 +50,13 @@ func lineOf(t *testing.T, path, text string) int {
 
 func TestPolicyCheck(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{mapping.Documented, mapping.Canonical} {
+	for _, name := range []string{policy.Documented, policy.Canonical} {
 		got := run(t, "", "policy", "check", name)
 		if got.code != 0 || got.err != "" || !strings.HasPrefix(got.out, name+": the policy "+name+" is closed and total: ") {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func checkProblems(t *testing.T, path string, line int, says string) {
 
 func TestPolicyCheckJSON(t *testing.T) {
 	t.Parallel()
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func compactJSON(t *testing.T, text string) string {
 func TestPolicyShowJSON(t *testing.T) {
 	t.Parallel()
 	mine := policyFile(t, "name: documented", "name: mine")
-	for _, name := range []string{mapping.Documented, mapping.Canonical, mine} {
+	for _, name := range []string{policy.Documented, policy.Canonical, mine} {
 		got := run(t, "", "policy", "show", "--json", "--policy="+name)
 		if got.code != 0 || got.err != "" || !json.Valid([]byte(got.out)) {
 			t.Errorf("%s: %+v", name, got)
@@ -162,9 +162,9 @@ func TestPolicyShowJSON(t *testing.T) {
 		if err := protojson.Unmarshal([]byte(got.out), shown); err != nil {
 			t.Fatal(err)
 		}
-		want, err := mapping.Builtin(mapping.Documented)
-		if name == mapping.Canonical {
-			want, err = mapping.Builtin(name)
+		want, err := policy.Builtin(policy.Documented)
+		if name == policy.Canonical {
+			want, err = policy.Builtin(name)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -188,8 +188,8 @@ func TestPolicyShowJSON(t *testing.T) {
 // Shown to a person every row stands with every rule that leads to it.
 func TestPolicyShow(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{mapping.Documented, mapping.Canonical} {
-		table, err := mapping.Builtin(name)
+	for _, name := range []string{policy.Documented, policy.Canonical} {
+		table, err := policy.Builtin(name)
 		if err != nil {
 			t.Fatal(err)
 		}

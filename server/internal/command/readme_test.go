@@ -15,7 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // pageNamed is a page of the repository.
@@ -140,7 +140,7 @@ func TestReadmeShowsEveryRow(t *testing.T) {
 			}
 		}
 	}
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func members(t *testing.T, text string) []string {
 // The code that the page for adopters shows is part of an example that runs.
 func TestAdoptingCode(t *testing.T) {
 	t.Parallel()
-	example := pageNamed(t, "gateway/transcode/example_test.go")
+	example := pageNamed(t, "gateway/generated/example_test.go")
 	shown := blocks(pageNamed(t, "proto/adopting.md"), "go")
 	for _, block := range shown {
 		indented := regexp.MustCompile(`(?m)^(.)`).ReplaceAllString(block, "\t$1")

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/statusway/statusway/gateway/dynamic"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
@@ -55,12 +55,12 @@ func table(t *testing.T, page, header string) [][]string {
 // The table of statuses has the rows of the documented policy, by their titles.
 func TestReadmeStatuses(t *testing.T) {
 	t.Parallel()
-	policy, err := mapping.Builtin(mapping.Documented)
+	policyName, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var want, got []string
-	for _, row := range policy.Rows() {
+	for _, row := range policyName.Rows() {
 		want = append(want, strconv.Itoa(int(row.GetStatus()))+" "+row.GetTitle())
 	}
 	for _, cells := range table(t, "README.md", "| status | title |") {
@@ -97,13 +97,13 @@ func TestReadmeCodes(t *testing.T) {
 	for _, cells := range table(t, "README.md", "| condition | documented | canonical |") {
 		for _, code := range codesIn(t, cells[0]) {
 			named[code] = true
-			for i, name := range []string{mapping.Documented, mapping.Canonical} {
-				policy, err := mapping.Builtin(name)
+			for i, name := range []string{policy.Documented, policy.Canonical} {
+				policyName, err := policy.Builtin(name)
 				if err != nil {
 					t.Fatal(err)
 				}
 				want, _, _ := strings.Cut(cells[i+1], " ")
-				if got := strconv.Itoa(policy.Decide(mapping.Input{Code: int32(code)}).Status()); got != want {
+				if got := strconv.Itoa(policyName.Decide(policy.Input{Code: int32(code)}).Status()); got != want {
 					t.Errorf("%v is %s by %s, and the README says %s", code, got, name, want)
 				}
 			}

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/catalogue"
 	"github.com/statusway/statusway/server/internal/terminal"
 	"github.com/statusway/statusway/server/internal/tour"
@@ -101,7 +101,7 @@ func runTour(ctx context.Context, streams Streams, settings tourSettings) error 
 type walk struct {
 	out     io.Writer
 	colours terminal.Colours
-	table   *mapping.Table
+	table   *policy.Table
 	guide   *tour.Guide
 	// row is the one that the last stop was in.
 	row int
@@ -157,7 +157,7 @@ type stop struct {
 
 // stopsUnder are the steps that end in some rows of a table, by their row; in any of
 // them if none is named.
-func stopsUnder(table *mapping.Table, target *url.URL, rows []int) ([]stop, error) {
+func stopsUnder(table *policy.Table, target *url.URL, rows []int) ([]stop, error) {
 	mapper, err := gateway.NewMapper(nil, gateway.Config{Policy: table, PublicURL: target.String(), PagesURL: target.String(), Realm: "statusway"})
 	if err != nil {
 		return nil, fmt.Errorf("the target's policy: %w", err)
@@ -187,7 +187,7 @@ func stopsUnder(table *mapping.Table, target *url.URL, rows []int) ([]stop, erro
 }
 
 // policyOf is the policy that the target says it answers by.
-func policyOf(ctx context.Context, client *http.Client, target *url.URL) (*mapping.Table, error) {
+func policyOf(ctx context.Context, client *http.Client, target *url.URL) (*policy.Table, error) {
 	at := target.JoinPath("/v1/policy").String()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
@@ -209,7 +209,7 @@ func policyOf(ctx context.Context, client *http.Client, target *url.URL) (*mappi
 		return nil, fmt.Errorf("%s is answered %s, without a policy", at, response.Status)
 	}
 	// JSON is YAML too.
-	return mapping.Load(at, answer.Policy)
+	return policy.Load(at, answer.Policy)
 }
 
 // parseTarget reads the URL of a server: a scheme and an authority.

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/tour"
 )
 
@@ -53,7 +53,7 @@ func TestTour(t *testing.T) {
 		}
 		rows[visit.Row] = true
 	}
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,22 +147,22 @@ func TestTourOfAnotherServer(t *testing.T) {
 // The command shows every row of whichever policy the server answers by, and no token.
 func TestTourCommand(t *testing.T) {
 	t.Parallel()
-	for _, policy := range []string{mapping.Documented, mapping.Canonical} {
-		p := serve(t, "--demo", "--policy="+policy)
+	for _, policyName := range []string{policy.Documented, policy.Canonical} {
+		p := serve(t, "--demo", "--policy="+policyName)
 		got := run(t, "", "tour", "--target="+p.rest+"/")
 		if got.code != 0 || got.err != "" {
-			t.Errorf("%s: %d: %s", policy, got.code, got.err)
+			t.Errorf("%s: %d: %s", policyName, got.code, got.err)
 		}
-		table, err := mapping.Builtin(policy)
+		table, err := policy.Builtin(policyName)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, step := range tour.Steps() {
 			if !strings.Contains(got.out, "\n"+step.Title+". "+step.Why+"\n") {
-				t.Errorf("%s: %s is not shown", policy, step.Name)
+				t.Errorf("%s: %s is not shown", policyName, step.Name)
 			}
 		}
-		if policy == mapping.Documented {
+		if policyName == policy.Documented {
 			for _, row := range table.Rows() {
 				if !strings.Contains(got.out, fmt.Sprintf("%d %s\n%s\n", row.GetStatus(), row.GetTitle(), row.GetDescription())) {
 					t.Errorf("the row %d is not shown", row.GetStatus())
@@ -171,19 +171,19 @@ func TestTourCommand(t *testing.T) {
 		}
 		for _, want := range []string{
 			"\n  > Authorization: Bearer …\n", "\n  < X-Rate-Limit-Remaining: 0\n", " times\n", "\n  < 409 Conflict\n", "\n  > PUT /v1/maintenance  200 OK\n",
-			fmt.Sprintf("in their row of the policy %[1]s: %[2]d of %[2]d. The same in a browser: %[3]s/\n", policy, len(tour.Steps()), p.rest),
+			fmt.Sprintf("in their row of the policy %[1]s: %[2]d of %[2]d. The same in a browser: %[3]s/\n", policyName, len(tour.Steps()), p.rest),
 			"{long}",
 		} {
 			if !strings.Contains(got.out, want) {
-				t.Errorf("%s: %q is not shown", policy, want)
+				t.Errorf("%s: %q is not shown", policyName, want)
 			}
 		}
 		if secret := regexp.MustCompile(`Bearer [A-Za-z0-9_-]{20,}|X-Request-Id`).FindString(got.out); secret != "" {
-			t.Errorf("%s: %s is shown", policy, secret)
+			t.Errorf("%s: %s is shown", policyName, secret)
 		}
 		for line := range strings.Lines(got.out) {
 			if len(line) > 500 {
-				t.Errorf("%s: a line of %d octets: %.40s", policy, len(line), line)
+				t.Errorf("%s: a line of %d octets: %.40s", policyName, len(line), line)
 			}
 		}
 		p.stop(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/limiter"
 	"github.com/statusway/statusway/gateway/ratelimit"
+	"github.com/statusway/statusway/gateway/ratelimit/memory"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
@@ -188,9 +188,9 @@ func (c *Front) Gateway() (gateway.Config, error) {
 	add("--max-body", err)
 	proxies, err := c.proxies()
 	add("--trusted-proxies", err)
-	bodies, err := memory(c.BodyMemory, bodyShare, gateway.DefaultBodyMemory)
+	bodies, err := readMemory(c.BodyMemory, bodyShare, gateway.DefaultBodyMemory)
 	add("--body-memory", err)
-	responses, err := memory(c.ResponseMemory, responseShare, gateway.DefaultResponseMemory)
+	responses, err := readMemory(c.ResponseMemory, responseShare, gateway.DefaultResponseMemory)
 	add("--response-memory", err)
 	secret, err := c.tls()
 	errs = append(errs, err, CheckURL("--public-url", c.PublicURL), CheckURL("--pages-url", c.PagesURL))
@@ -261,8 +261,8 @@ func (c *Front) addresses() []address {
 }
 
 // Limits is RateLimit as policies.
-func (c *Front) Limits() ([]limiter.Policy, error) {
-	return limiter.Parse(c.RateLimit)
+func (c *Front) Limits() ([]memory.Policy, error) {
+	return memory.Parse(c.RateLimit)
 }
 
 // bodyBytes is MaxBody as a number.

@@ -16,9 +16,9 @@ const (
 	responseShare = 8
 )
 
-// memory reads a size. Without one it is a share of the memory limit, and unknown where
+// readMemory reads a size. Without one it is a share of the memory limit, and unknown where
 // there is none.
-func memory(text string, share, unknown int64) (int64, error) {
+func readMemory(text string, share, unknown int64) (int64, error) {
 	if text == "" {
 		if limit := memoryLimit(); limit > 0 {
 			return max(limit/share, 1), nil

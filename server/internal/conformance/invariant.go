@@ -16,13 +16,13 @@ import (
 
 	"github.com/dunglas/httpsfv"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // Invariants are what is true of every answer of a server.
 type Invariants struct {
 	// Table is the policy that decides. Its rows are the statuses that there are.
-	Table *mapping.Table
+	Table *policy.Table
 	// PublicURL is what problem types begin with. Empty means that it is not known: a type may
 	// be a URL, a path, or about:blank if the server has no pages.
 	PublicURL string

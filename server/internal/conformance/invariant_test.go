@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
-func documented(t *testing.T) *mapping.Table {
+func documented(t *testing.T) *policy.Table {
 	t.Helper()
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		t.Fatal(err)
 	}

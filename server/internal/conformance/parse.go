@@ -13,7 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // Load reads every case of a folder: 404-route.yaml, or route.yaml in the folder 404. Its
@@ -93,7 +93,7 @@ func (c *Case) faults() []error {
 	f.whenf(!c.Describes() && c.Response.Status != c.Row, "the row is %d and the status %d", c.Row, c.Response.Status)
 	f.whenf(c.Response.Status >= 400 && !c.Request.IsHead() && c.Response.Problem == nil && c.Response.Body == nil, "an error states its problem")
 	f.limitation("transport", c.Transports, OverHTTP1, OverH2C, OverGRPC)
-	f.limitation("policy", c.Policies, mapping.Documented, mapping.Canonical)
+	f.limitation("policy", c.Policies, policy.Documented, policy.Canonical)
 	for _, one := range c.Exchanges() {
 		f.exchange(one)
 	}

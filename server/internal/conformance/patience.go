@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // ErrTurnedAway is of a request that the server's own rate limit lets through no more.
@@ -55,5 +55,5 @@ func isTurnedAway(m *Message, got *Answer, want Response) bool {
 	if err := json.Unmarshal(got.Body, &said); err != nil {
 		return false
 	}
-	return said.Domain == mapping.Domain && said.Reason == mapping.ReasonRateLimited && (want.Problem == nil || want.Problem.Reason != said.Reason)
+	return said.Domain == policy.Domain && said.Reason == policy.ReasonRateLimited && (want.Problem == nil || want.Problem.Reason != said.Reason)
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
@@ -82,7 +82,7 @@ func TestBy(t *testing.T) {
 	statuses := func(c conformance.Case) []int {
 		return []int{c.Response.Status, c.Race.Losers.Status, c.Before[0].Response.Status, c.Before[1].Response.Status, c.After[0].Response.Status}
 	}
-	for policy, want := range map[string][]int{mapping.Documented: {409, 409, 409, 200, 409}, mapping.Canonical: {400, 400, 400, 200, 400}} {
+	for policy, want := range map[string][]int{policy.Documented: {409, 409, 409, 200, 409}, policy.Canonical: {400, 400, 400, 200, 400}} {
 		if diff := cmp.Diff(want, statuses(c.By(policy))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", policy, diff)
 		}

@@ -3,13 +3,13 @@ package conformance
 import (
 	"slices"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 )
 
 // By is the case as a policy has it: with the statuses of that policy.
-func (c *Case) By(policy string) Case {
+func (c *Case) By(name string) Case {
 	by := *c
-	if policy != mapping.Canonical {
+	if name != policy.Canonical {
 		return by
 	}
 	by.Exchange = c.canonical()

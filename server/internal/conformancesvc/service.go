@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 )
 
@@ -109,7 +109,7 @@ func fail(code codes.Code, reason, message string) error {
 
 // preconditionFailed is the one error whose reason is the contract's.
 func preconditionFailed() error {
-	return failIn(mapping.Domain, codes.Aborted, mapping.ReasonPreconditionFailed, "A condition of the request does not hold.")
+	return failIn(policy.Domain, codes.Aborted, policy.ReasonPreconditionFailed, "A condition of the request does not hold.")
 }
 
 func failIn(domain string, code codes.Code, reason, message string) error {

@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/conformance"
 	"github.com/statusway/statusway/server/internal/processtest"
 )
@@ -69,7 +69,7 @@ func (r apiRoute) String() string { return r.method + " " + r.target }
 
 func newTarget(t *testing.T, name string, process, login *processtest.Process) *target {
 	t.Helper()
-	table, err := mapping.Builtin(mapping.Documented)
+	table, err := policy.Builtin(policy.Documented)
 	if err != nil {
 		t.Fatal(err)
 	}

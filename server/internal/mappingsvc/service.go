@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/statusway/statusway/gateway"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
@@ -41,8 +41,8 @@ var _ mappingv1.MappingServiceServer = (*Service)(nil)
 // may change with it.
 func New(effective *gateway.Mapper, build string) (*Service, error) {
 	s := &Service{effective: effective, builtin: map[string]*gateway.Mapper{}, build: build}
-	for _, name := range []string{mapping.Documented, mapping.Canonical} {
-		table, err := mapping.Builtin(name)
+	for _, name := range []string{policy.Documented, policy.Canonical} {
+		table, err := policy.Builtin(name)
 		if err != nil {
 			return nil, fmt.Errorf("loading the built-in policies: %w", err)
 		}
@@ -149,7 +149,7 @@ func response(answer gateway.Response) (*mappingv1.MapStatusResponse, error) {
 
 func refuse(code codes.Code, reason, message string, metadata map[string]string) error {
 	plain := status.New(code, message)
-	full, err := plain.WithDetails(&errdetails.ErrorInfo{Domain: mapping.Domain, Reason: reason, Metadata: metadata})
+	full, err := plain.WithDetails(&errdetails.ErrorInfo{Domain: policy.Domain, Reason: reason, Metadata: metadata})
 	if err != nil {
 		return plain.Err()
 	}

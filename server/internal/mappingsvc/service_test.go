@@ -24,7 +24,7 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/dynamic"
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
@@ -43,7 +43,7 @@ const publicURL = "https://api.example.com"
 // documented is the text of the documented policy.
 func documented(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../../../gateway/mapping/documented.yaml")
+	text, err := os.ReadFile("../../../gateway/policy/documented.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,16 +52,16 @@ func documented(t *testing.T) string {
 
 // tableOf is a built-in policy, or one of a user's own, called "mine", whose UNKNOWN
 // is 503.
-func tableOf(t *testing.T, name string) *mapping.Table {
+func tableOf(t *testing.T, name string) *policy.Table {
 	t.Helper()
-	var table *mapping.Table
+	var table *policy.Table
 	var err error
 	if name == "mine" {
 		text := strings.Replace(documented(t), "name: documented", "name: mine", 1)
 		text = strings.Replace(text, "code: UNKNOWN\n    status: 500", "code: UNKNOWN\n    status: 503", 1)
-		table, err = mapping.Load("mine.yaml", []byte(text))
+		table, err = policy.Load("mine.yaml", []byte(text))
 	} else {
-		table, err = mapping.Builtin(name)
+		table, err = policy.Builtin(name)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func refused(t *testing.T, err error, code codes.Code, reason string) {
 
 func TestListStatuses(t *testing.T) {
 	t.Parallel()
-	for _, policy := range []string{mapping.Documented, mapping.Canonical, "mine"} {
+	for _, policy := range []string{policy.Documented, policy.Canonical, "mine"} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
 			service, table := newService(t, policy), tableOf(t, policy)
@@ -142,7 +142,7 @@ func TestListStatuses(t *testing.T) {
 
 func TestGetStatusOfNoRow(t *testing.T) {
 	t.Parallel()
-	service := newService(t, mapping.Documented)
+	service := newService(t, policy.Documented)
 	// 406, 417 and 501 are rows of the other policy; 199 and 600 are of none.
 	for _, code := range []int32{-1, 0, 199, 203, 406, 417, 501, 504, 600, 1 << 30} {
 		got, err := service.GetStatus(t.Context(), &mappingv1.GetStatusRequest{Code: code})
@@ -161,16 +161,16 @@ func TestMapStatusByPolicy(t *testing.T) {
 		code             codes.Code
 		want             int32
 	}{
-		{mapping.Documented, "", codes.Unimplemented, 500},
-		{mapping.Documented, mapping.Documented, codes.Unimplemented, 500},
-		{mapping.Documented, mapping.Canonical, codes.Unimplemented, 501},
-		{mapping.Canonical, "", codes.Unimplemented, 501},
-		{mapping.Canonical, mapping.Documented, codes.Unimplemented, 500},
+		{policy.Documented, "", codes.Unimplemented, 500},
+		{policy.Documented, policy.Documented, codes.Unimplemented, 500},
+		{policy.Documented, policy.Canonical, codes.Unimplemented, 501},
+		{policy.Canonical, "", codes.Unimplemented, 501},
+		{policy.Canonical, policy.Documented, codes.Unimplemented, 500},
 		{"mine", "", codes.Unknown, 503},
 		{"mine", "mine", codes.Unknown, 503},
-		{"mine", mapping.Documented, codes.Unknown, 500},
-		{mapping.Documented, "", 17, 500},
-		{mapping.Documented, "", 1 << 30, 500},
+		{"mine", policy.Documented, codes.Unknown, 500},
+		{policy.Documented, "", 17, 500},
+		{policy.Documented, "", 1 << 30, 500},
 	} {
 		service := newService(t, test.effective)
 		got, err := service.MapStatus(t.Context(), &mappingv1.MapStatusRequest{Status: &spb.Status{Code: int32(test.code)}, Policy: test.asked})
@@ -182,7 +182,7 @@ func TestMapStatusByPolicy(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"mine", "Documented", "x"} {
-		service := newService(t, mapping.Documented)
+		service := newService(t, policy.Documented)
 		_, err := service.MapStatus(t.Context(), &mappingv1.MapStatusRequest{Status: &spb.Status{Code: 5}, Policy: name})
 		refused(t, err, codes.NotFound, "POLICY_NOT_FOUND")
 		_, err = service.GetPolicy(t.Context(), &mappingv1.GetPolicyRequest{Name: name})
@@ -194,7 +194,7 @@ func TestMapStatusByPolicy(t *testing.T) {
 func TestMapStatusOfOK(t *testing.T) {
 	t.Parallel()
 	for name, given := range map[string]*spb.Status{"OK": {}, "OK with a message": {Message: "fine"}, "nothing": nil} {
-		got, err := newService(t, mapping.Documented).MapStatus(t.Context(), &mappingv1.MapStatusRequest{Status: given})
+		got, err := newService(t, policy.Documented).MapStatus(t.Context(), &mappingv1.MapStatusRequest{Status: given})
 		if err != nil || got.GetHttpStatus() != 200 || got.GetRule() != "ok" || got.GetBody() != nil || len(got.GetHeaders()) > 0 {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
@@ -259,7 +259,7 @@ func TestMapStatusIsWhatIsSent(t *testing.T) {
 		{name: "in German", method: "GET", path: "/v1/entities", headers: map[string]string{id: "id-1", "accept-language": "de-AT, de;q=0.5", "Authorization": "Bearer x"}},
 		{name: "with a condition", method: "DELETE", path: "/v1/entities/x", headers: map[string]string{id: "id-1", "IF-MATCH": `"a"`, "authorization": ""}},
 	} {
-		for _, policy := range []string{mapping.Documented, mapping.Canonical} {
+		for _, policy := range []string{policy.Documented, policy.Canonical} {
 			t.Run(d.name+" "+policy, func(t *testing.T) {
 				t.Parallel()
 				service, err := mappingsvc.New(newMapper(t, policy, backend), "build-1")
@@ -327,7 +327,7 @@ func compareSent(t *testing.T, told *mappingv1.MapStatusResponse, sent *httptest
 // Two spellings of a name are two lines of one field, always in the same order.
 func TestMapStatusOfTwoSpellings(t *testing.T) {
 	t.Parallel()
-	service := newService(t, mapping.Documented)
+	service := newService(t, policy.Documented)
 	request := &mappingv1.MapStatusRequest{Status: &spb.Status{Code: 5}, Context: &mappingv1.RequestContext{
 		Method: "head", // No HEAD: a method is case-sensitive (RFC 9110 §9.1).
 		Headers: map[string]string{
@@ -351,7 +351,7 @@ func TestMapStatusOfTwoSpellings(t *testing.T) {
 
 func TestMapStatusRefuses(t *testing.T) {
 	t.Parallel()
-	service := newService(t, mapping.Documented)
+	service := newService(t, policy.Documented)
 	for _, test := range []struct{ field, value, reason string }{
 		{"Accept", "text", "MALFORMED_ACCEPT"},
 		{"accept", "a/b;q=2", "MALFORMED_ACCEPT"},
@@ -372,13 +372,13 @@ func TestGetPolicy(t *testing.T) {
 	t.Parallel()
 	etags := map[string]bool{}
 	for _, test := range []struct{ effective, asked, want string }{
-		{mapping.Documented, "", mapping.Documented},
-		{mapping.Documented, mapping.Canonical, mapping.Canonical},
-		{mapping.Canonical, "", mapping.Canonical},
-		{mapping.Canonical, mapping.Documented, mapping.Documented},
+		{policy.Documented, "", policy.Documented},
+		{policy.Documented, policy.Canonical, policy.Canonical},
+		{policy.Canonical, "", policy.Canonical},
+		{policy.Canonical, policy.Documented, policy.Documented},
 		{"mine", "", "mine"},
 		{"mine", "mine", "mine"},
-		{"mine", mapping.Documented, mapping.Documented},
+		{"mine", policy.Documented, policy.Documented},
 	} {
 		got, err := newService(t, test.effective).GetPolicy(t.Context(), &mappingv1.GetPolicyRequest{Name: test.asked})
 		if err != nil {
@@ -395,7 +395,7 @@ func TestGetPolicy(t *testing.T) {
 		t.Errorf("three policies have the etags %v", slices.Sorted(maps.Keys(etags)))
 	}
 	// Another program may write the same policy in other bytes.
-	other, err := mappingsvc.New(newMapper(t, mapping.Documented, nil), "build-2")
+	other, err := mappingsvc.New(newMapper(t, policy.Documented, nil), "build-2")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
@@ -61,12 +61,12 @@ func (r *run) findPolicy(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrTarget, err)
 	}
-	for _, name := range []string{mapping.Documented, mapping.Canonical} {
-		table, err := mapping.Builtin(name)
+	for _, name := range []string{policy.Documented, policy.Canonical} {
+		table, err := policy.Builtin(name)
 		if err != nil {
 			return "", err
 		}
-		if table.Decide(mapping.Input{Code: 9}).Status() == got.Status {
+		if table.Decide(policy.Input{Code: 9}).Status() == got.Status {
 			return name, nil
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/statusway/statusway/gateway/mapping"
+	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
@@ -64,7 +64,7 @@ func (s *Suite) Run(ctx context.Context, p Params) (*Report, error) {
 			return nil, err
 		}
 	}
-	table, err := mapping.Builtin(r.report.Policy)
+	table, err := policy.Builtin(r.report.Policy)
 	if err != nil {
 		return nil, fmt.Errorf("the policy: %w", err)
 	}
@@ -78,7 +78,7 @@ func (s *Suite) Run(ctx context.Context, p Params) (*Report, error) {
 }
 
 // client sends the run's requests. Without a table it only sends.
-func (r *run) client(table *mapping.Table) *conformance.Client {
+func (r *run) client(table *policy.Table) *conformance.Client {
 	address := r.params.Target.Host
 	if r.params.Target.Port() == "" {
 		address += map[string]string{"http": ":80", "https": ":443"}[r.params.Target.Scheme]

@@ -1,0 +1,45 @@
+package contract
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/statusway/statusway/gateway/internal/route"
+)
+
+// anyKind is the kind of a rule for any HTTP method (google/api/http.proto).
+const anyKind = "*"
+
+// index numbers all routes and puts them into the index of the contract. Two routes that
+// no path can tell apart are an error, except where a rule for any HTTP method has the path
+// of a rule for one: then the latter has that method.
+func (r *reader) index() {
+	exact := map[*route.Template]bool{}
+	add := func(method *Method, binding *Binding) (isTaken bool) {
+		err := r.contract.routes.Add(binding.Verb, binding.Template, binding)
+		clash, isClash := errors.AsType[*route.ClashError](err)
+		if isClash && binding.Kind == anyKind && exact[clash.First] {
+			return true
+		}
+		if err != nil {
+			r.failf(method.Descriptor, "%v", err)
+		}
+		return false
+	}
+	for _, method := range r.contract.Methods {
+		for _, binding := range method.Bindings {
+			if binding.Kind != anyKind {
+				exact[binding.Template] = true
+				add(method, binding)
+			}
+		}
+	}
+	for _, method := range r.contract.Methods {
+		method.Bindings = slices.DeleteFunc(method.Bindings, func(binding *Binding) bool {
+			return binding.Kind == anyKind && add(method, binding)
+		})
+		for i, binding := range method.Bindings {
+			binding.Number = i
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/statusway/statusway/gateway/policy"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+// Lifecycle says how long something is served. A zero time means never.
+type Lifecycle struct {
+	Deprecated, Sunset time.Time
+	// Successor is a URI-reference of what replaces it; empty if nothing does.
+	Successor string
+}
+
+// Retire returns the contract with the policy's retirements, which have precedence over
+// what the protos declare. A retirement of nothing that is served is an error.
+func (c *Contract) Retire(table *policy.Table) (*Contract, error) {
+	if len(table.Policy().GetRetirements()) == 0 {
+		return c, nil
+	}
+	r := reader{contract: c.clone()}
+	for _, one := range table.Policy().GetRetirements() {
+		declared := &statuswayv1.Lifecycle{Deprecated: one.GetDeprecated(), Sunset: one.GetSunset(), Successor: one.GetSuccessor()}
+		found := false
+		for _, method := range r.contract.Methods {
+			if name := string(method.Descriptor.FullName()); name == one.GetSelector() || strings.HasPrefix(name, one.GetSelector()+".") {
+				found = true
+				r.lifecycle(method, []*statuswayv1.Lifecycle{declared})
+			}
+		}
+		if !found {
+			r.errs = append(r.errs, fmt.Errorf("the policy %s retires %q, and no method has that name", table.Name(), one.GetSelector()))
+		}
+	}
+	return r.contract, errors.Join(r.errs...)
+}
+
+// clone returns a contract whose methods and routes can be changed.
+func (c *Contract) clone() *Contract {
+	r := reader{contract: &Contract{Methods: slices.Clone(c.Methods), Retired: c.Retired}}
+	for i, method := range r.contract.Methods {
+		changed := *method
+		changed.Bindings = slices.Clone(method.Bindings)
+		for i, binding := range changed.Bindings {
+			route := *binding
+			route.Method, changed.Bindings[i] = &changed, &route
+		}
+		r.contract.Methods[i] = &changed
+	}
+	r.index() // It does not fail, as it did not for c.
+	return r.contract
+}
+
+// lifecycle joins what the file, the service and the method say, the nearest last.
+func (r *reader) lifecycle(method *Method, declared []*statuswayv1.Lifecycle) {
+	for _, one := range declared {
+		if one.GetDeprecated() != "" {
+			method.Lifecycle.Deprecated = r.moment(method, one.GetDeprecated())
+		}
+		if one.GetSunset() != "" {
+			method.Lifecycle.Sunset = r.moment(method, one.GetSunset())
+		}
+		if one.GetSuccessor() != "" {
+			method.Lifecycle.Successor = one.GetSuccessor()
+		}
+	}
+	l := method.Lifecycle
+	if !l.Sunset.IsZero() && l.Sunset.Before(l.Deprecated) {
+		r.failf(method.Descriptor, "its sunset is before its deprecation (RFC 9745 §4)")
+	}
+	if l.Successor != "" && !isReference(l.Successor) {
+		r.failf(method.Descriptor, "the successor %q is no URI-reference", l.Successor)
+	}
+}
+
+func (r *reader) moment(method *Method, text string) time.Time {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if moment, err := time.Parse(layout, text); err == nil {
+			return moment.UTC()
+		}
+	}
+	r.failf(method.Descriptor, "%q is no RFC 3339 date or date-time", text)
+	return time.Time{}
+}
+
+func isReference(text string) bool {
+	if text == "" {
+		return false
+	}
+	for _, c := range []byte(text) {
+		if c <= ' ' || c > '~' || c == '<' || c == '>' || c == '"' {
+			return false
+		}
+	}
+	_, err := url.Parse(text)
+	return err == nil
+}

@@ -1,0 +1,95 @@
+package forward
+
+import (
+	"context"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/respond"
+)
+
+// The response metadata by which a backend states an error plainly, where its language
+// makes the details of a google.rpc.Status hard to send (statusway/v1/annotations.proto).
+const (
+	reasonKey     = "statusway-reason"
+	domainKey     = "statusway-domain"
+	retryAfterKey = "statusway-retry-after"
+)
+
+var (
+	// AIP-193: UPPER_SNAKE_CASE of at most 63 characters.
+	reasonPattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,61}[A-Z0-9]$`)
+	// A name such as pubsub.googleapis.com, or a package's; as long as a domain name is.
+	domainPattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$`)
+	// Whole seconds, as in Retry-After; a longer number means nothing.
+	secondsPattern = regexp.MustCompile(`^[0-9]{1,9}$`)
+)
+
+// stated are the details that the metadata of an error stands for. What the error has
+// already is not said again.
+func (r *Rules) stated(ctx context.Context, err error, from received) []proto.Message {
+	reason, domain := r.text(ctx, from, reasonKey, reasonPattern), r.text(ctx, from, domainKey, domainPattern)
+	seconds := r.text(ctx, from, retryAfterKey, secondsPattern)
+	if reason == "" && seconds == "" {
+		return nil
+	}
+	known := respond.AsFailure(err).Status.GetDetails()
+	var details []proto.Message
+	if info := (&errdetails.ErrorInfo{Reason: reason, Domain: domain}); reason != "" && domain != "" && !has(known, info) {
+		details = append(details, info)
+	}
+	if wait, err := strconv.ParseInt(seconds, 10, 64); err == nil {
+		if retry := (&errdetails.RetryInfo{RetryDelay: &durationpb.Duration{Seconds: wait}}); !has(known, retry) {
+			details = append(details, retry)
+		}
+	}
+	return details
+}
+
+// text is the one value of a key that is to match pattern; empty if it does not.
+func (r *Rules) text(ctx context.Context, from received, key string, pattern *regexp.Regexp) string {
+	values := from.values(key)
+	if len(values) == 1 && pattern.MatchString(values[0]) {
+		return values[0]
+	}
+	if len(values) > 0 {
+		r.ignored(ctx, key)
+	}
+	return ""
+}
+
+// ignored tells whoever looks for it that a backend's metadata cannot be read.
+func (r *Rules) ignored(ctx context.Context, key string) {
+	r.logger.DebugContext(
+		ctx, "a backend's metadata cannot be read and is ignored",
+		slog.String("requestId", exchange.From(ctx).RequestID), slog.String("key", key),
+	)
+}
+
+func has(details []*anypb.Any, one proto.Message) bool {
+	return slices.ContainsFunc(details, func(detail *anypb.Any) bool { return detail.MessageIs(one) })
+}
+
+// withDetails returns the status with more details. It leaves the one that it was
+// given as it is.
+func withDetails(status *spb.Status, more []proto.Message) *spb.Status {
+	if len(more) == 0 {
+		return status
+	}
+	whole := &spb.Status{Code: status.GetCode(), Message: status.GetMessage(), Details: slices.Clone(status.GetDetails())}
+	for _, one := range more {
+		if packed, err := anypb.New(one); err == nil { // Its texts have matched, so there is none.
+			whole.Details = append(whole.Details, packed)
+		}
+	}
+	return whole
+}

@@ -1,0 +1,52 @@
+package respond
+
+import (
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/rfc9110"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+// The media types of an error. A request that names one in Accept gets it, whatever
+// the policy's default; to any other the default is sent, as RFC 9457 §3 allows.
+const (
+	// ProblemType is RFC 9457's.
+	ProblemType = contract.ProblemType
+	// StatusType is google.rpc.Status as JSON; its code is the gRPC number.
+	StatusType = contract.StatusType
+	// ErrorType is AIP-193's {"error": {…}}; its code is the HTTP status.
+	ErrorType = contract.ErrorType
+)
+
+// format is the shape of an error's body and the media type that says so.
+type format struct {
+	shape       statuswayv1.ErrorFormat
+	contentType string
+}
+
+// choose returns the format that the request names, else the policy's.
+func (r *Responder) choose(accept []rfc9110.MediaRange) format {
+	var named []rfc9110.MediaRange
+	for _, one := range accept {
+		if one.Type != "*" && one.Subtype != "*" {
+			named = append(named, one)
+		}
+	}
+	if len(named) > 0 {
+		offer, ok := rfc9110.Negotiate(named, []string{ProblemType, StatusType, ErrorType})
+		switch {
+		case ok && offer == ProblemType:
+			return format{statuswayv1.ErrorFormat_ERROR_FORMAT_PROBLEM, ProblemType}
+		case ok && offer == StatusType:
+			return format{statuswayv1.ErrorFormat_ERROR_FORMAT_STATUS, StatusType}
+		case ok:
+			return format{statuswayv1.ErrorFormat_ERROR_FORMAT_ERROR, ErrorType}
+		}
+	}
+	switch r.format {
+	case statuswayv1.ErrorFormat_ERROR_FORMAT_STATUS, statuswayv1.ErrorFormat_ERROR_FORMAT_ERROR:
+		// By default these are plain JSON, as the clients that expect them know it.
+		return format{r.format, JSONType}
+	default:
+		return format{statuswayv1.ErrorFormat_ERROR_FORMAT_PROBLEM, ProblemType}
+	}
+}

@@ -1,0 +1,219 @@
+package respond
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/rfc9110"
+	"github.com/statusway/statusway/gateway/policy"
+)
+
+// Answer is a whole answer before it is written.
+type Answer struct {
+	Decision policy.Decision
+	// Code, Domain and Reason are what a failure was decided by; zero for a success.
+	Code           int32
+	Domain, Reason string
+	Header         http.Header
+	// Body is empty where the answer has none.
+	Body []byte
+	// Omitted counts what the failure has beyond the bounds of an error.
+	Omitted Omitted
+}
+
+// decided is a failure whose row is known and whose redaction is done: what stands
+// here may be read by the client.
+type decided struct {
+	decision   policy.Decision
+	code       int32
+	info       *errdetails.ErrorInfo // what was decided by, which is not all shown
+	message    string
+	parts      details
+	shown      []*anypb.Any
+	typeURI    string
+	retryAfter int64
+	language   string
+	request    Request
+	codec      jsoncodec.Codec
+}
+
+// Render builds the answer to a failure. It writes nothing and never fails.
+func (r *Responder) Render(failure *Failure, request Request) Answer {
+	return r.render(nil, failure, request)
+}
+
+// render appends the body to buffer.
+func (r *Responder) render(buffer []byte, failure *Failure, request Request) Answer {
+	d := r.decide(failure, request)
+	format := r.choose(request.Accept)
+	header := r.errorHeader(d, failure)
+	header["Content-Type"] = []string{format.contentType}
+	body := d.appendBody(buffer, format.shape)
+	return Answer{
+		Decision: d.decision, Code: d.code, Domain: d.info.GetDomain(), Reason: d.info.GetReason(),
+		Header: header, Body: body, Omitted: d.parts.omitted,
+	}
+}
+
+func (r *Responder) decide(failure *Failure, request Request) *decided {
+	status := failure.Status
+	parts := parseDetails(status.GetDetails())
+	d := &decided{
+		code: errorCode(status.GetCode()), info: parts.info, message: status.GetMessage(),
+		shown: parts.public(), request: request, codec: r.codec,
+	}
+	d.parts = parts // with what public has counted
+	d.decision = r.table.Decide(policy.Input{
+		Code:        d.code,
+		Domain:      parts.info.GetDomain(),
+		Reason:      parts.info.GetReason(),
+		Details:     parts.names,
+		Conditional: request.Conditional,
+	})
+	d.retryAfter = d.retrySeconds()
+	d.typeURI = r.TypeURI(d.decision.Status(), request.Prefix)
+	r.redact(d)
+	d.localize()
+	d.message = d.parts.omitted.shorten(d.message, MaxMessageBytes)
+	return d
+}
+
+// errorCode keeps a failure a failure: a status error with code OK is a bug of
+// whoever sent it, and must not read as a success, in the body neither.
+func errorCode(code int32) int32 {
+	if code == int32(codes.OK) {
+		return int32(codes.Unknown)
+	}
+	return code
+}
+
+// redact replaces what a server-side failure says by the row's own text. A rule
+// keyed on a reason lets it through: whoever raised that reason speaks to the
+// client on purpose, while a bare INTERNAL may say anything.
+func (r *Responder) redact(d *decided) {
+	if d.decision.Status() < http.StatusInternalServerError || d.decision.Rule.GetReason() != "" {
+		return
+	}
+	if !r.redaction.GetKeepMessage() {
+		d.message = d.decision.Row.GetDescription()
+		d.parts.localized, d.parts.problem = nil, nil
+	}
+	if !r.redaction.GetKeepDetails() {
+		d.shown = nil
+		d.parts = details{}
+	}
+}
+
+// localize puts the message in a language that the request asks for, if there is one.
+func (d *decided) localize() {
+	if len(d.parts.localized) == 0 || len(d.request.Languages) == 0 {
+		return
+	}
+	offers := make([]string, len(d.parts.localized))
+	for i, one := range d.parts.localized {
+		offers[i] = one.GetLocale()
+	}
+	if tag, ok := rfc9110.NegotiateLanguage(d.request.Languages, offers); ok {
+		d.language = tag
+		d.message = d.parts.localized[slices.Index(offers, tag)].GetMessage()
+	}
+}
+
+// retrySeconds is Retry-After, or 0 where coming back would not help.
+func (d *decided) retrySeconds() int64 {
+	switch d.decision.Status() {
+	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	default:
+		return 0
+	}
+	wait := d.decision.Rule.GetRetryAfter().AsDuration()
+	if d.parts.retry.GetRetryDelay() != nil {
+		wait = d.parts.retry.GetRetryDelay().AsDuration()
+	} else if d.decision.Rule.GetRetryAfter() == nil {
+		return 0
+	}
+	return max(1, rfc9110.DelaySeconds(wait))
+}
+
+// errorHeader are the fields that follow from the failure itself.
+func (r *Responder) errorHeader(d *decided, failure *Failure) http.Header {
+	// Cloned, because a failure may be one value that answers many requests.
+	header := failure.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	cacheControl := d.decision.Row.GetCacheControl()
+	if cacheControl == "" {
+		cacheControl = noStore
+	}
+	header.Set("Cache-Control", cacheControl)
+	if d.retryAfter > 0 {
+		header.Set("Retry-After", strconv.FormatInt(d.retryAfter, 10))
+	}
+	if d.decision.Status() == http.StatusUnauthorized {
+		header.Set("WWW-Authenticate", r.challenge(d.request.Credentials))
+	}
+	if d.language != "" {
+		header.Set("Content-Language", d.language)
+	}
+	if len(d.parts.localized) > 0 {
+		header.Add("Vary", "Accept-Language")
+	}
+	if links := d.helpLinks(); links != "" {
+		header.Add("Link", links)
+	}
+	return header
+}
+
+// challenge is configured, never a message (RFC 6750 §3). Without credentials it
+// carries no error: the client did nothing wrong yet (§3.1).
+func (r *Responder) challenge(credentials bool) string {
+	if credentials {
+		return rfc9110.Challenge("Bearer", rfc9110.Param{Name: "realm", Value: r.realm}, rfc9110.Param{Name: "error", Value: "invalid_token"})
+	}
+	return rfc9110.Challenge("Bearer", rfc9110.Param{Name: "realm", Value: r.realm})
+}
+
+// helpLinks is the Link field, or "". A link that does not fit is left out as a whole.
+func (d *decided) helpLinks() string {
+	field := ""
+	for _, link := range d.parts.help.GetLinks() {
+		if len(link.GetUrl()) > MaxNameBytes {
+			d.parts.omitted.Links++
+			continue
+		}
+		target, err := url.Parse(link.GetUrl())
+		if err != nil || (target.Scheme != "https" && target.Scheme != "http") {
+			continue
+		}
+		one := rfc9110.Link(rfc9110.LinkTarget{URI: target.String(), Rel: "help"})
+		switch {
+		case field == "" && len(one) <= MaxLinkBytes:
+			field = one
+		case field != "" && len(field)+len(", ")+len(one) <= MaxLinkBytes:
+			field += ", " + one
+		default:
+			d.parts.omitted.Links++
+		}
+	}
+	return field
+}
+
+// detail is what the backend stated, unless there is a text in a language that the
+// request asks for: Content-Language then has to be true.
+func (d *decided) detail() string {
+	if d.language != "" {
+		return d.message
+	}
+	if stated := d.parts.problem.GetDetail(); stated != "" {
+		return d.parts.omitted.shorten(stated, MaxMessageBytes)
+	}
+	return d.message
+}

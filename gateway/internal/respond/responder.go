@@ -1,0 +1,217 @@
+package respond
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/statusway/statusway/gateway/internal/budget"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
+	"github.com/statusway/statusway/gateway/internal/rfc9110"
+	"github.com/statusway/statusway/gateway/policy"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
+)
+
+const noStore = "no-store"
+
+// Params configure a [Responder].
+type Params struct {
+	// Table is the policy that decides.
+	Table *policy.Table
+	// PublicURL is the URL under which clients reach the API, such as
+	// "https://example.com/api". It is configured and never read from the Host field, which a
+	// client chooses. If it is empty, a problem's type is a path (RFC 9457 §3.1.1).
+	PublicURL string
+	// PagesURL is the URL below which the pages of the statuses are, /statuses/404 and so on,
+	// if this server does not have them. Empty means that they are below PublicURL.
+	PagesURL string
+	// NoPages says that no server has these pages. The type of a problem is about:blank then.
+	NoPages bool
+	// Realm is the realm of the Bearer challenge on 401; empty is a realm too.
+	Realm string
+	// Gzip compresses successes of 1 KiB or more for the clients that accept it, unless
+	// their media type is compressed already, as an image's is.
+	Gzip bool
+	// OpenDelay is how long a stream waits for its first message, once the backend has
+	// sent its metadata, before it sends the header section alone. A failure within that
+	// time gets its own status. 0 means [DefaultOpenDelay], and a negative value that the
+	// header section always waits for the first message.
+	OpenDelay time.Duration
+	// CommentInterval is how long Server-Sent Events may be silent before a comment line
+	// shows that the stream is open. 0 means [DefaultCommentInterval], and a negative
+	// value that no comments are sent.
+	CommentInterval time.Duration
+	// SendTimeout is how long a response may make no progress on its way to a client that
+	// does not read; it then ends, over HTTP/1.1 with the connection. 0 means
+	// [DefaultSendTimeout], and less than 0 for ever.
+	SendTimeout time.Duration
+	// ResponseMemory is how many bytes all responses may hold together while they wait for
+	// their clients to read them. When they hold more, those that have made no progress for
+	// a second or more are cut off, the longest-stalled first. 0 means
+	// [DefaultResponseMemory], and less than 0 any number.
+	ResponseMemory int64
+}
+
+// Responder writes answers. It is safe for concurrent use.
+type Responder struct {
+	table     *policy.Table
+	redaction *statuswayv1.Redaction
+	format    statuswayv1.ErrorFormat
+	origin    string // scheme and authority of PublicURL
+	pagesURL  string
+	noPages   bool
+	realm     string
+	codec     jsoncodec.Codec
+	gzip      bool
+	memory    *budget.Budget // of the responses that wait for their clients
+
+	openDelay, commentInterval time.Duration
+}
+
+// ParsePublicURL splits a PublicURL into its origin and its path, which has no slash at its end.
+// Both are empty if text is. The error says what a public URL looks like.
+func ParsePublicURL(text string) (origin, path string, err error) {
+	if text == "" {
+		return "", "", nil
+	}
+	parsed, err := url.Parse(text)
+	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
+		return "", "", fmt.Errorf("%q is not a URL such as https://example.com or https://example.com/api", text)
+	}
+	return parsed.Scheme + "://" + parsed.Host, strings.TrimRight(parsed.EscapedPath(), "/"), nil
+}
+
+// New returns a responder, or an error if one of the two URLs is not http or https with an
+// authority.
+func New(p Params) (*Responder, error) {
+	origin, _, err := ParsePublicURL(p.PublicURL)
+	if err != nil {
+		return nil, fmt.Errorf("the public URL: %w", err)
+	}
+	if _, _, err := ParsePublicURL(p.PagesURL); err != nil {
+		return nil, fmt.Errorf("the URL of the pages: %w", err)
+	}
+	if p.Table == nil {
+		return nil, errors.New("a responder needs a table")
+	}
+	return &Responder{
+		table:     p.Table,
+		redaction: p.Table.Policy().GetRedaction(),
+		format:    p.Table.Policy().GetErrorFormat(),
+		origin:    origin,
+		pagesURL:  strings.TrimRight(p.PagesURL, "/"),
+		noPages:   p.NoPages,
+		realm:     p.Realm,
+		codec:     jsoncodec.New(nil),
+		gzip:      p.Gzip,
+		memory: budget.New(budget.Params{
+			Limit: cmp.Or(p.ResponseMemory, DefaultResponseMemory), Timeout: max(cmp.Or(p.SendTimeout, DefaultSendTimeout), 0),
+		}),
+
+		openDelay: cmp.Or(p.OpenDelay, DefaultOpenDelay), commentInterval: cmp.Or(p.CommentInterval, DefaultCommentInterval),
+	}, nil
+}
+
+// With returns a responder that is configured like r but decides by another policy.
+func (r *Responder) With(table *policy.Table) *Responder {
+	other := *r
+	other.table = table
+	other.redaction = table.Policy().GetRedaction()
+	other.format = table.Policy().GetErrorFormat()
+	return &other
+}
+
+// WithTypes returns a responder that is configured like r but looks up in types what
+// an Any holds, in a response as in an error's details.
+func (r *Responder) WithTypes(types jsoncodec.Types) *Responder {
+	other := *r
+	other.codec = jsoncodec.New(types)
+	return &other
+}
+
+// Table is the policy that decides.
+func (r *Responder) Table() *policy.Table { return r.table }
+
+// TypeURI returns the problem type of an HTTP status, for a server below the path prefix.
+func (r *Responder) TypeURI(status int, prefix string) string {
+	switch {
+	case r.noPages:
+		return "about:blank" // RFC 9457 §4.2.1
+	case r.pagesURL != "":
+		return r.pagesURL + "/statuses/" + strconv.Itoa(status)
+	default:
+		return r.origin + prefix + "/statuses/" + strconv.Itoa(status)
+	}
+}
+
+// Error answers with what err becomes. It is called once an exchange, by the
+// outermost handler, and only if nothing has been written.
+func (r *Responder) Error(w http.ResponseWriter, req *http.Request, err error) {
+	buffer := buffers.get()
+	answer := r.render(*buffer, AsFailure(err), RequestOf(req))
+	*buffer = answer.Body
+	Note(exchange.From(req.Context()), err, answer)
+	merge(w.Header(), answer.Header)
+	r.finish(w, req, answer, buffer)
+}
+
+// Note puts on the exchange why it fails, and by what the answer to that was decided.
+func Note(ex *exchange.Exchange, err error, answer Answer) {
+	ex.Failure = err
+	ex.Code, ex.Domain, ex.Reason = answer.Code, answer.Domain, answer.Reason
+	ex.Rule = answer.Decision.Rule.GetName()
+	ex.Omitted = answer.Omitted.String()
+	ex.Fault = answer.Decision.Status() >= http.StatusInternalServerError
+}
+
+// Page answers with a body that is no gRPC method's, such as a health check's.
+func (r *Responder) Page(w http.ResponseWriter, req *http.Request, contentType string, body []byte) {
+	header := http.Header{"Content-Type": {contentType}, "Cache-Control": {noStore}}
+	r.send(w, req, Answer{Decision: r.table.Decide(policy.Input{}), Header: header, Body: body})
+}
+
+// Empty answers with a success that has no body, such as that to OPTIONS.
+func (r *Responder) Empty(w http.ResponseWriter, req *http.Request) error {
+	r.send(w, req, Answer{Decision: r.table.Decide(policy.Input{Declared: []int32{http.StatusNoContent}}), Header: http.Header{"Cache-Control": {noStore}}})
+	return nil
+}
+
+// send sends a whole answer.
+func (r *Responder) send(w http.ResponseWriter, req *http.Request, answer Answer) {
+	merge(w.Header(), answer.Header)
+	r.finish(w, req, answer, nil)
+}
+
+// hasContent is false for the statuses that end with their header section
+// (RFC 9110 §15.3.5, §15.4.5).
+func hasContent(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// merge adds fields to header, but for values that are not allowed on the wire: a
+// backend may put anything into its metadata. The two then share their values.
+func merge(header, fields http.Header) {
+	for name, values := range fields {
+		if len(header[name]) == 0 && !slices.ContainsFunc(values, isUnclean) {
+			header[name] = slices.Clip(values)
+			continue
+		}
+		for _, value := range values {
+			if clean, ok := rfc9110.FieldValue(value); ok {
+				header[name] = append(header[name], clean)
+			}
+		}
+	}
+}
+
+func isUnclean(value string) bool {
+	clean, ok := rfc9110.FieldValue(value)
+	return !ok || clean != value
+}

@@ -1,0 +1,57 @@
+package rules
+
+import (
+	"net/netip"
+
+	"github.com/statusway/statusway/gateway/identity"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
+	"github.com/statusway/statusway/gateway/ratelimit"
+)
+
+// userPrefix begins the name of a caller that is a known user.
+const userPrefix = "user:"
+
+// CallerParams configure [Caller].
+type CallerParams struct {
+	// Identify finds the known user. Nil means that no caller is one.
+	Identify identity.Identify
+	// Proxies are trusted to name the client's address.
+	Proxies []netip.Prefix
+	// IPv6Prefix is as in [ratelimit.ClientKey].
+	IPv6Prefix int
+}
+
+// Caller finds out who sent the request: a known user, else a client by its address.
+func Caller(p CallerParams) Rule {
+	return func(ex *exchange.Exchange) error {
+		ex.Client = clientAddress(ex.Request.RemoteAddr, ex.Request.Header.Values, p.Proxies)
+		ex.Caller = ratelimit.ClientKey(ex.Client, p.IPv6Prefix)
+		if p.Identify == nil {
+			return nil
+		}
+		ctx, user, err := p.Identify(ex.Request)
+		if err != nil {
+			ex.Unidentified = err
+			return nil
+		}
+		ex.Caller, ex.Groups = userPrefix+user.Name, user.Groups
+		ex.Request, ex.Context = ex.Request.WithContext(ctx), ctx
+		return nil
+	}
+}
+
+// Credentials stops a caller that is nobody known, before anything of the resource
+// shows (RFC 9110 §15.5.2).
+func Credentials() Rule {
+	return func(ex *exchange.Exchange) error {
+		if len(ex.Request.Header.Values("Authorization")) > 1 {
+			return respond.Fail(policy.ReasonAuthorizationRepeated, "the request carries credentials more than once")
+		}
+		if ex.Unidentified != nil && !ex.Binding.Method.Anonymous {
+			return ex.Unidentified
+		}
+		return nil
+	}
+}

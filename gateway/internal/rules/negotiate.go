@@ -1,0 +1,129 @@
+package rules
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+
+	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/internal/rfc9110"
+	"github.com/statusway/statusway/gateway/policy"
+)
+
+// Accept reads the Accept field, so that errors can follow it too. It turns nobody
+// away: see [Negotiate].
+func Accept() Rule {
+	return func(ex *exchange.Exchange) error {
+		ex.Fields.Add("Vary", "Accept")
+		ex.Accept, ex.Unreadable = ReadAccept(ex.Request)
+		return nil
+	}
+}
+
+// ReadAccept reads the Accept field. An error is a failure.
+func ReadAccept(r *http.Request) ([]rfc9110.MediaRange, error) {
+	ranges, err := rfc9110.ParseAccept(r.Header["Accept"])
+	if err != nil {
+		return nil, respond.Invalid("the Accept header cannot be read", &errdetails.BadRequest_FieldViolation{
+			Field: "Accept", Description: "the Accept header cannot be read", Reason: "MALFORMED_ACCEPT",
+		}).Because(err)
+	}
+	return ranges, nil
+}
+
+// Negotiate refuses a body of a type or coding that the resource does not read, and
+// a request that accepts nothing which it can send.
+func Negotiate() Rule {
+	return func(ex *exchange.Exchange) error {
+		if err := readable(ex.Binding, ex.Request); err != nil {
+			return err
+		}
+		if ex.Unreadable != nil {
+			return ex.Unreadable
+		}
+		if err := acceptable(ex); err != nil {
+			return err
+		}
+		return nil
+	}
+}
+
+func readable(binding *contract.Binding, r *http.Request) error {
+	// A route without a body reads none, so its type does not matter (RFC 9110 §9.3.1).
+	if binding.Body == "" || r.ContentLength == 0 {
+		return nil
+	}
+	if coding := strings.Join(r.Header["Content-Encoding"], ","); coding != "" && !strings.EqualFold(coding, "identity") {
+		return respond.Fail(policy.ReasonUnsupportedCoding, "the body's content coding is not one that the server reads").
+			WithHeader("Accept-Encoding", "identity")
+	}
+	if binding.RawBody {
+		return nil
+	}
+	lines := r.Header["Content-Type"]
+	if len(lines) != 1 {
+		return unsupported(binding, "the request names no media type, or several, for its body")
+	}
+	mediaType, err := rfc9110.ParseMediaType(lines[0])
+	if err != nil || !slices.Contains(binding.MediaTypes, mediaType.Essence()) {
+		return unsupported(binding, "the body's media type is not one that the resource reads")
+	}
+	if charset, ok := mediaType.Param("charset"); ok && !strings.EqualFold(charset, "utf-8") {
+		return unsupported(binding, "JSON is UTF-8 (RFC 8259 §8.1)")
+	}
+	return nil
+}
+
+// unsupported says what would do: Accept-Patch on PATCH (RFC 5789 §2.2), else Accept
+// (RFC 9110 §15.5.16).
+func unsupported(binding *contract.Binding, message string) error {
+	name := "Accept"
+	if binding.Verb == http.MethodPatch {
+		name = "Accept-Patch"
+	}
+	return respond.Fail(policy.ReasonUnsupportedMediaType, message).
+		WithHeader(name, strings.Join(binding.MediaTypes, ", "))
+}
+
+func acceptable(ex *exchange.Exchange) error {
+	offers := ex.Binding.Offers
+	if offers == nil || ex.Accept == nil || takesJSON(ex.Accept) && !ex.Binding.Method.ServerStreams {
+		return nil
+	}
+	if _, ok := rfc9110.Negotiate(ex.Accept, offers); ok && !refusesJSON(ex.Accept, offers) {
+		return nil
+	}
+	return NotAcceptable(offers)
+}
+
+// NotAcceptable is the failure of a request that accepts none of the media types that it
+// could get.
+func NotAcceptable(offers []string) *respond.Failure {
+	all := strings.Join(offers, ", ")
+	return respond.Fail(policy.ReasonNotAcceptable, "the request accepts none of "+all).About("offers", all)
+}
+
+// takesJSON says whether Accept is what nearly every client of JSON sends: that alone, or
+// anything. Nothing then needs to be weighed.
+func takesJSON(accept []rfc9110.MediaRange) bool {
+	if len(accept) != 1 || accept[0].Q == 0 || len(accept[0].Params) > 0 {
+		return false
+	}
+	is := accept[0].MediaType
+	return is.Type == "*" || is.Type == "application" && is.Subtype == "json"
+}
+
+// refusesJSON says whether a range names the JSON of a success and none accepts it. A
+// wildcard that accepts the types of errors beside it must not bring it back.
+func refusesJSON(accept []rfc9110.MediaRange, offers []string) bool {
+	if _, ok := rfc9110.Negotiate(accept, []string{respond.JSONType}); ok || !slices.Contains(offers, respond.JSONType) {
+		return false
+	}
+	return slices.ContainsFunc(accept, func(r rfc9110.MediaRange) bool {
+		return r.Type+"/"+r.Subtype == respond.JSONType && len(r.Params) == 0
+	})
+}

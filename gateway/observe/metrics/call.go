@@ -1,0 +1,39 @@
+package metrics
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/statusway/statusway/gateway/policy"
+)
+
+// calls are the series of one gRPC method.
+type calls struct {
+	duration prometheus.Observer
+	codes    atomic.Pointer[map[string]prometheus.Counter]
+}
+
+// Call counts a call of a gRPC method that did not come through the gateway, "/service/method",
+// when it is over. The method has to be one that is served: a grpc.Server hands no other
+// to its interceptors.
+func (m *Metrics) Call(method string, code int32, took time.Duration) {
+	of, ok := (*m.methods.Load())[method]
+	if !ok {
+		of = add(m, &m.methods, method, func() *calls {
+			made := &calls{duration: m.callTime.WithLabelValues(method)}
+			made.codes.Store(&map[string]prometheus.Counter{})
+			return made
+		})
+	}
+	// By the name, of which there are few: a backend, and through it a client, may choose
+	// any number.
+	name := policy.CodeName(code)
+	counter, ok := (*of.codes.Load())[name]
+	if !ok {
+		counter = add(m, &of.codes, name, func() prometheus.Counter { return m.calls.WithLabelValues(method, name) })
+	}
+	counter.Inc()
+	of.duration.Observe(took.Seconds())
+}
