@@ -326,9 +326,9 @@ func (r rule) covers(file string) bool {
 func compile(pattern string) (*regexp.Regexp, error) {
 	switch pattern = strings.TrimPrefix(pattern, "!"); pattern {
 	case "$all":
-		return regexp.Compile("")
+		return regexp.MustCompile(""), nil
 	case "$test":
-		return regexp.Compile(`_test\.go$`)
+		return regexp.MustCompile(`_test\.go$`), nil
 	}
 	quoted := regexp.QuoteMeta(strings.TrimPrefix(pattern, "${base-path}/"))
 	return regexp.Compile("^" + strings.NewReplacer(`\*\*`, `.*`, `\*`, `[^/]*`).Replace(quoted) + "$")

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/statusway/statusway/gateway/generated"
-
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/grpc"
@@ -19,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/gateway/generated"
 	"github.com/statusway/statusway/gateway/internal/contract"
 )
 

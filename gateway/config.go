@@ -171,8 +171,8 @@ type Backend = backend.Backend
 // ErrConfig marks a [Config] that cannot be used.
 var ErrConfig = errors.New("the gateway's configuration is wrong")
 
-// complete returns c with its defaults, or what is wrong with it.
-func (c Config) complete() (Config, error) {
+// complete fills in the defaults, or returns what is wrong.
+func (c *Config) complete() error {
 	var errs []error
 	if c.Policy == nil {
 		table, err := policy.Builtin(policy.Documented)
@@ -200,7 +200,7 @@ func (c Config) complete() (Config, error) {
 	c.BodyTimeout, c.SendTimeout = limit(c.BodyTimeout, DefaultBodyTimeout), limit(c.SendTimeout, DefaultSendTimeout)
 	c.Deadline = limit(c.Deadline, DefaultDeadline)
 	c.DrainDelay, c.Grace = limit(c.DrainDelay, DefaultDrainDelay), limit(c.Grace, DefaultGrace)
-	return c, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // noLimit is more bytes than any body has. The rule for bodies knows no other way to say it.

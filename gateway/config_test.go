@@ -53,7 +53,8 @@ func TestZeroConfig(t *testing.T) {
 		t.Errorf("%d %s", unacceptable.Code, unacceptable.Body)
 	}
 	checkPlace(t, unacceptable, "about:blank", "/v1/entities/e1")
-	if got := record(t, f.gateway, "GET", "/v1/entities/e1", "", "Idempotency-Key", `"k"`, "Forwarded", "for=192.0.2.9", "Origin", "https://a.example"); got.Header().Get("Access-Control-Allow-Origin") != "" {
+	got := record(t, f.gateway, "GET", "/v1/entities/e1", "", "Idempotency-Key", `"k"`, "Forwarded", "for=192.0.2.9", "Origin", "https://a.example")
+	if got.Header().Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("%v", got.Header())
 	}
 }
@@ -92,7 +93,7 @@ func TestNoLimits(t *testing.T) {
 	t.Parallel()
 	c, f := configure(t, policy.Documented)
 	c.MaxBody, c.BodyMemory, c.ResponseMemory, c.MaxCalls, c.MaxStreams, c.Deadline = -1, -1, -1, -1, -1, -1
-	c.Intercept = func(_ gateway.Route, call gateway.Handler) gateway.Handler {
+	c.Intercept = func(gateway.Route, gateway.Handler) gateway.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			body, err := io.ReadAll(r.Body)
 			if _, limited := r.Context().Deadline(); err != nil || len(body) <= gateway.DefaultMaxBody || limited {

@@ -84,7 +84,7 @@ func ExampleMapper() {
 		fmt.Println(err)
 		return
 	}
-	status := &spb.Status{Code: int32(codes.NotFound), Message: "There is no cup 7."}
+	status := &spb.Status{Code: int32(codes.NotFound), Message: "No cup 7."}
 	response, err := mapper.Map(status, gateway.MapRequest{Method: http.MethodGet, Path: "/v1/cups/7"})
 	if err != nil {
 		fmt.Println(err)
@@ -96,5 +96,5 @@ func ExampleMapper() {
 	// Output:
 	// 404 by the rule not-found
 	// application/problem+json
-	// {"type":"https://docs.example.com/statuses/404","title":"Resource Not Found","status":404,"detail":"There is no cup 7.","instance":"/v1/cups/7","code":"NOT_FOUND"}
+	// {"type":"https://docs.example.com/statuses/404","title":"Resource Not Found","status":404,"detail":"No cup 7.","instance":"/v1/cups/7","code":"NOT_FOUND"}
 }

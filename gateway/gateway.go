@@ -46,7 +46,8 @@ type walk struct {
 // is wrong: with the configuration, routes that clash, declared statuses that the policy has no
 // row for, methods that need an Idempotency-Key without a store for it.
 func New(b *Backend, config Config) (*Gateway, error) {
-	c, err := config.complete()
+	c := config
+	err := c.complete()
 	if err != nil {
 		return nil, err
 	}

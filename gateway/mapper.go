@@ -26,7 +26,8 @@ type Mapper struct {
 // NewMapper returns the mapper of a gateway with this configuration and backend. With a backend the
 // pointers to violations lead into the body of the described request; it may be nil.
 func NewMapper(b *Backend, config Config) (*Mapper, error) {
-	c, err := config.complete()
+	c := config
+	err := c.complete()
 	if err != nil {
 		return nil, err
 	}

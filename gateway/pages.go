@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -65,7 +66,7 @@ func (p *pageWriter) WriteHeader(status int) {
 	if p.exchange.Status == 0 && status >= http.StatusOK {
 		p.exchange.Status = status
 	}
-	p.ResponseWriter.WriteHeader(status)
+	p.ResponseWriter.WriteHeader(status) //nolint:forbidigo // a page may respond itself.
 }
 
 func (p *pageWriter) Write(data []byte) (int, error) {
@@ -119,7 +120,8 @@ func File(contentType string, body []byte) http.Handler {
 
 // alone is what responds outside a page.
 func alone() *respond.Responder {
-	config, _ := Config{}.complete() // Nothing of the zero value is wrong.
+	var config Config
+	_ = config.complete() // Nothing of the zero value is wrong.
 	responder, _ := config.responder()
 	return responder
 }
@@ -137,7 +139,7 @@ func Negotiate(w http.ResponseWriter, r *http.Request, offers ...string) (string
 	all := offers
 	for _, offer := range offers {
 		if offer == respond.JSONType {
-			all = append(all[:len(all):len(all)], respond.ProblemType, respond.StatusType, respond.ErrorType)
+			all = append(slices.Clip(all), respond.ProblemType, respond.StatusType, respond.ErrorType)
 		}
 	}
 	kind, ok := rfc9110.Negotiate(ranges, all)

@@ -46,33 +46,35 @@ func TestPrefix(t *testing.T) {
 		// types is what the types of problems begin with, prefix what all paths do.
 		types, prefix string
 	}{
-		"at the root":                             {},
-		"below a path":                            {stripped: "/api", types: "/api", prefix: "/api"},
-		"below a path, with an absolute target":   {stripped: "/api", absolute: true, types: "/api", prefix: "/api"},
-		"at the root, with an absolute target":    {absolute: true},
-		"behind a proxy with an escaped path":     {forwarded: []string{"/a%20b"}, types: "/a%20b", prefix: "/a%20b"},
-		"behind a proxy":                          {forwarded: []string{"/edge"}, types: "/edge", prefix: "/edge"},
-		"behind a proxy, with a slash":            {forwarded: []string{"/edge/"}, types: "/edge", prefix: "/edge"},
-		"behind a proxy at its root":              {forwarded: []string{"/"}},
-		"behind two proxies":                      {forwarded: []string{"/edge, /inner"}, types: "/edge/inner", prefix: "/edge/inner"},
-		"behind two proxies, on two lines":        {forwarded: []string{"/edge", "/inner"}, types: "/edge/inner", prefix: "/edge/inner"},
-		"behind a proxy, below a path":            {forwarded: []string{"/edge"}, stripped: "/api", types: "/edge/api", prefix: "/edge/api"},
-		"an untrusted proxy":                      {forwarded: []string{"/edge"}, untrusted: true},
-		"an untrusted proxy, below a path":        {forwarded: []string{"/edge"}, untrusted: true, stripped: "/api", types: "/api", prefix: "/api"},
-		"a proxy that says a URL":                 {forwarded: []string{"https://evil.example"}},
-		"a proxy that says an authority":          {forwarded: []string{"//evil.example"}},
-		"a proxy that says a query":               {forwarded: []string{"/edge?x"}},
-		"a proxy that says a space":               {forwarded: []string{"/ed ge"}},
-		"a proxy that says a relative path":       {forwarded: []string{"edge"}},
-		"a proxy that says too much":              {forwarded: []string{"/" + strings.Repeat("x", 300)}},
-		"a public URL":                            {publicURL: publicURL, types: publicURL},
-		"a public URL with a slash":               {publicURL: publicURL + "/", types: publicURL},
-		"a public URL with a path":                {publicURL: publicURL + "/api", types: publicURL + "/api", prefix: "/api"},
-		"a public URL with a path and slash":      {publicURL: publicURL + "/api/", types: publicURL + "/api", prefix: "/api"},
-		"a public URL, below the same path":       {publicURL: publicURL + "/api", stripped: "/api", types: publicURL + "/api", prefix: "/api"},
-		"a public URL, behind a proxy":            {publicURL: publicURL + "/api", forwarded: []string{"/edge"}, types: publicURL + "/api", prefix: "/api"},
-		"pages elsewhere":                         {pagesURL: "https://docs.example.com/x/", stripped: "/api", types: "https://docs.example.com/x", prefix: "/api"},
-		"pages elsewhere, and a public URL":       {publicURL: publicURL + "/api", pagesURL: "https://docs.example.com", types: "https://docs.example.com", prefix: "/api"},
+		"at the root":                           {},
+		"below a path":                          {stripped: "/api", types: "/api", prefix: "/api"},
+		"below a path, with an absolute target": {stripped: "/api", absolute: true, types: "/api", prefix: "/api"},
+		"at the root, with an absolute target":  {absolute: true},
+		"behind a proxy with an escaped path":   {forwarded: []string{"/a%20b"}, types: "/a%20b", prefix: "/a%20b"},
+		"behind a proxy":                        {forwarded: []string{"/edge"}, types: "/edge", prefix: "/edge"},
+		"behind a proxy, with a slash":          {forwarded: []string{"/edge/"}, types: "/edge", prefix: "/edge"},
+		"behind a proxy at its root":            {forwarded: []string{"/"}},
+		"behind two proxies":                    {forwarded: []string{"/edge, /inner"}, types: "/edge/inner", prefix: "/edge/inner"},
+		"behind two proxies, on two lines":      {forwarded: []string{"/edge", "/inner"}, types: "/edge/inner", prefix: "/edge/inner"},
+		"behind a proxy, below a path":          {forwarded: []string{"/edge"}, stripped: "/api", types: "/edge/api", prefix: "/edge/api"},
+		"an untrusted proxy":                    {forwarded: []string{"/edge"}, untrusted: true},
+		"an untrusted proxy, below a path":      {forwarded: []string{"/edge"}, untrusted: true, stripped: "/api", types: "/api", prefix: "/api"},
+		"a proxy that says a URL":               {forwarded: []string{"https://evil.example"}},
+		"a proxy that says an authority":        {forwarded: []string{"//evil.example"}},
+		"a proxy that says a query":             {forwarded: []string{"/edge?x"}},
+		"a proxy that says a space":             {forwarded: []string{"/ed ge"}},
+		"a proxy that says a relative path":     {forwarded: []string{"edge"}},
+		"a proxy that says too much":            {forwarded: []string{"/" + strings.Repeat("x", 300)}},
+		"a public URL":                          {publicURL: publicURL, types: publicURL},
+		"a public URL with a slash":             {publicURL: publicURL + "/", types: publicURL},
+		"a public URL with a path":              {publicURL: publicURL + "/api", types: publicURL + "/api", prefix: "/api"},
+		"a public URL with a path and slash":    {publicURL: publicURL + "/api/", types: publicURL + "/api", prefix: "/api"},
+		"a public URL, below the same path":     {publicURL: publicURL + "/api", stripped: "/api", types: publicURL + "/api", prefix: "/api"},
+		"a public URL, behind a proxy":          {publicURL: publicURL + "/api", forwarded: []string{"/edge"}, types: publicURL + "/api", prefix: "/api"},
+		"pages elsewhere":                       {pagesURL: "https://docs.example.com/x/", stripped: "/api", types: "https://docs.example.com/x", prefix: "/api"},
+		"pages elsewhere, and a public URL": {
+			publicURL: publicURL + "/api", pagesURL: "https://docs.example.com", types: "https://docs.example.com", prefix: "/api",
+		},
 		"no pages":                                {noPages: true, stripped: "/api", types: "about:blank", prefix: "/api"},
 		"no pages, and a public URL":              {noPages: true, publicURL: publicURL + "/api", types: "about:blank", prefix: "/api"},
 		"pages elsewhere, with none of their own": {noPages: true, pagesURL: "https://docs.example.com", types: "https://docs.example.com"},
@@ -126,7 +128,10 @@ func TestPrefix(t *testing.T) {
 // checkPlace checks the type and the instance of a problem.
 func checkPlace(t *testing.T, got *httptest.ResponseRecorder, typeURI, instance string) {
 	t.Helper()
-	var problem struct{ Type, Instance string }
+	var problem struct {
+		Type     string `json:"type"`
+		Instance string `json:"instance"`
+	}
 	if err := json.Unmarshal(got.Body.Bytes(), &problem); err != nil || problem.Type != typeURI || problem.Instance != instance {
 		t.Errorf("%d: %s, want the type %s of %s", got.Code, got.Body, typeURI, instance)
 	}
@@ -157,7 +162,11 @@ func TestPrefixOfDocument(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var read struct{ Servers []struct{ URL string } }
+		var read struct {
+			Servers []struct {
+				URL string `json:"url"`
+			} `json:"servers"`
+		}
 		if err := json.Unmarshal(document.JSON(), &read); err != nil || len(read.Servers) != 1 || read.Servers[0].URL != want {
 			t.Errorf("%q: %v, %v; want %s", public, read.Servers, err, want)
 		}

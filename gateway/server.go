@@ -172,7 +172,7 @@ func (g *Gateway) drain(ctx context.Context) {
 		g.config.OnDrain()
 	}
 	if !errors.Is(context.Cause(ctx), ErrStopNow) {
-		time.Sleep(g.config.DrainDelay)
+		<-time.After(g.config.DrainDelay)
 	}
 }
 

@@ -182,21 +182,30 @@ func (c *connection) open(ctx context.Context, targets []Target) error {
 		s.conn, s.dialed = dialed, dialed
 	}
 	for _, s := range c.servers {
-		schema, err := s.describe(ctx)
-		switch {
-		case err == nil:
-			s.schema = schema
-		case s.reflects() && isAway(err):
-			s.fault = err.Error()
-		case s.reflects() && status.Code(err) == codes.Unimplemented:
-			return fmt.Errorf("the server %s has no server reflection, so its descriptors are needed: %w", s.name(), err)
-		case s.reflects():
-			return fmt.Errorf("the server %s: %w", s.name(), err)
-		default:
+		if err := s.learn(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// learn finds out what the server declares, unless it is away.
+func (s *server) learn(ctx context.Context) error {
+	schema, err := s.describe(ctx)
+	switch {
+	case err == nil:
+		s.schema = schema
+		return nil
+	case !s.reflects():
+		return err
+	case isAway(err):
+		s.fault = err.Error()
+		return nil
+	case status.Code(err) == codes.Unimplemented:
+		return fmt.Errorf("the server %s has no server reflection, so its descriptors are needed: %w", s.name(), err)
+	default:
+		return fmt.Errorf("the server %s: %w", s.name(), err)
+	}
 }
 
 // check returns what is wrong with a target.
@@ -277,9 +286,9 @@ func (c *connection) version() (*backend.Version, error) {
 	if err != nil {
 		return nil, err
 	}
-	version.Pending = pending
 	if pending != nil {
-		return version, nil
+		version.Pending = pending
+		return version, nil //nolint:nilerr // why routes are missing is part of the version.
 	}
 	var errs []error
 	for _, config := range configs {

@@ -137,7 +137,9 @@ func TestEverySchemaOverEveryConnection(t *testing.T) {
 				seen.Add(1)
 				return call(ctx, method, in, out, conn, o...)
 			}),
-			grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, o ...grpc.CallOption) (grpc.ClientStream, error) {
+			grpc.WithStreamInterceptor(func(
+				ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, o ...grpc.CallOption,
+			) (grpc.ClientStream, error) {
 				seen.Add(1)
 				return open(ctx, desc, conn, method, o...)
 			})),

@@ -19,7 +19,8 @@ func (m *method) isDirect(binding *contract.Binding) bool {
 	if _, ok := m.carrier.(framed); !ok {
 		return false
 	}
-	if binding.RawBody || binding.Mask != nil || binding.Body != "" && binding.BodyMessage == nil || binding.Method.Descriptor.Input().RequiredNumbers().Len() > 0 {
+	if binding.RawBody || binding.Mask != nil || binding.Body != "" && binding.BodyMessage == nil ||
+		binding.Method.Descriptor.Input().RequiredNumbers().Len() > 0 {
 		return false
 	}
 	if m.builder.Body != nil && m.builder.Body.Kind() == protoreflect.GroupKind {

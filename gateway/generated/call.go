@@ -174,6 +174,8 @@ func (c *call) fill(message any) error {
 
 // invoke makes a call of a generated client. It sends the message of the HTTP request in place of
 // the one that generated code made, and notes that the backend was called.
+//
+//nolint:revive // the arguments are those of grpc's interface.
 func (g *generated) invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	one := callFrom(ctx)
 	if one.target == nil {

@@ -20,7 +20,7 @@ func ExampleIdentify() {
 		}
 		return nil, identity.Identity{}, status.Error(codes.Unauthenticated, "the name or the password is wrong")
 	}
-	request := httptest.NewRequest(http.MethodGet, "/v1/entities", nil)
+	request := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/entities", nil)
 	_, _, err := identify(request)
 	fmt.Println(err)
 	request.SetBasicAuth("editor", "demo")

@@ -28,7 +28,7 @@ type oldFrameCodec struct{}
 func (oldFrameCodec) Name() string { return "proto" }
 
 func (oldFrameCodec) Marshal(v any) ([]byte, error) {
-	if f := v.(*frame); string(f.wire) != "!" { //nolint:forcetypeassert // the tests send frames.
+	if f := v.(*frame); string(f.wire) != "!" {
 		return f.wire, nil
 	}
 
@@ -36,7 +36,7 @@ func (oldFrameCodec) Marshal(v any) ([]byte, error) {
 }
 
 func (oldFrameCodec) Unmarshal(data []byte, v any) error {
-	if v.(*frame).wire = append([]byte{}, data...); len(data) > 1000 { //nolint:forcetypeassert // as above.
+	if v.(*frame).wire = append([]byte{}, data...); len(data) > 1000 {
 		return errUnwanted
 	}
 
@@ -69,7 +69,7 @@ func TestCallersCodec(t *testing.T) {
 	for name, connect := range transports {
 		conn := connect(t, streams{serve: echoAll}, inprocess.Params{MaxRequestBytes: 2000})
 		for version, option := range map[string]grpc.CallOption{
-			"": grpc.ForceCodecV2(frameCodec{}), " old": grpc.ForceCodec(oldFrameCodec{}),
+			"": grpc.ForceCodecV2(frameCodec{}), "-old": grpc.ForceCodec(oldFrameCodec{}),
 		} {
 			for _, test := range []struct {
 				sent []byte

@@ -1,6 +1,7 @@
 package observe_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,6 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	gw.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/nothing", nil))
+	gw.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/nothing", nil))
 	// Output: GET 404 route-not-found ROUTE_NOT_FOUND
 }

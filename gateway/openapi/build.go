@@ -55,7 +55,7 @@ func New(b *backend.Backend, p Params) (*Document, error) {
 	if p.Table == nil {
 		var err error
 		if p.Table, err = policy.Builtin(policy.Documented); err != nil {
-			return nil, err //nolint:wrapcheck // it names the policy.
+			return nil, err
 		}
 	}
 	declared, err := backend.Current(b).Contract.Retire(p.Table)

@@ -28,8 +28,12 @@ func Example() {
 		return
 	}
 	var read struct {
-		Info  struct{ Title string }
-		Paths map[string]map[string]struct{ Responses map[string]any }
+		Info struct {
+			Title string `json:"title"`
+		} `json:"info"`
+		Paths map[string]map[string]struct {
+			Responses map[string]any `json:"responses"`
+		} `json:"paths"`
 	}
 	if err := json.Unmarshal(document.JSON(), &read); err != nil {
 		fmt.Println(err)

@@ -26,6 +26,7 @@ const (
 )
 
 const (
+	get       = "GET"
 	httpBody  = "google.api.HttpBody"
 	fieldMask = "google.protobuf.FieldMask"
 )
@@ -34,21 +35,21 @@ const (
 type Conditions int
 
 const (
-	// ConditionsRefused: a write with If-Match, If-None-Match or If-Unmodified-Since fails,
+	// ConditionsRefused means: a write with If-Match, If-None-Match or If-Unmodified-Since fails,
 	// because the backend does not declare that it evaluates them.
 	ConditionsRefused Conditions = iota
-	// ConditionsForwarded: the backend evaluates them together with the write.
+	// ConditionsForwarded means: the backend evaluates them together with the write.
 	ConditionsForwarded
-	// ConditionsCompared: the gateway compares them with the response, for GET, HEAD and
+	// ConditionsCompared means: the gateway compares them with the response, for GET, HEAD and
 	// QUERY (RFC 10008).
 	ConditionsCompared
-	// ConditionsIgnored: they mean nothing for OPTIONS and TRACE (RFC 9110 §13.2.1).
+	// ConditionsIgnored means: they mean nothing for OPTIONS and TRACE (RFC 9110 §13.2.1).
 	ConditionsIgnored
 )
 
 func conditions(verb string, method *Method) Conditions {
 	switch verb {
-	case "GET", "HEAD", "QUERY":
+	case get, "HEAD", "QUERY":
 		return ConditionsCompared
 	case "OPTIONS", "TRACE":
 		return ConditionsIgnored
@@ -62,7 +63,7 @@ func conditions(verb string, method *Method) Conditions {
 // isSafe reports whether IANA's registry of HTTP methods has the verb as safe.
 func isSafe(verb string) bool {
 	switch verb {
-	case "GET", "HEAD", "OPTIONS", "PROPFIND", "QUERY", "REPORT", "SEARCH", "TRACE":
+	case get, "HEAD", "OPTIONS", "PROPFIND", "QUERY", "REPORT", "SEARCH", "TRACE":
 		return true
 	default:
 		return false
@@ -74,10 +75,10 @@ func (b *Binding) derive() {
 	method := b.Method
 	b.bound = b.Template.Fields()
 	b.Safe, b.Conditions = isSafe(b.Verb), conditions(b.Verb, method)
-	switch {
-	case b.Body == "":
-		b.DiscardsBody = b.Verb == "GET" || b.Verb == "HEAD"
-	case b.Body == "*":
+	switch b.Body {
+	case "":
+		b.DiscardsBody = b.Verb == get || b.Verb == "HEAD"
+	case "*":
 		b.BodyMessage = method.Descriptor.Input()
 	default:
 		b.bound = append(b.bound, b.Body)

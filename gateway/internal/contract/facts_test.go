@@ -133,7 +133,8 @@ func TestVerbFacts(t *testing.T) {
 			t.Errorf("%s: safe %t, conditions %d", route.Verb, route.Safe, route.Conditions)
 		}
 	}
-	write := mustRead(t, method(`post: "/x" body: "*" additional_bindings { custom { kind: "QUERY" path: "/x" } body: "*" }`, "preconditions: true")).Methods[0].Bindings
+	const rule = `post: "/x" body: "*" additional_bindings { custom { kind: "QUERY" path: "/x" } body: "*" }`
+	write := mustRead(t, method(rule, "preconditions: true")).Methods[0].Bindings
 	if write[0].Conditions != contract.ConditionsForwarded || write[1].Conditions != contract.ConditionsCompared {
 		t.Errorf("conditions %d, %d", write[0].Conditions, write[1].Conditions)
 	}

@@ -108,7 +108,7 @@ func (r *reader) bindings(method *Method, rule *annotations.HttpRule) {
 func (b *Binding) routes() []*Binding {
 	verbs := []string{b.Kind}
 	if b.Kind == anyKind {
-		verbs = []string{"GET", "PUT", "POST", "DELETE", "PATCH"}
+		verbs = []string{get, "PUT", "POST", "DELETE", "PATCH"}
 	}
 	all := make([]*Binding, len(verbs))
 	for i, verb := range verbs {
@@ -168,7 +168,7 @@ func (r *reader) field(method *Method, option string, message protoreflect.Messa
 func pattern(rule *annotations.HttpRule) (string, string) {
 	switch p := rule.GetPattern().(type) {
 	case *annotations.HttpRule_Get:
-		return "GET", p.Get
+		return get, p.Get
 	case *annotations.HttpRule_Put:
 		return "PUT", p.Put
 	case *annotations.HttpRule_Post:

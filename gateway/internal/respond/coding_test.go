@@ -109,7 +109,8 @@ func TestGzip(t *testing.T) {
 				}
 				header := recorder.Header()
 				coding, vary := header.Get("Content-Encoding"), header.Get("Vary")
-				if err != nil || recorder.Code != test.status || (coding == "gzip") != test.coded || coding == "" == test.coded || header.Get("ETag") != test.tag || vary != "Accept-Encoding" {
+				if err != nil || recorder.Code != test.status || (coding == "gzip") != test.coded || coding == "" == test.coded ||
+					header.Get("ETag") != test.tag || vary != "Accept-Encoding" {
 					t.Fatalf("%s: %d, %v, %v", method, recorder.Code, header, err)
 				}
 				body := recorder.Body.Bytes()

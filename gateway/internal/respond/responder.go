@@ -82,7 +82,8 @@ func ParsePublicURL(text string) (origin, path string, err error) {
 		return "", "", nil
 	}
 	parsed, err := url.Parse(text)
-	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
+	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" ||
+		parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
 		return "", "", fmt.Errorf("%q is not a URL such as https://example.com or https://example.com/api", text)
 	}
 	return parsed.Scheme + "://" + parsed.Host, strings.TrimRight(parsed.EscapedPath(), "/"), nil

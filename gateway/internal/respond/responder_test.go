@@ -264,8 +264,10 @@ func TestTypeURI(t *testing.T) {
 		"a prefix":                 {respond.Params{}, "/api", "/api/statuses/404"},
 		"a public URL":             {respond.Params{PublicURL: "https://api.example.com/"}, "", "https://api.example.com/statuses/404"},
 		"a public URL with a path": {respond.Params{PublicURL: "https://example.com/api/"}, "/api", "https://example.com/api/statuses/404"},
-		"pages elsewhere":          {respond.Params{PublicURL: "https://example.com", PagesURL: "https://docs.example.com/a/"}, "/api", "https://docs.example.com/a/statuses/404"},
-		"no pages":                 {respond.Params{PublicURL: "https://example.com", NoPages: true}, "/api", "about:blank"},
+		"pages elsewhere": {
+			respond.Params{PublicURL: "https://example.com", PagesURL: "https://docs.example.com/a/"}, "/api", "https://docs.example.com/a/statuses/404",
+		},
+		"no pages": {respond.Params{PublicURL: "https://example.com", NoPages: true}, "/api", "about:blank"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

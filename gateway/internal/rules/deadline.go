@@ -52,5 +52,5 @@ func parseTimeout(text string) (time.Duration, bool) {
 	if value > uint64(longest/unit) { //nolint:gosec // both are positive.
 		return longest, true
 	}
-	return time.Duration(value) * unit, true //nolint:gosec // it has been compared.
+	return time.Duration(value) * unit, true
 }

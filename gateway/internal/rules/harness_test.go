@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/statusway/statusway/gateway/policy"
-
 	"go.uber.org/goleak"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/encoding/prototext"
@@ -19,6 +17,7 @@ import (
 	"github.com/statusway/statusway/gateway/internal/exchange"
 	"github.com/statusway/statusway/gateway/internal/respond"
 	"github.com/statusway/statusway/gateway/internal/rules"
+	"github.com/statusway/statusway/gateway/policy"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 

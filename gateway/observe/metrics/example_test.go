@@ -35,9 +35,9 @@ func Example() {
 	get(gw, "/nothing")
 	for line := range strings.Lines(get(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), "/metrics")) {
 		if strings.HasPrefix(line, "statusway_requests_total") {
-			fmt.Print(line)
+			fmt.Print(strings.TrimPrefix(line, "statusway_"))
 		}
 	}
 	// Output:
-	// statusway_requests_total{code="NOT_FOUND",domain="statusway.v1",method="GET",reason="ROUTE_NOT_FOUND",route="unmatched",rule="route-not-found",status="404"} 1
+	// requests_total{code="NOT_FOUND",domain="statusway.v1",method="GET",reason="ROUTE_NOT_FOUND",route="unmatched",rule="route-not-found",status="404"} 1
 }

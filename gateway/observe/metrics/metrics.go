@@ -63,7 +63,7 @@ func New(p Params) (*Metrics, error) {
 	if p.Table == nil {
 		var err error
 		if p.Table, err = policy.Builtin(policy.Documented); err != nil {
-			return nil, err //nolint:wrapcheck // it names the policy.
+			return nil, err
 		}
 	}
 	byRoute := []string{"route", "method"}

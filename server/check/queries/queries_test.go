@@ -11,11 +11,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/statusway/statusway/server/internal/apptest"
-
 	"github.com/VictoriaMetrics/metricsql"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/statusway/statusway/server/internal/apptest"
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 

@@ -26,7 +26,9 @@ type DocumentParams struct {
 // Document is the document that a server of these services would serve. An error names
 // the file and what in it is wrong.
 func Document(p DocumentParams) (*openapi.Document, error) {
-	about := openapi.Params{Table: p.Table, PublicURL: p.PublicURL, Pages: catalogue.Problems(p.Table)}
+	about := openapi.Params{
+		Table: p.Table, PublicURL: p.PublicURL, Title: "", License: "", Keys: false, Pages: catalogue.Problems(p.Table),
+	}
 	if p.Descriptors == "" {
 		described, err := describeReference(p.Demo)
 		if err != nil {

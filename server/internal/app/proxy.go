@@ -87,7 +87,8 @@ func (p *Proxy) build(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.rest.serveBackend(p.backend, openapi.Params{}, p.backend, p.ready)
+	var about openapi.Params // The title is that of the proto packages.
+	return p.rest.serveBackend(p.backend, about, p.backend, p.ready)
 }
 
 // targets are the backends of the flags.

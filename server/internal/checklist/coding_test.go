@@ -184,7 +184,9 @@ func TestTagOfACodingOnWrites(t *testing.T) {
 func TestWhatIsNotCompressed(t *testing.T) {
 	t.Parallel()
 	s := apptest.Serve(t, compressing, nil, time.Now)
-	for target, status := range map[string]int{"/v1/entities/none": 404, "/v1/entities/teapot": 200, "/v1/entities:export": 200, "/healthz": 200, "/nothing": 404, "/v0/x": 410} {
+	for target, status := range map[string]int{
+		"/v1/entities/none": 404, "/v1/entities/teapot": 200, "/v1/entities:export": 200, "/healthz": 200, "/nothing": 404, "/v0/x": 410,
+	} {
 		got := s.Do(t, "viewer", apptest.Get(target, accepting("gzip")))
 		apptest.WantStatus(t, got, status, "")
 		apptest.WantHeaders(t, got, map[string]string{"Content-Encoding": ""})

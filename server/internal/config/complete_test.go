@@ -168,7 +168,8 @@ func TestComplete(t *testing.T) {
 			c.PagesURL, c.BodyMemory, c.ResponseMemory = "there", "much", "more"
 			c.CORSOrigins, c.TrustedProxies, c.Concurrency = []string{"us"}, []string{"them"}, -1
 		}, refused: []string{
-			"--demo", "--http-addr", "--max-body", "--rate-limit", "--grace", "--tls-key", "--public-url", "--pages-url", "--body-memory", "--response-memory", "--cors-origins", "--trusted-proxies", "--concurrency",
+			"--demo", "--http-addr", "--max-body", "--rate-limit", "--grace", "--tls-key", "--public-url", "--pages-url", "--body-memory", "--response-memory",
+			"--cors-origins", "--trusted-proxies", "--concurrency",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -72,7 +72,8 @@ func frontDefaults() Front {
 // Flags declares the flags on set, with what c holds as their defaults.
 func (c *Front) Flags(set *pflag.FlagSet) {
 	set.StringVar(&c.HTTPAddr, "http-addr", c.HTTPAddr, "`address` on which REST is served")
-	set.StringVar(&c.PublicURL, "public-url", c.PublicURL, "`URL` under which clients reach REST, with a path if they reach it below one; problem types and Location begin with it (default paths alone)")
+	set.StringVar(&c.PublicURL, "public-url", c.PublicURL,
+		"`URL` under which clients reach REST, with a path if they reach it below one; problem types and Location begin with it (default paths alone)")
 	set.StringVar(&c.PagesURL, "pages-url", c.PagesURL, "`URL` below which another server has the pages that explain problem types (default this server)")
 	set.StringVar(&c.Policy, "policy", c.Policy, "documented, canonical, or the `file` of a policy")
 	set.StringVar(&c.ErrorFormat, "error-format", c.ErrorFormat,
@@ -91,7 +92,8 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 		"`size` of what all request bodies together may take, decoded; later ones wait, then get 503 (default a quarter of the memory limit)")
 	set.StringVar(&c.ResponseMemory, "response-memory", c.ResponseMemory,
 		"`size` of what all responses together may take that wait for clients to read them; stalled ones are cut off (default an eighth of the memory limit)")
-	set.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies, "`networks`, such as 10.0.0.0/8, whose Forwarded, X-Forwarded-For and X-Forwarded-Prefix are used")
+	set.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies,
+		"`networks`, such as 10.0.0.0/8, whose Forwarded, X-Forwarded-For and X-Forwarded-Prefix are used")
 	set.StringSliceVar(&c.CORSOrigins, "cors-origins", c.CORSOrigins, "`origins`, such as https://app.example.com, whose pages may call; * for all")
 	set.BoolVar(&c.Gzip, "gzip", c.Gzip, "compress responses from 1 KiB on for clients that accept it; these have entity-tags of their own")
 	set.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "`file` of the certificate chain; with it REST is served over TLS")
@@ -224,7 +226,8 @@ func CheckURL(flag, text string) error {
 		return nil
 	}
 	parsed, err := url.Parse(text)
-	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
+	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" ||
+		parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
 		return fmt.Errorf("%s: %q is not of the form https://api.example.com or https://example.com/api", flag, text)
 	}
 	return nil

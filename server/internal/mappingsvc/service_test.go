@@ -256,7 +256,10 @@ func TestMapStatusIsWhatIsSent(t *testing.T) {
 		{name: "HEAD", method: "HEAD", path: "/v1/entities", headers: map[string]string{id: "id-1"}},
 		{name: "bare status", method: "POST", path: "/v1/entities", headers: map[string]string{id: "id-1", "accept": statusType + ", application/json"}},
 		{name: "AIP-193", method: "POST", path: "/v1/entities", headers: map[string]string{"Accept": errorType + ", */*;q=0.1", "X-Request-Id": "id-2"}},
-		{name: "in German", method: "GET", path: "/v1/entities", headers: map[string]string{id: "id-1", "accept-language": "de-AT, de;q=0.5", "Authorization": "Bearer x"}},
+		{
+			name: "in German", method: "GET", path: "/v1/entities",
+			headers: map[string]string{id: "id-1", "accept-language": "de-AT, de;q=0.5", "Authorization": "Bearer x"},
+		},
 		{name: "with a condition", method: "DELETE", path: "/v1/entities/x", headers: map[string]string{id: "id-1", "IF-MATCH": `"a"`, "authorization": ""}},
 	} {
 		for _, policy := range []string{policy.Documented, policy.Canonical} {
