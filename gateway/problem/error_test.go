@@ -40,7 +40,7 @@ func formats() []statuswayv1.ErrorFormat {
 // responder answers as the gateway does, by a policy that redacts nothing.
 func responder(tb testing.TB, format statuswayv1.ErrorFormat) *respond.Responder {
 	tb.Helper()
-	source, err := os.ReadFile("../respond/testdata/vectors-custom.yaml")
+	source, err := os.ReadFile("../internal/respond/testdata/vectors-custom.yaml")
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -193,7 +193,7 @@ func TestRetireChangesNothing(t *testing.T) {
 	if same, err := declared.Retire(table); err != nil || same != declared {
 		t.Errorf("without retirements: %p, %v; want %p", same, err, declared)
 	}
-	source, err := os.ReadFile("../mapping/documented.yaml")
+	source, err := os.ReadFile("../../policy/documented.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 // The specification for backends says of each key what the code reads.
 func TestReadmeGrammars(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../proto/README.md")
+	text, err := os.ReadFile("../../../proto/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -353,7 +353,7 @@ func TestOmittedIsReserved(t *testing.T) {
 // The table of bounds for authors of backends has the constants.
 func TestBoundsAreDocumented(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../proto/README.md")
+	text, err := os.ReadFile("../../../proto/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

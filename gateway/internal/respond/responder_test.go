@@ -49,7 +49,7 @@ func builtin(tb testing.TB, name string) *policy.Table {
 // changed is a built-in policy with its text edited.
 func changed(tb testing.TB, name, from, to string) *policy.Table {
 	tb.Helper()
-	source, err := os.ReadFile(filepath.Join("..", "mapping", name+".yaml"))
+	source, err := os.ReadFile(filepath.Join("..", "..", "policy", name+".yaml"))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 // vectorsFile shows ports of the mapping to other languages what this one answers.
-const vectorsFile = "../../proto/vectors/mapping.json"
+const vectorsFile = "../../../proto/vectors/mapping.json"
 
 // vectorsVersion grows whenever a vector changes or goes, and not when one comes.
 const vectorsVersion = 1
