@@ -40,8 +40,8 @@ type Params struct {
 	Pages []string
 }
 
-// New returns the document of a backend. Comments become descriptions if its descriptors have
-// their source. The error is that of [gateway.New] for such a backend, or says that PublicURL is
+// New returns the document of a backend. A nil backend has no routes. Comments become descriptions if
+// its descriptors have their source. The error is that of [gateway.New] for such a backend, or says that PublicURL is
 // not an http or https URL.
 func New(b *backend.Backend, p Params) (*Document, error) {
 	servers := []server{{URL: "./"}} // relative to the document (OpenAPI 3.1 §4.8.5)
@@ -58,8 +58,12 @@ func New(b *backend.Backend, p Params) (*Document, error) {
 			return nil, err
 		}
 	}
-	declared, err := backend.Current(b).Contract.Retire(p.Table)
-	if err := errors.Join(err, backend.Current(b).Contract.Check(p.Table)); err != nil {
+	served := &contract.Contract{}
+	if b != nil {
+		served = backend.Current(b).Contract
+	}
+	declared, err := served.Retire(p.Table)
+	if err := errors.Join(err, served.Check(p.Table)); err != nil {
 		return nil, fmt.Errorf("reading the contract: %w", err)
 	}
 	index := declared.Index()

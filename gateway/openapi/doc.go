@@ -11,9 +11,9 @@
 //
 // The document itself is a few plain structs with the order of their members. The
 // libraries for it (libopenapi, kin-openapi) are made for reading documents, hold
-// anything, and would come along to everybody who imports the gateway; one of them
-// checks in the tests that what is written here is right, and that the running server
-// answers as it says.
+// anything, and would come along to everybody who imports the gateway. The tests in
+// server/check, a module of its own, check with one of them that the document is valid, and
+// that the running server answers as it says.
 //
 // What it says is as exact as the contract allows, and total. Any method may fail with
 // any gRPC code, so each has the rows that the policy gives to those, to its details

@@ -4,56 +4,22 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	validator "github.com/pb33f/libopenapi-validator"
-	failures "github.com/pb33f/libopenapi-validator/errors"
 	"go.yaml.in/yaml/v3"
-	_ "google.golang.org/genproto/googleapis/rpc/errdetails" // in an Any
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
-	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/statusway/statusway/gateway/internal/contract"
-	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 	"github.com/statusway/statusway/gateway/openapi"
 	"github.com/statusway/statusway/gateway/policy"
 )
-
-// Every document is one of OpenAPI 3.1, whatever the contract and the policy.
-func TestDocumentsAreValid(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		name     string
-		declared *contract.Contract
-		table    *policy.Table
-	}{
-		{"the reference API", reference(t), builtin(t, policy.Documented)},
-		{"the reference API, by the other policy", reference(t), builtin(t, policy.Canonical)},
-		{"the zoo, with a plain status", contractOf(t, zoo(t)), edited(t, policy.Documented, "errorFormat: problem", "errorFormat: status")},
-		{"nothing, with a plain error", &contract.Contract{}, edited(t, policy.Documented, "errorFormat: problem", "errorFormat: error")},
-		{"two routes that are one path", contractOf(t, fileOf(t, twice)), shop(t)},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			document := documentOf(t, sourceOf(test.declared, test.table))
-			if valid, wrong := validatorOf(t, document.JSON()).ValidateDocument(); !valid {
-				t.Error(wrong)
-			}
-		})
-	}
-}
 
 // The same contract gives the same bytes, and YAML says what JSON says.
 func TestDocumentsAreDeterministic(t *testing.T) {
@@ -196,141 +162,6 @@ func compact(t *testing.T, value any) string {
 	return string(text)
 }
 
-// fill sets every field of a message to something, to a certain depth, and of a oneof
-// the one that comes last.
-func fill(message protoreflect.Message, depth int) {
-	fields := message.Descriptor().Fields()
-	for i := range fields.Len() {
-		field := fields.Get(i)
-		switch {
-		case field.IsMap():
-			entries := message.Mutable(field).Map()
-			key := valueOf(field.MapKey(), nil, depth)
-			entries.Set(key.MapKey(), valueOf(field.MapValue(), entries.NewValue, depth))
-		case field.IsList():
-			list := message.Mutable(field).List()
-			if field.Message() == nil || depth > 0 {
-				list.Append(valueOf(field, list.NewElement, depth))
-			}
-		case field.Message() != nil && depth == 0:
-		default:
-			message.Set(field, valueOf(field, func() protoreflect.Value { return message.NewField(field) }, depth))
-		}
-	}
-}
-
-func valueOf(field protoreflect.FieldDescriptor, fresh func() protoreflect.Value, depth int) protoreflect.Value {
-	switch field.Kind() {
-	case protoreflect.BoolKind:
-		return protoreflect.ValueOfBool(true)
-	case protoreflect.EnumKind:
-		return protoreflect.ValueOfEnum(1)
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		return protoreflect.ValueOfInt32(-1 << 31)
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return protoreflect.ValueOfUint32(1<<32 - 1)
-	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		return protoreflect.ValueOfInt64(-1 << 63)
-	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return protoreflect.ValueOfUint64(1<<64 - 1)
-	case protoreflect.FloatKind:
-		return protoreflect.ValueOfFloat32(1.5)
-	case protoreflect.DoubleKind:
-		return protoreflect.ValueOfFloat64(-1e300)
-	case protoreflect.StringKind:
-		return protoreflect.ValueOfString("text")
-	case protoreflect.BytesKind:
-		return protoreflect.ValueOfBytes([]byte{0, 255})
-	default:
-		value := fresh()
-		known(value.Message(), depth)
-		return value
-	}
-}
-
-// known fills a message of which not every value has a JSON form.
-func known(message protoreflect.Message, depth int) {
-	parse := map[protoreflect.FullName]string{
-		"google.protobuf.Any":       `{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"X"}`,
-		"google.protobuf.Timestamp": `"2030-01-02T03:04:05.678Z"`, "google.protobuf.Duration": `"-1.5s"`, "google.protobuf.FieldMask": `"displayName,a.b"`,
-		"google.protobuf.Struct": `{"a":[1,null,{"b":true}]}`, "google.protobuf.Value": `[1]`, "google.protobuf.ListValue": `[null,"x"]`,
-	}
-	if text, ok := parse[message.Descriptor().FullName()]; ok {
-		if err := jsoncodec.Unmarshal([]byte(text), message.Interface()); err != nil {
-			message.Clear(message.Descriptor().Fields().Get(0))
-		}
-		return
-	}
-	fill(message, depth-1)
-}
-
-// What the codec writes of a message that is set through and through, and of one that
-// is not, is what the schema says; without additional members it still is.
-func TestSchemasAreWhatIsWritten(t *testing.T) {
-	t.Parallel()
-	file := zoo(t)
-	document := documentOf(t, sourceOf(contractOf(t, file), builtin(t, policy.Documented)))
-	checks := validatorOf(t, document.JSON())
-	whole := dynamicpb.NewMessage(file.Messages().ByName("Query"))
-	fill(whole, 3)
-	for name, message := range map[string]proto.Message{"whole": whole, "empty": dynamicpb.NewMessage(file.Messages().ByName("Query"))} {
-		text, err := jsoncodec.Marshal(message)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if wrong := exchanged(t, checks, string(text), string(text)); len(wrong) > 0 {
-			t.Errorf("%s: %v\n%s", name, wrong, text)
-		}
-	}
-	// A schema lets other members be; so that none is forgotten, they are counted.
-	written, err := jsoncodec.Marshal(whole)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var members map[string]any
-	if err := json.Unmarshal(written, &members); err != nil {
-		t.Fatal(err)
-	}
-	schemas := parsed(t, document)["components"].(map[string]any)["schemas"].(map[string]any)
-	for name, object := range map[string]any{"zoo.v1.Query": members, "zoo.v1.Nested": members["nested"]} {
-		named := schemas[name].(map[string]any)["properties"].(map[string]any)
-		for member := range object.(map[string]any) {
-			if named[member] == nil {
-				t.Errorf("%s has a member %s, which its schema lacks", name, member)
-			}
-		}
-	}
-	for _, test := range []struct{ name, text string }{
-		{"a number where a text is", `{"name":1}`},
-		{"64 bits as a number", `{"int64Value":1}`},
-		{"an unknown value of an enum", `{"kind":"KIND_BIRD"}`},
-		{"a key of another type", `{"ranks":{"x":"KIND_CAT"}}`},
-		{"two of a oneof", `{"left":"a","right":"b"}`},
-		{"a negative number without sign", `{"uint32Value":-1}`},
-		{"no base64 alphabet matters, but a type does", `{"bytesValue":[1]}`},
-		{"an Any without its type", `{"any":{"reason":"X"}}`},
-		{"deep inside", `{"nested":{"deeper":{"deeper":{"name":1}}}}`},
-	} {
-		if wrong := exchanged(t, checks, "{}", test.text); len(wrong) == 0 {
-			t.Errorf("%s: the schema has nothing against %s", test.name, test.text)
-		}
-	}
-}
-
-// exchanged checks POST /v1/animals with a body, and its answer.
-func exchanged(t *testing.T, checks validator.Validator, sent, got string) []*failures.ValidationError {
-	t.Helper()
-	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/animals", strings.NewReader(sent))
-	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("Authorization", "Bearer x")
-	response := &http.Response{
-		StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(got)),
-		Header: http.Header{"Content-Type": {"application/json"}, "X-Request-Id": {"x"}, "Cache-Control": {"no-store"}},
-	}
-	_, wrong := checks.ValidateHttpRequestResponse(request, response)
-	return wrong
-}
-
 // The server of a document is the public URL, or where the document comes from.
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
@@ -432,6 +263,18 @@ func TestInfo(t *testing.T) {
 		if !strings.Contains(about, text) {
 			t.Errorf("the description does not speak of %s:\n%s", text, about)
 		}
+	}
+}
+
+// A nil backend has a document without paths, as a gateway before it has no routes.
+func TestNilBackend(t *testing.T) {
+	t.Parallel()
+	document, err := openapi.New(nil, sourceOf(nil, builtin(t, policy.Documented)).Params)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if paths := parsed(t, document)["paths"]; len(paths.(map[string]any)) != 0 {
+		t.Errorf("the paths are %v", paths)
 	}
 }
 

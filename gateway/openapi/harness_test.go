@@ -9,9 +9,6 @@ import (
 
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"github.com/google/go-cmp/cmp"
-	"github.com/pb33f/libopenapi"
-	validator "github.com/pb33f/libopenapi-validator"
-	"github.com/pb33f/libopenapi-validator/config"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -106,7 +103,7 @@ func builtin(tb testing.TB, name string) *policy.Table {
 // edited is a built-in policy after a change of its text.
 func edited(tb testing.TB, name, from, to string) *policy.Table {
 	tb.Helper()
-	source, err := os.ReadFile("../mapping/" + name + ".yaml")
+	source, err := os.ReadFile("../policy/" + name + ".yaml")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -155,19 +152,6 @@ func parsed(tb testing.TB, document *openapi.Document) map[string]any {
 		tb.Fatal(err)
 	}
 	return root
-}
-
-func validatorOf(tb testing.TB, text []byte) validator.Validator {
-	tb.Helper()
-	document, err := libopenapi.NewDocument(text)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	checks, errs := validator.NewValidator(document, config.WithFormatAssertions())
-	if len(errs) > 0 {
-		tb.Fatal(errs)
-	}
-	return checks
 }
 
 // golden compares text with a file of testdata.
