@@ -99,12 +99,25 @@ func (g handler) serve(w http.ResponseWriter, r *http.Request, params map[string
 	case descriptor.IsStreamingServer():
 		runtime.ForwardResponseStream(ctx, g.mux, outbound, w, r, func() (proto.Message, error) {
 			message := dynamicpb.NewMessage(descriptor.Output())
-			return message, stream.RecvMsg(message)
+			return g.wrap(message), stream.RecvMsg(message)
 		}, g.mux.GetForwardResponseOptions()...)
 	default:
-		runtime.ForwardResponseMessage(ctx, g.mux, outbound, w, r, reply, g.mux.GetForwardResponseOptions()...)
+		runtime.ForwardResponseMessage(ctx, g.mux, outbound, w, r, g.wrap(reply), g.mux.GetForwardResponseOptions()...)
 	}
 }
+
+// wrap does what generated code does for a response_body.
+func (g handler) wrap(reply proto.Message) proto.Message {
+	if g.binding.ResponseBody == nil {
+		return reply
+	}
+	return selecting{reply}
+}
+
+// selecting panics where generated code panics if the field is a member of a oneof and not set.
+type selecting struct{ proto.Message }
+
+func (selecting) XXX_ResponseBody() any { panic("the member of the oneof is not set") }
 
 func (g handler) desc() *grpc.StreamDesc {
 	descriptor := g.binding.Method.Descriptor

@@ -129,6 +129,7 @@ func options(found *collector) []runtime.ServeMuxOption {
 		}),
 		runtime.WithStreamErrorHandler(streamError),
 		runtime.WithForwardResponseOption(forwardResponse),
+		runtime.WithForwardResponseRewriter(dropResponse),
 		runtime.WithIncomingHeaderMatcher(never),
 		runtime.WithOutgoingHeaderMatcher(never),
 		runtime.WithOutgoingTrailerMatcher(never),
@@ -199,6 +200,10 @@ func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.M
 		return nil
 	}
 }
+
+// dropResponse keeps the message from runtime, which has nothing left to do with it. To select the
+// field of a response_body, generated code panics if that field is an unset member of a oneof.
+func dropResponse(context.Context, proto.Message) (any, error) { return struct{}{}, nil }
 
 // bypassed is the failure of a handler that calls another connection than the one that Register
 // got. What it returns is not sent, because no token and no condition has passed.

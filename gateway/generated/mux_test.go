@@ -115,6 +115,31 @@ func TestHandlerThatRespondsItself(t *testing.T) {
 	}
 }
 
+// selecting is a response as generated code wraps it for a response_body that names a member of a
+// oneof. It panics if another member is set.
+type selecting struct{ *entityv1.Maintenance }
+
+func (selecting) XXX_ResponseBody() any { panic("the interface is nil") }
+
+// TestGeneratedCodeSelectsNoField: the responder selects the field of a response_body. Generated
+// code would panic after the response if the field is an unset member of a oneof.
+func TestGeneratedCodeSelectsNoField(t *testing.T) {
+	t.Parallel()
+	s := newSideOf(t, (&maintenance{}).conn(), registered(func(mux *runtime.ServeMux, conn *grpc.ClientConn, w http.ResponseWriter, r *http.Request) {
+		reply, err := entityv1.NewMaintenanceServiceClient(conn).GetMaintenance(r.Context(), &entityv1.GetMaintenanceRequest{})
+		if err != nil {
+			runtime.HTTPError(r.Context(), mux, nil, w, r, err)
+			return
+		}
+		ctx := runtime.NewServerMetadataContext(r.Context(), runtime.ServerMetadata{})
+		_, outbound := runtime.MarshalerForRequest(mux, r)
+		runtime.ForwardResponseMessage(ctx, mux, outbound, w, r, selecting{reply}, mux.GetForwardResponseOptions()...)
+	}))
+	if got := s.do(s.request(t, "GET", "/v1/maintenance", "")); got.Code != 200 {
+		t.Errorf("%d %s", got.Code, got.Body)
+	}
+}
+
 // TestCallsAroundTheRelay: a call over another connection loses the token and all that the
 // gateway has decided, so its request gets 500. New itself calls nothing.
 func TestCallsAroundTheRelay(t *testing.T) {
