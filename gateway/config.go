@@ -61,7 +61,9 @@ type Config struct {
 	// adds nothing. What it responds itself is not logged.
 	Around func(gateway http.Handler) http.Handler
 	// Intercept wraps the call of each route, after all rules and before the backend. It is called
-	// once for a route. Nil adds nothing.
+	// once for a route. A handler may respond itself, as a Page does, or fail. The response of
+	// the call is sent when the handler has returned; a ResponseWriter of its own, with which the
+	// handler makes the call, gets it before the call returns. Nil adds nothing.
 	Intercept func(route Route, call Handler) Handler
 
 	// Logger gets a line for each request (see [observe.Record.Attrs]). Nil discards it.

@@ -177,18 +177,26 @@ func (g *Gateway) call(version *backend.Version, declared *contract.Contract, re
 	}
 	inner := func(w http.ResponseWriter, r *http.Request) error {
 		ex := exchange.From(r.Context())
+		given, isOurs := w.(*ownWriter)
+		if isOurs {
+			w = given.ResponseWriter
+		}
 		ex.Writer, ex.Request, ex.Context = w, r, r.Context()
+		if mine, ok := r.Context().Value(ownKey{}).(*ownWriter); ok && !isOurs {
+			return mine.forward(func() error { return handler(w, r) })
+		}
 		return handler(w, r)
 	}
-	wrapped := map[*contract.Binding]exchange.Handler{}
+	wrapped := map[*contract.Binding]rules.Rule{}
 	for _, method := range declared.Methods {
 		for _, binding := range method.Bindings {
-			wrapped[binding] = g.config.Intercept(backend.RouteOf(binding), inner)
+			around := g.config.Intercept(backend.RouteOf(binding), inner)
+			wrapped[binding] = func(ex *exchange.Exchange) error {
+				return own(ex, responder, func(w *ownWriter, r *http.Request) error { return around(w, r) })
+			}
 		}
 	}
-	return func(ex *exchange.Exchange) error {
-		return wrapped[ex.Binding](ex.Writer, ex.Request.WithContext(ex.Context))
-	}
+	return func(ex *exchange.Exchange) error { return wrapped[ex.Binding](ex) }
 }
 
 func (c *Config) closed() rules.Closed {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -42,59 +41,27 @@ func isTaken(index *route.Index[*contract.Binding], path string) bool {
 // pageRule makes a step of the walk of a handler.
 func pageRule(responder *respond.Responder, handler http.Handler) rules.Rule {
 	return func(ex *exchange.Exchange) error {
-		p := &pageWriter{ResponseWriter: ex.Writer, exchange: ex, responder: responder}
-		handler.ServeHTTP(p, ex.Request.WithContext(context.WithValue(ex.Context, pageKey{}, p)))
-		if p.err == nil && ex.Status == 0 {
-			ex.Status = http.StatusOK // net/http sends that for a handler that writes nothing.
-		}
-		return p.err
+		return own(ex, responder, func(w *ownWriter, r *http.Request) error {
+			handler.ServeHTTP(w, r)
+			return nil
+		})
 	}
 }
 
-type pageKey struct{}
-
-// pageWriter notes what a page writes itself.
-type pageWriter struct {
-	http.ResponseWriter
-
-	exchange  *exchange.Exchange
-	responder *respond.Responder
-	err       error // what the page failed with, in place of a response
-}
-
-func (p *pageWriter) WriteHeader(status int) {
-	if p.exchange.Status == 0 && status >= http.StatusOK {
-		p.exchange.Status = status
-	}
-	p.ResponseWriter.WriteHeader(status) //nolint:forbidigo // a page may respond itself.
-}
-
-func (p *pageWriter) Write(data []byte) (int, error) {
-	if p.exchange.Status == 0 {
-		p.exchange.Status = http.StatusOK
-	}
-	n, err := p.ResponseWriter.Write(data)
-	p.exchange.Written += int64(n)
-	return n, err //nolint:wrapcheck // it is the writer's own.
-}
-
-// Unwrap is for [http.ResponseController].
-func (p *pageWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
-
-// Error responds to the request of a [Page] with what err becomes by the policy: a gRPC status, or
-// an internal error. It must be called before anything is written. Outside a page it responds as
-// the policy "documented" does.
+// Error responds to the request of a [Page], or in a handler of Intercept, with what err becomes by
+// the policy: a gRPC status, or an internal error. It must be called before anything is written.
+// Elsewhere it responds as the policy "documented" does.
 func Error(w http.ResponseWriter, r *http.Request, err error) {
-	if p, ok := r.Context().Value(pageKey{}).(*pageWriter); ok {
+	if p, ok := r.Context().Value(ownKey{}).(*ownWriter); ok {
 		p.err = err
 		return
 	}
 	alone().Error(w, r, err)
 }
 
-// Content responds to the request of a [Page] with 200 and a body that no cache may store.
+// Content responds with 200 and a body that no cache may store, as [Error] responds to errors.
 func Content(w http.ResponseWriter, r *http.Request, contentType string, body []byte) {
-	if p, ok := r.Context().Value(pageKey{}).(*pageWriter); ok {
+	if p, ok := r.Context().Value(ownKey{}).(*ownWriter); ok {
 		p.responder.Page(p.ResponseWriter, r, contentType, body)
 		return
 	}
@@ -106,11 +73,11 @@ func Content(w http.ResponseWriter, r *http.Request, contentType string, body []
 func File(contentType string, body []byte) http.Handler {
 	file := respond.NewFile(contentType, body)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, inside := r.Context().Value(pageKey{}).(*pageWriter)
+		p, inside := r.Context().Value(ownKey{}).(*ownWriter)
 		if !inside {
 			// The responder notes the conditions of the request in its exchange.
 			r = r.WithContext(exchange.With(r.Context(), &exchange.Exchange{Fields: w.Header()}))
-			p = &pageWriter{ResponseWriter: w, responder: alone()}
+			p = &ownWriter{ResponseWriter: w, responder: alone()}
 		}
 		if err := p.responder.File(p.ResponseWriter, r, file); err != nil {
 			Error(w, r, err)

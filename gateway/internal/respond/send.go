@@ -107,6 +107,21 @@ func (*Responder) Send(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
+// Discard drops the response that waits in an exchange, if there is one, so that another can take
+// its place. Its header fields stay.
+func Discard(ex *exchange.Exchange) {
+	out := &ex.Outgoing
+	if !out.Ready {
+		return
+	}
+	leave(ex)
+	if out.Buffer != nil {
+		buffers.put(out.Buffer)
+	}
+	out.Ready, out.Body, out.Buffer, out.Writer = false, nil, nil, nil
+	ex.Status, ex.Rule = 0, ""
+}
+
 // prepareEarly is for a response to a request whose body has not been read. Over HTTP/1.1
 // net/http would read the body before it sends the response, for as long as the client
 // likes. HTTP/2 has no such problem. It reports whether some of the body is still unread;
