@@ -22,7 +22,7 @@ import (
 	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
-// The defaults of a [Config]: what 0 means.
+// The defaults of a [Config]. A limit of 0 means its default.
 const (
 	DefaultMaxBody        = 4 << 20
 	DefaultBodyMemory     = rules.DefaultBodyMemory
@@ -35,130 +35,133 @@ const (
 	DefaultGrace          = 15 * time.Second
 )
 
-// Config is everything that a [Gateway] can be told. Its zero value serves, with the documented
-// policy. For a limit, 0 means the default and a negative number means that there is none.
+// Config configures a [Gateway]. The zero value is ready to use, with the documented policy. For a
+// limit, 0 means the default and a negative number means no limit.
 type Config struct {
-	// Policy decides which status and body a gRPC result becomes. Nil means the policy
-	// "documented".
+	// Policy maps gRPC results to HTTP statuses and bodies. Nil means the policy "documented".
 	Policy *policy.Table
 	// PublicURL is the URL under which clients reach the API, such as
 	// "https://example.com/api". Problem types begin with it, and Location with its path. If it
-	// is empty, both are paths. The Host field is never used: a client chooses it.
+	// is empty, both are paths. The gateway never uses Host, because the client chooses it.
 	PublicURL string
-	// PagesURL is the URL below which another server has the pages that explain the statuses,
-	// /statuses/404 and so on. If it is empty and Pages has no such page either, the type of a
-	// problem is about:blank.
+	// PagesURL is the base URL of another server's pages that explain the statuses, such as
+	// /statuses/404. If it is empty and Pages has no such page either, the type of a problem is
+	// about:blank.
 	PagesURL string
 	// Realm is the realm of the Bearer challenge of a 401.
 	Realm string
 	// Gzip compresses responses for clients that accept it.
 	Gzip bool
 
-	// Pages are handlers of your own by their exact path, such as a health check. They are
-	// served before any limit, and logged and counted as the routes are.
+	// Pages are your own handlers by exact path, such as a health check. The gateway serves them
+	// before any limit, and logs and counts their requests.
 	Pages map[string]Page
-	// Around wraps the whole gateway, for example in a mux that has other handlers beside it. Nil
-	// adds nothing. What it responds itself is not logged.
+	// Around wraps the whole gateway, for example in a mux with other handlers beside it. Nil
+	// adds nothing. The gateway does not log the responses of those other handlers.
 	Around func(gateway http.Handler) http.Handler
-	// Intercept wraps the call of each route, after all rules and before the backend. It is called
-	// once for a route. A handler may respond itself, as a Page does, or fail. The response of
-	// the call is sent when the handler has returned; a ResponseWriter of its own, with which the
-	// handler makes the call, gets it before the call returns. Nil adds nothing.
+	// Intercept wraps the call of each route, after all rules and before the backend. The gateway
+	// calls Intercept once for each route. A handler may respond itself, as a Page does, or fail.
+	// The gateway sends the response of the call when the handler has returned; if the handler
+	// makes the call with a ResponseWriter of its own, that gets it before the call returns. Nil
+	// adds nothing.
 	Intercept func(route Route, call Handler) Handler
 
-	// Logger gets a line for each request (see [observe.Record.Attrs]). Nil discards it.
+	// Logger logs a line for each request (see [observe.Record.Attrs]). Nil logs nothing.
 	Logger *slog.Logger
-	// Tracer follows requests, except for those of pages. Nil follows none, and the client's
-	// trace context goes on to the backend.
+	// Tracer traces requests, except requests for pages. With nil, the gateway passes the
+	// client's trace context on to the backend.
 	Tracer observe.Tracer
 	// Observer counts requests. Nil counts none.
 	Observer observe.Observer
 
-	// Identify finds out which user sent a request. Nil means that only the backend knows users.
+	// Identify returns the user that sent a request. Nil means that only the backend knows users.
 	Identify identity.Identify
-	// Limiter counts the requests of each caller. Nil means that there is no limit.
+	// Limiter limits the requests of each caller. Nil means no limit.
 	Limiter ratelimit.Limiter
-	// Idempotency keeps responses under the Idempotency-Key of their requests. Nil means that a
-	// request with such a key is refused.
+	// Idempotency stores responses by the Idempotency-Key of their requests. With nil, the
+	// gateway refuses a request with such a key.
 	Idempotency idempotency.Store
-	// TrustedProxies are the networks whose Forwarded, X-Forwarded-For and X-Forwarded-Prefix
-	// are used.
+	// TrustedProxies are the networks of proxies whose Forwarded, X-Forwarded-For and
+	// X-Forwarded-Prefix headers the gateway uses.
 	TrustedProxies []netip.Prefix
-	// IPv6Prefix is how many bits of an IPv6 address identify a client that is not a known user,
-	// 1 to 128. 0 means [ratelimit.DefaultIPv6Prefix].
+	// IPv6Prefix is the number of bits of an IPv6 address, 1 to 128, that identify a client
+	// without a known user. 0 means [ratelimit.DefaultIPv6Prefix].
 	IPv6Prefix int
-	// CrossOrigin says which web pages of other origins may call. The zero value means none.
+	// CrossOrigin lists the web pages of other origins that may call. The zero value means none.
 	CrossOrigin CrossOrigin
 
-	// RequestHeaders are the header fields that a backend gets as metadata, under the same names
-	// in lower case. Authorization, Accept-Language, the trace context and what a method
-	// declares always go on; nothing else does.
+	// RequestHeaders are the headers that the gateway passes to a backend as metadata, under the
+	// same names in lower case. It always passes Authorization, Accept-Language, the trace context
+	// and the headers that a method declares, and no others.
 	RequestHeaders []string
-	// ResponseHeaders are the keys of metadata, in lower case, that clients get, and the header
-	// fields that they become.
+	// ResponseHeaders maps keys of response metadata, in lower case, to the headers that clients
+	// get.
 	ResponseHeaders map[string]string
-	// GRPCGatewayMetadata also lets pass what grpc-gateway does: Grpc-Metadata-… in both
-	// directions, and registered header fields as grpcgateway-…. A client can then set any key
-	// of metadata, so no backend may trust a key.
+	// GRPCGatewayMetadata also passes the headers that grpc-gateway passes: Grpc-Metadata-… in
+	// both directions, and registered headers as grpcgateway-…. A client can then set any
+	// metadata key, so a backend must not trust any key.
 	GRPCGatewayMetadata bool
 
 	// MaxBody is the longest request body in bytes.
 	MaxBody int64
-	// BodyTimeout is how long a request body may take to arrive, and how long the next message
-	// of a client stream may.
+	// BodyTimeout is the maximum time for a request body to arrive, or for the next message of a
+	// client stream.
 	BodyTimeout time.Duration
-	// BodyGrace and BodyRate (bytes in a second) are the least rate at which a body must arrive.
-	// 0 means [rules.DefaultBodyGrace] and [rules.DefaultBodyRate].
+	// BodyRate is the minimum rate of a body, in bytes per second; it applies after BodyGrace.
+	// 0 means [rules.DefaultBodyRate] and [rules.DefaultBodyGrace].
 	BodyGrace time.Duration
 	BodyRate  int64
-	// BodyMemory is how many bytes all request bodies may hold together, decoded.
+	// BodyMemory is the maximum memory of all request bodies together, in bytes, decoded.
 	BodyMemory int64
-	// ResponseMemory is how many bytes all responses may hold together while clients read them.
+	// ResponseMemory is the maximum memory of all responses together, in bytes, while clients
+	// read them.
 	ResponseMemory int64
-	// SendTimeout is how long a response may make no progress before its client is cut off.
+	// SendTimeout is how long a response may make no progress. After that the gateway closes the
+	// client's connection.
 	SendTimeout time.Duration
-	// Deadline is how long a call may take that does not stream, unless its backend says
-	// otherwise. A client's Grpc-Timeout can shorten it.
+	// Deadline is the maximum time of a call without streaming. A backend can set another one for
+	// its methods, and a client's Grpc-Timeout can shorten it.
 	Deadline time.Duration
-	// MaxCalls is how many calls run at the same time that do not stream, MaxStreams how many
-	// that do. 0 means [DefaultMaxCalls] for each.
+	// MaxCalls is the maximum number of concurrent calls without streaming, MaxStreams of calls
+	// with streaming. 0 means [DefaultMaxCalls] for each.
 	MaxCalls, MaxStreams int
-	// Shedder decides in place of MaxCalls.
+	// Shedder replaces MaxCalls.
 	Shedder Shedder
-	// CallerConcurrency is how many requests each caller may have at the same time. 0 means any
-	// number.
+	// CallerConcurrency is the maximum number of concurrent requests of each caller. 0 means no
+	// limit.
 	CallerConcurrency int
-	// Spare reports whether a route needs no slot: operators need some routes to mend a server
-	// that is full. Nil means that every route needs one.
+	// Spare reports whether the calls of a route ignore MaxCalls, so that operators can still
+	// reach a full server. With nil, no route ignores it.
 	Spare func(Route) bool
-	// Closed returns why a route is not served now, such as maintenance; nil if it is served.
-	// Nil means that all are.
+	// Closed returns an error, such as maintenance, if a route is closed now, and nil if it is
+	// open. With a nil function, all routes are open.
 	Closed func(Route) error
 	// Now is the clock for the sunset of methods. Nil means time.Now.
 	Now func() time.Time
 
-	// TLS is the configuration of [Gateway.Serve], with a certificate. Nil means plain text.
+	// TLS is the TLS configuration of [Gateway.Serve], with a certificate. Nil means plain text.
 	TLS *tls.Config
-	// DrainDelay is how long a stop goes on to serve, so that load balancers send their requests
-	// elsewhere. Grace is how long running requests may take after that.
+	// DrainDelay is how long the gateway serves normally after a stop begins, so that load
+	// balancers can send requests elsewhere. Grace is how long running requests may take after
+	// that.
 	DrainDelay, Grace time.Duration
-	// OnDrain is called when a stop begins, OnClose when the listener has been closed. Each may
-	// be nil.
+	// OnDrain is called when a stop begins, OnClose after the listener was closed. Each may be
+	// nil.
 	OnDrain, OnClose func()
 }
 
-// Page is a handler of your own. It may respond with [Error] and [Content].
+// Page is your own handler. It may respond with [Error] and [Content].
 type Page struct {
 	Handler http.Handler
-	// Yields reports whether a route of the API at the same path is served instead of the page.
-	// Routes of statusway.v1.MappingService are not: they are the same page as JSON.
+	// Yields gives a route of the API at the same path precedence over the page, except a route of
+	// statusway.v1.MappingService, which serves the same page as JSON.
 	Yields bool
 }
 
-// Handler serves a request, or returns why it cannot. Then it has written nothing.
+// Handler serves a request. If it returns an error, it has written nothing.
 type Handler = exchange.Handler
 
-// CrossOrigin says which web pages may call.
+// CrossOrigin lists the web pages that may call.
 type CrossOrigin = rules.CrossOrigin
 
 // Shedder decides how many calls run at the same time.
@@ -167,13 +170,14 @@ type Shedder = rules.Shedder
 // Route is one HTTP route of a gRPC method.
 type Route = backend.Route
 
-// Backend is what a gateway calls. The packages dynamic and generated make it.
+// Backend is the gRPC server, or the servers, that a gateway calls. The packages dynamic and
+// generated make backends.
 type Backend = backend.Backend
 
 // ErrConfig marks a [Config] that cannot be used.
-var ErrConfig = errors.New("the gateway's configuration is wrong")
+var ErrConfig = errors.New("invalid gateway configuration")
 
-// complete fills in the defaults, or returns what is wrong.
+// complete fills in the defaults, or returns an error that lists every problem.
 func (c *Config) complete() error {
 	var errs []error
 	if c.Policy == nil {
@@ -181,7 +185,7 @@ func (c *Config) complete() error {
 		c.Policy, errs = table, append(errs, err)
 	}
 	if c.IPv6Prefix < 0 || c.IPv6Prefix > ratelimit.MaxIPv6Prefix {
-		errs = append(errs, fmt.Errorf("%w: IPv6Prefix is %d, and not 0 to %d", ErrConfig, c.IPv6Prefix, ratelimit.MaxIPv6Prefix))
+		errs = append(errs, fmt.Errorf("%w: IPv6Prefix is %d; use 0 to %d", ErrConfig, c.IPv6Prefix, ratelimit.MaxIPv6Prefix))
 	}
 	for _, one := range []struct{ name, value string }{{"PublicURL", c.PublicURL}, {"PagesURL", c.PagesURL}} {
 		if _, _, err := respond.ParsePublicURL(one.value); err != nil {
@@ -205,15 +209,15 @@ func (c *Config) complete() error {
 	return errors.Join(errs...)
 }
 
-// noLimit is more bytes than any body has. The rule for bodies knows no other way to say it.
+// noLimit is larger than any body. The rule for bodies always needs a limit.
 const noLimit = 1 << 62
 
-// limit returns what a limit of a Config means: 0 then is that there is none.
+// limit returns the effective value of a limit. In the result, 0 means no limit.
 func limit[T int | int64 | time.Duration](value, byDefault T) T {
 	return max(cmp.Or(value, byDefault), 0)
 }
 
-// responder returns what writes the responses.
+// responder returns the responder for this configuration.
 func (c *Config) responder() (*respond.Responder, error) {
 	_, hasPages := c.Pages["/statuses/404"]
 	responder, err := respond.New(respond.Params{
@@ -227,13 +231,13 @@ func (c *Config) responder() (*respond.Responder, error) {
 	return responder, nil
 }
 
-// publicPath is the path of the public URL.
+// publicPath returns the path of the public URL.
 func (c *Config) publicPath() string {
 	_, path, _ := respond.ParsePublicURL(c.PublicURL)
 	return path
 }
 
-// checkKeys refuses a method that no request can satisfy.
+// checkKeys returns an error if a method needs an Idempotency-Key and there is no store.
 func (c *Config) checkKeys(declared *contract.Contract) error {
 	if c.Idempotency != nil {
 		return nil
@@ -241,7 +245,7 @@ func (c *Config) checkKeys(declared *contract.Contract) error {
 	var errs []error
 	for _, method := range declared.Methods {
 		if method.IdempotencyKey == contract.KeyRequired {
-			errs = append(errs, fmt.Errorf("%s needs an Idempotency-Key, and there is no store for it", method.FullName))
+			errs = append(errs, fmt.Errorf("%s needs an Idempotency-Key, but Config.Idempotency is nil", method.FullName))
 		}
 	}
 	return errors.Join(errs...)

@@ -13,18 +13,17 @@ import (
 	"time"
 )
 
-// net/http answers some requests itself, before any handler runs: an Expect value that
-// it does not know, or a header section that it cannot read or that is too large. Those
-// responses are bare text, or empty, with statuses that the policy may not have.
-// net/http sends each in one write, on an HTTP/1.1 connection that it then closes. A
-// connection that knows whether a handler is running can send the documented response
-// instead.
+// net/http rejects some requests itself, before any handler runs: for example an unknown Expect
+// value, or a header section that is malformed or too large. Its responses are bare text or empty,
+// and their statuses may not be in the policy. net/http sends each of them in one write, on an
+// HTTP/1.1 connection that it then closes. So a connection that knows whether a handler is running
+// can send the documented response instead.
 //
-// Only writes between two HTTP/1.1 requests are inspected. HTTP/2 connections and
-// everything that a handler writes pass through unread, because a payload may contain
-// any bytes, also those of an HTTP status line.
+// conn inspects only writes between two HTTP/1.1 requests. It passes HTTP/2 connections and all
+// writes of a handler through unread, because a payload may contain any bytes, even an HTTP status
+// line.
 
-// conn is one connection of [Gateway.Serve], after TLS has been removed.
+// conn is one connection of [Gateway.Serve], with decrypted bytes.
 type conn struct {
 	net.Conn
 
@@ -32,16 +31,16 @@ type conn struct {
 	// sendTimeout is how long a write may make no progress.
 	sendTimeout time.Duration
 
-	// preface counts how many of the first bytes match the HTTP/2 client preface
-	// (RFC 9113 §3.4); notHTTP2 once a byte differs. Only Read uses it.
+	// preface counts the first bytes that match the HTTP/2 client preface (RFC 9113 §3.4).
+	// It is notHTTP2 after a byte that differs. Only Read uses it.
 	preface int
 	http2   atomic.Bool // the whole preface has arrived
 	handled atomic.Bool // a handler has the current request
 	fresh   atomic.Bool // the next bytes read begin a request
 	head    atomic.Bool // the current request is HEAD
-	refused atomic.Bool // a response of net/http was replaced
+	refused atomic.Bool // conn has replaced a response of net/http
 	cut     atomic.Bool // a handler has set a write deadline that has passed
-	watched atomic.Bool // watchPeer runs
+	watched atomic.Bool // watchPeer is running
 	closed  atomic.Bool
 	// leave cancels the requests of the connection.
 	leave context.CancelFunc
@@ -50,7 +49,7 @@ type conn struct {
 const (
 	clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 	notHTTP2      = -1
-	// writeSize is how many bytes are written before the deadline moves.
+	// writeSize is the number of bytes that one write deadline is for.
 	writeSize = 64 << 10
 )
 
@@ -60,10 +59,9 @@ func newConn(inner net.Conn, gateway *Gateway, sendTimeout time.Duration) *conn 
 	return c
 }
 
-// Read recognizes the HTTP/2 preface, and whether an HTTP/1.1 request is HEAD, whose
-// response has no body. The beginning of a pipelined request may arrive with the request
-// before it; if net/http refuses such a HEAD request, the response has a body, on a
-// connection that closes.
+// Read detects the HTTP/2 preface and HEAD requests, whose responses have no body. The beginning
+// of a pipelined request may arrive together with the previous request, and Read does not see it.
+// If net/http refuses such a HEAD request, the response has a body, but the connection closes.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err != nil {
@@ -75,20 +73,19 @@ func (c *conn) Read(p []byte) (int, error) {
 	if n > 0 && c.fresh.CompareAndSwap(true, false) {
 		c.head.Store(bytes.HasPrefix(p[:n], []byte("HEAD ")))
 	}
-	// While a handler runs, net/http reads one byte in the background, to notice that the
-	// client leaves. The first byte of another request ends that.
+	// While a handler runs, net/http reads one byte in the background, to notice that the client
+	// leaves. The first byte of another request ends this read, so watchPeer takes over.
 	if n == 1 && len(p) == 1 && c.handled.Load() && !c.watched.Swap(true) {
 		time.AfterFunc(peerInterval, c.watchPeer)
 	}
 	return n, err
 }
 
-// peerInterval is how often the server looks whether a client has left that sent more than
-// one request.
+// peerInterval is how often watchPeer checks whether the client has left.
 const peerInterval = 500 * time.Millisecond
 
-// watchPeer cancels the requests of a connection whose client has left. It looks until
-// the connection is closed: a client that sends requests ahead goes on to do so.
+// watchPeer cancels the requests of a connection when the client has left. It checks until the
+// connection is closed, because a client that pipelines requests goes on to do so.
 func (c *conn) watchPeer() {
 	if c.closed.Load() {
 		return
@@ -104,9 +101,9 @@ func (c *conn) watchPeer() {
 	time.AfterFunc(peerInterval, c.watchPeer)
 }
 
-// handshakeError is the error of Read as net/http should see it. It would send a 400 for a
-// TLS handshake that failed, to a client that cannot read it. A client that speaks plain
-// HTTP can, and gets the documented response.
+// handshakeError returns the error of Read that net/http should see. After a failed TLS handshake,
+// net/http would send a 400, which a TLS client cannot read. A client that speaks plain HTTP can,
+// and gets the documented response.
 func (c *conn) handshakeError(err error) error {
 	secure, ok := c.Conn.(*tls.Conn)
 	if !ok || secure.ConnectionState().HandshakeComplete {
@@ -121,7 +118,7 @@ func (c *conn) handshakeError(err error) error {
 	return io.EOF
 }
 
-// looksLikeHTTP says whether a TLS record begins as an HTTP/1.1 request does.
+// looksLikeHTTP reports whether a TLS record begins like an HTTP/1.1 request.
 func looksLikeHTTP(record [5]byte) bool {
 	switch string(record[:]) {
 	case "GET /", "HEAD ", "POST ", "PUT /", "PATCH", "DELET", "OPTIO":
@@ -142,7 +139,7 @@ func (c *conn) matchPreface(p []byte) {
 	c.http2.Store(c.preface == len(clientPreface))
 }
 
-// Write sends p, or the documented response if p is one of net/http's own.
+// Write sends p, or the documented response if p is an error of net/http's own.
 func (c *conn) Write(p []byte) (int, error) {
 	if c.http2.Load() || c.handled.Load() {
 		return c.send(p)
@@ -158,8 +155,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// send writes p in pieces, each of which must leave within the timeout. A client that
-// stops reading therefore loses its connection, and a slow one does not.
+// send writes p in pieces. Each piece has its own timeout, so a client that stops reading loses
+// its connection, and a slow client does not.
 func (c *conn) send(p []byte) (int, error) {
 	sent := 0
 	for {
@@ -177,15 +174,15 @@ func (c *conn) send(p []byte) (int, error) {
 	}
 }
 
-// SetWriteDeadline lets a handler end its response: a deadline that has passed is kept, and
-// any other is replaced with each write.
+// SetWriteDeadline lets a handler end its response with a deadline in the past. Each write replaces
+// any other deadline.
 func (c *conn) SetWriteDeadline(deadline time.Time) error {
 	c.cut.Store(!deadline.IsZero() && !deadline.After(time.Now()))
 	return c.Conn.SetWriteDeadline(deadline) //nolint:wrapcheck // as in Read.
 }
 
-// Close lets a client that is still sending read why it was refused: closing with
-// bytes unread resets the connection, and may discard the response (RFC 9112 §9.6).
+// Close gives a refused client time to read the response while it is still sending. Closing a
+// connection with unread bytes resets it, and the client may lose the response (RFC 9112 §9.6).
 func (c *conn) Close() error {
 	c.closed.Store(true)
 	defer c.leave()
@@ -202,8 +199,8 @@ const (
 	lingerBytes = 256 << 10
 )
 
-// CloseWrite closes the sending half. net/http calls it before it drops a connection
-// with bytes unread, for the same reason.
+// CloseWrite closes the sending half. net/http calls it before it closes a connection with unread
+// bytes, for the same reason.
 func (c *conn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -211,7 +208,7 @@ func (c *conn) CloseWrite() error {
 	return nil
 }
 
-// errorStatus reads the status of an HTTP/1 error response.
+// errorStatus returns the status if p is an HTTP/1 error response.
 func errorStatus(p []byte) (int, bool) {
 	const length = len("HTTP/1.1 417")
 	if len(p) < length || !bytes.HasPrefix(p, []byte("HTTP/1.")) {
@@ -221,8 +218,8 @@ func errorStatus(p []byte) (int, bool) {
 	return status, err == nil && status >= http.StatusBadRequest
 }
 
-// tlsState is the state of the connection's TLS, nil without TLS. The handshake must be
-// over, as it is once a request was read.
+// tlsState returns the TLS state of the connection, or nil without TLS. Call it only after the
+// handshake, for example when a request has arrived.
 func (c *conn) tlsState() *tls.ConnectionState {
 	secure, ok := c.Conn.(*tls.Conn)
 	if !ok {
@@ -234,7 +231,7 @@ func (c *conn) tlsState() *tls.ConnectionState {
 
 type connKey struct{}
 
-// connOf returns the connection of a request; nil if the server is not ours.
+// connOf returns the connection of a request, or nil if another server accepted it.
 func connOf(ctx context.Context) *conn {
 	c, _ := ctx.Value(connKey{}).(*conn)
 	return c

@@ -19,8 +19,8 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Gateway serves the HTTP API of a gRPC backend. It is an http.Handler, and a whole server by
-// [Gateway.Serve]. It is safe for concurrent use.
+// Gateway serves the HTTP API of a gRPC backend. Use it as an http.Handler, or run a complete server
+// with [Gateway.Serve]. It is safe for concurrent use.
 type Gateway struct {
 	config    Config
 	responder *respond.Responder
@@ -36,15 +36,15 @@ type Gateway struct {
 
 var _ http.Handler = (*Gateway)(nil)
 
-// walk is what serves the routes of one version of the backend.
+// walk serves the routes of one version of the backend.
 type walk struct {
 	responder *respond.Responder
 	run       rules.Rule
 }
 
-// New returns a gateway before a backend. A nil backend has no routes. The error names all that
-// is wrong: with the configuration, routes that clash, declared statuses that the policy has no
-// row for, methods that need an Idempotency-Key without a store for it.
+// New returns a gateway that serves a backend. A nil backend has no routes. The error lists every
+// problem: an invalid configuration, routes that clash, declared statuses without a row in the
+// policy, and methods that need an Idempotency-Key when there is no store.
 func New(b *Backend, config Config) (*Gateway, error) {
 	c := config
 	err := c.complete()
@@ -74,13 +74,13 @@ func New(b *Backend, config Config) (*Gateway, error) {
 	}
 	for _, target := range b.Targets() {
 		if target.Pending {
-			c.Logger.Warn("a backend is away and waited for", slog.String("backend", target.Address))
+			c.Logger.Warn("the backend cannot be reached yet; its routes get 503 until it can", slog.String("backend", target.Address))
 		}
 	}
 	return g, nil
 }
 
-// use serves a version of the backend from now on, if it can.
+// use switches to a version of the backend, if the gateway can serve it.
 func (g *Gateway) use(version *backend.Version) error {
 	next, err := g.newWalk(version)
 	if err != nil {
@@ -92,16 +92,16 @@ func (g *Gateway) use(version *backend.Version) error {
 	return nil
 }
 
-// report logs why the routes of a server cannot be read.
+// report logs why the routes of a backend cannot be read, or that they can be read again.
 func (g *Gateway) report(address string, err error) {
 	if err == nil {
 		g.config.Logger.Info("a backend's routes can be read again", slog.String("backend", address))
 		return
 	}
-	g.config.Logger.Warn("a backend's routes cannot be read; those known are served", slog.String("backend", address), slog.Any("error", err))
+	g.config.Logger.Warn("a backend's routes cannot be read; the gateway goes on with the last known ones", slog.String("backend", address), slog.Any("error", err))
 }
 
-// newWalk puts the rules before a version of the backend.
+// newWalk lists the rules that a request passes before it reaches a version of the backend.
 func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 	c, responder := &g.config, g.responder
 	if version.Types != nil {
@@ -113,7 +113,7 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 	}
 	index := declared.Index()
 	options := func(ex *exchange.Exchange) error { return responder.Empty(ex.Writer, ex.Request) }
-	// In this order. Package doc says why each has its place.
+	// The order matters; see the package documentation.
 	steps := []rules.Rule{
 		rules.Prefix(c.publicPath(), c.TrustedProxies),
 		rules.Framing(),
@@ -136,7 +136,7 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 		rules.Negotiate(),
 		rules.Preconditions(),
 	}
-	// These run around the call, so the last one is the first to be reached.
+	// These run around the call. A request reaches the last one first.
 	call := g.call(version, declared, responder)
 	call = rules.Deadline(g.deadline(version), call)
 	call = rules.Idempotency(rules.IdempotencyParams{Store: c.Idempotency, Responder: responder, Logger: c.Logger}, call)
@@ -158,18 +158,18 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 func (g *Gateway) deadline(version *backend.Version) func(*contract.Method) time.Duration {
 	return func(method *contract.Method) time.Duration {
 		if version.Deadline != nil {
-			if own := version.Deadline(method); own != 0 {
-				return own
+			if deadline := version.Deadline(method); deadline != 0 {
+				return deadline
 			}
 		}
 		return g.config.Deadline
 	}
 }
 
-// call returns the last step: the backend, with what the configuration puts around it.
+// call returns the last step: it calls the backend, through Intercept if the configuration sets it.
 func (g *Gateway) call(version *backend.Version, declared *contract.Contract, responder *respond.Responder) rules.Rule {
 	if version.Handler == nil {
-		return nil // There is no route that leads here.
+		return nil // The backend has no routes, so no request gets here.
 	}
 	handler := version.Handler(backend.Host{Responder: responder, Forward: g.forward, Silence: g.config.BodyTimeout})
 	if g.config.Intercept == nil {
@@ -216,7 +216,7 @@ func (c *Config) spare() func(*contract.Binding) bool {
 // ServeHTTP serves a request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.around.ServeHTTP(w, r) }
 
-// serve takes a request through the walk. Whatever fails on the way becomes a response here.
+// serve takes a request through the walk and turns an error into a response.
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	walk := g.walk.Load()
 	_, ex := exchange.Begin(w, r)
@@ -228,14 +228,14 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 		g.trace(ex)
 	}
 	ctx := ex.Context
-	defer g.over(ctx, ex) // also if a panic goes on to net/http
+	defer g.finish(ctx, ex) // also if a panic goes on to net/http
 	if err := walk.run(ex); err != nil {
 		walk.responder.Error(w, ex.Request, err)
 	}
 	walk.responder.Send(w, ex.Request)
 }
 
-// trace begins to follow a request.
+// trace starts the trace of a request, unless the request is for a page.
 func (g *Gateway) trace(ex *exchange.Exchange) {
 	if _, ok := g.config.Pages[ex.Request.URL.Path]; ok {
 		return
@@ -247,12 +247,12 @@ func (g *Gateway) trace(ex *exchange.Exchange) {
 	}
 }
 
-// over ends every exchange.
-func (g *Gateway) over(ctx context.Context, ex *exchange.Exchange) {
+// finish records the end of an exchange in the trace, the metrics and the log.
+func (g *Gateway) finish(ctx context.Context, ex *exchange.Exchange) {
 	ex.ClientClosed = ex.Outgoing.Stalled || ex.Failure != nil &&
 		(errors.Is(ctx.Err(), context.Canceled) || ex.Domain == policy.Domain && ex.Reason == policy.ReasonClientClosed)
 	if ex.ClientClosed {
-		ex.Fault = false // Whatever failed, it failed because the client left.
+		ex.Fault = false // The failure is a consequence: the client left.
 	}
 	if ex.Fault {
 		ex.Failure = causeOf(ex)
@@ -268,9 +268,9 @@ func (g *Gateway) over(ctx context.Context, ex *exchange.Exchange) {
 	}
 }
 
-// causeOf adds to a failure what a service in this process knows of it (see [NoteCause]). An
-// error that says more to a log than to its caller, as package inprocess's of a panic, is a
-// [slog.LogValuer].
+// causeOf adds to a failure the details that only the log gets: the cause that a service in this
+// process recorded (see [NoteCause]), and the log value of an error that is a [slog.LogValuer],
+// such as the stack of a panic in package inprocess.
 func causeOf(ex *exchange.Exchange) error {
 	cause := ex.Failure
 	type detailed interface {
@@ -286,23 +286,23 @@ func causeOf(ex *exchange.Exchange) error {
 	return cause
 }
 
-// NoteCause notes for the log why a service in this process failed, if its status does not say.
-// ctx is that of the call. Outside a gateway it does nothing.
+// NoteCause records in the log why a service in this process failed, if its status does not say
+// so. ctx is the context of the call. Outside a gateway, NoteCause does nothing.
 func NoteCause(ctx context.Context, cause error) { exchange.From(ctx).MarkCause(cause) }
 
-// Usage is what the requests of a gateway take together.
+// Usage is the memory and the streams that all requests of a gateway use together.
 type Usage struct {
-	// Streams is how many streams run and do not wait for their clients.
+	// Streams is the number of running streams, without those that wait for their clients.
 	Streams int
-	// Bodies and Responses are the memory of request bodies, and of responses that wait for
-	// their clients.
+	// Bodies is the memory of request bodies, Responses the memory of responses that clients
+	// have not read yet.
 	Bodies, Responses Memory
 }
 
 // Memory is the state of a bounded memory.
 type Memory = budget.Usage
 
-// Usage returns the state at this moment.
+// Usage returns the current usage.
 func (g *Gateway) Usage() Usage {
 	return Usage{Streams: g.streams.Running(), Bodies: g.bodies.Usage(), Responses: g.responder.Usage()}
 }

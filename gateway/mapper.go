@@ -15,16 +15,16 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// Mapper shows what a gateway responds to a gRPC status, byte by byte, without serving anything. It
-// is safe for concurrent use.
+// Mapper computes the exact HTTP response of a gateway for a gRPC status, without serving anything.
+// It is safe for concurrent use.
 type Mapper struct {
 	responder *respond.Responder
 	prefix    string
 	bodyField func(method, path string) string
 }
 
-// NewMapper returns the mapper of a gateway with this configuration and backend. With a backend the
-// pointers to violations lead into the body of the described request; it may be nil.
+// NewMapper returns the mapper of a gateway with this configuration and backend. The backend may be
+// nil. With a backend, the JSON pointers of violations are relative to the body of the request.
 func NewMapper(b *Backend, config Config) (*Mapper, error) {
 	c := config
 	err := c.complete()
@@ -46,30 +46,30 @@ func NewMapper(b *Backend, config Config) (*Mapper, error) {
 	return m, nil
 }
 
-// With returns a mapper that is like m but decides by another policy.
+// With returns a copy of m with another policy.
 func (m *Mapper) With(policy *policy.Table) *Mapper {
 	other := *m
 	other.responder = m.responder.With(policy)
 	return &other
 }
 
-// Policy returns the policy that decides.
+// Policy returns the policy of m.
 func (m *Mapper) Policy() *policy.Table { return m.responder.Table() }
 
-// TypeURI returns the type of a problem with an HTTP status.
+// TypeURI returns the problem type for an HTTP status.
 func (m *Mapper) TypeURI(status int) string { return m.responder.TypeURI(status, m.prefix) }
 
-// MapRequest is as much of an HTTP request as the response to an error depends on.
+// MapRequest is the part of an HTTP request that the response to an error depends on.
 type MapRequest struct {
 	// Method is the HTTP method, Path the path without the prefix of the public URL.
 	Method, Path string
-	// Header are the header fields, with canonical names.
+	// Header holds the headers, with canonical names.
 	Header http.Header
 }
 
-// Response is what a gateway would send.
+// Response is the response that a gateway would send.
 type Response struct {
-	// Row is the row of the policy's catalogue; its status is that of the response.
+	// Row is the row of the policy's catalogue. Its status is the status of the response.
 	Row *statuswayv1.Row
 	// Rule is the rule that decided.
 	Rule   *statuswayv1.Rule
@@ -78,9 +78,9 @@ type Response struct {
 	Body []byte
 }
 
-// Map returns the response to a request whose call ended with a status. For the status OK it has
-// no header and no body, because those depend on the method. The error is a gRPC status: a header
-// field of the request cannot be read.
+// Map returns the response to a request whose call ended with a gRPC status. For OK, the response
+// has no header and no body, because these depend on the method. If a header of the request is
+// malformed, the error is a gRPC status.
 func (m *Mapper) Map(status *spb.Status, request MapRequest) (Response, error) {
 	accept, err := rfc9110.ParseAccept(request.Header.Values("Accept"))
 	if err != nil {
@@ -113,8 +113,8 @@ func (m *Mapper) Map(status *spb.Status, request MapRequest) (Response, error) {
 	return Response{Row: answer.Decision.Row, Rule: answer.Decision.Rule, Header: answer.Header, Body: answer.Body}, nil
 }
 
-// Success returns the row and the rule for a call that succeeded: of a method that declares the
-// status (0 for one that declares none), and whose client has the current version already.
+// Success returns the row and the rule for a call that succeeded. declared is the status that the
+// method declares, or 0 for none. notModified means that the client already has the current version.
 func (m *Mapper) Success(declared int, notModified bool) Response {
 	in := policy.Input{NotModified: notModified}
 	if declared != 0 {

@@ -16,10 +16,10 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rules"
 )
 
-// mappingService is the service whose routes are the pages of the policy as JSON.
+// mappingService is the service that serves the pages of the policy as JSON.
 const mappingService = "/statusway.mapping.v1.MappingService/"
 
-// pages returns the pages that no route of the API replaces.
+// pages returns the pages, without those that yield to a route of the API.
 func (g *Gateway) pages(responder *respond.Responder, index *route.Index[*contract.Binding]) map[string]rules.Rule {
 	pages := map[string]rules.Rule{}
 	for path, page := range g.config.Pages {
@@ -38,7 +38,7 @@ func isTaken(index *route.Index[*contract.Binding], path string) bool {
 	return outcome != route.Found || !strings.HasPrefix(found.Value.Method.FullName, mappingService)
 }
 
-// pageRule makes a step of the walk of a handler.
+// pageRule returns the handler of a page as a step of the walk.
 func pageRule(responder *respond.Responder, handler http.Handler) rules.Rule {
 	return func(ex *exchange.Exchange) error {
 		return own(ex, responder, func(w *ownWriter, r *http.Request) error {
@@ -48,15 +48,15 @@ func pageRule(responder *respond.Responder, handler http.Handler) rules.Rule {
 	}
 }
 
-// Error responds to the request of a [Page], or in a handler of Intercept, with what err becomes by
-// the policy: a gRPC status, or an internal error. It must be called before anything is written.
-// Elsewhere it responds as the policy "documented" does.
+// Error responds to the request of a [Page], or in a handler of Intercept, with an error. The policy
+// maps err: a gRPC status, or any other error as INTERNAL. Call Error before you write anything.
+// Elsewhere, Error uses the policy "documented".
 func Error(w http.ResponseWriter, r *http.Request, err error) {
 	if p, ok := r.Context().Value(ownKey{}).(*ownWriter); ok {
 		p.err = err
 		return
 	}
-	alone().Error(w, r, err)
+	defaultResponder().Error(w, r, err)
 }
 
 // Content responds with 200 and a body that no cache may store, as [Error] responds to errors.
@@ -65,19 +65,19 @@ func Content(w http.ResponseWriter, r *http.Request, contentType string, body []
 		p.responder.Page(p.ResponseWriter, r, contentType, body)
 		return
 	}
-	alone().Page(w, r, contentType, body)
+	defaultResponder().Page(w, r, contentType, body)
 }
 
-// File returns the handler of a [Page] whose body never changes. It has an entity-tag, and
-// responds with 304 and 412 as the conditions of the request demand.
+// File returns the handler of a [Page] whose body never changes. The handler sends an entity-tag,
+// and responds with 304 or 412 if the conditions of the request require it.
 func File(contentType string, body []byte) http.Handler {
 	file := respond.NewFile(contentType, body)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, inside := r.Context().Value(ownKey{}).(*ownWriter)
 		if !inside {
-			// The responder notes the conditions of the request in its exchange.
+			// The responder needs an exchange to record the conditions of the request.
 			r = r.WithContext(exchange.With(r.Context(), &exchange.Exchange{Fields: w.Header()}))
-			p = &ownWriter{ResponseWriter: w, responder: alone()}
+			p = &ownWriter{ResponseWriter: w, responder: defaultResponder()}
 		}
 		if err := p.responder.File(p.ResponseWriter, r, file); err != nil {
 			Error(w, r, err)
@@ -85,17 +85,18 @@ func File(contentType string, body []byte) http.Handler {
 	})
 }
 
-// alone is what responds outside a page.
-func alone() *respond.Responder {
+// defaultResponder responds outside a page.
+func defaultResponder() *respond.Responder {
 	var config Config
-	_ = config.complete() // Nothing of the zero value is wrong.
+	_ = config.complete() // The zero Config is valid.
 	responder, _ := config.responder()
 	return responder
 }
 
-// Negotiate returns the offer that the request's Accept prefers, the first of equals, and adds Vary
-// to the response. An offer is a media type, with its parameters if it has some. A client that names a media type of errors gets application/json, if that is
-// offered. The error is a gRPC status: Accept cannot be read, or accepts no offer.
+// Negotiate returns the offer that the request's Accept header prefers, and adds Vary to the
+// response. Between equal offers, the first one wins. An offer is a media type, with parameters if
+// it needs them. An Accept header that lists only media types of errors also accepts
+// application/json. If Accept is malformed or accepts no offer, the error is a gRPC status.
 func Negotiate(w http.ResponseWriter, r *http.Request, offers ...string) (string, error) {
 	w.Header().Add("Vary", "Accept")
 	ranges, err := rules.ReadAccept(r)
@@ -120,7 +121,7 @@ func Negotiate(w http.ResponseWriter, r *http.Request, offers ...string) (string
 	}
 }
 
-// withoutParams returns the media types as Accept in a response names them.
+// withoutParams returns the media types for an Accept header in a response.
 func withoutParams(offers []string) []string {
 	types := make([]string, len(offers))
 	for i, offer := range offers {
@@ -129,12 +130,11 @@ func withoutParams(offers []string) []string {
 	return types
 }
 
-// MarshalJSON returns a message as the JSON that a gateway sends: ProtoJSON with the same bytes in
-// every build.
+// MarshalJSON encodes a message as a gateway does: ProtoJSON, with the same bytes in every build.
 func MarshalJSON(message proto.Message) ([]byte, error) { return jsoncodec.Marshal(message) }
 
-// UnmarshalJSON reads a message as a gateway reads a request: ProtoJSON, strictly. An Any of a type
-// that is not linked into the program is read as MarshalJSON writes it.
+// UnmarshalJSON decodes a message as a gateway decodes a request: strict ProtoJSON. It also accepts
+// the form that MarshalJSON writes for an Any whose type is not linked into the program.
 func UnmarshalJSON(text []byte, message proto.Message) error {
 	return jsoncodec.Unmarshal(text, message)
 }

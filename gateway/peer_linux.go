@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hasLeft reports whether the peer has closed a TCP connection. The kernel knows also
-// while bytes are unread, when a read would not tell.
+// hasLeft reports whether the peer has closed a TCP connection. It asks the kernel, because a read
+// does not notice that while there are unread bytes.
 func hasLeft(of net.Conn) bool {
 	socket, ok := of.(syscall.Conn)
 	if !ok {

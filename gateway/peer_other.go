@@ -4,6 +4,6 @@ package gateway
 
 import "net"
 
-// hasLeft reports whether the peer has closed a TCP connection. Elsewhere than on Linux
-// that is only known when all bytes have been read.
+// hasLeft reports whether the peer has closed a TCP connection. Only Linux can tell that while
+// there are unread bytes, so it is always false here.
 func hasLeft(net.Conn) bool { return false }

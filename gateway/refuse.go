@@ -15,8 +15,8 @@ import (
 	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
-// refuse returns the documented response in place of net/http's own. Nothing is known
-// of the request but that there was one.
+// refuse returns the documented response in place of net/http's own. The gateway knows nothing
+// about the request except that there was one.
 func (g *Gateway) refuse(conn *conn, status int) []byte {
 	method := http.MethodGet
 	if conn.head.Load() {
@@ -41,11 +41,11 @@ func (g *Gateway) refuse(conn *conn, status int) []byte {
 	if g.config.Observer != nil {
 		g.config.Observer.Begin()
 	}
-	g.over(context.Background(), ex)
+	g.finish(context.Background(), ex)
 	return answer.Raw(method, fields, time.Now())
 }
 
-// refusal says what net/http's own status means.
+// refusal returns the failure that a status of net/http means.
 func refusal(status int) *respond.Failure {
 	switch status {
 	case http.StatusExpectationFailed:

@@ -13,29 +13,29 @@ import (
 	"time"
 )
 
-// ErrStopNow is a cause (see [context.WithCancelCause]) for ending the context of
-// [Gateway.Serve]: the stop begins without the drain delay.
+// ErrStopNow stops [Gateway.Serve] without the drain delay. Use it as the cause when you cancel
+// the context of Serve (see [context.WithCancelCause]).
 var ErrStopNow = errors.New("stop without a drain delay")
 
-// ErrGraceOver is what [Gateway.Serve] returns if requests were still running when the
-// grace period ended. They were cut off.
+// ErrGraceOver is returned by [Gateway.Serve] if the grace period ended before all requests
+// finished. Serve has closed their connections.
 var ErrGraceOver = errors.New("some requests did not finish within the grace period")
 
 // The limits of every connection.
 const (
-	// headerTime is how long a header section may take to arrive, with the TLS handshake
-	// if it is the connection's first.
+	// headerTime is the maximum time for a header section to arrive. For the first request of a
+	// connection it includes the TLS handshake.
 	headerTime = 10 * time.Second
 	// idleTime is how long a connection may be idle between two requests.
 	idleTime = 2 * time.Minute
-	// headerBytes is the size of a header section, with the target.
+	// headerBytes is the maximum size of a header section, with the target.
 	headerBytes = 64 << 10
-	// lastChance is how long a stop waits for one more request on each idle connection,
-	// after the listener was closed. The response then says that the connection closes;
-	// closing it at once would reset a request that is on its way.
+	// lastChance is how long a stop waits, after the listener was closed, for one more request on
+	// each idle connection. The response to that request closes the connection. Closing idle
+	// connections at once would reset a request that is on its way.
 	lastChance = 500 * time.Millisecond
-	// quietTime is how long nothing runs before a stop closes the connections that are
-	// neither idle nor busy, such as one that sent half a header section.
+	// quietTime is how long no request may run before a stop closes the connections that are
+	// neither idle nor busy, for example after half a header section.
 	quietTime = time.Second
 )
 
@@ -55,7 +55,7 @@ func newServer(g *Gateway) *server {
 	s := &server{Gateway: g, idle: map[net.Conn]struct{}{}}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
-	// Over TLS too net/http gets decrypted bytes, so that HTTP/2 begins by its preface.
+	// Also with TLS, net/http gets decrypted bytes, so it detects HTTP/2 by the preface.
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = &http.Server{
 		Handler:                      http.HandlerFunc(s.handle),
@@ -72,7 +72,7 @@ func newServer(g *Gateway) *server {
 	return s
 }
 
-// connContext is the parent of the contexts of a connection's requests.
+// connContext returns the parent context of all requests of a connection.
 func connContext(ctx context.Context, c net.Conn) context.Context {
 	if ours, ok := c.(*conn); ok {
 		ctx, ours.leave = context.WithCancel(context.WithValue(ctx, connKey{}, ours))
@@ -80,7 +80,7 @@ func connContext(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// connState follows which connections are idle.
+// connState keeps track of the idle connections.
 func (s *server) connState(c net.Conn, state http.ConnState) {
 	if ours, ok := c.(*conn); ok && state == http.StateIdle {
 		ours.handled.Store(false)
@@ -95,7 +95,7 @@ func (s *server) connState(c net.Conn, state http.ConnState) {
 	}
 }
 
-// handle is what net/http calls for each request.
+// handle is the handler that net/http calls for each request.
 func (s *server) handle(w http.ResponseWriter, r *http.Request) {
 	s.running.Add(1)
 	defer s.running.Add(-1)
@@ -109,19 +109,19 @@ func (s *server) handle(w http.ResponseWriter, r *http.Request) {
 	s.ServeHTTP(w, r)
 }
 
-// Serve serves HTTP/1.1 and HTTP/2 on a listener until ctx ends, and then stops; it closes the
-// listener. It serves over TLS if the configuration has it, else in plain text (HTTP/2 by prior
-// knowledge), with limits of time on every connection. It responds by the policy also where
-// net/http would respond itself. The error is nil if all requests had finished.
+// Serve serves HTTP/1.1 and HTTP/2 on a listener until ctx ends. It uses TLS if the configuration
+// sets it, else plain text with HTTP/2 by prior knowledge. Every connection has time limits. Serve
+// also replaces the errors that net/http would send itself by responses of the policy. It closes
+// the listener. The error is nil if all requests finished.
 //
-// A stop has three steps. First requests are served as before, but each response closes its
-// connection, and [Gateway.Draining] reports true. After DrainDelay the listener closes, and open
-// streams end. Then running requests may finish within Grace. At the
-// end Serve closes the backend.
+// A stop takes three steps. First Serve goes on as before, but each response closes its
+// connection, and [Gateway.Draining] reports true. After DrainDelay, Serve closes the listener and
+// ends open streams. Running requests may then finish within Grace. At the end Serve closes the
+// backend.
 func (g *Gateway) Serve(ctx context.Context, inner net.Listener) error {
 	s := newServer(g)
 	defer g.stop.endTransfers()
-	defer g.stop.closeStreams() // also if the server has failed
+	defer g.stop.closeStreams() // also if the server fails
 	if g.config.TLS != nil {
 		inner = tls.NewListener(inner, g.tlsConfig())
 	}
@@ -141,14 +141,14 @@ func (g *Gateway) Serve(ctx context.Context, inner net.Listener) error {
 	if g.config.OnClose != nil {
 		g.config.OnClose()
 	}
-	err = errors.Join(unlessClosed("closing the listener", err), unlessClosed("serving HTTP", stopped), s.finish(ctx))
+	err = errors.Join(unlessClosed("closing the listener", err), unlessClosed("serving HTTP", stopped), s.shutdown(ctx))
 	if g.backend != nil {
 		err = errors.Join(err, g.backend.Close())
 	}
 	return err
 }
 
-// unlessClosed says what failed, unless it is that the listener is closed.
+// unlessClosed wraps err, except if err says that the listener is closed.
 func unlessClosed(what string, err error) error {
 	if err == nil || errors.Is(err, net.ErrClosed) {
 		return nil
@@ -156,7 +156,8 @@ func unlessClosed(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// tlsConfig offers HTTP/2, which net/http would add by itself if it saw the TLS connection.
+// tlsConfig adds HTTP/2 to the protocols. net/http cannot add it, because it does not see the TLS
+// connection.
 func (g *Gateway) tlsConfig() *tls.Config {
 	config := g.config.TLS.Clone()
 	if len(config.NextProtos) == 0 {
@@ -165,7 +166,7 @@ func (g *Gateway) tlsConfig() *tls.Config {
 	return config
 }
 
-// drain serves as before for the drain delay.
+// drain begins a stop and waits for the drain delay, while the server goes on to serve.
 func (g *Gateway) drain(ctx context.Context) {
 	g.stop.beginDrain()
 	if g.config.OnDrain != nil {
@@ -176,9 +177,8 @@ func (g *Gateway) drain(ctx context.Context) {
 	}
 }
 
-// finish waits for the running requests, for at most the grace period, and closes every
-// connection.
-func (s *server) finish(ctx context.Context) error {
+// shutdown waits at most the grace period for the running requests, and closes every connection.
+func (s *server) shutdown(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Grace)
 	defer cancel()
 	s.awaitIdle(ctx)
@@ -191,14 +191,14 @@ func (s *server) finish(ctx context.Context) error {
 		case err == nil:
 			return nil
 		case quiet && s.running.Load() == 0:
-			return s.http.Close() //nolint:wrapcheck // a connection that cannot be closed says which.
+			return s.http.Close() //nolint:wrapcheck // the error names the connection.
 		case ctx.Err() != nil:
 			return errors.Join(fmt.Errorf("%w of %s", ErrGraceOver, s.config.Grace), s.http.Close())
 		}
 	}
 }
 
-// awaitIdle gives the idle connections their last chance.
+// awaitIdle waits, for at most lastChance, until no connection is idle.
 func (s *server) awaitIdle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lastChance)
 	defer cancel()

@@ -7,7 +7,7 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rules"
 )
 
-// stop is how far a stop has come. Each context ends with an event.
+// stop is the progress of a stop. Each context ends when an event happens.
 type stop struct {
 	draining, closing, ending              context.Context //nolint:containedctx // each is an event.
 	beginDrain, closeStreams, endTransfers context.CancelFunc
@@ -21,7 +21,7 @@ func newStop() *stop {
 	return s
 }
 
-// streams says when open streams end.
+// streams returns when open streams end.
 func (s *stop) streams() rules.Stop {
 	at := func(event context.Context) func(func()) func() bool {
 		return func(end func()) func() bool { return context.AfterFunc(event, end) }
@@ -29,8 +29,8 @@ func (s *stop) streams() rules.Stop {
 	return rules.Stop{Streams: at(s.closing), Transfers: at(s.ending)}
 }
 
-// close ends streams now, and transfers after three quarters of the grace period: a stop with a
-// transfer that never ends still needs no more than that.
+// close ends streams now, and transfers after three quarters of the grace period. So a stop does
+// not wait longer for a transfer that never ends.
 func (s *stop) close(grace time.Duration) {
 	s.closeStreams()
 	time.AfterFunc(grace*3/4, s.endTransfers)
@@ -39,8 +39,8 @@ func (s *stop) close(grace time.Duration) {
 // Draining reports whether a stop has begun, so that a readiness check can fail.
 func (g *Gateway) Draining() bool { return g.stop.draining.Err() != nil }
 
-// EndStreams begins a stop without [Gateway.Serve]: [Gateway.Draining] reports true and open
-// streams get their last frame. It is for [http.Server.RegisterOnShutdown].
+// EndStreams begins a stop if you do not use [Gateway.Serve]: [Gateway.Draining] reports true and
+// open streams get their last frame. Pass it to [http.Server.RegisterOnShutdown].
 func (g *Gateway) EndStreams() {
 	g.stop.beginDrain()
 	g.stop.close(g.config.Grace)
