@@ -23,16 +23,17 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Register is what protoc-gen-grpc-gateway generates for a service: RegisterYourServiceHandler.
+// Register is the function that protoc-gen-grpc-gateway generates for a service:
+// RegisterYourServiceHandler.
 type Register func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error
 
-// New returns a backend that serves requests with generated handlers. They call conn, which the
-// caller closes: a connection of grpc-go or of package inprocess. The contract is that of the
-// services whose handlers are registered, read from the descriptors that are linked into the
-// program. An error joins everything that is wrong with it.
+// New returns a backend that serves requests with generated handlers. The handlers call conn, a
+// connection of grpc-go or of package inprocess. The caller closes conn. New reads the routes and
+// options of the registered services from the descriptors that are linked into the program. An
+// error lists every problem.
 //
-// A Register function of your own must register handlers that call the connection that it gets:
-// a handler of RegisterYourServiceHandlerServer does not, so its requests get 500.
+// A Register function of your own must register handlers that call the connection that it gets.
+// The handlers of RegisterYourServiceHandlerServer do not call it, so their requests get 500.
 func New(conn grpc.ClientConnInterface, register ...Register) (*backend.Backend, error) {
 	g := &generated{conn: conn, codec: jsoncodec.New(nil), bare: http.Header{}, empty: url.Values{}, targets: map[string][]*target{}}
 	relay, err := newRelay(g)
@@ -46,8 +47,8 @@ func New(conn grpc.ClientConnInterface, register ...Register) (*backend.Backend,
 	return backend.New(backend.Params{Version: version, Targets: nil, Stop: relay.Close}), nil
 }
 
-// newRelay returns a connection of the type that generated code takes, whose calls go to g.
-// It has no server, and never looks for one: the interceptors make every call.
+// newRelay returns a connection for the generated code that passes its calls to g. The connection
+// has no server and never dials: its interceptors make every call.
 func newRelay(g *generated) (*grpc.ClientConn, error) {
 	relay, err := grpc.NewClient(
 		"passthrough:///generated-handlers",
@@ -74,8 +75,8 @@ type generated struct {
 	conn    grpc.ClientConnInterface
 	codec   jsoncodec.Codec
 	targets map[string][]*target // by the full name of the gRPC method and the number of the route
-	bare    http.Header          // of a request that runtime need not look at
-	empty   url.Values           // as above
+	bare    http.Header          // the empty header of every request to generated code
+	empty   url.Values           // the empty form of every request to generated code
 }
 
 // read registers the handlers and reads the contract of their services.
@@ -92,9 +93,9 @@ func (g *generated) read(relay *grpc.ClientConn, register []Register) (*backend.
 		return nil, err
 	}
 	for _, method := range declared.Methods {
-		handlers, rules := found.of(method.FullName), rulesOf(method)
+		handlers, rules := found.handlersOf(method.FullName), rulesOf(method)
 		if len(handlers) != len(rules) {
-			return nil, fmt.Errorf("%s: its generated handlers serve %d rules, and its google.api.http has %d: was the code generated from another proto?",
+			return nil, fmt.Errorf("%s: the generated handlers serve %d HTTP rules, but google.api.http declares %d: was the code generated from another proto?",
 				method.FullName, len(handlers), len(rules))
 		}
 		for _, binding := range method.Bindings {
@@ -108,8 +109,8 @@ func (g *generated) read(relay *grpc.ClientConn, register []Register) (*backend.
 	return &backend.Version{Contract: declared, Types: nil, Deadline: nil, Pending: nil, Handler: g.handler}, nil
 }
 
-// rulesOf returns the template of each rule of a method, in their order. A rule for any HTTP method
-// has several routes.
+// rulesOf returns the path template of each HTTP rule of a method, in order. A rule for any HTTP
+// method has several routes with one template.
 func rulesOf(method *contract.Method) []*route.Template {
 	var rules []*route.Template
 	for _, binding := range method.Bindings {
@@ -120,12 +121,12 @@ func rulesOf(method *contract.Method) []*route.Template {
 	return rules
 }
 
-// options give this package all hooks of runtime. Nothing of its own error handling, status
-// table and header rules is reached.
+// options replace all hooks of runtime, so that its own error handler, status table and header rules
+// are never used.
 func options(found *collector) []runtime.ServeMuxOption {
 	return []runtime.ServeMuxOption{
 		runtime.WithErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, _ http.ResponseWriter, _ *http.Request, err error) {
-			callFrom(ctx).failed(ctx, err)
+			callFrom(ctx).recordError(ctx, err)
 		}),
 		runtime.WithStreamErrorHandler(streamError),
 		runtime.WithForwardResponseOption(forwardResponse),
@@ -134,20 +135,20 @@ func options(found *collector) []runtime.ServeMuxOption {
 		runtime.WithOutgoingHeaderMatcher(never),
 		runtime.WithOutgoingTrailerMatcher(never),
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler{}),
-		runtime.WithMetadata(found.note),
+		runtime.WithMetadata(found.stopProbe),
 		runtime.WithMiddlewares(found.add),
 		runtime.WithDisableChunkedEncoding(),
 	}
 }
 
-// handler returns what serves requests for a gateway.
+// handler returns the handler that serves the requests of a gateway.
 func (g *generated) handler(host backend.Host) exchange.Handler {
 	bound := *g
 	bound.Host = host
 	return bound.handle
 }
 
-// handle serves a request that has matched a route of the contract.
+// handle serves a request that matches a route of the contract.
 func (g *generated) handle(w http.ResponseWriter, r *http.Request) error {
 	ex := exchange.From(r.Context())
 	if err := request.CheckTarget(r); err != nil {
@@ -163,8 +164,8 @@ func (g *generated) handle(w http.ResponseWriter, r *http.Request) error {
 	return c.run(g.bareRequest(c), c.target.pathParams(ex.Binding, ex.Params))
 }
 
-// bareRequest is the request as generated code sees it: without a body, a query and header
-// fields, because the relay sends the message and the metadata of the real one.
+// bareRequest returns the request for the generated code, without body, query and headers. The
+// relay sends the message and the metadata of the real request.
 func (g *generated) bareRequest(c *call) *http.Request {
 	c.exchange.Call = c
 	inner := c.r.WithContext(c.exchange.Context)
@@ -176,8 +177,8 @@ func (g *generated) bareRequest(c *call) *http.Request {
 
 func never(string) (string, bool) { return "", false }
 
-// forwardResponse hands a response to the responder. On a stream a nil message comes
-// first, when the backend's metadata has arrived.
+// forwardResponse passes a response to the responder. For a stream, runtime calls it first with a
+// nil message, when the backend's metadata has arrived.
 func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.Message) error {
 	c := callFrom(ctx)
 	switch {
@@ -205,14 +206,14 @@ func forwardResponse(ctx context.Context, _ http.ResponseWriter, message proto.M
 // field of a response_body, generated code panics if that field is an unset member of a oneof.
 func dropResponse(context.Context, proto.Message) (any, error) { return struct{}{}, nil }
 
-// bypassed is the failure of a handler that calls another connection than the one that Register
-// got. What it returns is not sent, because no token and no condition has passed.
+// bypassed is the failure of a handler that does not call the connection that Register got. Its
+// response is not sent, because the call had neither the token nor the conditions of the request.
 func bypassed() *respond.Failure {
 	return respond.Fail(policy.ReasonInternal, "the handler does not call the connection that it was registered with")
 }
 
-// noResponse is the failure of a handler that neither responded nor failed. No request can cause
-// it.
+// noResponse is the failure of a handler that returned neither a response nor an error. This is a
+// bug of the handler; no request can cause it.
 func noResponse() error {
 	return respond.Fail(policy.ReasonInternal, "the handler gave no response")
 }

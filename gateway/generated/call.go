@@ -19,9 +19,9 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// call is one request on its way through the generated handler. It stands in for the
-// ResponseWriter, and what runtime writes to it is dropped: by then the response has been
-// written to w, or the error noted.
+// call is one request to a generated handler. It is the ResponseWriter that runtime gets, and
+// discards everything that runtime writes: the hooks have already written the response to w or
+// recorded the error.
 type call struct {
 	backend  *generated
 	exchange *exchange.Exchange
@@ -30,17 +30,17 @@ type call struct {
 	r        *http.Request
 	body     []byte
 
-	called   bool // the backend has been reached
-	answered bool
-	streams  bool // the response is many messages
+	called   bool // the handler has called the backend
+	answered bool // the response has been written to w
+	streams  bool // the response is a stream of messages
 	followed forward.Call
 	stream   *respond.Stream
 	upload   *request.Upload
 	cancel   context.CancelCauseFunc // of a stream
 	header   metadata.MD
-	trailer  metadata.MD // of a stream, which runtime does not hand on
+	trailer  metadata.MD // of a stream, because runtime does not pass it on
 	err      error
-	own      error // why this side ended the call, if it did
+	own      error // why the gateway ended the call, if it did
 	scratch  http.Header
 }
 
@@ -53,10 +53,10 @@ func callFrom(ctx context.Context) *call {
 	if c, ok := exchange.From(ctx).Call.(*call); ok {
 		return c
 	}
-	return &call{} // A hook outside Handler has nowhere to report to.
+	return &call{} // A hook outside of a request has no call to report to.
 }
 
-// Header is where runtime puts its fields, which are not sent.
+// Header returns the header that runtime sets. It is not sent.
 func (c *call) Header() http.Header {
 	if c.scratch == nil {
 		c.scratch = http.Header{}
@@ -68,7 +68,7 @@ func (*call) Write(p []byte) (int, error) { return len(p), nil }
 func (*call) WriteHeader(int)             {}
 func (*call) Flush()                      {}
 
-// run calls the generated handler, and returns what the request has come to.
+// run calls the generated handler, and returns the error of the request.
 func (c *call) run(r *http.Request, params map[string]string) error {
 	defer c.release()
 	c.target.handler(c, r, params)
@@ -80,7 +80,7 @@ func (c *call) run(r *http.Request, params map[string]string) error {
 	case c.err != nil && !c.called:
 		return c.err
 	case c.streams:
-		if c.err == nil && !c.stream.Started() { // Then the trailers may still set fields.
+		if c.err == nil && !c.stream.Started() { // Nothing is sent yet, so trailers can still set headers.
 			c.stream.SetHeader(c.backend.Forward.Answered(c.r.Context(), c.header, c.trailer))
 		}
 		return c.stream.End(c.err)
@@ -93,7 +93,7 @@ func (c *call) run(r *http.Request, params map[string]string) error {
 	}
 }
 
-// release ends what a stream has started.
+// release stops the call and the upload of a stream.
 func (c *call) release() {
 	if c.cancel != nil {
 		c.cancel(nil) // first, so that the upload does not wait for the backend
@@ -103,7 +103,7 @@ func (c *call) release() {
 	}
 }
 
-// begin begins a response of many messages, once the backend's metadata has arrived.
+// begin begins a streamed response, when the backend's metadata has arrived.
 func (c *call) begin(header metadata.MD) {
 	c.streams, c.header = true, header
 	c.stream = c.backend.Responder.Stream(c.w, c.r, c.backend.Forward.Answered(c.r.Context(), header, nil))
@@ -114,15 +114,15 @@ func (c *call) reply(ctx context.Context, message proto.Message) error {
 	return c.backend.Responder.Reply(c.w, c.r, c.backend.Forward.Reply(c.r.Context(), message, md.HeaderMD, md.TrailerMD))
 }
 
-// failed notes why the call failed, with the fields that the backend may send along.
-func (c *call) failed(ctx context.Context, err error) {
+// recordError records why the call failed, with the headers from the backend's metadata.
+func (c *call) recordError(ctx context.Context, err error) {
 	switch {
 	case c.called || c.exchange == nil:
 	case c.err != nil:
-		return // The reason was found before.
+		return // The reason is already recorded.
 	case status.Code(err) != codes.InvalidArgument:
-		// A middleware may refuse a request by that code. Generated code has nothing to
-		// refuse: it gets no body, no query, and parameters that it takes.
+		// Middleware may refuse a request with INVALID_ARGUMENT. Generated code itself finds
+		// nothing to refuse: it gets no body, no query, and only parameters that it accepts.
 		c.err = bypassed().Because(err)
 		return
 	}
@@ -130,7 +130,7 @@ func (c *call) failed(ctx context.Context, err error) {
 		c.err = c.own
 		return
 	}
-	// It does not unwrap, so the status inside would not be found.
+	// HTTPStatusError has no Unwrap method, so the status inside would be lost.
 	if stated, ok := errors.AsType[*runtime.HTTPStatusError](err); ok {
 		err = stated.Err
 	}
@@ -146,13 +146,13 @@ func (c *call) failed(ctx context.Context, err error) {
 }
 
 func streamError(ctx context.Context, err error) *status.Status {
-	callFrom(ctx).failed(ctx, err)
+	callFrom(ctx).recordError(ctx, err)
 	return status.New(codes.Internal, "")
 }
 
-// check guards the one thing that two tables of routes can get wrong: that the route
-// whose rules were applied is not the one that is called.
-func (c *call) check(method string) error {
+// checkMethod returns an error if the generated handler calls another method than the route that
+// the gateway has matched.
+func (c *call) checkMethod(method string) error {
 	if routed := c.exchange.Binding.Method.FullName; routed != method {
 		c.err = respond.Fail(policy.ReasonInternal, "the request was routed to "+method+" and not to "+routed)
 		return c.err
@@ -164,7 +164,7 @@ func (c *call) check(method string) error {
 func (c *call) fill(message any) error {
 	filled, ok := message.(proto.Message)
 	if !ok || filled.ProtoReflect().Descriptor() != c.target.input.Descriptor() {
-		c.err = respond.Fail(policy.ReasonInternal, "the handler's client sends another type than the contract has")
+		c.err = respond.Fail(policy.ReasonInternal, "the handler's client sends a message of another type than the method declares")
 		return c.err
 	}
 	proto.Reset(filled)
@@ -172,16 +172,16 @@ func (c *call) fill(message any) error {
 	return c.err
 }
 
-// invoke makes a call of a generated client. It sends the message of the HTTP request in place of
-// the one that generated code made, and notes that the backend was called.
+// invoke makes a unary call for a generated client. It sends the message of the HTTP request in
+// place of the empty message of the generated code.
 //
 //nolint:revive // the arguments are those of grpc's interface.
 func (g *generated) invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
 	one := callFrom(ctx)
 	if one.target == nil {
-		return noResponse() // A handler must pass on the context that it gets.
+		return noResponse() // The handler did not pass on its context.
 	}
-	if err := one.check(method); err != nil {
+	if err := one.checkMethod(method); err != nil {
 		return err
 	}
 	if err := one.fill(args); err != nil {

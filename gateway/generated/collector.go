@@ -16,17 +16,17 @@ import (
 	"github.com/statusway/statusway/gateway/internal/contract"
 )
 
-// collector finds out which handlers a mux gets. A mux tells nobody, but it hands each handler to
-// its middleware when it is registered.
+// collector collects the handlers that are registered with a mux. A mux has no list of them, but it
+// passes each handler to its middleware at registration.
 type collector struct{ handlers []collected }
 
-// collected is one handler. Those of a method are in the order of its routes.
+// collected is one handler. The handlers of a method are in the order of its HTTP rules.
 type collected struct {
 	handler runtime.HandlerFunc
 	method  string // "/service/method"
 }
 
-// add is the middleware.
+// add is a middleware that collects the handler and changes nothing.
 func (c *collector) add(next runtime.HandlerFunc) runtime.HandlerFunc {
 	c.handlers = append(c.handlers, collected{handler: next, method: methodOf(next)})
 	return next
@@ -34,32 +34,33 @@ func (c *collector) add(next runtime.HandlerFunc) runtime.HandlerFunc {
 
 type probeKey struct{}
 
-// methodOf returns the method that a generated handler calls. The handler prepares a call, which
-// ends in note before anything is called.
+// methodOf returns the method that a generated handler calls. It runs the handler until the handler
+// asks for metadata, just before the call. stopProbe ends it there.
 func methodOf(handler runtime.HandlerFunc) (method string) { //nolint:nonamedreturns // a deferred call can set the result in no other way.
 	probe := &method
 	r := (&http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{}, Body: http.NoBody}).
 		WithContext(context.WithValue(context.Background(), probeKey{}, probe))
 	defer func() {
 		if value := recover(); value != nil && value != any(probe) {
-			panic(value) //nolint:forbidigo // it is somebody else's.
+			panic(value) //nolint:forbidigo // the panic of the handler itself.
 		}
 	}()
-	handler(&call{}, r, nil) //nolint:exhaustruct // nobody reads what is written there.
+	handler(&call{}, r, nil) //nolint:exhaustruct // call discards the response.
 	return method
 }
 
-// note is an annotator of metadata: runtime calls it when it knows the method, before the call.
-func (*collector) note(ctx context.Context, _ *http.Request) metadata.MD {
+// stopProbe is a metadata annotator. runtime calls it before the call, when it knows the method. It
+// reports the method to methodOf and ends the handler.
+func (*collector) stopProbe(ctx context.Context, _ *http.Request) metadata.MD {
 	if probe, ok := ctx.Value(probeKey{}).(*string); ok {
 		*probe, _ = runtime.RPCMethod(ctx)
-		panic(probe) //nolint:forbidigo // nothing else ends a generated handler here. methodOf recovers.
+		panic(probe) //nolint:forbidigo // only a panic ends a generated handler here. methodOf recovers.
 	}
 	return nil
 }
 
-// of returns the handlers of a method.
-func (c *collector) of(method string) []runtime.HandlerFunc {
+// handlersOf returns the handlers of a method.
+func (c *collector) handlersOf(method string) []runtime.HandlerFunc {
 	var handlers []runtime.HandlerFunc
 	for _, one := range c.handlers {
 		if one.method == method {
@@ -71,10 +72,10 @@ func (c *collector) of(method string) []runtime.HandlerFunc {
 
 var (
 	errNoHandlers = errors.New("no generated handler was registered with the mux")
-	errNoMethod   = errors.New("a registered handler calls no gRPC method, so no route leads to it: gateway.Config has Pages and Around for such handlers")
+	errNoMethod   = errors.New("a registered handler calls no gRPC method: use Pages or Around of gateway.Config for such handlers")
 )
 
-// contract reads the contract of all services that have handlers.
+// contract returns the contract of all services that have handlers.
 func (c *collector) contract() (*contract.Contract, error) {
 	if len(c.handlers) == 0 {
 		return nil, errNoHandlers

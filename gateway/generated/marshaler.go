@@ -8,9 +8,8 @@ import (
 	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
-// marshaler is the only one that runtime gets. It decodes nothing, because the relay fills the
-// message that generated code leaves empty. It encodes nothing, because the responder has sent
-// the response before runtime would.
+// marshaler is the only marshaler of the mux. It decodes nothing, because the relay fills the
+// message. It encodes nothing, because the responder sends the response.
 type marshaler struct{}
 
 var _ runtime.Marshaler = marshaler{}
@@ -19,8 +18,8 @@ func (marshaler) Marshal(any) ([]byte, error) { return nil, nil }
 func (marshaler) Unmarshal([]byte, any) error { return nil }
 func (marshaler) ContentType(any) string      { return respond.JSONType }
 
-// NewDecoder returns one that finds an empty body. Generated code sends a request without
-// it, and a client stream without messages.
+// NewDecoder returns a decoder for an empty body. Generated code then makes an empty message, or a
+// client stream without messages.
 func (marshaler) NewDecoder(io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(any) error { return io.EOF })
 }

@@ -190,13 +190,13 @@ func TestHandlersThatDoNotFit(t *testing.T) {
 		}}, "no generated handler was registered"},
 		"twice": {
 			[]generated.Register{entityv1.RegisterMaintenanceServiceHandler, entityv1.RegisterMaintenanceServiceHandler},
-			"serve 2 rules, and its google.api.http has 1",
+			"serve 2 HTTP rules, but google.api.http declares 1",
 		},
 		"a method is missing": {[]generated.Register{func(_ context.Context, mux *runtime.ServeMux, _ *grpc.ClientConn) error {
 			return mux.HandlePath(http.MethodGet, "/v1/maintenance", func(_ http.ResponseWriter, r *http.Request, _ map[string]string) {
 				_, _ = runtime.AnnotateContext(r.Context(), mux, r, "/entity.v1.MaintenanceService/GetMaintenance")
 			})
-		}}, "/entity.v1.MaintenanceService/SetMaintenance: its generated handlers serve 0 rules"},
+		}}, "/entity.v1.MaintenanceService/SetMaintenance: the generated handlers serve 0 HTTP rules"},
 		"no gRPC method": {[]generated.Register{
 			entityv1.RegisterMaintenanceServiceHandler, func(_ context.Context, mux *runtime.ServeMux, _ *grpc.ClientConn) error {
 				return mux.HandlePath(http.MethodGet, "/healthz", func(http.ResponseWriter, *http.Request, map[string]string) {})

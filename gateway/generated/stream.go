@@ -13,16 +13,16 @@ import (
 	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
-// newStream starts a call with many messages. If the body is many messages, it sends them while
-// generated code reads the responses; else it makes the one message first, so that an invalid
-// request starts no call.
+// newStream starts a streaming call. If the body is a stream of messages, it sends them while
+// generated code reads the responses. Else it makes the only message before the call, so that an
+// invalid request starts no call.
 func (g *generated) newStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	one := callFrom(ctx)
 	if one.target == nil {
-		return nil, noResponse() // as above
+		return nil, noResponse() // as in invoke
 	}
 	var message proto.Message
-	if err := one.check(method); err != nil {
+	if err := one.checkMethod(method); err != nil {
 		return nil, err
 	}
 	if !one.exchange.Binding.Uploads {
@@ -50,19 +50,19 @@ func (g *generated) newStream(ctx context.Context, desc *grpc.StreamDesc, method
 	return s, nil
 }
 
-// stream is a call with many messages as generated code sees it. What generated code sends
-// is replaced by the messages of the request.
+// stream is the streaming call that generated code gets. It replaces the messages of the generated
+// code with the messages of the request.
 type stream struct {
 	grpc.ClientStream
 
 	ctx     context.Context //nolint:containedctx // the stream's own: its cause says why the call ended.
 	call    *call
 	desc    *grpc.StreamDesc
-	message proto.Message // the only request; nil if the body is many messages
+	message proto.Message // the only request; nil if the body is a stream of messages
 	open    bool          // the backend's metadata has arrived
 }
 
-// SendMsg sends the request's message in place of the one that generated code made.
+// SendMsg sends the request's message in place of the message of the generated code.
 func (s *stream) SendMsg(any) error {
 	if s.message == nil || s.desc.ClientStreams {
 		return nil
@@ -70,7 +70,7 @@ func (s *stream) SendMsg(any) error {
 	return s.ClientStream.SendMsg(s.message)
 }
 
-// CloseSend leaves the client's side open while the body is sent.
+// CloseSend does nothing while the upload sends the body.
 func (s *stream) CloseSend() error {
 	if s.call.exchange.Binding.Uploads {
 		return nil
@@ -80,7 +80,7 @@ func (s *stream) CloseSend() error {
 
 func (s *stream) Header() (metadata.MD, error) {
 	header, err := s.ClientStream.Header()
-	s.open = header != nil // It is nil where the call has ended without metadata.
+	s.open = header != nil // It is nil if the call has ended without metadata.
 	if err != nil {
 		s.call.trailer = s.Trailer()
 		err = s.call.ended(s.ctx, err)
@@ -100,7 +100,7 @@ func (s *stream) RecvMsg(message any) error {
 		return nil
 	}
 	if _, failed := errors.AsType[*respond.Failure](err); failed || errors.Is(err, respond.ErrEnough) {
-		s.call.own = err // It is of Wait, so the trailers may not be read yet.
+		s.call.own = err // The error comes from Wait, so the trailers must not be read yet.
 		return err
 	}
 	s.call.trailer = s.Trailer()
@@ -126,7 +126,7 @@ func (s uploadSink) Send(data []byte) error {
 
 func (s uploadSink) CloseSend() error { return s.ClientStream.CloseSend() }
 
-// ended returns why a call ended with err, and notes it if this side ended the call.
+// ended returns the reason why a call ended with err, and records it if the gateway ended the call.
 func (c *call) ended(ctx context.Context, err error) error {
 	if errors.Is(err, io.EOF) {
 		return err

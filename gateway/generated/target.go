@@ -14,10 +14,9 @@ import (
 	"github.com/statusway/statusway/gateway/internal/route"
 )
 
-// target is all that a route needs at a request.
+// target holds everything that a request to a route needs.
 type target struct {
-	// handler is the generated handler.
-	handler runtime.HandlerFunc
+	handler runtime.HandlerFunc // the generated handler
 	input   protoreflect.MessageType
 	builder *request.Builder
 }
@@ -34,9 +33,9 @@ func (g *generated) newTarget(binding *contract.Binding, handler runtime.Handler
 	return &target{handler: handler, input: input, builder: builder}, nil
 }
 
-// pathParams are what generated code takes for the path's variables. Its parsers refuse
-// some values that the gateway takes; those are replaced, because the message that
-// generated code makes of them is not sent.
+// pathParams returns path variables that generated code accepts. Its parsers refuse some values
+// that the gateway accepts. pathParams replaces those values, which is safe because the message
+// that generated code makes from them is not sent.
 func (t *target) pathParams(binding *contract.Binding, params []route.Param) map[string]string {
 	values := make(map[string]string, len(params))
 	for i, one := range params {
@@ -46,8 +45,8 @@ func (t *target) pathParams(binding *contract.Binding, params []route.Param) map
 	return values
 }
 
-// acceptable returns value if generated code certainly takes it for field, else a value
-// that it takes.
+// acceptable returns value if generated code certainly accepts it for field, else another value that
+// it accepts.
 func acceptable(field protoreflect.FieldDescriptor, value string) string {
 	switch field.Kind() {
 	case protoreflect.StringKind, protoreflect.BoolKind:
@@ -59,7 +58,7 @@ func acceptable(field protoreflect.FieldDescriptor, value string) string {
 	case protoreflect.MessageKind, protoreflect.GroupKind:
 		return acceptableMessage(field.Message())
 	default:
-		// Generated code takes 010 for octal and refuses 08.
+		// Generated code reads 010 as octal and refuses 08.
 		if canonical, err := strconv.ParseInt(value, 10, 64); err == nil && strconv.FormatInt(canonical, 10) == value {
 			return value
 		}
@@ -67,7 +66,7 @@ func acceptable(field protoreflect.FieldDescriptor, value string) string {
 	}
 }
 
-// acceptableMessage returns a text of a message. Generated code takes no others than these
+// acceptableMessage returns a valid text for a message type. Generated code accepts only these types
 // in a path.
 func acceptableMessage(message protoreflect.MessageDescriptor) string {
 	switch message.FullName() {

@@ -14,18 +14,18 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// namePattern is what a policy or a rule is called: metrics use it as a label.
+// namePattern matches the names of policies and rules. Metrics use the names as labels.
 var namePattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 
-// fieldPattern is what a Cache-Control may consist of: one line of visible ASCII
-// (RFC 9110 §5.5). A line end in it would spoil the answer that carries it.
+// fieldPattern matches a valid Cache-Control: one line of visible ASCII (RFC 9110 §5.5). A line end
+// would corrupt the response.
 var fieldPattern = regexp.MustCompile(`^[ -~]*$`)
 
-// maxRetryAfter keeps a policy's Retry-After within what a client may still obey.
+// maxRetryAfter is the longest Retry-After. Clients are unlikely to wait longer.
 const maxRetryAfter = 24 * time.Hour
 
-// compiler turns a policy into a table and gathers all that is wrong with it, so
-// that its author mends a file in one go.
+// compiler compiles a policy into a table. It collects all problems, so that the author can fix the
+// file in one go.
 type compiler struct {
 	table    *Table
 	position positions
@@ -41,7 +41,7 @@ func (c *compiler) failf(at proto.Message, format string, args ...any) {
 func (c *compiler) compile() error {
 	policy := c.table.policy
 	if !namePattern.MatchString(policy.GetName()) {
-		c.failf(policy, "name %q is not of the form %s", policy.GetName(), namePattern)
+		c.failf(policy, "name %q must match %s", policy.GetName(), namePattern)
 	}
 	for _, row := range policy.GetCatalogue() {
 		c.row(row)
@@ -49,7 +49,7 @@ func (c *compiler) compile() error {
 	for _, rule := range policy.GetRules() {
 		c.rule(rule)
 	}
-	c.total()
+	c.checkCodes()
 	return errors.Join(c.errs...)
 }
 
@@ -57,9 +57,9 @@ func (c *compiler) row(row *statuswayv1.Row) {
 	status := row.GetStatus()
 	switch {
 	case status < statusOK || status > 599:
-		c.failf(row, "row %d: a status is a number from 200 to 599", status)
+		c.failf(row, "row %d: a status must be from 200 to 599", status)
 	case c.table.rows[status] != nil:
-		c.failf(row, "row %d stands twice in the catalogue: line %d has it too", status, c.position[c.table.rows[status]])
+		c.failf(row, "row %d is a duplicate: line %d has the same status", status, c.position[c.table.rows[status]])
 	default:
 		c.table.rows[status] = row
 	}
@@ -67,7 +67,7 @@ func (c *compiler) row(row *statuswayv1.Row) {
 		c.failf(row, "row %d needs a title and a description: clients read both", status)
 	}
 	if !fieldPattern.MatchString(row.GetCacheControl()) {
-		c.failf(row, "row %d: cacheControl %q is no value of a header field", status, row.GetCacheControl())
+		c.failf(row, "row %d: cacheControl %q is not a valid header value", status, row.GetCacheControl())
 	}
 }
 
@@ -76,14 +76,14 @@ func (c *compiler) rule(rule *statuswayv1.Rule) {
 	c.name(rule)
 	switch {
 	case c.table.rows[status] == nil:
-		c.failf(rule, "rule %q leads to %d, which the catalogue lacks", name, status)
+		c.failf(rule, "rule %q leads to %d, which is not in the catalogue", name, status)
 	case status < statusError && rule.GetCode() != code.Code_OK.String():
-		c.failf(rule, "rule %q tells a client that a failed call came to %d", name, status)
+		c.failf(rule, "rule %q turns an error into the status %d", name, status)
 	}
 	if rule.GetRetryAfter() != nil {
 		after := rule.GetRetryAfter().AsDuration()
 		if rule.GetRetryAfter().CheckValid() != nil || after <= 0 || after > maxRetryAfter {
-			c.failf(rule, "rule %q: retryAfter is more than 0s and at most %s", name, maxRetryAfter)
+			c.failf(rule, "rule %q: retryAfter must be more than 0s and at most %s", name, maxRetryAfter)
 		}
 	}
 	c.key(rule)
@@ -93,9 +93,9 @@ func (c *compiler) name(rule *statuswayv1.Rule) {
 	name, other := rule.GetName(), c.names[rule.GetName()]
 	switch {
 	case !namePattern.MatchString(name):
-		c.failf(rule, "rule %q: a name is of the form %s", name, namePattern)
+		c.failf(rule, "rule %q: a name must match %s", name, namePattern)
 	case name == ruleDeclared || name == ruleNotModified:
-		c.failf(rule, "rule %q: the name is taken by what decides a success", name)
+		c.failf(rule, "rule %q: the name is reserved", name)
 	case other != nil:
 		c.failf(rule, "rule %q: line %d has the same name", name, c.position[other])
 	default:
@@ -103,14 +103,14 @@ func (c *compiler) name(rule *statuswayv1.Rule) {
 	}
 }
 
-// key files the rule under the one key that it has.
+// key adds the rule to the table under its key. A rule has exactly one key.
 func (c *compiler) key(rule *statuswayv1.Rule) {
 	byReason := rule.GetDomain() != "" || rule.GetReason() != ""
 	switch {
 	case byReason && (rule.GetDomain() == "" || rule.GetReason() == ""):
-		c.failf(rule, "rule %q: domain and reason go together", rule.GetName())
+		c.failf(rule, "rule %q: domain and reason must be set together", rule.GetName())
 	case byReason && (rule.GetDetail() != "" || rule.GetCode() != ""):
-		c.failf(rule, "rule %q: a rule by reason has neither detail nor code", rule.GetName())
+		c.failf(rule, "rule %q: a rule with a reason cannot have a detail or a code", rule.GetName())
 	case byReason:
 		key := reasonKey{rule.GetDomain(), rule.GetReason()}
 		c.table.reasons[key] = c.put(c.table.reasons[key], rule)
@@ -124,7 +124,7 @@ func (c *compiler) key(rule *statuswayv1.Rule) {
 }
 
 func (c *compiler) detail(rule *statuswayv1.Rule) {
-	// A type URL, such as Any has it, would never match.
+	// A type URL, as in an Any, would never match.
 	if !protoreflect.FullName(rule.GetDetail()).IsValid() {
 		c.failf(rule, "rule %q: %q is not the full name of a message", rule.GetName(), rule.GetDetail())
 		return
@@ -138,7 +138,7 @@ func (c *compiler) detail(rule *statuswayv1.Rule) {
 		key.number = number
 	}
 	if key.number == int32(codes.OK) {
-		c.failf(rule, "rule %q: OK has no details", rule.GetName())
+		c.failf(rule, "rule %q: an OK status has no details", rule.GetName())
 		return
 	}
 	c.table.details[key] = c.put(c.table.details[key], rule)
@@ -150,22 +150,22 @@ func (c *compiler) code(rule *statuswayv1.Rule) {
 		return
 	}
 	if number == int32(codes.OK) && rule.GetConditional() {
-		c.failf(rule, "rule %q: the answer to OK depends on no condition", rule.GetName())
+		c.failf(rule, "rule %q: a rule for OK cannot be conditional", rule.GetName())
 		return
 	}
 	c.table.codes[number] = c.put(c.table.codes[number], rule)
 }
 
-// number is the place of the rule's code.
+// number returns the index of the rule's code in the table.
 func (c *compiler) number(rule *statuswayv1.Rule) (int32, bool) {
 	if rule.GetCode() == otherName {
 		return otherNumber, true
 	}
 	number, ok := code.Code_value[rule.GetCode()]
 	if !ok {
-		c.failf(rule, "rule %q: %q is no gRPC code; %s stands for numbers without a name", rule.GetName(), rule.GetCode(), otherName)
+		c.failf(rule, "rule %q: %q is not a gRPC code; %s means numbers without a name", rule.GetName(), rule.GetCode(), otherName)
 	}
-	return place(number), ok
+	return indexOf(number), ok
 }
 
 func (c *compiler) put(e entry, rule *statuswayv1.Rule) entry {
@@ -181,23 +181,23 @@ func (c *compiler) put(e entry, rule *statuswayv1.Rule) entry {
 	return e
 }
 
-// total checks that every code has an answer whatever the request.
-func (c *compiler) total() {
+// checkCodes checks that every gRPC code has a rule for every request.
+func (c *compiler) checkCodes() {
 	for number := range int32(numCodes) {
-		c.answered(number, code.Code_name[number])
+		c.checkCode(number, code.Code_name[number])
 	}
-	c.answered(otherNumber, otherName+", which stands for every number without a name")
+	c.checkCode(otherNumber, otherName+" (every number without a name)")
 	if ok := c.table.codes[codes.OK].always; ok != nil && ok.GetStatus() != statusOK {
 		c.failf(ok, "rule %q: OK is %d unless a method declares another status", ok.GetName(), statusOK)
 	}
 }
 
-func (c *compiler) answered(number int32, name string) {
-	switch answer := c.table.codes[number]; {
-	case answer.always != nil:
-	case answer.conditional != nil:
-		c.failf(answer.conditional, "rule %q holds under a condition only, and no other rule answers the code %s", answer.conditional.GetName(), name)
+func (c *compiler) checkCode(number int32, name string) {
+	switch found := c.table.codes[number]; {
+	case found.always != nil:
+	case found.conditional != nil:
+		c.failf(found.conditional, "rule %q is conditional, and the code %s has no other rule", found.conditional.GetName(), name)
 	default:
-		c.failf(c.table.policy, "no rule answers the code %s", name)
+		c.failf(c.table.policy, "the code %s has no rule", name)
 	}
 }

@@ -16,53 +16,53 @@ func TestRefused(t *testing.T) {
 		name, text string
 		want       []string
 	}{
-		{"no name", without(t, "name: mine"), []string{`policy.yaml:1: name "" is not of the form ` + pattern}},
-		{"name in capitals", replaced(t, "name: mine", "name: Mine"), []string{`policy.yaml:1: name "Mine" is not of the form ` + pattern}},
-		{"name with a line end", replaced(t, "name: mine", `name: "mine\n"`), []string{`policy.yaml:1: name "mine\n" is not of the form ` + pattern}},
+		{"no name", without(t, "name: mine"), []string{`policy.yaml:1: name "" must match ` + pattern}},
+		{"name in capitals", replaced(t, "name: mine", "name: Mine"), []string{`policy.yaml:1: name "Mine" must match ` + pattern}},
+		{"name with a line end", replaced(t, "name: mine", `name: "mine\n"`), []string{`policy.yaml:1: name "mine\n" must match ` + pattern}},
 		{"name of 64 characters", replaced(t, "name: mine", "name: "+strings.Repeat("a", 64)), []string{
-			`policy.yaml:1: name "` + strings.Repeat("a", 64) + `" is not of the form ` + pattern,
+			`policy.yaml:1: name "` + strings.Repeat("a", 64) + `" must match ` + pattern,
 		}},
 
 		{"row below 200", withRow(t, 199), []string{
-			`policy.yaml:6: row 199: a status is a number from 200 to 599`,
+			`policy.yaml:6: row 199: a status must be from 200 to 599`,
 		}},
 		{"row above 599", withRow(t, 600), []string{
-			`policy.yaml:6: row 600: a status is a number from 200 to 599`,
+			`policy.yaml:6: row 600: a status must be from 200 to 599`,
 		}},
 		{"row without a status", replaced(t, "catalogue:\n", "catalogue:\n  - {title: A, description: B.}\n"), []string{
-			`policy.yaml:3: row 0: a status is a number from 200 to 599`,
+			`policy.yaml:3: row 0: a status must be from 200 to 599`,
 		}},
 		{"row twice", withRow(t, 400), []string{
-			`policy.yaml:6: row 400 stands twice in the catalogue: line 4 has it too`,
+			`policy.yaml:6: row 400 is a duplicate: line 4 has the same status`,
 		}},
 		{"row without a title", replaced(t, "title: Yours, ", ""), []string{`policy.yaml:4: row 400 needs a title and a description: clients read both`}},
 		{"row without a description", replaced(t, ", description: The server failed.", ""), []string{
 			`policy.yaml:5: row 500 needs a title and a description: clients read both`,
 		}},
 		{"line end in a header", replaced(t, "title: Yours, ", `title: Yours, cacheControl: "no-store\r\nX-Evil: 1", `), []string{
-			`policy.yaml:4: row 400: cacheControl "no-store\r\nX-Evil: 1" is no value of a header field`,
+			`policy.yaml:4: row 400: cacheControl "no-store\r\nX-Evil: 1" is not a valid header value`,
 		}},
 
 		{"rule to a missing row", minimal + "  - {name: extra, detail: a.B, status: 404}\n", []string{
-			`policy.yaml:25: rule "extra" leads to 404, which the catalogue lacks`,
+			`policy.yaml:25: rule "extra" leads to 404, which is not in the catalogue`,
 		}},
 		{"rule without a status", minimal + "  - {name: extra, detail: a.B}\n", []string{
-			`policy.yaml:25: rule "extra" leads to 0, which the catalogue lacks`,
+			`policy.yaml:25: rule "extra" leads to 0, which is not in the catalogue`,
 		}},
 		{"code to a success", replaced(t, "code: NOT_FOUND, status: 400", "code: NOT_FOUND, status: 200"), []string{
-			`policy.yaml:12: rule "not-found" tells a client that a failed call came to 200`,
+			`policy.yaml:12: rule "not-found" turns an error into the status 200`,
 		}},
 		{"OTHER to a success", replaced(t, "code: OTHER, status: 500", "code: OTHER, status: 200"), []string{
-			`policy.yaml:24: rule "other" tells a client that a failed call came to 200`,
+			`policy.yaml:24: rule "other" turns an error into the status 200`,
 		}},
 		{"reason to a success", minimal + "  - {name: extra, domain: a, reason: B, status: 200}\n", []string{
-			`policy.yaml:25: rule "extra" tells a client that a failed call came to 200`,
+			`policy.yaml:25: rule "extra" turns an error into the status 200`,
 		}},
 		{"detail to a redirect", withRow(t, 307) + "  - {name: extra, detail: a.B, status: 307}\n", []string{
-			`policy.yaml:26: rule "extra" tells a client that a failed call came to 307`,
+			`policy.yaml:26: rule "extra" turns an error into the status 307`,
 		}},
 		{"detail to 304", withRow(t, 304) + "  - {name: extra, detail: a.B, status: 304}\n", []string{
-			`policy.yaml:26: rule "extra" tells a client that a failed call came to 304`,
+			`policy.yaml:26: rule "extra" turns an error into the status 304`,
 		}},
 		{"OK to another success", strings.Replace(withRow(t, 204), "code: OK, status: 200", "code: OK, status: 204", 1), []string{
 			`policy.yaml:8: rule "ok": OK is 200 unless a method declares another status`,
@@ -71,55 +71,55 @@ func TestRefused(t *testing.T) {
 			`policy.yaml:7: rule "ok": OK is 200 unless a method declares another status`,
 		}},
 		{"OK under a condition", minimal + "  - {name: extra, code: OK, conditional: true, status: 200}\n", []string{
-			`policy.yaml:25: rule "extra": the answer to OK depends on no condition`,
+			`policy.yaml:25: rule "extra": a rule for OK cannot be conditional`,
 		}},
 		{"OK with a detail", minimal + "  - {name: extra, code: OK, detail: a.B, status: 200}\n", []string{
-			`policy.yaml:25: rule "extra": OK has no details`,
+			`policy.yaml:25: rule "extra": an OK status has no details`,
 		}},
 
-		{"rule without a name", minimal + "  - {detail: a.B, status: 400}\n", []string{`policy.yaml:25: rule "": a name is of the form ` + pattern}},
+		{"rule without a name", minimal + "  - {detail: a.B, status: 400}\n", []string{`policy.yaml:25: rule "": a name must match ` + pattern}},
 		{"rule with a wrong name", replaced(t, "name: not-found", "name: not_found"), []string{
-			`policy.yaml:12: rule "not_found": a name is of the form ` + pattern,
+			`policy.yaml:12: rule "not_found": a name must match ` + pattern,
 		}},
 		{"name of a rule twice", minimal + "  - {name: not-found, detail: a.B, status: 400}\n", []string{
 			`policy.yaml:25: rule "not-found": line 12 has the same name`,
 		}},
 		{"name declared", minimal + "  - {name: declared, detail: a.B, status: 400}\n", []string{
-			`policy.yaml:25: rule "declared": the name is taken by what decides a success`,
+			`policy.yaml:25: rule "declared": the name is reserved`,
 		}},
 		{"name not-modified", minimal + "  - {name: not-modified, detail: a.B, status: 400}\n", []string{
-			`policy.yaml:25: rule "not-modified": the name is taken by what decides a success`,
+			`policy.yaml:25: rule "not-modified": the name is reserved`,
 		}},
 
 		{"no key", minimal + "  - {name: extra, status: 400}\n", []string{
 			`policy.yaml:25: rule "extra" has no key: give a domain and reason, a detail, or a code`,
 		}},
 		{"reason without a domain", minimal + "  - {name: extra, reason: B, status: 400}\n", []string{
-			`policy.yaml:25: rule "extra": domain and reason go together`,
+			`policy.yaml:25: rule "extra": domain and reason must be set together`,
 		}},
 		{"domain without a reason", minimal + "  - {name: extra, domain: a, code: OK, status: 400}\n", []string{
-			`policy.yaml:25: rule "extra": domain and reason go together`,
+			`policy.yaml:25: rule "extra": domain and reason must be set together`,
 		}},
 		{"reason with a code", minimal + "  - {name: extra, domain: a, reason: B, code: ABORTED, status: 400}\n", []string{
-			`policy.yaml:25: rule "extra": a rule by reason has neither detail nor code`,
+			`policy.yaml:25: rule "extra": a rule with a reason cannot have a detail or a code`,
 		}},
 		{"reason with OK", minimal + "  - {name: extra, domain: a, reason: B, code: OK, status: 200}\n", []string{
-			`policy.yaml:25: rule "extra": a rule by reason has neither detail nor code`,
+			`policy.yaml:25: rule "extra": a rule with a reason cannot have a detail or a code`,
 		}},
 		{"reason with a detail", minimal + "  - {name: extra, domain: a, reason: B, detail: a.B, status: 400}\n", []string{
-			`policy.yaml:25: rule "extra": a rule by reason has neither detail nor code`,
+			`policy.yaml:25: rule "extra": a rule with a reason cannot have a detail or a code`,
 		}},
 		{"unknown code", minimal + "  - {name: extra, code: NOTFOUND, status: 400}\n", []string{
-			`policy.yaml:25: rule "extra": "NOTFOUND" is no gRPC code; OTHER stands for numbers without a name`,
+			`policy.yaml:25: rule "extra": "NOTFOUND" is not a gRPC code; OTHER means numbers without a name`,
 		}},
 		{"number for a code", minimal + "  - {name: extra, code: '5', status: 400}\n", []string{
-			`policy.yaml:25: rule "extra": "5" is no gRPC code; OTHER stands for numbers without a name`,
+			`policy.yaml:25: rule "extra": "5" is not a gRPC code; OTHER means numbers without a name`,
 		}},
 		{"code with one L", minimal + "  - {name: extra, code: CANCELED, status: 400}\n", []string{
-			`policy.yaml:25: rule "extra": "CANCELED" is no gRPC code; OTHER stands for numbers without a name`,
+			`policy.yaml:25: rule "extra": "CANCELED" is not a gRPC code; OTHER means numbers without a name`,
 		}},
 		{"detail with an unknown code", minimal + "  - {name: extra, detail: a.B, code: other, status: 400}\n", []string{
-			`policy.yaml:25: rule "extra": "other" is no gRPC code; OTHER stands for numbers without a name`,
+			`policy.yaml:25: rule "extra": "other" is not a gRPC code; OTHER means numbers without a name`,
 		}},
 		{"type URL for a detail", minimal + "  - {name: extra, detail: type.googleapis.com/google.rpc.Help, status: 400}\n", []string{
 			`policy.yaml:25: rule "extra": "type.googleapis.com/google.rpc.Help" is not the full name of a message`,
@@ -147,37 +147,37 @@ func TestRefused(t *testing.T) {
 		}},
 
 		{"retryAfter of nothing", minimal + "  - {name: extra, detail: a.B, status: 500, retryAfter: 0s}\n", []string{
-			`policy.yaml:25: rule "extra": retryAfter is more than 0s and at most 24h0m0s`,
+			`policy.yaml:25: rule "extra": retryAfter must be more than 0s and at most 24h0m0s`,
 		}},
 		{"retryAfter in the past", minimal + "  - {name: extra, detail: a.B, status: 500, retryAfter: -1s}\n", []string{
-			`policy.yaml:25: rule "extra": retryAfter is more than 0s and at most 24h0m0s`,
+			`policy.yaml:25: rule "extra": retryAfter must be more than 0s and at most 24h0m0s`,
 		}},
 		{"retryAfter past a day", minimal + "  - {name: extra, detail: a.B, status: 500, retryAfter: 24h0m0.000000001s}\n", []string{
-			`policy.yaml:25: rule "extra": retryAfter is more than 0s and at most 24h0m0s`,
+			`policy.yaml:25: rule "extra": retryAfter must be more than 0s and at most 24h0m0s`,
 		}},
 
-		{"no OK", without(t, "  - {name: ok,"), []string{`policy.yaml:1: no rule answers the code OK`}},
-		{"no ABORTED", without(t, "  - {name: aborted,"), []string{`policy.yaml:1: no rule answers the code ABORTED`}},
+		{"no OK", without(t, "  - {name: ok,"), []string{`policy.yaml:1: the code OK has no rule`}},
+		{"no ABORTED", without(t, "  - {name: aborted,"), []string{`policy.yaml:1: the code ABORTED has no rule`}},
 		{"no UNAUTHENTICATED", "# Line 2 is the first.\n" + without(t, "  - {name: unauthenticated,"), []string{
-			`policy.yaml:2: no rule answers the code UNAUTHENTICATED`,
+			`policy.yaml:2: the code UNAUTHENTICATED has no rule`,
 		}},
-		{"no OTHER", without(t, "  - {name: other,"), []string{`policy.yaml:1: no rule answers the code OTHER, which stands for every number without a name`}},
+		{"no OTHER", without(t, "  - {name: other,"), []string{`policy.yaml:1: the code OTHER (every number without a name) has no rule`}},
 		{"only a conditional ABORTED", replaced(t, "code: ABORTED", "code: ABORTED, conditional: true"), []string{
-			`policy.yaml:17: rule "aborted" holds under a condition only, and no other rule answers the code ABORTED`,
+			`policy.yaml:17: rule "aborted" is conditional, and the code ABORTED has no other rule`,
 		}},
 		{"only a detail of ABORTED", replaced(t, "code: ABORTED", "code: ABORTED, detail: a.B"), []string{
-			`policy.yaml:1: no rule answers the code ABORTED`,
+			`policy.yaml:1: the code ABORTED has no rule`,
 		}},
 
 		{"several at once", replaced(t, "title: Yours, ", "") +
 			"  - {name: Extra, code: ABORTED, status: 404, retryAfter: 0s}\n  - {name: other, status: 200}\n", []string{
 			`policy.yaml:4: row 400 needs a title and a description: clients read both`,
-			`policy.yaml:25: rule "Extra": a name is of the form ` + pattern,
-			`policy.yaml:25: rule "Extra" leads to 404, which the catalogue lacks`,
-			`policy.yaml:25: rule "Extra": retryAfter is more than 0s and at most 24h0m0s`,
+			`policy.yaml:25: rule "Extra": a name must match ` + pattern,
+			`policy.yaml:25: rule "Extra" leads to 404, which is not in the catalogue`,
+			`policy.yaml:25: rule "Extra": retryAfter must be more than 0s and at most 24h0m0s`,
 			`policy.yaml:25: rule "Extra" repeats rule "aborted" of line 17: both have the same key`,
 			`policy.yaml:26: rule "other": line 24 has the same name`,
-			`policy.yaml:26: rule "other" tells a client that a failed call came to 200`,
+			`policy.yaml:26: rule "other" turns an error into the status 200`,
 			`policy.yaml:26: rule "other" has no key: give a domain and reason, a detail, or a code`,
 		}},
 	}
@@ -206,8 +206,8 @@ func TestEveryCodeIsRequired(t *testing.T) {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			got := messages(t, strings.Join(lines[:number], "")+strings.Join(lines[number+1:], ""))
-			if len(got) != 1 || !strings.HasPrefix(got[0], "policy.yaml:1: no rule answers the code "+code) {
-				t.Errorf("got %q, want that no rule answers %s", got, code)
+			if len(got) != 1 || !strings.HasPrefix(got[0], "policy.yaml:1: the code "+code) {
+				t.Errorf("got %q, want that the code %s has no rule", got, code)
 			}
 		})
 	}

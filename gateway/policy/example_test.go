@@ -53,6 +53,6 @@ rules:
 	}
 	// Output:
 	// mine.yaml:6: unknown key "reason": Row has status, title, description, source, cacheControl
-	// mine.yaml:10: status: "twohundred" is not a value of kind int32
+	// mine.yaml:10: status: "twohundred" is not a value of type int32
 	// begin at line 6
 }

@@ -16,21 +16,21 @@ const (
 	Canonical  = "canonical"
 )
 
-// ErrUnknownPolicy is what [Builtin] returns for a name that it does not have.
+// ErrUnknownPolicy is the error of [Builtin] for an unknown name.
 var ErrUnknownPolicy = errors.New("no such built-in policy")
 
 //go:embed documented.yaml canonical.yaml
 var builtin embed.FS
 
-// FileError is one thing that is wrong with a policy file. [Load] joins all that
-// it finds; errors.As and an Unwrap() []error give each.
+// FileError is one problem in a policy file. [Load] joins all problems with errors.Join; use
+// errors.As or Unwrap() []error to get them.
 type FileError struct {
 	// File is the name given to [Load].
 	File string
-	// Line counts from 1. It is 0 where the fault is in no line, and for broken YAML,
-	// where Reason says where, as far as the parser knows.
+	// Line is the line number, from 1. It is 0 for a problem of the whole file and for invalid YAML;
+	// then Reason contains the position, as far as the parser knows it.
 	Line int
-	// Reason says what is wrong, in words for the file's author.
+	// Reason describes the problem for the author of the file.
 	Reason string
 }
 
@@ -41,7 +41,7 @@ func (e *FileError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Reason)
 }
 
-// Builtin returns a built-in policy by its name. Its one error is
+// Builtin returns the built-in policy with this name. For any other name, the error is
 // [ErrUnknownPolicy].
 func Builtin(name string) (*Table, error) {
 	if name != Documented && name != Canonical {
@@ -55,11 +55,10 @@ func Builtin(name string) (*Table, error) {
 	return Load(file, source)
 }
 
-// Load compiles the YAML text of a policy (statusway.v1.Policy, in JSON names).
-// file is only named in errors, which are [*FileError], several of them joined:
-// an unknown key, a key that stands twice, a value of the wrong kind, an alias, a
-// second document, a duplicate row or rule, a rule to a status without a row, an
-// error that would look like a success, a code without an answer.
+// Load compiles the YAML text of a policy (statusway.v1.Policy, with JSON names). file is the name
+// that errors show. The error joins a [*FileError] for each problem: an unknown or duplicate key, a
+// value of the wrong type, an alias, a second document, a duplicate row or rule, a rule to a status
+// without a row, a rule that turns an error into a success, a code without a rule.
 func Load(file string, source []byte) (*Table, error) {
 	policy := &statuswayv1.Policy{}
 	position, err := decode(file, source, policy)

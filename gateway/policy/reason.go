@@ -2,14 +2,14 @@ package policy
 
 import "google.golang.org/grpc/codes"
 
-// Domain is the ErrorInfo domain of the reasons below: the name of the proto
-// package that defines the contract. A backend may raise them too.
+// Domain is the ErrorInfo domain of the reasons below. It is the name of the proto package that
+// defines the contract. A backend may use these reasons too.
 const Domain = "statusway.v1"
 
-// Reasons are what a policy can key on beyond the gRPC code. They survive gRPC
-// hops, which an HTTP number does not. Each names the code that it comes with.
-// Both built-in policies have a rule for each but the last seven, which their code
-// answers.
+// Reasons are keys for the rules of a policy that are more specific than gRPC codes. Unlike an HTTP
+// status, a reason survives gRPC hops. The comment of each reason names its gRPC code. Both built-in
+// policies have a rule for each reason except the last seven, for which the rule of the code
+// decides.
 const (
 	// ReasonRouteNotFound: no route has this path. NOT_FOUND.
 	ReasonRouteNotFound = "ROUTE_NOT_FOUND"
@@ -21,19 +21,19 @@ const (
 	ReasonRequestTooLarge = "REQUEST_TOO_LARGE"
 	// ReasonBodyNotAllowed: the request has a body with content, and the method takes none. INVALID_ARGUMENT.
 	ReasonBodyNotAllowed = "BODY_NOT_ALLOWED"
-	// ReasonHeaderTooLarge: the request's target or fields are over the limit. RESOURCE_EXHAUSTED.
+	// ReasonHeaderTooLarge: the request's target and headers are over the limit. RESOURCE_EXHAUSTED.
 	ReasonHeaderTooLarge = "HEADER_TOO_LARGE"
 	// ReasonResponseTooLarge: the backend's message is over the limit; the client did nothing wrong. RESOURCE_EXHAUSTED.
 	ReasonResponseTooLarge = "RESPONSE_TOO_LARGE"
-	// ReasonUnsupportedMediaType: Content-Type is not one that the resource reads. INVALID_ARGUMENT.
+	// ReasonUnsupportedMediaType: the resource does not accept the Content-Type. INVALID_ARGUMENT.
 	ReasonUnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
-	// ReasonUnsupportedCoding: Content-Encoding is not one that the server reads. INVALID_ARGUMENT.
+	// ReasonUnsupportedCoding: the server does not support the Content-Encoding. INVALID_ARGUMENT.
 	ReasonUnsupportedCoding = "UNSUPPORTED_CONTENT_CODING"
-	// ReasonNotAcceptable: nothing that can be sent is acceptable to Accept. INVALID_ARGUMENT.
+	// ReasonNotAcceptable: Accept allows none of the media types that the resource can send. INVALID_ARGUMENT.
 	ReasonNotAcceptable = "NOT_ACCEPTABLE"
 	// ReasonExpectationFailed: Expect asks for something unknown. INVALID_ARGUMENT.
 	ReasonExpectationFailed = "EXPECTATION_FAILED"
-	// ReasonPreconditionFailed: If-Match, If-None-Match or a date condition does not hold. ABORTED.
+	// ReasonPreconditionFailed: If-Match, If-None-Match or a date condition is false. ABORTED.
 	ReasonPreconditionFailed = "PRECONDITION_FAILED"
 	// ReasonPreconditionUnsupported: the method cannot evaluate the condition that was sent. INVALID_ARGUMENT.
 	ReasonPreconditionUnsupported = "PRECONDITION_UNSUPPORTED"
@@ -41,9 +41,9 @@ const (
 	ReasonKeyUnsupported = "IDEMPOTENCY_KEY_UNSUPPORTED"
 	// ReasonKeyMissing: the method needs an Idempotency-Key. INVALID_ARGUMENT.
 	ReasonKeyMissing = "IDEMPOTENCY_KEY_MISSING"
-	// ReasonKeyReused: another request came under the same Idempotency-Key before. INVALID_ARGUMENT.
+	// ReasonKeyReused: a different request used the same Idempotency-Key before. INVALID_ARGUMENT.
 	ReasonKeyReused = "IDEMPOTENCY_KEY_REUSED"
-	// ReasonKeyInUse: the request that came first under the Idempotency-Key is still being answered. ABORTED.
+	// ReasonKeyInUse: the first request with the same Idempotency-Key is still running. ABORTED.
 	ReasonKeyInUse = "IDEMPOTENCY_KEY_IN_USE"
 	// ReasonRateLimited: the caller's allowance for the period is used up. RESOURCE_EXHAUSTED.
 	ReasonRateLimited = "RATE_LIMITED"
@@ -55,11 +55,11 @@ const (
 	ReasonDraining = "SERVICE_DRAINING"
 	// ReasonMaintenance: the API is closed for maintenance. UNAVAILABLE.
 	ReasonMaintenance = "SERVICE_IN_MAINTENANCE"
-	// ReasonMalformedRequest: the bytes are no HTTP request that can be read. INVALID_ARGUMENT.
+	// ReasonMalformedRequest: the bytes are not a valid HTTP request. INVALID_ARGUMENT.
 	ReasonMalformedRequest = "MALFORMED_REQUEST"
-	// ReasonTransferCodingUnsupported: Transfer-Encoding is not one that the server reads. UNIMPLEMENTED.
+	// ReasonTransferCodingUnsupported: the server does not support the Transfer-Encoding. UNIMPLEMENTED.
 	ReasonTransferCodingUnsupported = "TRANSFER_CODING_UNSUPPORTED"
-	// ReasonVersionUnsupported: the HTTP version is not one that the server speaks. UNIMPLEMENTED.
+	// ReasonVersionUnsupported: the server does not support the HTTP version. UNIMPLEMENTED.
 	ReasonVersionUnsupported = "HTTP_VERSION_UNSUPPORTED"
 	// ReasonAuthorizationRepeated: the request carries credentials more than once. UNAUTHENTICATED.
 	ReasonAuthorizationRepeated = "AUTHORIZATION_REPEATED"
@@ -67,9 +67,9 @@ const (
 	ReasonBackendPending = "BACKEND_PENDING"
 	// ReasonBackendUnreachable: a gRPC server that was reached before cannot be reached now. UNAVAILABLE.
 	ReasonBackendUnreachable = "BACKEND_UNREACHABLE"
-	// ReasonClientClosed: the client has gone in the midst of the answer. CANCELLED.
+	// ReasonClientClosed: the client left before the response was complete. CANCELLED.
 	ReasonClientClosed = "CLIENT_CLOSED"
-	// ReasonInvalidArgument: a part of the request cannot be read. INVALID_ARGUMENT.
+	// ReasonInvalidArgument: a part of the request is malformed. INVALID_ARGUMENT.
 	ReasonInvalidArgument = "INVALID_ARGUMENT"
 	// ReasonReservedHeader: the request sets a header that only the gateway may set. INVALID_ARGUMENT.
 	ReasonReservedHeader = "RESERVED_HEADER"
@@ -77,8 +77,7 @@ const (
 	ReasonInternal = "INTERNAL"
 )
 
-// CodeOf is the code that one of the reasons above comes with; INVALID_ARGUMENT of any
-// other.
+// CodeOf returns the gRPC code of one of the reasons above, and INVALID_ARGUMENT for any other.
 func CodeOf(reason string) codes.Code {
 	switch reason {
 	case ReasonRouteNotFound:
@@ -104,7 +103,7 @@ func CodeOf(reason string) codes.Code {
 	}
 }
 
-// Reasons are all of them.
+// Reasons returns all reasons above.
 func Reasons() []string {
 	return []string{
 		ReasonRouteNotFound, ReasonMethodNotAllowed, ReasonRetired, ReasonRequestTooLarge, ReasonBodyNotAllowed, ReasonHeaderTooLarge,

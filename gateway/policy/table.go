@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// numCodes is how many gRPC codes have a name: 0 to 16.
+	// numCodes is the number of gRPC codes with a name: 0 to 16.
 	numCodes = 17
-	// otherNumber is the place of every number without a name, after all that have one.
+	// otherNumber is the index of all numbers without a name.
 	otherNumber = numCodes
-	// anyNumber stands for "whatever the code" in a detail's key.
+	// anyNumber in the key of a detail matches any code.
 	anyNumber = -1
-	// otherName is how a policy names every number without a name.
+	// otherName is the name of otherNumber in a policy.
 	otherName = "OTHER"
 
-	// The rules of [Table].declared and notModified. No rule of a file has their names.
+	// The names of [Table].declared and notModified. The rules of a file cannot use them.
 	ruleDeclared    = "declared"
 	ruleNotModified = "not-modified"
 )
@@ -33,7 +33,7 @@ type detailKey struct {
 	number int32
 }
 
-// entry is what one key leads to.
+// entry holds the rules of one key.
 type entry struct{ always, conditional *statuswayv1.Rule }
 
 func (e entry) choose(conditional bool) *statuswayv1.Rule {
@@ -43,7 +43,7 @@ func (e entry) choose(conditional bool) *statuswayv1.Rule {
 	return e.always
 }
 
-// Table is a compiled policy. It does not change, and is safe for concurrent use.
+// Table is a compiled policy. It is immutable and safe for concurrent use.
 type Table struct {
 	policy  *statuswayv1.Policy
 	version string
@@ -53,16 +53,16 @@ type Table struct {
 	details map[detailKey]entry
 	codes   [numCodes + 1]entry // the last is for otherNumber
 
-	// declared and notModified name what decides a success: no policy can, because
-	// methods declare it and RFC 9110 §13.2.2 defines it.
+	// declared and notModified are the rules of successes that no policy decides: methods declare
+	// the status, and RFC 9110 §13.2.2 defines 304.
 	declared, notModified *statuswayv1.Rule
 }
 
-// Policy returns the policy that t was made from. It is shared and read-only.
+// Policy returns the policy of the table. It is shared and read-only.
 func (t *Table) Policy() *statuswayv1.Policy { return t.policy }
 
-// WithErrorFormat returns the table of the same policy with another shape of an error's
-// body, and another version: what a client reads of the policy differs.
+// WithErrorFormat returns a copy of the table with another format for error bodies. The copy also
+// has another version, because its clients see a different policy.
 func (t *Table) WithErrorFormat(format statuswayv1.ErrorFormat) *Table {
 	other := *t
 	other.policy = &statuswayv1.Policy{}
@@ -72,13 +72,13 @@ func (t *Table) WithErrorFormat(format statuswayv1.ErrorFormat) *Table {
 	return &other
 }
 
-// Name is the policy's.
+// Name returns the name of the policy.
 func (t *Table) Name() string { return t.policy.GetName() }
 
-// Version changes when the policy's file does.
+// Version returns a hash of the policy's file.
 func (t *Table) Version() string { return t.version }
 
-// Row returns the row of an HTTP status, or nil where the catalogue has none.
+// Row returns the row of an HTTP status, or nil if it is not in the catalogue.
 func (t *Table) Row(status int) *statuswayv1.Row {
 	for _, row := range t.policy.GetCatalogue() {
 		if int(row.GetStatus()) == status {
@@ -88,14 +88,14 @@ func (t *Table) Row(status int) *statuswayv1.Row {
 	return nil
 }
 
-// Rows returns the catalogue by status code.
+// Rows returns the catalogue, sorted by status.
 func (t *Table) Rows() []*statuswayv1.Row {
 	rows := slices.Clone(t.policy.GetCatalogue())
 	slices.SortFunc(rows, func(a, b *statuswayv1.Row) int { return cmp.Compare(a.GetStatus(), b.GetStatus()) })
 	return rows
 }
 
-// RulesTo returns the rules that lead to an HTTP status, as the file has them.
+// RulesTo returns the rules that lead to an HTTP status, in the order of the file.
 func (t *Table) RulesTo(status int) []*statuswayv1.Rule {
 	var rules []*statuswayv1.Rule
 	for _, rule := range t.policy.GetRules() {
@@ -106,17 +106,17 @@ func (t *Table) RulesTo(status int) []*statuswayv1.Rule {
 	return rules
 }
 
-// place is where a table keeps a gRPC code, from 0 to otherNumber. The bounds are
-// checked on both sides: a backend's number is only a number.
-func place(number int32) int32 {
+// indexOf returns the index of a gRPC code in a table, from 0 to otherNumber. It checks both bounds,
+// because a backend can send any number.
+func indexOf(number int32) int32 {
 	if number < 0 || number >= numCodes {
 		return otherNumber
 	}
 	return number
 }
 
-// CodeName is the name of a gRPC code in google/rpc/code.proto, or "UNKNOWN" for a
-// number that has none: that is what a client has to take it for.
+// CodeName returns the name of a gRPC code in google/rpc/code.proto. For a number without a name it
+// returns "UNKNOWN", because clients must treat the number as that code.
 func CodeName(number int32) string {
 	if name, ok := code.Code_name[number]; ok {
 		return name

@@ -16,12 +16,12 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// positions says on which line of its file each message stands.
+// positions maps each message to its line in the file.
 type positions map[proto.Message]int
 
-// decoder fills a message from YAML by the message's own descriptor, so the
-// schema is written once, in policy.proto. Going over protojson would do the same
-// but lose the line, which is what the author of a policy needs most.
+// decoder fills a message from YAML by the message's descriptor, so the schema exists only once, in
+// policy.proto. A conversion to protojson would lose the line numbers, which authors of policies
+// need most.
 type decoder struct {
 	file     string
 	position positions
@@ -36,8 +36,8 @@ func decode(file string, source []byte, into proto.Message) (positions, error) {
 	return d.position, errors.Join(d.errs...)
 }
 
-// document returns the root of the one document that a policy file is, or nil
-// after saying why there is none.
+// document returns the root of the file's only document. On an error it records the error and
+// returns nil.
 func (d *decoder) document(source []byte) *yaml.Node {
 	if line := lineNotUTF8(source); line != 0 {
 		d.failf(&yaml.Node{Line: line}, "the text is not UTF-8")
@@ -51,16 +51,16 @@ func (d *decoder) document(source []byte) *yaml.Node {
 		return nil
 	}
 	if err == nil {
-		// What a second document says would be lost without a word.
+		// Nothing would read a second document, so it is an error.
 		err = reader.Decode(&second)
 	}
 	switch {
 	case err == nil:
-		d.failf(&second, "a second document begins here: a policy is one")
+		d.failf(&second, "a second document begins here: a policy file has one document")
 		return nil
 	case !errors.Is(err, io.EOF):
-		// The library has a line only inside its text: now that of the fault, now that where
-		// the list around it begins, so it is no line for an editor to jump to.
+		// The library gives a line only in its text. Sometimes it is the line of the problem,
+		// sometimes the start of the list around it, so it is not reliable enough for Line.
 		d.failf(&yaml.Node{}, "%s", strings.TrimPrefix(err.Error(), "yaml: "))
 		return nil
 	}
@@ -76,8 +76,8 @@ func (d *decoder) document(source []byte) *yaml.Node {
 	return root
 }
 
-// lineNotUTF8 is the first line that is not UTF-8, or 0. The library would refuse
-// it too, but without a line, and would read UTF-16.
+// lineNotUTF8 returns the first line that is not UTF-8, or 0. The library would also refuse the
+// line, but without its number, and it would accept UTF-16.
 func lineNotUTF8(source []byte) int {
 	line := 0
 	for text := range bytes.Lines(source) {
@@ -89,8 +89,8 @@ func lineNotUTF8(source []byte) int {
 	return 0
 }
 
-// aliases refuses every alias. Followed, one line would stand for several rules,
-// and an error could not say which of them it means.
+// aliases refuses every alias. With aliases, several rules could share one line, and an error could
+// not show which rule it means.
 func (d *decoder) aliases(node *yaml.Node) {
 	if node.Kind == yaml.AliasNode {
 		d.failf(node, "*%s is an alias: write the value itself", node.Value)
@@ -106,11 +106,11 @@ func (d *decoder) failf(node *yaml.Node, format string, args ...any) {
 
 func (d *decoder) message(node *yaml.Node, into protoreflect.Message) {
 	if node.Kind != yaml.MappingNode {
-		d.failf(node, "%s is a mapping of keys to values", into.Descriptor().Name())
+		d.failf(node, "%s must be a mapping", into.Descriptor().Name())
 		return
 	}
 	d.position[into.Interface()] = node.Line
-	// Has would not do: it is false for a key that was given its type's zero value.
+	// Has does not work here: it is false for a key whose value is the zero value.
 	seen := map[string]int{}
 	for i := 0; i < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
@@ -119,7 +119,7 @@ func (d *decoder) message(node *yaml.Node, into protoreflect.Message) {
 		case field == nil:
 			d.failf(key, "unknown key %q: %s has %s", key.Value, into.Descriptor().Name(), keys(into.Descriptor()))
 		case seen[key.Value] != 0:
-			d.failf(key, "the key %q stands twice: line %d has it too", key.Value, seen[key.Value])
+			d.failf(key, "duplicate key %q: line %d has the same key", key.Value, seen[key.Value])
 		default:
 			seen[key.Value] = key.Line
 			d.field(value, into, field)
@@ -135,7 +135,7 @@ func (d *decoder) field(node *yaml.Node, into protoreflect.Message, field protor
 		return
 	}
 	if node.Kind != yaml.SequenceNode {
-		d.failf(node, "%s is a list", field.JSONName())
+		d.failf(node, "%s must be a list", field.JSONName())
 		return
 	}
 	list := into.Mutable(field).List()
@@ -155,12 +155,12 @@ func (d *decoder) value(node *yaml.Node, empty protoreflect.Value, field protore
 		return empty, true
 	}
 	if node.Kind != yaml.ScalarNode {
-		d.failf(node, "%s is one value", field.JSONName())
+		d.failf(node, "%s must be a single value", field.JSONName())
 		return empty, false
 	}
 	value, ok := scalar(node, field)
 	if !ok {
-		d.failf(node, "%s: %q is not a value of kind %s", field.JSONName(), node.Value, kind(field))
+		d.failf(node, "%s: %q is not a value of type %s", field.JSONName(), node.Value, kind(field))
 	}
 	return value, ok
 }
@@ -168,7 +168,7 @@ func (d *decoder) value(node *yaml.Node, empty protoreflect.Value, field protore
 func (d *decoder) duration(node *yaml.Node, into *durationpb.Duration, field protoreflect.FieldDescriptor) bool {
 	value, err := time.ParseDuration(node.Value)
 	if err != nil || node.Tag != "!!str" {
-		d.failf(node, "%s: %q is no duration, such as 30s", field.JSONName(), node.Value)
+		d.failf(node, "%s: %q is not a duration such as 30s", field.JSONName(), node.Value)
 		return false
 	}
 	proto.Merge(into, durationpb.New(value))
@@ -200,8 +200,8 @@ func scalar(node *yaml.Node, field protoreflect.FieldDescriptor) (protoreflect.V
 	}
 }
 
-// enumPrefix is what every value of an enum begins with: ERROR_FORMAT_ for
-// ErrorFormat. A person leaves it out; a policy that a server shows has it, as JSON.
+// enumPrefix returns the prefix of all values of an enum, such as ERROR_FORMAT_ for ErrorFormat. A
+// file may leave it out. JSON from a server includes it.
 func enumPrefix(field protoreflect.FieldDescriptor) string {
 	zero := string(field.Enum().Values().ByNumber(0).Name())
 	return strings.TrimSuffix(zero, "UNSPECIFIED")
