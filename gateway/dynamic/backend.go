@@ -17,20 +17,20 @@ import (
 	"github.com/statusway/statusway/gateway/internal/request"
 )
 
-// DefaultMaxMessage is the largest message of a gRPC server that sets no limit of its own, 4 MiB.
+// DefaultMaxMessage is the default of [Target.MaxMessage], 4 MiB, as in grpc-go.
 const DefaultMaxMessage = 4 << 20
 
-// described is a server whose declarations are known.
+// described is a server with known descriptors.
 type described struct {
 	schema *schema
 	conn   grpc.ClientConnInterface
-	// maxMessage is the largest message in either direction, in bytes of its wire form.
+	// maxMessage is the maximum size of a message in either direction, in bytes on the wire.
 	maxMessage int
-	// deadline is how long a call may take that does not stream; 0 means the gateway's default.
+	// deadline is the maximum time of a call without streaming; 0 means the gateway's default.
 	deadline time.Duration
 }
 
-// served is one version of what a [backend.Backend] calls.
+// served is one version of the servers that a [backend.Backend] calls.
 type served struct {
 	backend.Host
 
@@ -39,24 +39,24 @@ type served struct {
 	methods  map[string][]*method // by the full name of the gRPC method and the number of the route
 	owners   map[protoreflect.FullName]described
 
-	codecOption grpc.CallOption // of every call, made once
+	codecOption grpc.CallOption // for every call
 }
 
-// method is all that a binding needs at a request.
+// method holds everything that a request to a binding needs.
 type method struct {
 	conn    grpc.ClientConnInterface
 	carrier carrier
 	desc    *grpc.StreamDesc
 	builder *request.Builder
-	// maxMessage is the largest message in either direction. limitOption is of every call.
+	// maxMessage is the maximum size of a message in either direction. limitOption sets it for a call.
 	maxMessage  int
 	limitOption grpc.CallOption
-	// direct says that a request without a query may need no message; see [isDirect].
+	// direct means that a request without a query can be encoded without a message; see [isDirect].
 	direct bool
 }
 
-// newVersion puts servers together. Its error joins all that is wrong with their annotations,
-// and a service that two servers have.
+// newVersion combines servers. Its error joins all problems of their annotations, and services
+// that two servers declare.
 func newVersion(servers ...described) (*backend.Version, error) {
 	var services []protoreflect.ServiceDescriptor
 	var errs []error
@@ -103,15 +103,15 @@ func (s *served) deadline(method *contract.Method) time.Duration {
 	return s.owners[method.Descriptor.Parent().FullName()].deadline
 }
 
-// handler returns what serves requests for a gateway.
+// handler returns the handler that serves the requests of a gateway.
 func (s *served) handler(host backend.Host) exchange.Handler {
 	bound := *s
 	bound.Host = host
 	return bound.handle
 }
 
-// carrierOf chooses by what the connection takes. All take frames; only one in this process, if
-// nothing hides it, is sure to take linked messages as they are.
+// carrierOf chooses the carrier that the connection accepts. Every connection accepts frames. Only
+// an in-process connection without a wrapper is certain to accept linked messages unencoded.
 func (s *served) carrierOf(owner described, method protoreflect.MethodDescriptor) (carrier, error) {
 	if owner.schema.linked && forward.IsInProcess(owner.conn) {
 		return newLinked(method)
@@ -138,7 +138,7 @@ func (s *served) newMethod(binding *contract.Binding, owner described, carrier c
 	return m, nil
 }
 
-// handle serves a request that has matched a route of the contract.
+// handle serves a request that matches a route of the contract.
 func (s *served) handle(w http.ResponseWriter, r *http.Request) error {
 	binding := exchange.From(r.Context()).Binding
 	c := &call{backend: s, method: s.methods[binding.Method.FullName][binding.Number], w: w, r: r}

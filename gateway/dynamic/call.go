@@ -19,9 +19,9 @@ type call struct {
 	r       *http.Request
 }
 
-// exchanged is what a call of one message in either direction is made of, in one piece:
-// it is made for every request. It is the call's context too.
-type exchanged struct {
+// unaryCall is the state of a unary call. It is one allocation, because every request needs one, so
+// it is the context of the call too.
+type unaryCall struct {
 	context.Context //nolint:containedctx // this is a context itself.
 
 	header, trailer metadata.MD
@@ -29,15 +29,15 @@ type exchanged struct {
 	seen            events
 }
 
-// Value hands the stats handler what it notes events in.
-func (e *exchanged) Value(key any) any {
+// Value gives the stats handler the place where it records events.
+func (e *unaryCall) Value(key any) any {
 	if key == (callKey{}) {
 		return &e.seen
 	}
 	return e.Context.Value(key)
 }
 
-// unary answers a call of one message in either direction.
+// unary serves a unary call.
 func (c *call) unary() error {
 	data, err := request.ReadBody(c.r)
 	if err != nil {
@@ -48,11 +48,11 @@ func (c *call) unary() error {
 		return err
 	}
 	ctx, followed := c.backend.Forward.Begin(exchange.From(c.r.Context()).Context, c.method.conn, c.r)
-	e := &exchanged{Context: ctx}
+	e := &unaryCall{Context: ctx}
 	e.options = [...]grpc.CallOption{c.backend.codecOption, c.method.limitOption, grpc.Header(&e.header), grpc.Trailer(&e.trailer)}
 	reply := c.method.carrier.reply(c.method.maxMessage)
 	err = c.method.conn.Invoke(e, exchange.From(ctx).Binding.Method.FullName, message, reply, e.options[:]...)
-	err = received(err, reply, &e.seen)
+	err = receiveError(err, reply, &e.seen)
 	followed.End(err)
 	if err != nil {
 		return c.backend.Forward.Failed(ctx, err, e.header, e.trailer)
@@ -64,10 +64,10 @@ func (c *call) unary() error {
 	return c.backend.Responder.Reply(c.w, c.r, c.backend.Forward.Reply(ctx, response, e.header, e.trailer))
 }
 
-// request makes the message that is sent for the body and the target.
+// request builds the request message from the body and the target.
 func (c *call) request(data []byte) (any, error) {
 	ex := exchange.From(c.r.Context())
-	if wire, done, err := c.directly(ex, data); done {
+	if wire, done, err := c.encodeDirectly(ex, data); done {
 		return wire, err
 	}
 	message := c.method.carrier.new()
@@ -78,12 +78,12 @@ func (c *call) request(data []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.fit(filled)
+	return c.checkSize(filled)
 }
 
-// fit refuses a request that is larger than a message may be. Over a connection in this
-// process the connection does.
-func (c *call) fit(message any) (any, error) {
+// checkSize refuses a request message that is too large. An in-process connection checks that
+// itself.
+func (c *call) checkSize(message any) (any, error) {
 	if f, ok := message.(*frame); ok && len(f.wire) > c.method.maxMessage {
 		return nil, requestTooLarge(c.method.maxMessage)
 	}

@@ -13,19 +13,19 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// carrier is the form in which a method's messages go to its server and come back.
+// carrier converts a method's messages to and from the form that the connection accepts.
 type carrier interface {
 	// new returns an empty request message.
 	new() protoreflect.Message
-	// request returns what a connection takes for a request message.
+	// request returns the value to send for a request message.
 	request(message protoreflect.Message) (any, error)
-	// reply returns what a connection fills with a response of at most so many bytes.
-	reply(most int) any
-	// response returns the message that a connection has filled reply with.
+	// reply returns an empty value for the connection to fill with a response of at most limit bytes.
+	reply(limit int) any
+	// response returns the message that the connection has put into reply.
 	response(reply any) (proto.Message, error)
 }
 
-// framed carries messages in their wire form, as any connection takes them.
+// framed carries messages in their wire form, which any connection accepts.
 type framed struct {
 	codec         jsoncodec.Codec
 	input, output protoreflect.MessageType
@@ -42,15 +42,15 @@ func (f framed) new() protoreflect.Message { return f.input.New() }
 func (framed) request(message protoreflect.Message) (any, error) {
 	wire, err := proto.Marshal(message.Interface())
 	if err != nil {
-		// What JSON cannot say is refused before, so this is a required field that is missing.
+		// Only a missing required field gets here: the JSON decoder has refused everything else.
 		return nil, respond.Fail(policy.ReasonInvalidArgument, "the request is not complete").Because(err)
 	}
 	return &frame{wire: wire}, nil
 }
 
-func (framed) reply(most int) any { return &frame{most: most} }
+func (framed) reply(limit int) any { return &frame{max: limit} }
 
-// response decodes nothing: see [jsoncodec.Wire].
+// response returns a message that is still encoded; see [jsoncodec.Wire].
 func (f framed) response(reply any) (proto.Message, error) {
 	filled, ok := reply.(*frame)
 	if !ok {
@@ -63,8 +63,7 @@ func (f framed) response(reply any) (proto.Message, error) {
 	return message, nil
 }
 
-// linked carries messages of the program's own types as they are, to services in the
-// same process.
+// linked carries messages of linked Go types without encoding, to services in the same process.
 type linked struct{ input, output protoreflect.MessageType }
 
 var _ carrier = linked{}

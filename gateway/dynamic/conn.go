@@ -11,21 +11,20 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	_ "google.golang.org/grpc/health" // without it grpc-go does not check the health of servers
+	_ "google.golang.org/grpc/health" // grpc-go needs it to check the health of servers
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// keepAliveTimeout is how long a probe may take to be answered.
+// keepAliveTimeout is how long a server may take to respond to a probe.
 const keepAliveTimeout = 20 * time.Second
 
-// headerBytes is how much metadata a response may have. The details of an error are
-// part of it.
+// headerBytes is the maximum size of a response's metadata, which includes error details.
 const headerBytes = 256 << 10
 
-// serverConn is a connection that [Connect] makes, over all addresses of the server's name in
-// turn. It reconnects by itself.
+// serverConn is a connection that [Connect] makes. It balances calls over all addresses of the
+// server's name, and reconnects by itself.
 type serverConn struct {
 	*grpc.ClientConn
 
@@ -35,7 +34,7 @@ type serverConn struct {
 
 var _ grpc.ClientConnInterface = (*serverConn)(nil)
 
-// dial returns a connection to the address of a target. It does not wait until there is one.
+// dial returns a connection to the address of a target. It does not wait for the server.
 func dial(p Target) (*serverConn, error) {
 	secret := insecure.NewCredentials()
 	if p.TLS != nil {
@@ -55,7 +54,7 @@ func dial(p Target) (*serverConn, error) {
 			MinConnectTimeout: 5 * time.Second,
 		}),
 		grpc.WithMaxHeaderListSize(headerBytes),
-		// See receiveLimit for the stream's. That of the connection is for many streams.
+		// receiveLimit explains the window of a stream. A connection has many streams.
 		grpc.WithStaticStreamWindowSize(window), grpc.WithStaticConnWindowSize(16 * window),
 	}
 	if p.KeepAlive > 0 {
@@ -67,8 +66,8 @@ func dial(p Target) (*serverConn, error) {
 	return c, nil
 }
 
-// retryIdempotent makes the connection try a call again if the server was not reached and the
-// option idempotency_level of its method allows that, and no other call.
+// retryIdempotent enables retries for methods whose option idempotency_level allows them. The
+// connection repeats a call only if it did not reach the server.
 func (c *serverConn) retryIdempotent(services []protoreflect.ServiceDescriptor) error {
 	config, err := serviceConfig(c.health, services)
 	if err != nil {
@@ -78,13 +77,13 @@ func (c *serverConn) retryIdempotent(services []protoreflect.ServiceDescriptor) 
 	return nil
 }
 
-// stateful is a connection whose state can be read, as those of grpc-go.
+// stateful is a connection that reports its state, such as one of grpc-go.
 type stateful interface {
 	GetState() connectivity.State
 	WaitForStateChange(ctx context.Context, from connectivity.State) bool
 }
 
-// awaitReady returns once the server has been reached anew, or when ctx is done.
+// awaitReady waits until the connection has become ready again, or until ctx is done.
 func awaitReady(ctx context.Context, conn stateful) {
 	for state := conn.GetState(); conn.WaitForStateChange(ctx, state); {
 		if state = conn.GetState(); state == connectivity.Ready {
@@ -93,7 +92,7 @@ func awaitReady(ctx context.Context, conn stateful) {
 	}
 }
 
-// retries are as grpc-go has them (https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
+// retries is the retry policy of gRPC (https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
 type retries struct {
 	MaxAttempts          int      `json:"maxAttempts"`
 	InitialBackoff       string   `json:"initialBackoff"`
@@ -112,11 +111,11 @@ type methodConfig struct {
 	RetryPolicy retries      `json:"retryPolicy"`
 }
 
-// serviceConfig is grpc-go's configuration of a client, as JSON.
+// serviceConfig returns grpc-go's client configuration, as JSON.
 func serviceConfig(health bool, services []protoreflect.ServiceDescriptor) (string, error) {
 	config := map[string]any{
 		"loadBalancingConfig": []any{map[string]any{"round_robin": map[string]any{}}},
-		// Where many calls fail, repeating them all makes it worse.
+		// When many calls fail, retries add to the load.
 		"retryThrottling": map[string]any{"maxTokens": 100, "tokenRatio": 0.1},
 	}
 	if health {

@@ -25,58 +25,59 @@ import (
 )
 
 const (
-	// DefaultRefresh is how often a server is asked for its declarations.
+	// DefaultRefresh is the default of [Target.Refresh].
 	DefaultRefresh = 10 * time.Second
-	// reflectionTime is how long server reflection may take.
+	// reflectionTime is the maximum time for server reflection.
 	reflectionTime = 5 * time.Second
-	// pendingInterval is how often a server is asked that has not been reached yet.
+	// pendingInterval is how often to try a server that has not been reached yet.
 	pendingInterval = time.Second
 )
 
-// Target is one gRPC server. It needs Conn or Address, unless it is only described, as for an
-// OpenAPI document.
+// Target is one gRPC server. Set either Conn or Address. Set neither for a backend that needs no
+// connection, for example to generate an OpenAPI document.
 type Target struct {
-	// Conn is a connection that the caller has made and closes: of grpc-go, or of package
-	// inprocess.
+	// Conn is a connection of grpc-go or of package inprocess. The caller makes and closes it.
 	Conn grpc.ClientConnInterface
-	// Address is host:port of the server, for a connection that [Connect] makes. It is balanced
-	// over all addresses of the name, and it tries an idempotent call again if the server was not
-	// reached (google.protobuf.MethodOptions.idempotency_level).
+	// Address is the host:port of the server. [Connect] makes the connection and balances calls
+	// over all addresses of the host. It retries a call that did not reach the server if the method
+	// is idempotent (google.protobuf.MethodOptions.idempotency_level).
 	Address string
-	// TLS is the configuration for such a connection. Nil means plain text.
+	// TLS is the TLS configuration of the connection to Address. Nil means plain text.
 	TLS *tls.Config
-	// KeepAlive is how long such a connection may be silent before it is probed; 0 means that it
-	// is not. A server of grpc-go allows one probe in five minutes unless it is told otherwise.
+	// KeepAlive is how long the connection to Address may be silent before the gateway probes it.
+	// 0 means no probes. A grpc-go server allows one probe in five minutes by default.
 	KeepAlive time.Duration
-	// Health asks each server by grpc.health.v1 whether it serves, and passes over those that do
-	// not. A server without that service counts as one that serves. A server that refuses the
-	// question, because it needs credentials, counts as one that does not.
+	// Health checks the servers at Address with grpc.health.v1 and skips those that do not serve.
+	// A server without that service counts as serving. A server that refuses the check, for
+	// example because it needs credentials, does not.
 	Health bool
 
-	// Descriptors declare the services, with all files that they import. Nil means that Linked
-	// or server reflection does.
+	// Descriptors declare the services, and contain all imported files. If Descriptors and Linked
+	// are nil, the server must support server reflection.
 	Descriptors *descriptorpb.FileDescriptorSet
-	// Linked are services whose Go types are linked into the program. Then Descriptors, Services,
-	// Except and ServiceConfig are nil.
+	// Linked are services whose Go types are linked into the program. With Linked, leave
+	// Descriptors, Services, Except and ServiceConfig nil.
 	Linked []protoreflect.ServiceDescriptor
-	// Services are the full names of the services to serve. Nil means all that no other target
-	// names: of server reflection, those that the server lists, without those of package grpc;
-	// of Descriptors, those that the apis of ServiceConfig name or, if it names none, every
-	// service without those of imports, as buf marks them, and of the packages google and grpc.
+	// Services are the full names of the services to serve. Nil means all services except those
+	// that another target names in its Services:
+	//   - with server reflection: the services that the server lists, except package grpc;
+	//   - with Descriptors: the services in the apis of ServiceConfig. If it has none: every
+	//     service except those in imports (as marked by buf) and in the packages google and grpc.
 	Services []string
-	// Except are the full names of services that are not served. It counts only if Services is nil.
+	// Except are the full names of services not to serve. It has no effect if Services is set.
 	Except []string
-	// ServiceConfig has rules that replace google.api.http. May be nil.
+	// ServiceConfig contains HTTP rules that replace google.api.http. It may be nil.
 	ServiceConfig *ServiceConfig
-	// Refresh is how often server reflection is asked for what has changed. 0 means
-	// [DefaultRefresh], and less than 0 never.
+	// Refresh is how often the gateway uses server reflection to look for changes. 0 means
+	// [DefaultRefresh], a negative value means never.
 	Refresh time.Duration
 
-	// Deadline is how long a call may take that does not stream. 0 means the gateway's default,
-	// and less than 0 for ever. A client's Grpc-Timeout can shorten it.
+	// Deadline is the maximum time of a call without streaming. 0 means the gateway's default, a
+	// negative value means no limit. A client's Grpc-Timeout can shorten it.
 	Deadline time.Duration
-	// MaxMessage is the largest message in either direction, in bytes of its wire form. 0 means
-	// [DefaultMaxMessage], and less than 0 that there is no limit. A larger request is not sent.
+	// MaxMessage is the maximum size of a message in either direction, in bytes on the wire. 0
+	// means [DefaultMaxMessage], a negative value means no limit. The gateway does not send a
+	// larger request.
 	MaxMessage int
 }
 
@@ -86,12 +87,14 @@ var (
 	errNoRoutes = errors.New("no method has an HTTP route: neither google.api.http nor a service configuration declares one")
 )
 
-// Connect returns a backend that calls gRPC servers by their descriptors. It asks each server
-// for them by reflection, unless the target has them. ctx bounds Connect alone. A server that
-// cannot be reached is waited for afterwards; until then its routes are missing, and a request
-// without a route gets UNAVAILABLE. Descriptors that are wrong are an error. A server is asked
-// again every [Target.Refresh] and when it was reached anew; the routes then change with it,
-// unless the gateway cannot serve the new ones. [backend.Backend.Close] ends that.
+// Connect returns a backend that calls gRPC servers by their descriptors. If a target has no
+// descriptors, Connect reads them with server reflection. Invalid descriptors are an error. ctx
+// only limits Connect itself.
+//
+// If a server cannot be reached, Connect succeeds and tries again in the background. Until then the
+// server's routes are missing, and a request without a route gets UNAVAILABLE. Connect also reads
+// the descriptors again every [Target.Refresh] and after each reconnect, and updates the routes,
+// unless the gateway cannot serve the new ones. [backend.Backend.Close] ends these updates.
 func Connect(ctx context.Context, targets ...Target) (*backend.Backend, error) {
 	c := &connection{}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -110,19 +113,20 @@ func Connect(ctx context.Context, targets ...Target) (*backend.Backend, error) {
 	return b, nil
 }
 
-// FromDescriptors returns a backend for one server that a descriptor set declares: [Connect] with
-// one [Target]. A nil conn is for a backend that is only described, as for an OpenAPI document.
+// FromDescriptors returns a backend for one server that a descriptor set declares. It is [Connect]
+// with one [Target]. conn may be nil if the backend is never called, for example to generate an
+// OpenAPI document.
 func FromDescriptors(conn grpc.ClientConnInterface, set *descriptorpb.FileDescriptorSet) (*backend.Backend, error) {
 	return Connect(context.Background(), Target{Conn: conn, Descriptors: cmp.Or(set, &descriptorpb.FileDescriptorSet{})})
 }
 
-// Linked returns a backend for one server whose Go types are linked into the program: [Connect]
-// with one [Target]. A nil conn is as for [FromDescriptors].
+// Linked returns a backend for one server whose Go types are linked into the program. It is
+// [Connect] with one [Target]. conn may be nil as for [FromDescriptors].
 func Linked(conn grpc.ClientConnInterface, services ...protoreflect.ServiceDescriptor) (*backend.Backend, error) {
 	return Connect(context.Background(), Target{Conn: conn, Linked: append([]protoreflect.ServiceDescriptor{}, services...)})
 }
 
-// noConn is for a backend that is only described.
+// noConn is the connection of a target without one. Every call fails.
 type noConn struct{}
 
 func (noConn) Invoke(context.Context, string, any, any, ...grpc.CallOption) error {
@@ -133,7 +137,7 @@ func (noConn) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallO
 	return nil, status.Error(codes.Unimplemented, "the backend has no connection")
 }
 
-// connection is what keeps the versions of a backend up to date.
+// connection keeps the routes of a backend up to date.
 type connection struct {
 	servers []*server
 
@@ -148,14 +152,13 @@ type server struct {
 	Target
 
 	conn   grpc.ClientConnInterface
-	dialed *serverConn // nil for a connection of the caller's
-	schema *schema     // nil while it is not known
+	dialed *serverConn // nil for the caller's own connection
+	schema *schema     // nil while it is unknown
 	known  atomic.Bool
-	fault  string // the last one that was reported
+	fault  string // the last reported error
 }
 
-// open makes the connections and finds out what the servers declare, as far as they can be
-// reached.
+// open makes the connections and reads the descriptors of all servers that can be reached.
 func (c *connection) open(ctx context.Context, targets []Target) error {
 	for i, target := range targets {
 		if err := target.check(); err != nil {
@@ -189,7 +192,7 @@ func (c *connection) open(ctx context.Context, targets []Target) error {
 	return nil
 }
 
-// learn finds out what the server declares, unless it is away.
+// learn gets the declarations of the server, unless it is unreachable.
 func (s *server) learn(ctx context.Context) error {
 	schema, err := s.describe(ctx)
 	switch {
@@ -198,7 +201,7 @@ func (s *server) learn(ctx context.Context) error {
 		return nil
 	case !s.reflects():
 		return err
-	case isAway(err):
+	case isUnreachable(err):
 		s.fault = err.Error()
 		return nil
 	case status.Code(err) == codes.Unimplemented:
@@ -208,7 +211,7 @@ func (s *server) learn(ctx context.Context) error {
 	}
 }
 
-// check returns what is wrong with a target.
+// check returns an error if a target is invalid.
 func (t *Target) check() error {
 	more := t.Descriptors != nil || t.ServiceConfig != nil || t.Services != nil || t.Except != nil
 	switch {
@@ -224,8 +227,8 @@ func (t *Target) check() error {
 // reflects reports whether server reflection declares the services.
 func (t *Target) reflects() bool { return t.Descriptors == nil && t.Linked == nil }
 
-// isAway reports whether a server did not answer, rather than something wrong.
-func isAway(err error) bool {
+// isUnreachable reports whether a server did not respond.
+func isUnreachable(err error) bool {
 	code := status.Code(err)
 	return code == codes.Unavailable || code == codes.DeadlineExceeded
 }
@@ -240,7 +243,7 @@ func (s *server) name() string {
 	return "of the connection"
 }
 
-// describe returns what the server declares.
+// describe returns the schema of the server.
 func (s *server) describe(ctx context.Context) (*schema, error) {
 	if s.Linked != nil {
 		return linkedSchema(s.Linked...), nil
@@ -261,7 +264,7 @@ func (s *server) describe(ctx context.Context) (*schema, error) {
 	return newSchema(p)
 }
 
-// version puts together what is known.
+// version combines the servers whose schemas are known.
 func (c *connection) version() (*backend.Version, error) {
 	var known []described
 	var schemas []*schema
@@ -300,7 +303,7 @@ func (c *connection) version() (*backend.Version, error) {
 	return version, errors.Join(errs...)
 }
 
-// accept notes that the servers' declarations are served.
+// accept marks the known schemas as served, and enables retries for their idempotent methods.
 func (c *connection) accept() error {
 	for _, s := range c.servers {
 		if s.schema == nil {
@@ -316,7 +319,7 @@ func (c *connection) accept() error {
 	return nil
 }
 
-// watch keeps the declarations of every server that has reflection up to date.
+// watch keeps the schema of every server with reflection up to date.
 func (c *connection) watch(b *backend.Backend) {
 	for _, s := range c.servers {
 		if !s.reflects() {
@@ -333,7 +336,8 @@ func (c *connection) watch(b *backend.Backend) {
 	}
 }
 
-// await waits until the server is to be asked again. It is false when the refresh ends.
+// await waits until it is time to read the server's descriptors again. It returns false when ctx
+// is done.
 func (s *server) await(ctx context.Context) bool {
 	interval := s.Refresh
 	if interval == 0 {
@@ -357,7 +361,7 @@ func (s *server) await(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// refresh asks a server what it declares, and serves what has changed.
+// refresh reads the descriptors of a server again, and updates the routes if they have changed.
 func (c *connection) refresh(b *backend.Backend, s *server) error {
 	schema, err := s.describe(c.ctx)
 	if err != nil || schema.equal(s.schema) {
@@ -372,13 +376,13 @@ func (c *connection) refresh(b *backend.Backend, s *server) error {
 		err = backend.Replace(b, version)
 	}
 	if err != nil {
-		s.schema = before // What is served stays until the server is mended.
+		s.schema = before // Keep the old routes until the server's descriptors are valid again.
 		return err
 	}
 	return c.accept()
 }
 
-// report hands a fault to the gateways, once for as long as it lasts.
+// report reports an error to the gateways, but not the same error twice in a row.
 func (s *server) report(b *backend.Backend, err error) {
 	text := ""
 	if err != nil {
@@ -402,7 +406,7 @@ func (c *connection) targets() []backend.Target {
 	return states
 }
 
-// close ends the refresh and closes the connections that were made here.
+// close ends the refresh and closes the connections that [Connect] has made.
 func (c *connection) close() error {
 	c.cancel()
 	c.running.Wait()

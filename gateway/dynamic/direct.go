@@ -12,9 +12,9 @@ import (
 	"github.com/statusway/statusway/gateway/internal/route"
 )
 
-// isDirect says whether the wire form of a request can be written without making a
-// message, from a body that a plan takes and the path's variables behind it: each is a
-// scalar of the request itself, of which every decoder takes the last.
+// isDirect reports whether a request can be encoded without a message: first the body, which a plan
+// encodes, then the path variables. Each variable must be a scalar at the top level of the request,
+// because every decoder takes the last value of a scalar that occurs twice.
 func (m *method) isDirect(binding *contract.Binding) bool {
 	if _, ok := m.carrier.(framed); !ok {
 		return false
@@ -34,12 +34,12 @@ func (m *method) isDirect(binding *contract.Binding) bool {
 	return true
 }
 
-// directly makes the request without a message. False means that it needs one.
-func (c *call) directly(ex *exchange.Exchange, data []byte) (any, bool, error) {
+// encodeDirectly encodes the request without a message. It returns false if that is not possible.
+func (c *call) encodeDirectly(ex *exchange.Exchange, data []byte) (any, bool, error) {
 	if !c.method.direct || c.r.URL.RawQuery != "" {
 		return nil, false, nil
 	}
-	const overhead = 32 // of a variable, and of the body's growth
+	const overhead = 32 // for each variable, and for the growth of the body
 	wire := make([]byte, 0, len(data)+overhead*(1+len(ex.Params)))
 	if ex.Binding.Body != "" {
 		var ok bool
@@ -51,22 +51,22 @@ func (c *call) directly(ex *exchange.Exchange, data []byte) (any, bool, error) {
 	if bad != nil {
 		return nil, true, request.InvalidParameter(bad)
 	}
-	message, err := c.fit(&frame{wire: wire})
+	message, err := c.checkSize(&frame{wire: wire})
 	return message, true, err
 }
 
-// directBody writes what the body fills.
+// directBody appends the fields from the body.
 func (c *call) directBody(wire, data []byte) ([]byte, bool) {
 	if c.method.builder.Body == nil {
 		return c.backend.codec.AppendWire(wire, c.method.builder.Content, data)
 	}
-	// The length stands before the content, and is not known before it.
+	// The length precedes the content, so the content must be encoded first.
 	content, ok := c.backend.codec.AppendWire(nil, c.method.builder.Content, data)
 	wire = protowire.AppendTag(wire, c.method.builder.Body.Number(), protowire.BytesType)
 	return protowire.AppendBytes(wire, content), ok
 }
 
-// directVariables appends the fields that the path's variables fill.
+// directVariables appends the fields from the path variables.
 func directVariables(wire []byte, paths []contract.FieldPath, params []route.Param) ([]byte, *contract.ValueError) {
 	for i, param := range params {
 		field := paths[i][0]
@@ -79,8 +79,8 @@ func directVariables(wire []byte, paths []contract.FieldPath, params []route.Par
 	return wire, nil
 }
 
-// appendScalar appends a field, its default too: it may have to overrule what the body
-// says.
+// appendScalar appends a field, even if the value is the default, because it must override the
+// value in the body.
 //
 //nolint:gosec // the wire form is bits.
 func appendScalar(wire []byte, field protoreflect.FieldDescriptor, value protoreflect.Value) []byte {
@@ -110,7 +110,7 @@ func appendScalar(wire []byte, field protoreflect.FieldDescriptor, value protore
 		return protowire.AppendFixed64(tag(protowire.Fixed64Type), value.Uint())
 	case protoreflect.FloatKind:
 		return protowire.AppendFixed32(tag(protowire.Fixed32Type), math.Float32bits(float32(value.Float())))
-	default: // a double: messages and groups are no scalars
+	default: // a double; isDirect excludes messages and groups
 		return protowire.AppendFixed64(tag(protowire.Fixed64Type), math.Float64bits(value.Float()))
 	}
 }

@@ -19,14 +19,14 @@ import (
 // frame is one message in its wire form.
 type frame struct {
 	wire []byte
-	// most is the largest response in bytes; size is that of the one that came. One
-	// over the limit has no wire.
-	most, size int
+	// max is the maximum size of a response in bytes, size the size of the response that arrived.
+	// If it is over the limit, wire is nil.
+	max, size int
 }
 
 var errFrame = errors.New("not a frame")
 
-// frameCodec hands messages to grpc-go as they are.
+// frameCodec passes encoded messages to and from grpc-go unchanged.
 type frameCodec struct{}
 
 var _ encoding.CodecV2 = frameCodec{}
@@ -41,8 +41,8 @@ func (frameCodec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.SliceBuffer(f.wire)}, nil
 }
 
-// Unmarshal copies the bytes, because grpc-go takes their buffers back. Of a message
-// that is too large it notes the size: an error would reach the caller as text.
+// Unmarshal copies the bytes, because grpc-go reuses their buffers. If the message is too large, it
+// keeps only the size and returns no error, because grpc-go would turn an error into text.
 func (frameCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	f, ok := v.(*frame)
 	if !ok {
@@ -50,37 +50,37 @@ func (frameCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	}
 	f.size = data.Len()
 	f.wire = nil
-	if f.size <= f.most {
+	if f.size <= f.max {
 		f.wire = data.Materialize()
 	}
 	return nil
 }
 
-// grpc-go refuses a response that is over its limit by RESOURCE_EXHAUSTED with a text,
-// just as a backend refuses a call over a quota. The two are told apart by who said
-// it: a backend says it in trailers, and a stats handler sees whether any came.
+// If a response is over its limit, grpc-go reports RESOURCE_EXHAUSTED with a text. A backend
+// reports the same code when a call is over a quota. To distinguish them, a stats handler observes
+// whether trailers arrived: an error of the backend comes in trailers, an error of grpc-go does not.
 //
-// Trailers come after the message that is too large, and a conforming server cannot
-// send them before the gateway has taken that message, because the window of the
-// stream is not larger than the limit; see [receiveLimit]. One that does not conform
-// gets the answer to RESOURCE_EXHAUSTED, which is documented too.
+// Trailers follow the message that is too large. A conforming server cannot send them before the
+// gateway has read that message, because the window of the stream is not larger than the limit;
+// see [receiveLimit]. If the server does not conform, the client gets the documented response to
+// RESOURCE_EXHAUSTED.
 
-// window is how much of a response may be on its way, in bytes.
+// window is the flow-control window of a stream, in bytes.
 const window = 1 << 20
 
-// receiveLimit is grpc-go's limit for responses. Where the configured one is below
-// the window, frameCodec holds that.
-func receiveLimit(most int) int { return max(most, window) }
+// receiveLimit returns grpc-go's limit for responses. If the configured limit is smaller than the
+// window, frameCodec enforces it.
+func receiveLimit(limit int) int { return max(limit, window) }
 
 type callKey struct{}
 
-// events are what a stats handler has seen of a call.
+// events are the events of a call that a stats handler has seen.
 type events struct {
-	// watched says that there is one: only a [serverConn] has it.
+	// watched means that there is a stats handler. Only a [serverConn] has one.
 	watched, header, trailer atomic.Bool
 }
 
-// watch returns a context in which a call's events are noted.
+// watch returns a context that records the events of a call.
 func watch(ctx context.Context) (context.Context, *events) {
 	seen := &events{}
 	return context.WithValue(ctx, callKey{}, seen), seen
@@ -115,27 +115,27 @@ func (watcher) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Contex
 
 func (watcher) HandleConn(context.Context, stats.ConnStats) {}
 
-// received is what became of a response: nil, the backend's error, or one that says
-// that the response is too large.
-func received(err error, reply any, seen *events) error {
+// receiveError returns the error of a call: nil, the backend's error, or an error that says that
+// the response is too large.
+func receiveError(err error, reply any, seen *events) error {
 	f, ok := reply.(*frame)
 	switch {
 	case !ok:
-		return err // a connection in this process says it by a reason
-	case err == nil && f.size > f.most:
-		return responseTooLarge(f.most)
+		return err // An in-process connection reports a response that is too large by its reason.
+	case err == nil && f.size > f.max:
+		return responseTooLarge(f.max)
 	case status.Code(err) == codes.ResourceExhausted && seen.watched.Load() && seen.header.Load() && !seen.trailer.Load():
-		return responseTooLarge(f.most).Because(err)
+		return responseTooLarge(f.max).Because(err)
 	default:
 		return err
 	}
 }
 
-func responseTooLarge(most int) *respond.Failure {
-	return respond.Fail(policy.ReasonResponseTooLarge, "the backend's message is larger than "+strconv.Itoa(most)+" bytes")
+func responseTooLarge(limit int) *respond.Failure {
+	return respond.Fail(policy.ReasonResponseTooLarge, "the backend's message is larger than "+strconv.Itoa(limit)+" bytes")
 }
 
-// requestTooLarge refuses what the backend would refuse with nothing but a text.
-func requestTooLarge(most int) *respond.Failure {
-	return respond.Fail(policy.ReasonRequestTooLarge, "the request is larger than "+strconv.Itoa(most)+" bytes as a message")
+// requestTooLarge has a reason. The backend would refuse the request too, but without one.
+func requestTooLarge(limit int) *respond.Failure {
+	return respond.Fail(policy.ReasonRequestTooLarge, "the request is larger than "+strconv.Itoa(limit)+" bytes as a message")
 }

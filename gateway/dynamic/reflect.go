@@ -12,10 +12,9 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// fetchDescriptors asks a server what it declares, by grpc.reflection.v1 or, if the server
-// lacks that, v1alpha. It returns the files with all imports, and the full names of
-// the services, without those of package grpc. An error is a gRPC status, or the
-// server's own descriptors that do not fit together.
+// fetchDescriptors reads the descriptors of a server with grpc.reflection.v1 or, if the server
+// lacks that, v1alpha. It returns the files with all imports, and the full names of the services
+// except package grpc. An error is a gRPC status, or says that the descriptors are inconsistent.
 func fetchDescriptors(ctx context.Context, conn grpc.ClientConnInterface) (*descriptorpb.FileDescriptorSet, []string, error) {
 	client := grpcreflect.NewClientAuto(ctx, conn)
 	defer client.Reset()
@@ -39,7 +38,7 @@ func fetchDescriptors(ctx context.Context, conn grpc.ClientConnInterface) (*desc
 	return found.set, services, nil
 }
 
-// collector gathers files, each after those that it imports.
+// collector collects files, each after its imports.
 type collector struct {
 	set  *descriptorpb.FileDescriptorSet
 	seen map[string]bool

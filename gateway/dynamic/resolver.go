@@ -7,13 +7,13 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// configurator resolves a name as grpc-go's resolver for dns does, and gives the
-// client a configuration that can change while it runs. grpc-go takes one only from a
-// resolver; the dns resolver's own, from TXT records, is not asked for.
+// configurator resolves names with grpc-go's dns resolver, and gives the client a service
+// configuration that can change at run time. grpc-go accepts such changes only from a resolver.
+// The configuration that the dns resolver would read from TXT records is disabled.
 type configurator struct {
 	mu     sync.Mutex
 	config string
-	client *configured // of the resolver that runs; grpc-go has one at a time
+	client *configured // of the current resolver; grpc-go uses one at a time
 }
 
 var _ resolver.Builder = (*configurator)(nil)
@@ -52,7 +52,7 @@ func (c *configurator) current() string {
 	return c.config
 }
 
-// configured is the client as the dns resolver sees it.
+// configured is the client that the dns resolver gets. It adds the configuration.
 type configured struct {
 	resolver.ClientConn
 
@@ -69,12 +69,12 @@ func (c *configured) UpdateState(state resolver.State) error {
 	return c.ClientConn.UpdateState(state)
 }
 
-// repeat sends the last addresses again, with the configuration as it now is.
+// repeat sends the last addresses again, with the current configuration.
 func (c *configured) repeat() {
 	c.mu.Lock()
 	last := c.last
 	c.mu.Unlock()
 	if last != nil {
-		_ = c.UpdateState(*last) // grpc-go asks the resolver again if it does not like it.
+		_ = c.UpdateState(*last) // On an error, grpc-go asks the resolver again.
 	}
 }

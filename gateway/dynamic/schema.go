@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// schema is what one gRPC server declares: its services, and the types of all their
-// messages. It does not change.
+// schema is the services that one gRPC server declares, with the types of all their messages. It is
+// immutable.
 type schema struct {
 	files       *protoregistry.Files
 	services    []protoreflect.ServiceDescriptor
@@ -24,14 +24,15 @@ type schema struct {
 	linked      bool
 }
 
-// DescriptorError is one thing that is wrong with descriptors, beyond what package
-// contract finds.
+// DescriptorError is one problem of descriptors or of a service configuration file. Problems of
+// annotations are other errors.
 type DescriptorError struct {
 	// File is the proto file, or the service configuration file.
 	File string
-	// Name is the full name of what is at fault; empty if it is the file.
+	// Name is the full name of the declaration with the problem. It is empty if the problem is in
+	// the file itself.
 	Name string
-	// Reason says what is wrong.
+	// Reason describes the problem.
 	Reason string
 }
 
@@ -42,8 +43,8 @@ func (e *DescriptorError) Error() string {
 	return e.File + ": " + e.Name + ": " + e.Reason
 }
 
-// newSchema reads the descriptors of a target. An error is a [*DescriptorError]. Annotations are
-// checked by newVersion, when all servers are known.
+// newSchema reads the descriptors of a target. An error is a [*DescriptorError]. newVersion checks
+// the annotations, when all servers are known.
 func newSchema(p Target) (*schema, error) {
 	set, err := p.ServiceConfig.apply(p.Descriptors)
 	if err != nil {
@@ -66,15 +67,15 @@ func newSchema(p Target) (*schema, error) {
 	return s, err
 }
 
-// linkedSchema is the schema of services whose generated code is linked into this program. A
+// linkedSchema returns the schema of services whose generated code is linked into this program. A
 // server in the same process (gateway/inprocess) gets their messages without encoding.
 func linkedSchema(services ...protoreflect.ServiceDescriptor) *schema {
 	s := &schema{files: protoregistry.GlobalFiles, services: services, linked: true}
-	s.fingerprint, _ = fingerprint(&descriptorpb.FileDescriptorSet{}, services) // nothing of it can fail to encode
+	s.fingerprint, _ = fingerprint(&descriptorpb.FileDescriptorSet{}, services) // an empty set always encodes
 	return s
 }
 
-// equal reports whether two schemas are made of the same descriptors. A nil schema equals none.
+// equal reports whether two schemas have the same descriptors. A nil schema equals no other.
 func (s *schema) equal(other *schema) bool {
 	return s != nil && other != nil && s.fingerprint == other.fingerprint
 }
@@ -96,8 +97,8 @@ func fingerprint(set *descriptorpb.FileDescriptorSet, services []protoreflect.Se
 	return [sha256.Size]byte(hash.Sum(nil)), nil
 }
 
-// loader builds files in the order of their imports. protodesc.NewFiles would too, but
-// would not say which file is at fault.
+// loader builds files in the order of their imports. protodesc.NewFiles does the same, but its
+// error does not name the file.
 type loader struct {
 	byPath  map[string]*descriptorpb.FileDescriptorProto
 	files   *protoregistry.Files
@@ -110,7 +111,7 @@ func (l *loader) load(file *descriptorpb.FileDescriptorProto) error {
 		return nil
 	}
 	if slices.Contains(l.loading, path) {
-		return &DescriptorError{File: path, Reason: "it imports itself, by way of " + strings.Join(l.loading, ", ")}
+		return &DescriptorError{File: path, Reason: "it imports itself through " + strings.Join(l.loading, ", ")}
 	}
 	l.loading = append(l.loading, path)
 	for _, imported := range file.GetDependency() {
@@ -136,14 +137,14 @@ func (l *loader) load(file *descriptorpb.FileDescriptorProto) error {
 	return nil
 }
 
-// services finds what is served.
+// services returns the services to serve.
 func (l *loader) services(set *descriptorpb.FileDescriptorSet, p Target) ([]protoreflect.ServiceDescriptor, error) {
 	if p.Services != nil {
 		return l.named(p.Services)
 	}
-	services := l.own(set)
+	services := l.defaultServices(set)
 	if names := p.ServiceConfig.apis(); names != nil {
-		services = l.found(names)
+		services = l.find(names)
 	}
 	return slices.DeleteFunc(services, func(service protoreflect.ServiceDescriptor) bool {
 		return slices.Contains(p.Except, string(service.FullName()))
@@ -153,7 +154,7 @@ func (l *loader) services(set *descriptorpb.FileDescriptorSet, p Target) ([]prot
 func (l *loader) named(names []string) ([]protoreflect.ServiceDescriptor, error) {
 	services := make([]protoreflect.ServiceDescriptor, 0, len(names))
 	for _, name := range names {
-		found := l.found([]string{name})
+		found := l.find([]string{name})
 		if len(found) == 0 {
 			return nil, &DescriptorError{File: "the descriptors", Name: name, Reason: "there is no such service"}
 		}
@@ -162,8 +163,8 @@ func (l *loader) named(names []string) ([]protoreflect.ServiceDescriptor, error)
 	return services, nil
 }
 
-// found are the services of these names that are there.
-func (l *loader) found(names []string) []protoreflect.ServiceDescriptor {
+// find returns the services with these names, and skips names that do not exist.
+func (l *loader) find(names []string) []protoreflect.ServiceDescriptor {
 	var services []protoreflect.ServiceDescriptor
 	for _, name := range names {
 		if found, err := l.files.FindDescriptorByName(protoreflect.FullName(name)); err == nil {
@@ -175,8 +176,9 @@ func (l *loader) found(names []string) []protoreflect.ServiceDescriptor {
 	return services
 }
 
-// own are the services that a set is about.
-func (l *loader) own(set *descriptorpb.FileDescriptorSet) []protoreflect.ServiceDescriptor {
+// defaultServices returns the services of a set, except those in imports and in the packages google
+// and grpc.
+func (l *loader) defaultServices(set *descriptorpb.FileDescriptorSet) []protoreflect.ServiceDescriptor {
 	var services []protoreflect.ServiceDescriptor
 	for _, file := range set.GetFile() {
 		if isImport(file) || isBelow(file.GetPackage(), "google") || isBelow(file.GetPackage(), "grpc") {
@@ -184,7 +186,7 @@ func (l *loader) own(set *descriptorpb.FileDescriptorSet) []protoreflect.Service
 		}
 		for _, service := range file.GetService() {
 			name := protoreflect.FullName(file.GetPackage()).Append(protoreflect.Name(service.GetName()))
-			services = append(services, l.found([]string{string(name)})...)
+			services = append(services, l.find([]string{string(name)})...)
 		}
 	}
 	return services
@@ -192,8 +194,8 @@ func (l *loader) own(set *descriptorpb.FileDescriptorSet) []protoreflect.Service
 
 func isBelow(pkg, top string) bool { return pkg == top || strings.HasPrefix(pkg, top+".") }
 
-// isImport reads buf's mark: buf.alpha.image.v1.ImageFile has in its field 8042 a
-// message whose field 1 says that the file is there only because others import it.
+// isImport reports whether buf marks a file as an import. In buf.alpha.image.v1.ImageFile, field 1
+// of the message in field 8042 is true for a file that the set contains only as an import.
 func isImport(file *descriptorpb.FileDescriptorProto) bool {
 	const bufExtension, isImport = 8042, 1
 	extension := unknownField(file.ProtoReflect().GetUnknown(), bufExtension)
@@ -201,8 +203,8 @@ func isImport(file *descriptorpb.FileDescriptorProto) bool {
 	return flag == 1
 }
 
-// unknownField returns what a field holds: a message's bytes, or a number as it is on
-// the wire; nil if it is not there.
+// unknownField returns the value of a field: the bytes of a message, or the wire form of a number.
+// It returns nil if the field is missing.
 func unknownField(wire []byte, wanted protowire.Number) []byte {
 	for len(wire) > 0 {
 		number, kind, length := protowire.ConsumeTag(wire)
@@ -227,10 +229,11 @@ func unknownField(wire []byte, wanted protowire.Number) []byte {
 	return nil
 }
 
-// setRule puts a rule in a method's options, whatever they held.
+// setRule replaces the HTTP rule in a method's options.
 func setRule(method *descriptorpb.MethodDescriptorProto, rule *annotations.HttpRule) error {
 	options := &descriptorpb.MethodOptions{}
-	// Read anew, so that a rule which came as unknown bytes is replaced and not joined.
+	// Decode the options again, because a rule may be there as unknown bytes, which SetExtension
+	// does not replace.
 	wire, err := proto.Marshal(method.GetOptions())
 	if err != nil {
 		return fmt.Errorf("encoding options: %w", err)

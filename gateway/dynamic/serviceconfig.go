@@ -15,18 +15,18 @@ import (
 	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 )
 
-// ServiceConfig is the part of a google.api.Service that a gateway reads: the rules of
-// http and the names of apis. It is for protos that one cannot edit.
+// ServiceConfig is the part of a google.api.Service that a gateway reads: the rules of http and the
+// names of apis. Use it for protos that you cannot edit.
 type ServiceConfig struct {
 	file  string
 	names []string
 	rules map[string]*annotations.HttpRule
-	order []string // the selectors, as they stand
+	order []string // the selectors, in the order of the file
 }
 
-// ParseServiceConfig reads a google.api.Service written in YAML or JSON. file names it
-// in errors, which are [*DescriptorError]. Sections other than http and apis are
-// ignored; in those two what is unknown is refused.
+// ParseServiceConfig reads a google.api.Service in YAML or JSON. file is the name that errors show;
+// they are of type [*DescriptorError]. ParseServiceConfig ignores all sections except http and apis,
+// and refuses unknown keys in http.
 func ParseServiceConfig(file string, source []byte) (*ServiceConfig, error) {
 	fail := func(format string, args ...any) error {
 		return &DescriptorError{File: file, Reason: fmt.Sprintf(format, args...)}
@@ -73,7 +73,7 @@ func ParseServiceConfig(file string, source []byte) (*ServiceConfig, error) {
 	return config, nil
 }
 
-// apis are the names of the services; nil if the configuration names none.
+// apis returns the names of the services, or nil if the configuration names none.
 func (c *ServiceConfig) apis() []string {
 	if c == nil {
 		return nil
@@ -81,8 +81,7 @@ func (c *ServiceConfig) apis() []string {
 	return c.names
 }
 
-// apply returns the set with the rules in place of those of its files. The set that it
-// is given stays as it is.
+// apply returns a copy of the set in which the rules of c replace the rules of the files.
 func (c *ServiceConfig) apply(set *descriptorpb.FileDescriptorSet) (*descriptorpb.FileDescriptorSet, error) {
 	if c == nil || len(c.rules) == 0 {
 		return set, nil
@@ -109,8 +108,7 @@ func (c *ServiceConfig) apply(set *descriptorpb.FileDescriptorSet) (*descriptorp
 	return set, nil
 }
 
-// check returns an error if the configuration has a rule for a method, or names an API, that no
-// server has.
+// check returns an error if the configuration names a method or an API that no server declares.
 func (c *ServiceConfig) check(schemas ...*schema) error {
 	if c == nil {
 		return nil
@@ -129,7 +127,7 @@ func (c *ServiceConfig) check(schemas ...*schema) error {
 	return errors.Join(errs...)
 }
 
-// declares reports whether one of the schemas has a descriptor of this kind and name.
+// declares reports whether one of the schemas contains a descriptor of this kind and name.
 func declares[D protoreflect.Descriptor](schemas []*schema, name string) bool {
 	return slices.ContainsFunc(schemas, func(s *schema) bool {
 		found, err := s.files.FindDescriptorByName(protoreflect.FullName(name))

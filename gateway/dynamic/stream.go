@@ -16,14 +16,14 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// streaming is a call with many messages in one direction or both.
+// streaming is a streaming call, in one direction or both.
 type streaming struct {
 	*call
 	grpc.ClientStream
 
 	seen *events
-	// cancel ends the call. Its cause is the reason that the client gets, unless the
-	// server had responded before.
+	// cancel ends the call. The client gets its cause as the reason, unless the server has
+	// responded before.
 	cancel context.CancelCauseFunc
 	out    *respond.Stream
 	open   bool // the server's metadata has arrived
@@ -31,7 +31,7 @@ type streaming struct {
 
 var _ request.Sink = (*streaming)(nil)
 
-// stream serves a call with many messages. It returns when both directions are over.
+// stream serves a streaming call. It returns when both directions have ended.
 func (c *call) stream() error {
 	var only any
 	if !c.uploads() {
@@ -44,14 +44,14 @@ func (c *call) stream() error {
 		}
 	}
 	ctx, followed := c.backend.Forward.Begin(exchange.From(c.r.Context()).Context, c.method.conn, c.r)
-	err := c.converse(ctx, only)
-	// A failure after the first message is sent and noted there.
+	err := c.runStream(ctx, only)
+	// If the call fails after the first message, runStream sends and records the failure.
 	followed.End(cmp.Or(err, exchange.From(ctx).Failure))
 	return err
 }
 
-// converse makes the call. If the body is not many messages, only is the one to send.
-func (c *call) converse(ctx context.Context, only any) error {
+// runStream makes the call. If the body is not a stream of messages, only is the request message.
+func (c *call) runStream(ctx context.Context, only any) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ctx, seen := watch(ctx)
@@ -76,12 +76,11 @@ func (c *call) converse(ctx context.Context, only any) error {
 	return s.receive()
 }
 
-// uploads reports whether the body is many messages. A route without a body sends the one
-// that its target makes.
+// uploads reports whether the body is a stream of messages. For a route without a body, the gateway
+// makes the only message from the target.
 func (c *call) uploads() bool { return exchange.From(c.r.Context()).Binding.Uploads }
 
-// sendOne sends the only request. An error of the stream itself is found by the
-// receiver.
+// sendOne sends the only request. receive reports an error of the stream itself.
 func (s *streaming) sendOne(message any) error {
 	if err := s.SendMsg(message); err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -101,13 +100,13 @@ func (s *streaming) Send(data []byte) error {
 	return nil
 }
 
-// receive takes all that the server sends and responds with it.
+// receive sends the server's messages to the client.
 func (s *streaming) receive() error {
 	if !s.method.desc.ServerStreams {
 		return s.receiveOne()
 	}
 	header := s.header()
-	s.open = header != nil // It is nil where the call has ended without metadata.
+	s.open = header != nil // It is nil if the call has ended without metadata.
 	s.out = s.backend.Responder.Stream(s.w, s.r, s.backend.Forward.Answered(s.r.Context(), header, nil))
 	for {
 		message, err := s.next()
@@ -139,8 +138,7 @@ func (s *streaming) receiveOne() error {
 	return s.backend.Responder.Reply(s.w, s.r, s.backend.Forward.Reply(s.r.Context(), message, s.header(), s.Trailer()))
 }
 
-// header waits for the server's header metadata. If it is missing, receiving the next
-// message fails with the reason.
+// header waits for the server's header metadata. If there is none, next returns the reason.
 func (s *streaming) header() metadata.MD {
 	header, err := s.Header()
 	if err != nil {
@@ -162,7 +160,7 @@ func (s *streaming) next() (proto.Message, error) {
 	if isOwn(err) || errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	if err := received(err, reply, s.seen); err != nil {
+	if err := receiveError(err, reply, s.seen); err != nil {
 		if own, reason := request.EndReason(s.Context(), err); own {
 			return nil, reason
 		}
@@ -171,8 +169,8 @@ func (s *streaming) next() (proto.Message, error) {
 	return s.method.carrier.response(reply)
 }
 
-// isOwn reports whether [respond.Stream.Wait] failed and not the server. Then the trailers
-// may not be read yet.
+// isOwn reports whether an error comes from [respond.Stream.Wait] and not from the server. In that
+// case the trailers must not be read yet.
 func isOwn(err error) bool {
 	_, failed := errors.AsType[*respond.Failure](err)
 	return failed || errors.Is(err, respond.ErrEnough)

@@ -10,9 +10,9 @@ import (
 	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 )
 
-// types finds what an Any holds: in the servers' own descriptors first, because a type
-// that is linked in may be another of the same name, and then among the linked ones,
-// such as google.rpc's, which a server sends as details without declaring them.
+// types finds the type of a message in an Any. It searches the servers' descriptors first, because a
+// linked type of the same name may be different. Then it searches the linked types, such as those of
+// google.rpc, which servers send as error details without declaring them.
 type types []jsoncodec.Types
 
 var _ jsoncodec.Types = types(nil)
@@ -27,7 +27,7 @@ func typesOf(schemas ...*schema) types {
 	return append(all, protoregistry.GlobalTypes)
 }
 
-// first is the first result that is not "not found".
+// first returns the first result other than protoregistry.NotFound.
 func first[T any](all types, find func(jsoncodec.Types) (T, error)) (T, error) {
 	for _, one := range all {
 		if found, err := find(one); !errors.Is(err, protoregistry.NotFound) {

@@ -1,4 +1,4 @@
-// Package identity is the interface by which a gateway learns who sent a request.
+// Package identity defines the function with which a gateway identifies the user of a request.
 package identity
 
 import (
@@ -8,14 +8,13 @@ import (
 
 // Identity is a known user.
 type Identity struct {
-	// Name identifies the user. No two users have the same.
+	// Name identifies the user. It is unique.
 	Name string
 	// Groups are the groups of the user.
 	Groups []string
 }
 
-// Identify returns the user that sent a request, and the context for the rest of the request.
-// An error means that the credentials are missing or wrong; it is sent only if the method needs
-// credentials. It is a gRPC status: UNAUTHENTICATED becomes 401. Any other error is a fault of
-// the server.
+// Identify returns the user that sent a request, and the context for the rest of the request. If the
+// credentials are missing or invalid, it returns the gRPC status UNAUTHENTICATED; the client gets
+// 401 if the method needs credentials. Any other error is a fault of the server.
 type Identify func(r *http.Request) (context.Context, Identity, error)

@@ -10,12 +10,12 @@ import (
 // Other replaces a text that must not be in a log line or a label.
 const Other = "other"
 
-// plain are the characters that need no escape, wherever a text goes.
+// plain are the characters that need no escape in any format.
 const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 
-// KnownMethod returns method if it is one of RFC 9110, RFC 5789 or RFC 10008, else "_OTHER" (as in
-// OpenTelemetry's conventions): a client can send any token of any length, and it must not be
-// in a log line, a label or the name of a span.
+// KnownMethod returns method if RFC 9110, RFC 5789 or RFC 10008 defines it, else "_OTHER" as in
+// OpenTelemetry's conventions. A client can send any token of any length, which must not get into a
+// log line, a label or the name of a span.
 func KnownMethod(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
@@ -26,8 +26,7 @@ func KnownMethod(method string) string {
 	}
 }
 
-// Identifier returns text if it has the characters and the length that AIP-193 allows for the
-// domain and the reason of an ErrorInfo, else [Other].
+// Identifier returns text if it is a valid domain or reason of an ErrorInfo by AIP-193, else [Other].
 func Identifier(text string) string {
 	const longest = 63
 	if len(text) > longest || strings.Trim(text, plain) != "" {
@@ -36,8 +35,7 @@ func Identifier(text string) string {
 	return text
 }
 
-// networkKind returns the kind of network that an address belongs to; "" if it is no IP
-// address.
+// networkKind returns the kind of network of an IP address, or "" if the text is not an IP address.
 func networkKind(address string) string {
 	parsed, err := netip.ParseAddr(address)
 	switch {
@@ -52,10 +50,10 @@ func networkKind(address string) string {
 	}
 }
 
-// maxCause is the longest text of a cause in a log line, in bytes. A backend may send megabytes.
+// maxCause is the maximum size of a cause in a log line, in bytes. A backend may send megabytes.
 const maxCause = 16 << 10
 
-// cause returns the attribute for the cause of a fault. Only the log has it.
+// cause returns the attribute for the cause of a fault. Only the log contains the cause.
 func cause(err error) slog.Attr {
 	if err == nil {
 		return slog.Any("error", nil)
@@ -73,8 +71,8 @@ func IsRequestID(text string) bool {
 	return text != "" && len(text) <= longest && strings.Trim(text, plain) == ""
 }
 
-// TraceID returns the trace id of a Traceparent field of version 00 or later (W3C Trace Context
-// §3.2), or "" if it has none.
+// TraceID returns the trace id of a Traceparent header of version 00 or later (W3C Trace Context
+// §3.2), or "" if the header is invalid.
 func TraceID(traceparent string) string {
 	if traceparent == "" {
 		return ""

@@ -1,7 +1,7 @@
-// Package observe is the record that a gateway makes of each request, and the interfaces of
-// those that read it. Package gateway writes a record to its log. The packages metrics and
-// tracing below this one count records and make spans of them; a program that imports neither
-// links nothing for them.
+// Package observe defines the record of a request, and the interfaces for metrics and tracing.
+// Package gateway writes each record to its log. The packages observe/metrics and observe/tracing
+// implement the interfaces for Prometheus and OpenTelemetry. A program that does not import them
+// does not link these libraries.
 package observe
 
 import (
@@ -11,37 +11,35 @@ import (
 
 // Observer counts requests. It is safe for concurrent use.
 type Observer interface {
-	// Begin is called when a request has arrived.
+	// Begin is called at the start of a request.
 	Begin()
-	// End is called when a request is over. The record is valid until End returns.
+	// End is called at the end of a request. The record is valid until End returns.
 	End(record *Record)
 }
 
-// Tracer follows requests through the gateway and on to the backends. It is safe for
-// concurrent use.
+// Tracer traces requests through the gateway to the backends. It is safe for concurrent use.
 type Tracer interface {
-	// Trace begins to follow a request. It returns the context for everything that is done
-	// for this request.
+	// Trace starts the trace of a request. It returns the context for the rest of the request.
 	Trace(r *http.Request) (context.Context, Trace)
 }
 
-// Trace follows one request. The goroutine of the request calls its methods.
+// Trace is the trace of one request. The goroutine of the request calls its methods.
 type Trace interface {
 	// ID returns the trace's id as 32 hexadecimal digits, or "" if the request belongs to no
 	// trace.
 	ID() string
-	// Call begins to follow a call of a gRPC method, "/service/method", and returns the call's
-	// context. local reports whether the service is in this process.
+	// Call starts the trace of a gRPC call and returns the call's context. method is
+	// "/service/method". local reports whether the service is in this process.
 	Call(ctx context.Context, method string, local bool) (context.Context, Call)
-	// End is called last, when the request is over. The record is valid until End returns.
+	// End is called last, at the end of the request. The record is valid until End returns.
 	End(record *Record)
 }
 
-// Call follows one gRPC call.
+// Call is the trace of one gRPC call.
 type Call interface {
-	// Fields returns the call's position in its trace (W3C Trace Context §3), which is sent to
-	// the backend. Each may be empty.
+	// Fields returns the trace context of the call for the backend (W3C Trace Context §3). Both
+	// values may be empty.
 	Fields() (traceparent, tracestate string)
-	// End is called when the call is over. err is a gRPC status or nil.
+	// End is called at the end of the call. err is a gRPC status or nil.
 	End(err error)
 }

@@ -1,7 +1,7 @@
 // Package precondition evaluates the conditions of an HTTP request (RFC 9110 §13) in a gRPC service
-// behind a gateway. The gateway passes If-Match, If-None-Match and If-Unmodified-Since on as
-// metadata if the method declares statusway.v1.method.preconditions. The service has to evaluate
-// them in the statement that writes: an earlier check would race with other writes.
+// behind a gateway. If a method declares statusway.v1.method.preconditions, the gateway passes
+// If-Match, If-None-Match and If-Unmodified-Since to the service as metadata. Evaluate them in the
+// same transaction or statement as the write, because an earlier check would race with other writes.
 package precondition
 
 import (
@@ -14,11 +14,11 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// Conditions are the conditions of one request. The zero value has none, and always holds.
+// Conditions are the conditions of one request. The zero value has no conditions and always holds.
 type Conditions struct {
-	// IfMatch and IfNoneMatch are the entity-tags of these fields.
+	// IfMatch and IfNoneMatch are the entity-tags of these headers.
 	IfMatch, IfNoneMatch Tags
-	// IfUnmodifiedSince is zero if the request does not have it.
+	// IfUnmodifiedSince is zero if the request does not contain this header.
 	IfUnmodifiedSince time.Time
 
 	parsed rfc9110.Preconditions
@@ -26,7 +26,7 @@ type Conditions struct {
 
 // Tags is the value of If-Match or If-None-Match.
 type Tags struct {
-	// Present reports whether the request has the field, Any whether its value is "*".
+	// Present reports whether the request contains the header, Any whether its value is "*".
 	Present, Any bool
 	List         []Tag
 }
@@ -37,8 +37,8 @@ type Tag struct {
 	Weak   bool
 }
 
-// FromContext reads the conditions of the call that ctx belongs to. The error says which field
-// cannot be read; behind a gateway there is none.
+// FromContext returns the conditions of the call that ctx belongs to. The error names a malformed
+// header. Behind a gateway there is no error, because the gateway has already checked the headers.
 func FromContext(ctx context.Context) (Conditions, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	parsed, err := rfc9110.ParsePreconditions(md.Get)
@@ -60,16 +60,16 @@ func tagsOf(condition rfc9110.Condition) Tags {
 
 // State is the current state of a resource.
 type State struct {
-	// Exists reports whether there is one.
+	// Exists reports whether the resource exists.
 	Exists bool
-	// ETag is the text of its strong entity-tag, without quotes; empty if it has none.
+	// ETag is the strong entity-tag of the resource, without quotes. It may be empty.
 	ETag string
-	// LastModified is zero if it is not known.
+	// LastModified is zero if it is unknown.
 	LastModified time.Time
 }
 
-// Hold reports whether a write may be done to a resource in this state. If it may not, the service
-// fails with ABORTED and the reason PRECONDITION_FAILED, which the gateway turns into 412.
+// Hold reports whether the conditions allow a write to a resource in this state. If they do not,
+// return ABORTED with the reason PRECONDITION_FAILED, which becomes 412.
 func (c Conditions) Hold(current State) bool {
 	validators := rfc9110.Validators{Missing: !current.Exists, LastModified: current.LastModified}
 	if current.ETag != "" {

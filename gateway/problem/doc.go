@@ -1,19 +1,16 @@
-// Package problem reads an error of the gateway back into the gRPC status that it was
-// made of, for clients in Go that speak HTTP.
+// Package problem converts an HTTP error response of a gateway back into the gRPC status, for Go
+// clients that use HTTP.
 //
-// [FromResponse] returns an [*Error], which is a gRPC error too: status.FromError,
-// status.Code and whatever else looks for GRPCStatus work on it, so that a program which
-// moves from gRPC to HTTP, or has both, keeps the code that handles its errors.
+// [FromResponse] returns an [*Error], which is also a gRPC error: status.FromError and status.Code
+// work on it. A program that moves from gRPC to HTTP, or uses both, can keep its error handling.
 //
-// All three shapes of an error body are read: application/problem+json, google.rpc.Status
-// and the error of AIP-193. What the gateway has sent comes back whole: code, message and
-// every detail, also one of a type that the gateway did not know (but for the forms of
-// which jsoncodec.MarshalAny says that they look alike). What it does not send cannot:
-// DebugInfo, what a policy redacts of a 5xx, and which of the numbers above 16 a
-// code was, which is UNKNOWN. The message is the text that was sent: in the client's
-// language where the error had one for it, and the backend's own detail where it stated a
-// statusway.v1.Problem with one.
+// The package reads all three formats of an error body: application/problem+json, google.rpc.Status
+// and the error of AIP-193. The result contains the code, the message and all details, even details
+// of types that the gateway does not know, with the exceptions that jsoncodec.MarshalAny lists. It
+// does not contain what the gateway does not send: DebugInfo and the parts of a 5xx that the policy
+// redacts. A code above 16 becomes UNKNOWN. The message is in the client's language if the error
+// contained a translation, or the detail of the backend's statusway.v1.Problem.
 //
-// An error that is not the gateway's, such as one of a proxy before it, has a status as
-// well: by its HTTP status, as gRPC itself has it.
+// An error that does not come from a gateway, such as an error of a proxy, gets the gRPC code that
+// gRPC defines for its HTTP status.
 package problem

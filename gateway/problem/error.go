@@ -9,40 +9,41 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Error is an answer with a status from 400 on. What the answer did not say is empty.
+// Error is a response with a status of 400 or more. Fields that the response does not contain are
+// empty.
 type Error struct {
-	// HTTPStatus is the status of the answer.
+	// HTTPStatus is the status of the response.
 	HTTPStatus int
-	// Type is a URI that names the problem, and Title says in a few words what it is
-	// (RFC 9457 §3.1). Only problem+json has them.
+	// Type is a URI that identifies the kind of problem, and Title is a short summary of that kind
+	// (RFC 9457 §3.1). Only problem+json contains them.
 	Type, Title string
-	// Instance is the path of the request, or the URI that the backend stated.
+	// Instance is the path of the request, or a URI from the backend.
 	Instance string
-	// Violations say which parts of the request are wrong.
+	// Violations list the invalid parts of the request.
 	Violations []Violation
-	// RetryAfter is how long to wait before the request is worth sending again; 0 means
-	// that the answer does not say, or says it by a date.
+	// RetryAfter is how long to wait before you send the request again. It is 0 if the response
+	// has no Retry-After, or has one with a date.
 	RetryAfter time.Duration
-	// RequestID names the exchange in the server's log. TraceID is that of its trace.
+	// RequestID identifies the request in the server's log, TraceID in its traces.
 	RequestID, TraceID string
-	// Members are all of a problem, by name, those of the backend's own among them.
+	// Members are all members of a problem by name, including extension members of the backend.
 	Members map[string]json.RawMessage
 
 	status *status.Status
 	cause  error
 }
 
-// Violation is one part of a request that is wrong.
+// Violation is one invalid part of a request.
 type Violation struct {
-	// Pointer is a JSON pointer into the request's body (RFC 6901). A query parameter or a
-	// path variable has its name as one.
+	// Pointer is a JSON pointer into the request's body (RFC 6901). For a query parameter or a
+	// path variable, it is a pointer with its name.
 	Pointer string `json:"pointer"`
-	// Detail says what is wrong, and Reason is UPPER_SNAKE_CASE. Either may be empty.
+	// Detail describes the problem, and Reason is UPPER_SNAKE_CASE. Either may be empty.
 	Detail string `json:"detail"`
 	Reason string `json:"reason"`
 }
 
-// Error says what happened, for a log.
+// Error returns a text for a log.
 func (e *Error) Error() string {
 	text := strconv.Itoa(e.HTTPStatus) + " " + e.status.Code().String()
 	if info := e.Info(); info != nil {
@@ -54,14 +55,14 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap is why the body could not be read; nil if it could.
+// Unwrap returns the error of reading the body, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// GRPCStatus is the status that the answer was made of. It is never OK.
+// GRPCStatus returns the gRPC status. It is never OK.
 func (e *Error) GRPCStatus() *status.Status { return e.status }
 
-// Info is the first google.rpc.ErrorInfo of the status, whose domain and reason are what
-// to branch on; nil if there is none.
+// Info returns the first google.rpc.ErrorInfo of the status, or nil if there is none. Use its domain
+// and reason to distinguish errors.
 func (e *Error) Info() *errdetails.ErrorInfo {
 	for _, detail := range e.status.Proto().GetDetails() {
 		info := &errdetails.ErrorInfo{}

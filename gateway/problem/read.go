@@ -17,18 +17,18 @@ import (
 	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 )
 
-// mostBytes is how much of a body is read. The gateway's errors are far smaller: they
-// have come through a gRPC client, which takes a few KiB of metadata.
-const mostBytes = 4 << 20
+// maxBytes is the maximum number of bytes of a body to read. The gateway's errors are far smaller,
+// because a gRPC client accepts only some KiB of metadata.
+const maxBytes = 4 << 20
 
-// FromResponse returns nil for an answer below 400, else an [*Error]. It reads the body
-// and leaves it to be closed.
+// FromResponse returns an [*Error] for a response with a status of 400 or more, else nil. It reads
+// the body of an error but does not close it.
 func FromResponse(response *http.Response) error {
 	if response.StatusCode < http.StatusBadRequest {
 		return nil
 	}
 	e := &Error{HTTPStatus: response.StatusCode, RequestID: response.Header.Get("X-Request-Id"), RetryAfter: retryAfter(response.Header)}
-	text, err := io.ReadAll(io.LimitReader(response.Body, mostBytes))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxBytes))
 	if err != nil {
 		e.cause = fmt.Errorf("reading the error's body: %w", err)
 	}
@@ -46,8 +46,8 @@ func retryAfter(header http.Header) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// The members that are read of each shape. The code is a name in a problem, a number in
-// a google.rpc.Status, and in AIP-193's error the HTTP status.
+// The members of each format that are read. In a problem, code is the name of the gRPC code; in a
+// google.rpc.Status, its number. In AIP-193's error, code is the HTTP status, so status is read.
 type (
 	problemBody struct {
 		Type      string            `json:"type"`
@@ -74,8 +74,8 @@ type (
 	}
 )
 
-// read reads a body of any of the shapes, and returns whether it is of one. The shape is
-// found by what is in it: the type of a body is plain JSON for two of them.
+// read reads a body of any format, and reports whether the body is an error. It detects the format by
+// the members, because two formats have the media type application/json.
 func (e *Error) read(text []byte) bool {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(text, &members) != nil {
@@ -111,9 +111,8 @@ func statusOf(code int32, message string, details []json.RawMessage) *status.Sta
 	return status.FromProto(whole)
 }
 
-// detailOf reads a detail. One whose members the gateway knew and this program does not
-// is kept as a google.protobuf.Struct of them, with its "@type" among them: it has no
-// bytes that could be known.
+// detailOf reads a detail. If its type is not linked into this program, the result is a
+// google.protobuf.Struct with the members and the "@type", because the wire form is unknown.
 func detailOf(text json.RawMessage) *anypb.Any {
 	detail := &anypb.Any{}
 	if jsoncodec.Unmarshal(text, detail) == nil {
@@ -121,12 +120,12 @@ func detailOf(text json.RawMessage) *anypb.Any {
 	}
 	members := &structpb.Struct{}
 	if jsoncodec.Unmarshal(text, members) != nil || detail.MarshalFrom(members) != nil {
-		return nil // It is no object, so it is no detail.
+		return nil // It is not an object, so it is not a detail.
 	}
 	return detail
 }
 
-// codeOf is the code of an answer that does not say one, as gRPC clients have it
+// codeOf returns the code of a response without a gRPC code, as gRPC clients do
 // (https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
 func codeOf(httpStatus int) codes.Code {
 	switch httpStatus {

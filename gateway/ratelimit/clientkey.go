@@ -3,21 +3,21 @@ package ratelimit
 import "net/netip"
 
 const (
-	// DefaultIPv6Prefix is how many bits of an IPv6 address identify a client. One host
-	// usually gets a whole /64 (RFC 4291 §2.5.4, RFC 6177 §2) and can send each request from
-	// another address of it.
+	// DefaultIPv6Prefix is the number of bits of an IPv6 address that identify a client. One host
+	// usually gets a whole /64 (RFC 4291 §2.5.4, RFC 6177 §2), and can send each request from
+	// another address in it.
 	DefaultIPv6Prefix = 64
-	// MaxIPv6Prefix counts every IPv6 address separately.
+	// MaxIPv6Prefix makes every IPv6 address a separate client.
 	MaxIPv6Prefix = 128
 
 	addressPrefix = "address:"
 )
 
-// ClientKey returns the key of a client that is not a known user. address has no port. IPv4
-// counts by address, also if it is written as IPv6 (::ffff:192.0.2.1); IPv6 counts by network of
-// so many bits, 0 for [DefaultIPv6Prefix]. A zone is ignored, because it names an interface of
-// this machine. A text that is no IP address, such as the path of a socket, is its own key. All
-// limits use this key, over HTTP and over gRPC, so that a client is the same client to each.
+// ClientKey returns the key of a client that is not a known user. address has no port. An IPv4
+// address is a client of its own, even in IPv6 notation (::ffff:192.0.2.1). IPv6 addresses with the
+// same first ipv6Prefix bits are one client; 0 means [DefaultIPv6Prefix]. ClientKey ignores a zone,
+// because it names an interface of this machine. An address that is not an IP address, such as the
+// path of a socket, is also a client of its own. All limits, over HTTP and gRPC, use this key.
 func ClientKey(address string, ipv6Prefix int) string {
 	parsed, ok := parseIP(address)
 	if !ok {
@@ -36,8 +36,7 @@ func ClientKey(address string, ipv6Prefix int) string {
 	return addressPrefix + network.String()
 }
 
-// parseIP reads an address. The result has no zone, and is IPv4 if the text is an IPv4 address in
-// IPv6 notation.
+// parseIP parses an address, removes the zone, and converts IPv6 notation of an IPv4 address to IPv4.
 func parseIP(text string) (netip.Addr, bool) {
 	parsed, err := netip.ParseAddr(text)
 	return parsed.WithZone("").Unmap(), err == nil

@@ -1,5 +1,5 @@
-// Package ratelimit is the interface of what counts requests, and the state of the limits as
-// clients read it. The package memory below this one counts in memory.
+// Package ratelimit defines the interface of a rate limiter, and the headers and the error that tell
+// clients the state of the limits. The package ratelimit/memory is a limiter in memory.
 package ratelimit
 
 import (
@@ -22,42 +22,42 @@ import (
 
 // Limiter counts requests. It is safe for concurrent use.
 type Limiter interface {
-	// Take counts one request. On an error the request is served: a limiter that fails must
-	// not stop the service.
+	// Take counts one request. If it returns an error, the gateway serves the request: a broken
+	// limiter must not stop the service.
 	Take(ctx context.Context, use Use) (Allowance, error)
 }
 
-// Use is one request that is counted.
+// Use describes a request to count.
 type Use struct {
 	// Caller is the key of a user or of a client; see [ClientKey].
 	Caller string
 	// Groups are the groups of the user.
 	Groups []string
-	// Method is the full name of the gRPC method, "/service/method"; empty if the request has
-	// no route.
+	// Method is the full name of the gRPC method, "/service/method". It is empty if the request
+	// matches no route.
 	Method string
 }
 
 // Quota is the state of one limit after a request was counted.
 type Quota struct {
-	// Policy is the name of the limit. Subject is who it counts.
+	// Policy is the name of the limit. Subject is the caller or the group that it counts.
 	Policy, Subject string
-	// Limit is the number of requests in each Window, Remaining how many of them are left.
+	// Limit is the number of requests per Window, Remaining the number of requests that are left.
 	Limit, Remaining int
 	Window           time.Duration
-	// Reset is the time until all of Limit is available again.
+	// Reset is the time until the full Limit is available again.
 	Reset time.Duration
-	// Exceeded reports whether this request was one too many.
+	// Exceeded reports whether this request is over the limit.
 	Exceeded bool
 }
 
-// Allowance has a quota for each limit that applies to a request.
+// Allowance holds the quota of each limit that applies to a request.
 type Allowance []Quota
 
-// SetFields sets the header fields that show a caller its allowance: RateLimit-Policy and
-// RateLimit for every limit (draft-ietf-httpapi-ratelimit-headers-10); X-Rate-Limit-Limit,
-// X-Rate-Limit-Remaining and X-Rate-Limit-Reset for the limit that is nearest its end. Reset is
-// in seconds from now, rounded up. The name of a limit must have no quote and no backslash.
+// SetFields sets the headers that show a caller its allowance: RateLimit-Policy and RateLimit for
+// every limit (draft-ietf-httpapi-ratelimit-headers-10); X-Rate-Limit-Limit, X-Rate-Limit-Remaining
+// and X-Rate-Limit-Reset for the limit with the fewest requests left. Reset is in seconds from now,
+// rounded up. The name of a limit must not contain quotes or backslashes.
 func (a Allowance) SetFields(header http.Header) {
 	if len(a) == 0 {
 		return
@@ -72,7 +72,7 @@ func (a Allowance) SetFields(header http.Header) {
 		states = appendParam(states, 't', rfc9110.DelaySeconds(quota.Reset))
 	}
 	nearest := a.nearest()
-	// One array for all: this is on the way of every request.
+	// One array for all values saves allocations: this runs for every request.
 	values := [...]string{
 		string(policies), string(states),
 		strconv.Itoa(nearest.Limit), strconv.Itoa(nearest.Remaining), strconv.FormatInt(rfc9110.DelaySeconds(nearest.Reset), 10),
@@ -82,7 +82,7 @@ func (a Allowance) SetFields(header http.Header) {
 	}
 }
 
-// appendItem begins a member of a List of Structured Fields, a String (RFC 9651 §3.1).
+// appendItem appends a String to a List of Structured Fields (RFC 9651 §3.1).
 func appendItem(list []byte, name string) []byte {
 	if len(list) > 0 {
 		list = append(list, ", "...)
@@ -90,13 +90,13 @@ func appendItem(list []byte, name string) []byte {
 	return append(append(append(list, '"'), name...), '"')
 }
 
-// appendParam adds a parameter that is an Integer (RFC 9651 §3.1.2).
+// appendParam appends an Integer parameter (RFC 9651 §3.1.2).
 func appendParam(list []byte, name byte, value int64) []byte {
 	return strconv.AppendInt(append(list, ';', name, '='), value, 10)
 }
 
-// nearest returns the exceeded quota with the latest reset; if none is exceeded, the quota with
-// the least left.
+// nearest returns the exceeded quota with the latest reset. If none is exceeded, it returns the quota
+// with the fewest requests left.
 func (a Allowance) nearest() Quota {
 	return slices.MinFunc(a, func(x, y Quota) int {
 		if x.Exceeded && y.Exceeded {
@@ -113,8 +113,8 @@ func boolRank(first bool) int {
 	return 1
 }
 
-// Err returns the gRPC status for a caller that exceeded a limit, RESOURCE_EXHAUSTED; nil if it
-// exceeded none. A caller that waits for its RetryInfo exceeds none of the limits then.
+// Err returns RESOURCE_EXHAUSTED if the request is over a limit, else nil. Its RetryInfo says how
+// long to wait until the caller is below all limits again.
 func (a Allowance) Err() error {
 	quota := &errdetails.QuotaFailure{}
 	var wait time.Duration
@@ -140,7 +140,7 @@ func (a Allowance) Err() error {
 		protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)}),
 		protoadapt.MessageV1Of(quota),
 	)
-	if err != nil { // No detail of these can fail to encode.
+	if err != nil { // These details always encode.
 		return failure.Err()
 	}
 	return full.Err()

@@ -15,9 +15,9 @@ type calls struct {
 	codes    atomic.Pointer[map[string]prometheus.Counter]
 }
 
-// Call counts a call of a gRPC method that did not come through the gateway, "/service/method",
-// when it is over. The method has to be one that is served: a grpc.Server hands no other
-// to its interceptors.
+// Call counts a gRPC call that did not come through the gateway. Call it at the end of the call.
+// method is "/service/method" and must be a registered method; a grpc.Server calls its interceptors
+// only for these.
 func (m *Metrics) Call(method string, code int32, took time.Duration) {
 	of, ok := (*m.methods.Load())[method]
 	if !ok {
@@ -27,8 +27,7 @@ func (m *Metrics) Call(method string, code int32, took time.Duration) {
 			return made
 		})
 	}
-	// By the name, of which there are few: a backend, and through it a client, may choose
-	// any number.
+	// The label is the name of the code, because a backend, and so a client, may choose any number.
 	name := policy.CodeName(code)
 	counter, ok := (*of.codes.Load())[name]
 	if !ok {

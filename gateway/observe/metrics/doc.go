@@ -1,16 +1,19 @@
-// Package metrics counts requests for Prometheus. The gateway knows no more of it than
-// [observe.Observer].
+// Package metrics counts requests for Prometheus. [New] returns an [observe.Observer] for the
+// configuration of a gateway.
 //
-// # How many series there are
+// # Number of series
 //
-// No label has a value that a client or a backend chooses. A route is a path of the
-// contract, called as in the OpenAPI document, or the path of a page, and all requests
-// without one share a value. Methods are those that everybody knows. Reasons are pairs of
-// a domain and a reason that the contract, the policy or the program knows, and all others
-// share one. Codes, statuses and rules are those of gRPC and of the policy.
+// Clients and backends cannot choose the value of a label, so the number of series is bounded:
 //
-// # What it costs
+//   - route is a path of the OpenAPI document or the path of a page. Requests without a route share
+//     one value.
+//   - method is a well-known HTTP method or _OTHER.
+//   - domain and reason are a pair from the policy, the program or [Params]. All others share one
+//     value.
+//   - code, status and rule come from gRPC and from the policy.
 //
-// A request finds its series by comparing what is known of it, in maps that are replaced
-// and never changed: no label is made into a text, nothing is allocated, no lock is taken.
+// # Cost
+//
+// A request finds its series in copy-on-write maps: it formats no labels, allocates nothing and
+// takes no lock.
 package metrics

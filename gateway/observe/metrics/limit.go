@@ -11,7 +11,7 @@ import (
 	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
-// What a limit can say of a request.
+// The decisions of a limit.
 const (
 	allowed = "allowed"
 	refused = "refused"
@@ -20,11 +20,10 @@ const (
 
 type decision struct{ policy, decision string }
 
-// Limiter counts what inner decides, by the policy: an error that names it has a method
-// PolicyName() string. The names are the operator's own, so that there are as many series as
-// policies.
+// Limiter returns a limiter that counts the decisions of inner for each limit. If an error of inner
+// has a method PolicyName() string, it counts as a failure of that limit.
 func (m *Metrics) Limiter(inner ratelimit.Limiter) ratelimit.Limiter {
-	// So that the first failure is an increase, and not a series that begins at 1.
+	// Create the series now, so that the first failure is an increase from 0.
 	m.decide(decision{observe.Other, failed}, 0)
 	if bounded, ok := inner.(boundedKeys); ok {
 		m.keys.inner.Store(&bounded)
@@ -32,12 +31,12 @@ func (m *Metrics) Limiter(inner ratelimit.Limiter) ratelimit.Limiter {
 	return limiter{Limiter: inner, metrics: m}
 }
 
-// boundedKeys is a limiter that holds a bounded number of keys, as gateway/ratelimit/memory's does.
+// boundedKeys is a limiter with a bounded number of keys, such as that of gateway/ratelimit/memory.
 type boundedKeys interface {
 	Keys() (held, maxKeys int, forgotten uint64)
 }
 
-// limiterKeys shows what a limiter holds. It shows nothing where there is no such limiter.
+// limiterKeys collects the number of keys of a boundedKeys limiter, if there is one.
 type limiterKeys struct {
 	inner                    atomic.Pointer[boundedKeys]
 	held, maxKeys, forgotten *prometheus.Desc

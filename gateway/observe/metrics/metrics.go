@@ -12,24 +12,24 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// ClientClosed is the status and the class of every request that failed because its client
-// left. Its would-be status, often 503, would look like a fault of the server's.
+// ClientClosed is the status and the class of requests that failed because the client left. The
+// status of their response, often 503, would look like a fault of the server.
 const ClientClosed = "client_closed"
 
-// Unmatched is the route of every request that has none.
+// Unmatched is the route of requests without a route.
 const Unmatched = "unmatched"
 
-// Reason is what an ErrorInfo says.
+// Reason is the domain and the reason of an ErrorInfo.
 type Reason struct{ Domain, Reason string }
 
 // Params configure [Metrics].
 type Params struct {
-	// Registry gets the metrics. Two [Metrics] cannot share one.
+	// Registry registers the metrics. Two [Metrics] cannot share a registry.
 	Registry prometheus.Registerer
-	// Table is the policy of the gateway: its reasons become labels. Nil means the policy
+	// Table is the policy of the gateway. Its reasons become labels. Nil means the policy
 	// "documented".
 	Table *policy.Table
-	// Reasons are known besides: what the backends raise, if that is known.
+	// Reasons are additional reasons that become labels, such as those of the backends.
 	Reasons []Reason
 }
 
@@ -51,14 +51,13 @@ type Metrics struct {
 
 var _ observe.Observer = (*Metrics)(nil)
 
-// buckets are upper bounds in seconds: a request takes some 20 microseconds in the
-// gateway, a millisecond with a store behind it, and at most a minute, which is the
-// program's deadline.
+// buckets returns upper bounds in seconds. A request takes some 20 microseconds in the gateway, a
+// millisecond with a store, and at most a minute, which is the default deadline.
 func buckets() []float64 {
 	return []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}
 }
 
-// New registers the metrics. It fails if one of their names is taken.
+// New registers the metrics. It fails if the registry already contains one of them.
 func New(p Params) (*Metrics, error) {
 	if p.Table == nil {
 		var err error
@@ -74,18 +73,18 @@ func New(p Params) (*Metrics, error) {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "statusway_" + name, Help: help, Buckets: buckets()}, labels)
 	}
 	m := &Metrics{
-		requests: counter("requests_total", "Requests by the status of the response, or client_closed, and by what it was decided.",
+		requests: counter("requests_total", "Requests by the status of the response, or client_closed, and by the code, the reason and the rule that decided it.",
 			"route", "method", "code", "domain", "reason", "status", "rule"),
-		received:  counter("request_body_bytes_total", "Octets of request bodies that were read.", byRoute...),
-		written:   counter("response_body_bytes_total", "Octets of answers' bodies.", byRoute...),
-		closed:    counter("requests_client_closed_total", "Requests that failed and whose client had left.", byRoute...),
-		replays:   counter("idempotency_replays_total", "Requests that were answered as an earlier one with the same Idempotency-Key.", byRoute...),
-		decisions: counter("limiter_decisions_total", "What the rate limit said of requests and calls: allowed, refused or failed.", "policy", "decision"),
-		calls:     counter("grpc_calls_total", "Calls over gRPC by what they were answered.", "method", "code"),
-		duration:  histogram("request_duration_seconds", "How long requests took, by the class of the status.", "route", "method", "class"),
-		callTime:  histogram("grpc_call_duration_seconds", "How long calls over gRPC took.", "method"),
-		running:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "statusway_requests_in_flight", Help: "Requests that are being answered."}),
-		shed:      prometheus.NewCounter(prometheus.CounterOpts{Name: "statusway_requests_shed_total", Help: "Requests that the server was too full for."}),
+		received:  counter("request_body_bytes_total", "Bytes of request bodies.", byRoute...),
+		written:   counter("response_body_bytes_total", "Bytes of response bodies.", byRoute...),
+		closed:    counter("requests_client_closed_total", "Requests that failed because the client had left.", byRoute...),
+		replays:   counter("idempotency_replays_total", "Requests that got the response of an earlier request with the same Idempotency-Key.", byRoute...),
+		decisions: counter("limiter_decisions_total", "Decisions of the rate limit for requests and calls: allowed, refused or failed.", "policy", "decision"),
+		calls:     counter("grpc_calls_total", "Calls over gRPC by code.", "method", "code"),
+		duration:  histogram("request_duration_seconds", "Duration of requests by the class of the status.", "route", "method", "class"),
+		callTime:  histogram("grpc_call_duration_seconds", "Duration of calls over gRPC.", "method"),
+		running:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "statusway_requests_in_flight", Help: "Requests that are running."}),
+		shed:      prometheus.NewCounter(prometheus.CounterOpts{Name: "statusway_requests_shed_total", Help: "Requests that were refused because the server was overloaded."}),
 		known:     knownReasons(p),
 		keys:      newLimiterKeys(),
 	}

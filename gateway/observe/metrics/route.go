@@ -14,7 +14,7 @@ type outcomeKey struct {
 	code   string
 	reason Reason
 	status int
-	closed bool // its client left, so that the status is not shown
+	closed bool // the client left; the status label is ClientClosed
 	rule   string
 }
 
@@ -26,13 +26,13 @@ func (o outcomeKey) statusLabel() string {
 }
 
 const (
-	// classClosed stands beside the first digits of statuses, of which 0 is none.
+	// classClosed is the class after those of the statuses, which are 1 to 5, or 0 without a status.
 	classClosed = 6
 	classes     = 7
 )
 
-// route are the series of one route and method. Each is made when it is first needed:
-// most of what could come never does.
+// route holds the series of one route and method. Each series is created on first use, because most
+// combinations never occur.
 type route struct {
 	routeKey
 
@@ -41,7 +41,7 @@ type route struct {
 	outcomes                           atomic.Pointer[map[outcomeKey]prometheus.Counter]
 }
 
-// route finds the series of a route.
+// route returns the series of a route.
 func (m *Metrics) route(key routeKey) *route {
 	if found, ok := (*m.routes.Load())[key]; ok {
 		return found
@@ -70,7 +70,7 @@ func (r *route) outcome(m *Metrics, key outcomeKey) prometheus.Counter {
 	})
 }
 
-// duration is of a class of statuses, by its first digit, or of [classClosed].
+// duration returns the histogram of a class: the first digit of the status, or [classClosed].
 func (r *route) duration(m *Metrics, class int) prometheus.Observer {
 	if class < 0 || class >= classes {
 		class = 0
@@ -78,7 +78,7 @@ func (r *route) duration(m *Metrics, class int) prometheus.Observer {
 	if found := r.durations[class].Load(); found != nil {
 		return *found
 	}
-	// Two that come at once get the same series.
+	// Concurrent requests get the same series here.
 	name := strconv.Itoa(class) + "xx"
 	if class == classClosed {
 		name = ClientClosed
@@ -88,7 +88,7 @@ func (r *route) duration(m *Metrics, class int) prometheus.Observer {
 	return made
 }
 
-// add adds to a map that others read meanwhile, unless it has the key by now.
+// add adds a key to a copy-on-write map, unless another goroutine has added it.
 func add[K comparable, V any](m *Metrics, to *atomic.Pointer[map[K]V], key K, newValue func() V) V {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// errorType is the low-cardinality name of a failure: its status where the client saw
-// that, else its gRPC code, as of a stream that failed under the status of a success.
+// errorType returns a low-cardinality name of a failure: the HTTP status if it is an error, else the
+// gRPC code, for a stream that failed after a success status was sent.
 func errorType(record *observe.Record) string {
 	if record.Status >= 500 {
 		return strconv.Itoa(record.Status)
@@ -32,16 +32,16 @@ func (r request) Call(ctx context.Context, method string, local bool) (context.C
 		kind = trace.SpanKindInternal
 	}
 	name := strings.TrimPrefix(method, "/")
-	//nolint:spancheck // the caller ends it, by the call that it gets.
+	//nolint:spancheck // the caller ends the span with call.End.
 	ctx, span := r.spans.Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(semconv.RPCSystemNameGRPC, semconv.RPCMethod(name)))
 	carrier := propagation.MapCarrier{}
 	W3C{}.Inject(ctx, carrier)
 	return ctx, call{request: r.ctx, span: span, parent: carrier["traceparent"], state: carrier["tracestate"]} //nolint:spancheck // as above.
 }
 
-// call is one call that is followed.
+// call is the span of one call.
 type call struct {
-	request       context.Context //nolint:containedctx // End asks it whether the client has left.
+	request       context.Context //nolint:containedctx // End checks whether the client has left.
 	span          trace.Span
 	parent, state string
 }
@@ -51,8 +51,8 @@ var _ observe.Call = call{}
 // Fields implements observe.Call.
 func (c call) Fields() (traceparent, tracestate string) { return c.parent, c.state }
 
-// End implements observe.Call. The message of a failure stays out: it may quote the
-// request. A call that failed because the client left is not an error of the backend.
+// End implements observe.Call. The span does not contain the message of a failure, because it may
+// quote the request. A call that failed because the client left is not an error of the backend.
 func (c call) End(err error) {
 	code := policy.CodeName(int32(status.Code(err))) //nolint:gosec // no code is near 2^31.
 	c.span.SetAttributes(semconv.RPCResponseStatusCode(code))

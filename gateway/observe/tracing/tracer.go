@@ -13,22 +13,22 @@ import (
 	"github.com/statusway/statusway/gateway/observe"
 )
 
-// scope is what OpenTelemetry calls the code that makes spans.
+// scope is the instrumentation scope of the spans.
 const scope = "github.com/statusway/statusway/gateway"
 
-// clientClosed is the attribute of a span that failed because the client left.
+// clientClosed is the attribute of the span of a request that failed because the client left.
 const clientClosed = "statusway.client_closed"
 
-// W3C is how a place in a trace is told to others: by Traceparent and Tracestate, and by
-// nothing else. Baggage is no part of it: a client's would reach every backend.
+// W3C is the propagator of the trace context: Traceparent and Tracestate. It does not propagate
+// baggage, because a client's baggage would reach every backend.
 type W3C = propagation.TraceContext
 
 type tracer struct{ spans trace.Tracer }
 
 var _ observe.Tracer = tracer{}
 
-// New returns a tracer whose spans go to provider. A client's trace is continued, with
-// its decision whether to be recorded where the provider's sampler asks for that.
+// New returns a tracer that sends its spans to provider. It continues the client's trace. The
+// provider's sampler decides whether to use the client's sampling decision.
 func New(provider trace.TracerProvider) observe.Tracer {
 	return tracer{provider.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))}
 }
@@ -41,15 +41,15 @@ func (t tracer) Trace(r *http.Request) (context.Context, observe.Trace) {
 		scheme = "https"
 	}
 	method := observe.KnownMethod(r.Method)
-	ctx, span := t.spans.Start( //nolint:spancheck // the caller ends it, by the request that it gets.
+	ctx, span := t.spans.Start( //nolint:spancheck // the caller ends the span with request.End.
 		ctx, spanName(method, ""), trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(semconv.HTTPRequestMethodKey.String(method), semconv.URLScheme(scheme), semconv.NetworkProtocolVersion(version(r))),
 	)
 	return ctx, request{ctx: ctx, spans: t.spans, span: span, method: method} //nolint:spancheck // as above.
 }
 
-// spanName is as the conventions for HTTP have it. Until the route is known, or if there
-// is none, it is the method alone: a path would make a name of each request.
+// spanName returns the name of a span by OpenTelemetry's conventions for HTTP. Without a route it is
+// the method alone, because with the path every request could have another name.
 func spanName(method, route string) string {
 	if method == observe.KnownMethod("") {
 		method = "HTTP"
@@ -60,7 +60,7 @@ func spanName(method, route string) string {
 	return method + " " + route
 }
 
-// version is "1.1" or "2".
+// version returns the HTTP version: "1.0", "1.1" or "2".
 func version(r *http.Request) string {
 	switch {
 	case r.ProtoMajor > 1:
@@ -72,9 +72,9 @@ func version(r *http.Request) string {
 	}
 }
 
-// request is one request that is followed.
+// request is the span of one request.
 type request struct {
-	ctx    context.Context //nolint:containedctx // a call asks it whether the client has left.
+	ctx    context.Context //nolint:containedctx // a call checks whether the client has left.
 	spans  trace.Tracer
 	span   trace.Span
 	method string
@@ -115,12 +115,12 @@ func (r request) End(record *observe.Record) {
 	if record.Replayed {
 		r.span.SetAttributes(attribute.Bool("statusway.replayed", true))
 	}
-	r.fail(record)
+	r.setStatus(record)
 }
 
-// fail says of a request that it is an error, if the server is at fault: what a client
-// did wrong is none of the server's span, nor is that it left.
-func (r request) fail(record *observe.Record) {
+// setStatus marks the span as an error if the server caused the failure. A mistake of the client is
+// not an error of a server span, nor is a client that left.
+func (r request) setStatus(record *observe.Record) {
 	switch {
 	case record.ClientClosed:
 		r.span.SetAttributes(attribute.Bool(clientClosed, true))

@@ -1,5 +1,5 @@
-// Package memory counts requests in periods of fixed length, as the documented table
-// describes an allowance, by any number of policies at once.
+// Package memory is a rate limiter in memory. It counts requests in periods of fixed length, for any
+// number of limits at the same time.
 package memory
 
 import (
@@ -11,11 +11,11 @@ import (
 	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
-// DefaultMaxKeys is how many keys a [Limiter] holds where [Params] do not say. A key takes
-// about 300 octets and the length of the client's name, so that they stay below 50 MiB.
+// DefaultMaxKeys is the default of MaxKeys in [Params]. A key takes about 300 bytes plus the length
+// of the client's name, so all keys together stay below 50 MiB.
 const DefaultMaxKeys = 100_000
 
-// Error is a request that could not be counted.
+// Error is the error of a limit that could not count a request.
 type Error struct {
 	// Policy is the name of the limit that failed.
 	Policy string
@@ -27,25 +27,25 @@ func (e *Error) Error() string {
 }
 func (e *Error) Unwrap() error { return e.Err }
 
-// PolicyName is for those who do not know this type.
+// PolicyName returns Policy. Package metrics uses it without importing this package.
 func (e *Error) PolicyName() string { return e.Policy }
 
 // Params configure a [Limiter].
 type Params struct {
-	// Policies are the limits. Without any, nothing is counted.
+	// Policies are the limits. Without policies, the limiter counts nothing.
 	Policies []Policy
-	// MaxKeys is how many keys are held: one for each policy and client or group that it
-	// counts. 0 means [DefaultMaxKeys]. Beyond that the key that was used least recently
-	// is forgotten, and its client has a whole allowance again.
+	// MaxKeys is the maximum number of keys. Each policy has a key for each client or group that
+	// it counts. 0 means [DefaultMaxKeys]. At the maximum, the limiter forgets the least recently
+	// used key, and that client gets its full allowance again.
 	MaxKeys int
-	// Logger gets one line when MaxKeys is reached for the first time. Nil logs nothing.
+	// Logger logs one line when MaxKeys is reached for the first time. Nil logs nothing.
 	Logger *slog.Logger
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
-// Limiter is a [ratelimit.Limiter] in memory. A period begins with a caller's first
-// request and ends as a whole, so what is left only falls until then.
+// Limiter is a [ratelimit.Limiter] in memory. A period begins with a caller's first request. At its
+// end, the caller gets the full allowance again; it is a fixed window, not a sliding one.
 type Limiter struct {
 	policies []Policy
 	maxKeys  int
@@ -67,13 +67,13 @@ func New(p Params) *Limiter {
 	var full func()
 	if p.Logger != nil {
 		full = func() {
-			p.Logger.Warn("the rate limit holds as many keys as it may, and forgets those used least recently", slog.Int("keys", maxKeys))
+			p.Logger.Warn("the rate limiter has reached its maximum number of keys and forgets the least recently used ones", slog.Int("keys", maxKeys))
 		}
 	}
 	return &Limiter{policies: p.Policies, maxKeys: maxKeys, windows: newWindows(maxKeys, now, full)}
 }
 
-// Take counts one request by every policy that holds for it. It never fails.
+// Take counts one request for every policy that applies to it. It never fails.
 func (l *Limiter) Take(_ context.Context, use ratelimit.Use) (ratelimit.Allowance, error) {
 	var allowance ratelimit.Allowance
 	for i, policy := range l.policies {
@@ -105,8 +105,8 @@ func (l *Limiter) take(index int, subject string) ratelimit.Quota {
 	}
 }
 
-// Keys returns how many keys the limiter holds, how many it may hold, and how many it has
-// forgotten before their period ended, because there were too many.
+// Keys returns the current and the maximum number of keys, and how many keys the limiter has
+// forgotten before the end of their period because there were too many.
 func (l *Limiter) Keys() (held, maxKeys int, forgotten uint64) {
 	held, forgotten = l.windows.keys()
 	return held, l.maxKeys, forgotten

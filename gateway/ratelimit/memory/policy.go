@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Off is how a list of limits says that there is none.
+// Off is the text for no limits.
 const Off = "off"
 
-// Per is whom a limit counts together.
+// Per says whose requests a limit counts together.
 type Per string
 
 const (
-	// PerCaller counts each user, and each address of those who are not known.
+	// PerCaller counts each known user separately, and each other client by its address.
 	PerCaller Per = "caller"
-	// PerGroup counts all users of a group together. Nobody else is counted.
+	// PerGroup counts all users of a group together. It does not count users without a group.
 	PerGroup Per = "group"
 )
 
@@ -29,28 +29,28 @@ const (
 	limitSyntax  = "[NAME=]REQUESTS/PERIOD[:caller|:group][@SERVICE/METHOD], such as 600/1m or imports=10/1h@entity.v1.EntityService/ImportEntities"
 )
 
-// limitPattern is limitSyntax. A name is what draft-ietf-httpapi-ratelimit-headers-10
-// lets stand in a field as a String, kept to what needs no escape.
+// limitPattern matches limitSyntax. A name can be used as a String in the headers of
+// draft-ietf-httpapi-ratelimit-headers-10 without escaping.
 var limitPattern = regexp.MustCompile(`^(?:([a-z][a-z0-9-]{0,31})=)?([0-9]+)/([0-9a-zµ.]+)(?::(caller|group))?(?:@([A-Za-z0-9_.]+/[A-Za-z0-9_]+))?$`)
 
 // Policy is one limit.
 type Policy struct {
-	// Name is what the RateLimit fields call it.
+	// Name is the name of the limit in the RateLimit headers.
 	Name string
-	// Requests may be sent in each Period.
+	// Requests is the number of requests per Period.
 	Requests int
 	Period   time.Duration
-	// Per is whom it counts together.
+	// Per says whose requests the limit counts together.
 	Per Per
-	// Method is the gRPC method that it holds for, "/service/method"; empty for all.
+	// Method is the gRPC method that the limit applies to, "/service/method". Empty means all.
 	Method string
 }
 
-// Parse reads a list of limits, divided by commas, each of the form
+// Parse parses "off", which means no limits, or a comma-separated list of limits of the form
 //
 //	[NAME=]REQUESTS/PERIOD[:caller|:group][@SERVICE/METHOD]
 //
-// or "off", which is no limit. Of several limits each needs a name of its own.
+// Each limit of a list needs a unique name.
 func Parse(text string) ([]Policy, error) {
 	if text == Off {
 		return nil, nil

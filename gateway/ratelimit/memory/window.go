@@ -7,30 +7,30 @@ import (
 	"time"
 )
 
-// windows counts requests in fixed periods, for a bounded number of keys. A key's period
-// begins with its first request and ends as a whole.
+// windows counts requests in fixed periods, for a bounded number of keys. A key's period begins with
+// its first request.
 //
-// When the bound is reached, keys whose period is over are forgotten first, and then the
-// one that was used least recently. Its client begins a new period with the next request,
-// so that the bound costs a busy client nothing: one that keeps sending stays.
+// At the bound, windows forgets keys whose period is over first, and then the least recently used
+// key. The client of a forgotten key begins a new period with its next request. The key of a busy
+// client is never the least recently used one, so the bound does not affect it.
 //
-// Why it is our own: the memory store of ulule/limiter has no bound, and the caches of
-// golang-lru/v2 have either no expiry or one that is the same for all keys and moves with
-// each write. Here each policy has its own period, and counting must not prolong it.
+// Why not a library: the memory store of ulule/limiter has no bound, and the caches of golang-lru/v2
+// have either no expiry or one expiry for all keys that moves with each write. Here each policy has
+// its own period, and counting must not prolong it.
 type windows struct {
 	max int
 	now func() time.Time
-	// full is called once, when a key is forgotten that still counted. It may be nil.
+	// full is called once, when a key is forgotten before the end of its period. It may be nil.
 	full func()
 
 	mutex     sync.Mutex
 	byKey     map[windowKey]*window
 	byUse     *list.List // of *window, the most recently used first
 	byEnd     endings
-	forgotten uint64 // how many were forgotten while they still counted
+	forgotten uint64 // keys that were forgotten before the end of their period
 }
 
-// windowKey is one client as one policy counts it.
+// windowKey is one client or group of one policy.
 type windowKey struct {
 	policy  int // its index
 	subject string
@@ -48,8 +48,8 @@ func newWindows(maxKeys int, now func() time.Time, full func()) *windows {
 	return &windows{max: maxKeys, now: now, full: full, byKey: map[windowKey]*window{}, byUse: list.New()}
 }
 
-// count counts one request. It returns how many there were in the period, this one
-// included, and how long it is until the period ends.
+// count counts one request. It returns the number of requests in the period, including this one, and
+// the time until the end of the period.
 func (w *windows) count(key windowKey, period time.Duration) (int, time.Duration) {
 	count, left, full := w.countLocked(key, period)
 	if full && w.full != nil {
@@ -80,10 +80,9 @@ func (w *windows) countLocked(key windowKey, period time.Duration) (count int, l
 	return found.count, found.end.Sub(now), firstFull
 }
 
-// makeRoom forgets what it has to before a key is added. It forgets at most a few expired
-// keys each time, so that no request pays for all of them, and still forgets them faster
-// than new ones come. It reports whether this was the first time that the bound cost a
-// key that still counted.
+// makeRoom makes room for a new key. It forgets only a few expired keys each time, so that no single
+// request pays for all of them, but more than one, so that it is faster than new keys arrive. It
+// reports whether it has forgotten a key before the end of its period for the first time.
 func (w *windows) makeRoom(now time.Time) bool {
 	const atOnce = 4
 	for range atOnce {
@@ -106,15 +105,14 @@ func (w *windows) forget(one *window) {
 	heap.Remove(&w.byEnd, one.index)
 }
 
-// keys returns how many keys there are, and how many were forgotten while they still
-// counted.
+// keys returns the number of keys, and how many were forgotten before the end of their period.
 func (w *windows) keys() (held int, forgotten uint64) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	return len(w.byKey), w.forgotten
 }
 
-// endings is a heap of windows, of which the first ends first.
+// endings is a heap of windows. The first window ends first.
 //
 //nolint:recvcheck // container/heap needs both kinds of receivers.
 type endings []*window
