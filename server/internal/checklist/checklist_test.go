@@ -340,9 +340,9 @@ func conformanceSection(items []item, all outcomes) string {
 		by[row.Outcome]++
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "\nWhat RFC 9110 and its relatives, google.rpc and the gRPC protocol ask of a server is a list of %d items, %d of them MUST, in\n"+
-		"[`items.txt`](server/testdata/checklist/items.txt). Each is held by a test that carries its ID, or has a row here, or both: %d are decided\n"+
-		"otherwise in part or in whole, %d do not apply and %d are made impossible by net/http. A test fails if an item has neither.\n\n",
+	fmt.Fprintf(&out, "\n[`items.txt`](server/testdata/checklist/items.txt) lists %d requirements of RFC 9110 and related RFCs, google.rpc and the gRPC protocol, %d of\n"+
+		"them MUST. Each has a test that carries its ID, or a row here, or both; a test fails if an item has neither. This server decides %d of them\n"+
+		"differently in part or in whole, %d do not apply, and net/http makes %d impossible.\n\n",
 		len(items), musts, by[outcomeDecided], by[outcomeNotApplicable], by[outcomeImpossible])
 	out.WriteString("| item | level | outcome | why |\n|---|---|---|---|\n")
 	for _, row := range all.Rows {
