@@ -44,9 +44,10 @@ run: build ## Start the demo: gRPC and REST on loopback, data in a temporary fol
 build: ## Build the program into .tmp/bin/statusway
 	@$(GO) build -trimpath -o $(TMP)/bin/statusway ./server
 
-# These packages run the whole program in almost every test, which the race detector makes five to ten times as slow. So
+# The race detector makes the tests of these packages five to ten times as slow, and they are most of the tests' time. So
 # `make test` runs them without it, and `make system` with it. UNRACED, and the files that say so, run only without it.
-WHOLE   := ./server/internal/app ./server/internal/cases ./server/internal/checklist ./server/internal/command
+SLOW    := ./gateway/internal/jsoncodec ./gateway/internal/respond ./server/internal/app ./server/internal/cases \
+	./server/internal/checklist ./server/internal/command ./server/internal/importer ./server/internal/store/sqlite
 UNRACED := ./server/internal/benchmark
 
 # Modules of their own, because they need dependencies that nothing else does. `go test ./...` does not see them.
@@ -56,17 +57,17 @@ NESTED := server/check server/deploy/check
 test: ## Run the unit tests and the cases, with the race detector where a C compiler is found (TESTFLAGS=…)
 	@race='$(RACE)'; \
 	if [ -z "$$race" ]; then echo 'make test: no race detector (it needs cgo and a C compiler such as gcc): testing without it' >&2; fi; \
-	unraced='$(WHOLE) $(UNRACED)'; \
+	unraced='$(SLOW) $(UNRACED)'; \
 	$(GO) test $$race -timeout 20m $(TESTFLAGS) $$($(GO) list ./... | grep -vE "/($$(echo $$unraced | sed 's,[.]/,,g; s/ /|/g'))$$") || exit 1; \
 	$(GO) test -timeout 20m $(TESTFLAGS) $$unraced
 
-# The packages whose tests call system.Test. Their other tests run here once more: go test cannot tell them apart.
+# SLOW, and the packages whose tests call system.Test. Their other tests run here once more: go test cannot tell them apart.
 # TestRelease is checkrelease's. One package at a time: some load the machine, and others have patience for so long.
-SYSTEM = $(sort $(patsubst %/,./%,$(dir $(shell grep -rl --include='*_test.go' 'system\.Test.t' server | grep -v '^server/check/'))) $(WHOLE))
+SYSTEM = $(sort $(patsubst %/,./%,$(dir $(shell grep -rl --include='*_test.go' 'system\.Test.t' server | grep -v '^server/check/'))) $(SLOW))
 
 .PHONY: system
 system: ## Run the tests with browsers, other languages, load balancers and hostile clients (.ci/run has what they need)
-	@STATUSWAY_TEST_SYSTEM=1 $(GO) test $(RACE) -p 1 -count=1 -timeout 40m -skip '^TestRelease$$'  $(TESTFLAGS) $(SYSTEM)
+	@STATUSWAY_TEST_SYSTEM=1 $(GO) test $(RACE) -p 1 -count=1 -timeout 40m -skip '^TestRelease$$' $(TESTFLAGS) $(SYSTEM)
 	@STATUSWAY_TEST_SYSTEM=1 $(GO) -C server/check test -p 1 -count=1 -timeout 40m $(TESTFLAGS) ./...
 
 .PHONY: soak
