@@ -54,10 +54,6 @@ func (a *App) newGateway(authenticator *interceptor.Authenticator) error {
 		return err
 	}
 	a.closers = append(a.closers, backend.Close)
-	described, err := describeReference(a.params.Config.Demo)
-	if err != nil {
-		return err
-	}
 	c := &a.rest.gateway
 	c.Identify = identify(authenticator)
 	c.Spare = func(route gateway.Route) bool { return stayOpen(route.RPC) }
@@ -67,7 +63,7 @@ func (a *App) newGateway(authenticator *interceptor.Authenticator) error {
 	c.OnDrain, c.OnClose = a.health.Shutdown, a.stopGRPC
 	var about openapi.Params
 	reference(&about)
-	return a.rest.serveBackend(backend, about, described, a.ready)
+	return a.rest.serveBackend(backend, about, a.services.described, a.ready)
 }
 
 func (a *App) inProcess(authenticator *interceptor.Authenticator) *inprocess.Conn {

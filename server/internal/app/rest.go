@@ -184,11 +184,11 @@ func (r *rest) serveBackend(b *gateway.Backend, about openapi.Params, documented
 	if r.front, err = gateway.New(b, r.gateway); err != nil {
 		return fmt.Errorf("making the gateway: %w", err)
 	}
-	_, err = docs.current() // A document that cannot be made is better found at the start.
-	return err
+	return nil
 }
 
-// documents makes the OpenAPI document anew whenever the routes change.
+// documents makes the OpenAPI document for the first request, and anew whenever the routes change.
+// [gateway.New] has refused a contract without a document by then.
 type documents struct {
 	backend *gateway.Backend
 	params  openapi.Params

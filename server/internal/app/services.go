@@ -34,6 +34,7 @@ type services struct {
 	conformance *conformancesvc.Service
 	streams     *conformancesvc.Streams
 
+	described *gateway.Backend // the routes and comments of the services, without a connection
 	anonymous map[string]bool
 	maxBody   map[string]int64 // of the methods that declare one
 	validator *interceptor.Validator
@@ -44,20 +45,20 @@ func newServices(ctx context.Context, p Params, store *sqlite.Store, config gate
 	if p.Config.Demo {
 		s.conformance, s.streams = conformancesvc.New(p.Now), conformancesvc.NewStreams()
 	}
-	described, err := describeReference(p.Config.Demo)
-	if err != nil {
+	var err error
+	if s.described, err = describeReference(p.Config.Demo); err != nil {
 		return nil, err
 	}
 	s.entities, s.operations = entitysvc.New(store), entitysvc.NewOperations(store)
 	s.sessions = sessionsvc.New(sessionsvc.Params{Store: store, Now: p.Now, TTL: p.Config.SessionTTL, HashCost: p.HashCost})
-	for _, route := range described.Routes() {
+	for _, route := range s.described.Routes() {
 		s.anonymous[route.RPC] = route.Anonymous
 		s.maxBody[route.RPC] = route.MaxBody
 	}
 	if s.maintenance, err = maintenancesvc.New(ctx, store); err != nil {
 		return nil, err
 	}
-	if s.mapper, err = gateway.NewMapper(described, config); err != nil {
+	if s.mapper, err = gateway.NewMapper(s.described, config); err != nil {
 		return nil, err
 	}
 	if s.mapping, err = mappingsvc.New(s.mapper, p.Build.ID()); err != nil {
