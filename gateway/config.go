@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/statusway/statusway/gateway/idempotency"
@@ -186,6 +187,11 @@ func (c *Config) complete() error {
 	}
 	if c.IPv6Prefix < 0 || c.IPv6Prefix > ratelimit.MaxIPv6Prefix {
 		errs = append(errs, fmt.Errorf("%w: IPv6Prefix is %d; use 0 to %d", ErrConfig, c.IPv6Prefix, ratelimit.MaxIPv6Prefix))
+	}
+	for path, page := range c.Pages {
+		if page.Handler == nil || !strings.HasPrefix(path, "/") {
+			errs = append(errs, fmt.Errorf("%w: the page %q needs a handler, and a path that begins with a slash", ErrConfig, path))
+		}
 	}
 	for _, one := range []struct{ name, value string }{{"PublicURL", c.PublicURL}, {"PagesURL", c.PagesURL}} {
 		if _, _, err := respond.ParsePublicURL(one.value); err != nil {

@@ -191,3 +191,33 @@ func TestIntercept(t *testing.T) {
 		}
 	}
 }
+
+// What New cannot serve with is an error, and no panic at the first request.
+func TestUnusableConfigs(t *testing.T) {
+	t.Parallel()
+	_, f := configure(t, policy.Documented)
+	for name, c := range map[string]gateway.Config{
+		"a page without a handler": {Pages: map[string]gateway.Page{"/page": {}}},
+		"a page without a slash":   {Pages: map[string]gateway.Page{"page": {Handler: http.NotFoundHandler()}}},
+		"Around":                   {Around: func(http.Handler) http.Handler { return nil }},
+		"Intercept":                {Intercept: func(gateway.Route, gateway.Handler) gateway.Handler { return nil }},
+	} {
+		if _, err := gateway.New(f.served, c); !errors.Is(err, gateway.ErrConfig) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := gateway.New(&gateway.Backend{}, gateway.Config{}); err == nil {
+		t.Error("the zero value of a Backend is served")
+	}
+}
+
+func TestNilPolicyOfAMapper(t *testing.T) {
+	t.Parallel()
+	mapper, err := gateway.NewMapper(nil, gateway.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := mapper.With(nil).Policy().Name(); name != policy.Documented {
+		t.Errorf("the policy is %q", name)
+	}
+}

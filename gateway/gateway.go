@@ -64,13 +64,15 @@ func New(b *Backend, config Config) (*Gateway, error) {
 	}
 	g.around = http.HandlerFunc(g.serve)
 	if c.Around != nil {
-		g.around = c.Around(g.around)
+		if g.around = c.Around(g.around); g.around == nil {
+			return nil, fmt.Errorf("%w: Around returns nil", ErrConfig)
+		}
 	}
 	if b == nil {
 		return g, g.use(&backend.Version{Contract: &contract.Contract{}})
 	}
-	if err := g.use(backend.Use(b, backend.User{Change: g.use, Report: g.report})); err != nil {
-		return nil, err
+	if err := backend.Use(b, backend.User{Change: g.use, Report: g.report}); err != nil {
+		return nil, err //nolint:wrapcheck // it is of use.
 	}
 	for _, target := range b.Targets() {
 		if target.Pending {
@@ -137,7 +139,10 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 		rules.Preconditions(),
 	}
 	// These run around the call. A request reaches the last one first.
-	call := g.call(version, declared, responder)
+	call, err := g.call(version, declared, responder)
+	if err != nil {
+		return nil, err
+	}
 	call = rules.Deadline(g.deadline(version), call)
 	call = rules.Idempotency(rules.IdempotencyParams{Store: c.Idempotency, Responder: responder, Logger: c.Logger}, call)
 	call = rules.Drain(g.stop.streams(), call)
@@ -167,13 +172,13 @@ func (g *Gateway) deadline(version *backend.Version) func(*contract.Method) time
 }
 
 // call returns the last step: it calls the backend, through Intercept if the configuration sets it.
-func (g *Gateway) call(version *backend.Version, declared *contract.Contract, responder *respond.Responder) rules.Rule {
+func (g *Gateway) call(version *backend.Version, declared *contract.Contract, responder *respond.Responder) (rules.Rule, error) {
 	if version.Handler == nil {
-		return nil // The backend has no routes, so no request gets here.
+		return nil, nil //nolint:nilnil // The backend has no routes, so no request gets here.
 	}
 	handler := version.Handler(backend.Host{Responder: responder, Forward: g.forward, Silence: g.config.BodyTimeout})
 	if g.config.Intercept == nil {
-		return func(ex *exchange.Exchange) error { return handler(ex.Writer, ex.Request) }
+		return func(ex *exchange.Exchange) error { return handler(ex.Writer, ex.Request) }, nil
 	}
 	inner := func(w http.ResponseWriter, r *http.Request) error {
 		ex := exchange.From(r.Context())
@@ -191,12 +196,15 @@ func (g *Gateway) call(version *backend.Version, declared *contract.Contract, re
 	for _, method := range declared.Methods {
 		for _, binding := range method.Bindings {
 			around := g.config.Intercept(backend.RouteOf(binding), inner)
+			if around == nil {
+				return nil, fmt.Errorf("%w: Intercept returns nil for %s", ErrConfig, method.FullName)
+			}
 			wrapped[binding] = func(ex *exchange.Exchange) error {
 				return own(ex, responder, func(w *ownWriter, r *http.Request) error { return around(w, r) })
 			}
 		}
 	}
-	return func(ex *exchange.Exchange) error { return wrapped[ex.Binding](ex) }
+	return func(ex *exchange.Exchange) error { return wrapped[ex.Binding](ex) }, nil
 }
 
 func (c *Config) closed() rules.Closed {

@@ -46,10 +46,13 @@ func NewMapper(b *Backend, config Config) (*Mapper, error) {
 	return m, nil
 }
 
-// With returns a copy of m with another policy.
-func (m *Mapper) With(policy *policy.Table) *Mapper {
+// With returns a copy of m with another policy. Nil means the policy "documented".
+func (m *Mapper) With(table *policy.Table) *Mapper {
+	if table == nil {
+		table, _ = policy.Builtin(policy.Documented) // It exists.
+	}
 	other := *m
-	other.responder = m.responder.With(policy)
+	other.responder = m.responder.With(table)
 	return &other
 }
 

@@ -336,3 +336,11 @@ func TestLifecycle(t *testing.T) {
 		t.Error("a method of another service is deprecated")
 	}
 }
+
+func TestNoBackend(t *testing.T) {
+	t.Parallel()
+	document, err := openapi.New(nil, openapi.Params{})
+	if err != nil || !bytes.Contains(document.JSON(), []byte(`"paths": {}`)) {
+		t.Errorf("%v", err)
+	}
+}

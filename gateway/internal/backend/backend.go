@@ -119,12 +119,22 @@ func (b *Backend) Close() error {
 // Current returns the version in use.
 func Current(b *Backend) *Version { return b.current.Load() }
 
-// Use registers a gateway and returns the version in use.
-func Use(b *Backend, user User) *Version {
+// errZero is for the zero value of a Backend.
+var errZero = errors.New("a Backend has to be made by package dynamic or package generated")
+
+// Use registers a gateway, once it can use the current version. No other version comes between.
+func Use(b *Backend, user User) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	current := b.current.Load()
+	if current == nil {
+		return errZero
+	}
+	if err := user.Change(current); err != nil {
+		return err
+	}
 	b.users = append(b.users, user)
-	return b.current.Load()
+	return nil
 }
 
 // Replace puts a version into use, unless a gateway cannot use it. Then its error says why.

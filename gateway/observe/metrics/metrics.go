@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"cmp"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,8 +58,13 @@ func buckets() []float64 {
 	return []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}
 }
 
-// New registers the metrics. It fails if the registry already contains one of them.
+var errNoRegistry = errors.New("the metrics need a registry")
+
+// New registers the metrics. It fails if there is no registry, or if it already contains one of them.
 func New(p Params) (*Metrics, error) {
+	if p.Registry == nil {
+		return nil, errNoRegistry
+	}
 	if p.Table == nil {
 		var err error
 		if p.Table, err = policy.Builtin(policy.Documented); err != nil {

@@ -417,3 +417,10 @@ func TestNamesThatAreTaken(t *testing.T) {
 		t.Error("New() was successful twice")
 	}
 }
+
+func TestNoRegistry(t *testing.T) {
+	t.Parallel()
+	if _, err := metrics.New(metrics.Params{}); err == nil {
+		t.Error("there are metrics without a registry")
+	}
+}
