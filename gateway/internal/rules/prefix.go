@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/statusway/statusway/gateway/internal/exchange"
@@ -55,13 +56,13 @@ func removedPrefix(r *http.Request) string {
 }
 
 // forwardedPrefix reads X-Forwarded-Prefix. Each proxy adds its own prefix, the outermost first.
-// A text that is no absolute path is ignored.
+// A text that is no absolute path is ignored, and so is one with dot segments or empty ones: a client
+// would resolve them, and then look elsewhere.
 func forwardedPrefix(lines []string) string {
 	var prefix strings.Builder
 	for _, one := range rfc9110.List(lines) {
 		one = strings.TrimRight(one, "/")
-		parsed, err := url.Parse(one)
-		if err != nil || one != "" && (!strings.HasPrefix(one, "/") || strings.HasPrefix(one, "//")) || parsed.EscapedPath() != one {
+		if one != "" && !isCleanPath(one) {
 			return ""
 		}
 		prefix.WriteString(one)
@@ -70,4 +71,11 @@ func forwardedPrefix(lines []string) string {
 		return ""
 	}
 	return prefix.String()
+}
+
+// isCleanPath reports whether text is an escaped absolute path that a client does not resolve to
+// another one.
+func isCleanPath(text string) bool {
+	parsed, err := url.Parse(text)
+	return err == nil && strings.HasPrefix(text, "/") && parsed.EscapedPath() == text && path.Clean(parsed.Path) == parsed.Path
 }
