@@ -188,11 +188,6 @@ func (c *Config) complete() error {
 	if c.IPv6Prefix < 0 || c.IPv6Prefix > ratelimit.MaxIPv6Prefix {
 		errs = append(errs, fmt.Errorf("%w: IPv6Prefix is %d; use 0 to %d", ErrConfig, c.IPv6Prefix, ratelimit.MaxIPv6Prefix))
 	}
-	for path, page := range c.Pages {
-		if page.Handler == nil || !strings.HasPrefix(path, "/") {
-			errs = append(errs, fmt.Errorf("%w: the page %q needs a handler, and a path that begins with a slash", ErrConfig, path))
-		}
-	}
 	for _, one := range []struct{ name, value string }{{"PublicURL", c.PublicURL}, {"PagesURL", c.PagesURL}} {
 		if _, _, err := respond.ParsePublicURL(one.value); err != nil {
 			errs = append(errs, fmt.Errorf("%w: %s: %w", ErrConfig, one.name, err))
@@ -241,6 +236,17 @@ func (c *Config) responder() (*respond.Responder, error) {
 func (c *Config) publicPath() string {
 	_, path, _ := respond.ParsePublicURL(c.PublicURL)
 	return path
+}
+
+// checkPages refuses pages that cannot be served. A [Mapper] needs only their paths.
+func (c *Config) checkPages() error {
+	var errs []error
+	for path, page := range c.Pages {
+		if page.Handler == nil || !strings.HasPrefix(path, "/") {
+			errs = append(errs, fmt.Errorf("%w: the page %q needs a handler, and a path that begins with a slash", ErrConfig, path))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // checkKeys returns an error if a method needs an Idempotency-Key and there is no store.

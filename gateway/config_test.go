@@ -211,9 +211,9 @@ func TestUnusableConfigs(t *testing.T) {
 	}
 }
 
-func TestNilPolicyOfAMapper(t *testing.T) {
+func TestMapperWithoutHandlersAndPolicy(t *testing.T) {
 	t.Parallel()
-	mapper, err := gateway.NewMapper(nil, gateway.Config{})
+	mapper, err := gateway.NewMapper(nil, gateway.Config{Pages: map[string]gateway.Page{"/statuses/404": {}}})
 	if err != nil {
 		t.Fatal(err)
 	}

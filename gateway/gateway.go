@@ -47,7 +47,7 @@ type walk struct {
 // policy, and methods that need an Idempotency-Key when there is no store.
 func New(b *Backend, config Config) (*Gateway, error) {
 	c := config
-	err := c.complete()
+	err := errors.Join(c.complete(), c.checkPages())
 	if err != nil {
 		return nil, err
 	}
