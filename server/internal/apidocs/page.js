@@ -20,7 +20,7 @@ night.addEventListener("change", follow);
 
 window.addEventListener("DOMContentLoaded", () => {
   window.SwaggerUIBundle({
-    url: "/openapi.json",
+    url: "openapi.json", // beside this page, also below a path prefix
     dom_id: "#api",
     deepLinking: true,
     syntaxHighlight: { theme: "tomorrow-night" },

@@ -246,7 +246,7 @@ func TestPlaygroundOfRules(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				page := parse(t, s.browse(t, target.RequestURI()).Body.String())
+				page := parse(t, s.browse(t, (&url.URL{Path: path}).ResolveReference(target).RequestURI()).Body.String())
 				got := outcomes(page)
 				if len(got) == 0 || got[0].policy != name || got[0].rule != rule || !strings.HasSuffix(path, "/"+got[0].status) {
 					t.Errorf("%s, %s: the rule %s leads to %v", name, path, rule, got)
@@ -270,12 +270,12 @@ func TestPlaygroundLinks(t *testing.T) {
 	var found []string
 	for article := range page.all("article") {
 		for one := range article.all("a") {
-			if strings.HasPrefix(one.attribute("href"), "/") {
+			if strings.HasPrefix(one.attribute("href"), "./") {
 				found = append(found, one.attribute("href"))
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"/statuses/503"}, found); diff != "" {
+	if diff := cmp.Diff([]string{"./statuses/503"}, found); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	head := s.ask(t, http.MethodHead, "/playground", nil)

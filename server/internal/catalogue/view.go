@@ -2,9 +2,11 @@ package catalogue
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"regexp"
 	"strings"
 
 	"github.com/statusway/statusway/server/internal/tour"
@@ -54,7 +56,16 @@ func (c *Catalogue) render(view *template.Template, path, title string, content 
 	if err != nil {
 		return nil, fmt.Errorf("rendering %s: %w", path, err)
 	}
-	return out.Bytes(), nil
+	return relative(out.Bytes(), path), nil
+}
+
+var links = regexp.MustCompile(`\b(href|src|action)="/`)
+
+// relative makes the links of a page relative to its path. So they also work where a proxy serves
+// the pages below a path of its own. Text of others cannot look like a link: its quotes are escaped.
+func relative(html []byte, path string) []byte {
+	root := cmp.Or(strings.Repeat("../", strings.Count(path, "/")-1), "./")
+	return links.ReplaceAll(html, []byte(`$1="`+root))
 }
 
 // words divides a long name where a line may break.

@@ -5,6 +5,14 @@
 
 const REFUSED = 400; // the first status that is an error
 
+// ROOT is the path of the API: "/", or longer where a proxy serves it below a path of its own.
+const ROOT = new URL("..", document.currentScript.src).pathname;
+
+// onServer returns the path of an API path on the server. A Location has it already.
+function onServer(path) {
+  return path.startsWith(ROOT) ? path : ROOT + path.slice(1);
+}
+
 // newValues are what is known before the first request.
 function newValues() {
   const random = crypto.getRandomValues(new Uint8Array(8));
@@ -24,7 +32,7 @@ async function send(request, values, keepalive = false) {
   const fields = request.instead ? [] : (request.fields ?? []).map((field) => [field.name, fill(field.value, values)]);
   const path = request.instead ?? fill(request.path, values);
   const body = request.body === undefined ? undefined : fill(request.body, values);
-  const response = await fetch(path, {
+  const response = await fetch(onServer(path), {
     method: request.method,
     headers: fields,
     body,
