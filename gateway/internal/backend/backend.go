@@ -1,6 +1,6 @@
-// Package backend is what a gateway calls. The packages dynamic and generated make a [Backend];
-// package gateway uses it. Its exported methods are part of the API, because package gateway
-// names the type; its functions are not.
+// Package backend defines the backend of a gateway. The packages dynamic and generated make a
+// [Backend], and package gateway uses it. The exported methods of Backend are part of the public API,
+// because package gateway has an alias for the type. The functions are not.
 package backend
 
 import (
@@ -18,53 +18,52 @@ import (
 	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
-// Version is what is known of a backend at one time. It does not change.
+// Version is the state of a backend's routes at one time. It is immutable.
 type Version struct {
-	// Contract is what the services declare over HTTP.
+	// Contract contains the routes and options that the services declare.
 	Contract *contract.Contract
-	// Types are the message types that an Any may hold. Nil means the types that are linked
+	// Types are the message types that an Any may contain. Nil means the types that are linked
 	// into the program.
 	Types jsoncodec.Types
-	// Deadline returns how long a call of a method may take that does not stream; 0 means the
-	// gateway's default, and less than 0 for ever. Nil means the default for all.
+	// Deadline returns the maximum time of a call without streaming. 0 means the gateway's
+	// default, a negative value means no limit. Nil means the default for all methods.
 	Deadline func(*contract.Method) time.Duration
-	// Pending is why routes may be missing: a server has not been reached yet. Nil means that
-	// all routes are known.
+	// Pending is the error for requests without a route while a server has not been reached yet
+	// and its routes are unknown. Nil means that all routes are known.
 	Pending error
-	// Handler returns what calls the backend for a request that has matched a route.
+	// Handler returns the handler that calls the backend for requests with a route.
 	Handler func(Host) exchange.Handler
 }
 
-// Host is what a gateway has for its backend.
+// Host holds the parts of a gateway that its backend uses.
 type Host struct {
 	Responder *respond.Responder
 	Forward   *forward.Rules
-	// Silence is how long the client of a stream may take for its next message; 0 means for
-	// ever.
+	// Silence is how long the client of a stream may take for its next message; 0 means no limit.
 	Silence time.Duration
 }
 
 // Target is the state of one gRPC server of a backend.
 type Target struct {
-	// Address names the server.
+	// Address is the address of the server.
 	Address string
-	// Pending reports whether its routes are not known yet.
+	// Pending reports whether the server's routes are still unknown.
 	Pending bool
-	// Connection is the state of the connection. It is Ready if the state is not known, as of a
-	// connection that the caller made.
+	// Connection is the state of the connection. It is Ready if the state is unknown, for example
+	// for an in-process connection.
 	Connection connectivity.State
 }
 
 // User is a gateway that uses a backend.
 type User struct {
-	// Change is called before a new version is used. If it fails, the version before stays.
+	// Change switches the gateway to a new version. If it fails, all gateways keep the old version.
 	Change func(*Version) error
-	// Report is called when the routes of a server cannot be read, with the reason, and with
-	// nil when they can be read again.
+	// Report is called with an error when the routes of a server cannot be read, and with nil when
+	// they can be read again.
 	Report func(address string, err error)
 }
 
-// Backend is one gRPC server or several, with what they declare. It is safe for concurrent use.
+// Backend is one or more gRPC servers, with their routes. It is safe for concurrent use.
 type Backend struct {
 	current  atomic.Pointer[Version]
 	revision atomic.Uint64
@@ -77,13 +76,13 @@ type Backend struct {
 	err   error
 }
 
-// Params are what a [Backend] is made of.
+// Params configure a [Backend].
 type Params struct {
-	// Version is the first one.
+	// Version is the first version.
 	Version *Version
-	// Targets returns the state of each server. Nil means that there is nothing to tell.
+	// Targets returns the state of each server. It may be nil.
 	Targets func() []Target
-	// Stop ends the refresh and closes what was opened. Nil means that there is nothing to do.
+	// Stop ends the refresh and closes the connections that the backend has opened. It may be nil.
 	Stop func() error
 }
 
@@ -94,10 +93,10 @@ func New(p Params) *Backend {
 	return b
 }
 
-// Revision is a number that changes whenever the routes change.
+// Revision returns a number that changes whenever the routes change.
 func (b *Backend) Revision() uint64 { return b.revision.Load() }
 
-// Targets returns the state of each gRPC server, in the order in which they were given.
+// Targets returns the state of each gRPC server, in the order of their configuration.
 func (b *Backend) Targets() []Target {
 	if b.targets == nil {
 		return nil
@@ -105,8 +104,8 @@ func (b *Backend) Targets() []Target {
 	return b.targets()
 }
 
-// Close ends the refresh and closes the connections that the backend has opened. Connections
-// that the caller made stay open. Calls that are running fail.
+// Close ends the refresh and closes the connections that the backend has opened, but not those that
+// the caller has made. Running calls fail.
 func (b *Backend) Close() error {
 	b.once.Do(func() {
 		if b.stop != nil {
@@ -116,13 +115,13 @@ func (b *Backend) Close() error {
 	return b.err
 }
 
-// Current returns the version in use.
+// Current returns the current version.
 func Current(b *Backend) *Version { return b.current.Load() }
 
-// errZero is for the zero value of a Backend.
+// errZero is the error for the zero value of a Backend.
 var errZero = errors.New("a Backend has to be made by package dynamic or package generated")
 
-// Use registers a gateway, once it can use the current version. No other version comes between.
+// Use registers a gateway if it can use the current version.
 func Use(b *Backend, user User) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -137,7 +136,7 @@ func Use(b *Backend, user User) error {
 	return nil
 }
 
-// Replace puts a version into use, unless a gateway cannot use it. Then its error says why.
+// Replace switches all gateways to a version. If one of them cannot use it, all keep the old version.
 func Replace(b *Backend, next *Version) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -155,7 +154,7 @@ func Replace(b *Backend, next *Version) error {
 	return nil
 }
 
-// Report hands a fault of a server to every gateway.
+// Report reports an error of a server to every gateway.
 func Report(b *Backend, address string, err error) {
 	b.mu.Lock()
 	users := b.users
@@ -171,12 +170,11 @@ type Route struct {
 	RPC string
 	// Verb is the HTTP method.
 	Verb string
-	// Path is the path as the OpenAPI document, the log and the metrics show it.
+	// Path is the path as in the OpenAPI document, the log and the metrics.
 	Path string
 	// Anonymous reports whether the method needs no credentials.
 	Anonymous bool
-	// MaxBody is the longest request body that the method declares, in bytes; 0 if it declares
-	// none.
+	// MaxBody is the maximum size of a request body that the method declares, in bytes, or 0.
 	MaxBody int64
 }
 

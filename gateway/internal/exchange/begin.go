@@ -8,17 +8,17 @@ import (
 	"github.com/statusway/statusway/gateway/observe"
 )
 
-// Begin returns r with a new exchange in its context, whose fields are those of w. A
-// client may name the request by X-Request-Id; a name that is not 1 to 128 letters,
-// digits and -_. is replaced, so that it can stand in a log as it is.
+// Begin returns r with a new exchange in its context. The Fields of the exchange are the header of w.
+// The client may set the request id with X-Request-Id. Begin replaces an id that is not 1 to 128
+// letters, digits and -_., so that it is safe in a log.
 func Begin(w http.ResponseWriter, r *http.Request) (*http.Request, *Exchange) {
 	e := &Exchange{Fields: w.Header()}
 	e.RequestID, e.Start, e.Method = requestID(r.Header["X-Request-Id"]), time.Now(), observe.KnownMethod(r.Method)
 	if lines := r.Header["Traceparent"]; len(lines) > 0 {
 		e.TraceID = observe.TraceID(lines[0])
 	}
-	// No answer is to be taken for another type than it says, nor to be framed or to
-	// load anything if a browser opens it.
+	// If a browser opens a response, it must not guess another media type, put the response into a
+	// frame, or load anything for it.
 	e.first = [...]string{e.RequestID, "nosniff", "default-src 'none'; frame-ancestors 'none'", "max-age=31536000"}
 	e.Fields["X-Request-Id"] = e.first[0:1:1]
 	e.Fields["X-Content-Type-Options"] = e.first[1:2:2]

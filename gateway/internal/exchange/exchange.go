@@ -1,6 +1,5 @@
-// Package exchange holds what is known of one request while it is answered: the
-// middleware fill it in, the backend and the responder read it. It is the one value
-// that travels in the request's context.
+// Package exchange holds the state of one request: the rules fill it in, the backend and the responder
+// read it. The gateway stores it in the request's context.
 package exchange
 
 import (
@@ -14,103 +13,95 @@ import (
 	"github.com/statusway/statusway/gateway/observe"
 )
 
-// Handler answers a request, or returns why it could not without having written
-// anything. Whoever called the outermost one turns that error into an answer, so
-// there is one place that does.
+// Handler serves a request. If it returns an error, it has written nothing. Only the caller of the
+// outermost handler turns the error into a response.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
-// Exchange is one request and what has been found out about it. It belongs to the
-// request's goroutine, but for [Exchange.MarkTooLarge], [Exchange.MarkCause] and
-// [Incoming.MarkEnd].
+// Exchange is the state of one request. Only the request's goroutine may use it, except
+// [Exchange.MarkTooLarge], [Exchange.MarkCause] and [Incoming.MarkEnd].
 type Exchange struct {
 	observe.Record
 
-	// Writer and Request are those of net/http. The request's context is that of the client's
-	// connection.
+	// Writer and Request come from net/http. The request's context ends when the client leaves.
 	Writer  http.ResponseWriter
 	Request *http.Request
-	// Context is that of the call: the request's, with the user, the deadline, and the end that
-	// a stop of the server sets.
+	// Context is the context of the call: the request's context with the user and the deadline. It
+	// also ends when the server stops.
 	Context context.Context //nolint:containedctx // an exchange is one request, and ends with it.
 
-	// Trace follows the request; nil if nothing does.
+	// Trace is the trace of the request, or nil without tracing.
 	Trace observe.Trace
-	// Groups are the user's, for limits that hold for all of a group.
+	// Groups are the groups of the user, for limits per group.
 	Groups []string
-	// Unidentified is why the caller is nobody known, if so: an error for the methods
-	// that need credentials, and nothing for the others.
+	// Unidentified is the error of [identity.Identify], or nil. It fails the request only if the
+	// method needs credentials.
 	Unidentified error
 
-	// Prefix is the path below which clients reach the API, such as "/api"; "" if it is at the
-	// root. Whatever leads clients back to the API begins with it.
+	// Prefix is the path prefix under which clients reach the API, such as "/api". It is empty if
+	// the API is at the root. Links to the API begin with it.
 	Prefix string
 
-	// Binding is the route that the request matched; nil before, and for the
-	// gateway's own pages.
+	// Binding is the route that the request matches. It is nil before Match and for pages.
 	Binding *contract.Binding
-	// Unrouted is why the request has no route, if so: an error once it has been
-	// counted.
+	// Unrouted is the error of a request without a route, or nil. The rule Routed returns it, after
+	// the limits have counted the request.
 	Unrouted error
-	// Preflight reports whether the request is a CORS preflight of an allowed origin. It
-	// matches no route then.
+	// Preflight reports whether the request is a CORS preflight of an allowed origin. Then it
+	// matches no route.
 	Preflight bool
-	// Params are the values of the route's variables.
+	// Params are the values of the path variables.
 	Params []route.Param
-	// Accept is the request's Accept field; nil if it has none.
+	// Accept is the request's Accept header; nil if there is none.
 	Accept []rfc9110.MediaRange
-	// Unreadable is why the Accept field cannot be read, if so: an error once the
-	// request is known to be one that could be served.
+	// Unreadable is the error of a malformed Accept header, or nil. The rule Negotiate returns it.
 	Unreadable error
 	// Conditions are the request's preconditions.
 	Conditions rfc9110.Preconditions
-	// Prefer are the request's preferences, without those that its method does not
-	// honour.
+	// Prefer are the request's preferences that its method honours.
 	Prefer rfc9110.Preferences
 
-	// Fields are sent with every answer, whatever it becomes: they are its header, to
-	// which the responder adds what belongs to the answer that it has come to.
+	// Fields are the headers of every response to the request, success or error. The responder
+	// adds the headers of the particular response.
 	Fields http.Header
 
 	// Incoming is the request's body, Outgoing the response.
 	Incoming Incoming
 	Outgoing Outgoing
-	// Call is what the backend keeps of its call.
+	// Call is the state of the backend's call. Only the backend uses it.
 	Call any
-	// Counted reports whether the request counts among those of its caller.
+	// Counted reports whether the request counts as a concurrent request of its caller.
 	Counted bool
-	// Slot is the place of a stream among those that run at the same time; nil if it needs
-	// none.
+	// Slot is the slot of a stream; nil if it needs none.
 	Slot Slot
 
-	// Keep is called with a success just before it is sent; nil if nobody keeps it.
+	// Keep is called with a success just before it is sent. It may be nil.
 	Keep func(Sent)
 
 	tooLarge atomic.Bool
 	cause    atomic.Pointer[error]
-	// first are the values of the first fields, in one place for all of them.
+	// first holds the values of the first Fields, in one array to save allocations.
 	first [4]string
 }
 
-// Sent is an answer, but for [Exchange].Fields, which belong to a request.
+// Sent is a response without [Exchange].Fields, which belong to one request.
 type Sent struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// MarkTooLarge notes that the request's body went over its limit. The reader that
-// notices does this itself, because decoders flatten its error into text.
+// MarkTooLarge records that the request's body is over its limit. The reader of the body calls it,
+// because decoders convert the reader's error to text.
 func (e *Exchange) MarkTooLarge() { e.tooLarge.Store(true) }
 
-// TooLarge says whether the request's body went over its limit.
+// TooLarge reports whether the request's body is over its limit.
 func (e *Exchange) TooLarge() bool { return e.tooLarge.Load() }
 
-// MarkCause notes why a service in this process failed, where its status does not say:
-// its own errors do not cross the call. The first one counts. It may be called on any
-// goroutine.
+// MarkCause records why a service in this process failed, because the Go errors of the service do not
+// cross the call. The first cause counts. Any goroutine may call it.
 func (e *Exchange) MarkCause(cause error) { e.cause.CompareAndSwap(nil, &cause) }
 
-// Cause is what MarkCause noted; nil if nothing.
+// Cause returns the error from MarkCause, or nil.
 func (e *Exchange) Cause() error {
 	if cause := e.cause.Load(); cause != nil {
 		return *cause
@@ -125,8 +116,8 @@ func With(ctx context.Context, e *Exchange) context.Context {
 	return context.WithValue(ctx, contextKey{}, e)
 }
 
-// From returns the exchange that ctx carries. Outside the gateway's chain it is an
-// empty one, so that a handler also works alone.
+// From returns the exchange that ctx carries. Outside a gateway it returns an empty exchange, so that
+// a handler also works alone.
 func From(ctx context.Context) *Exchange {
 	if e, ok := ctx.Value(contextKey{}).(*Exchange); ok {
 		return e

@@ -15,20 +15,20 @@ import (
 )
 
 const (
-	// firstBuffer is the most that is allocated before any of a body has arrived: its
-	// declared length is only a promise.
+	// firstBuffer is the maximum size of the first buffer, because a client can declare a large
+	// Content-Length and send nothing.
 	firstBuffer = 16 << 10
-	// unknownBuffer is where a body of unknown length begins.
+	// unknownBuffer is the size of the first buffer if the length is unknown.
 	unknownBuffer = 2 << 10
-	// bodyOverhead is charged for each body beside its bytes: the goroutine that reads it,
-	// and net/http's buffers.
+	// bodyOverhead is charged for each body in addition to its bytes: for the goroutine that reads
+	// it and for net/http's buffers.
 	bodyOverhead = 8 << 10
 	// valueCost is charged for each comma and each opening bracket or brace of a JSON body,
-	// and memberCost for each colon: the most that a value and a member take while the call
-	// runs, beside their own bytes. A member of a free-form object is decoded more than once.
+	// memberCost for each colon. They are the maximum memory of a value and of a member during the
+	// call, in addition to their bytes. A member of a free-form object is decoded more than once.
 	valueCost  = 100
 	memberCost = 700
-	// deadlineStep is how much later a deadline must be before it is moved.
+	// deadlineStep is the minimum difference for which the deadline is moved.
 	deadlineStep = time.Second
 )
 
@@ -40,16 +40,16 @@ type arrival struct {
 	exchange *exchange.Exchange
 	start    time.Time
 
-	deadline  time.Time // that is set on the connection; zero if none is
+	deadline  time.Time // the connection's read deadline; zero if none is set
 	received  int64
-	progress  int64 // what had been received when the budget last heard of it
+	progress  int64 // the value of received that the budget knows
 	charged   int64
-	signature [len("{}") + 1]byte // the first characters that are no white space
+	signature [len("{}") + 1]byte // the first characters that are not white space
 	signed    int
 }
 
-// receive reads the whole body. It keeps a body that the route takes, and refuses content
-// where it takes none.
+// receive reads the whole body. If the route takes a body, it keeps it; else it refuses a body with
+// content.
 func (a *arrival) receive() error {
 	keeps := a.exchange.Binding.Body != ""
 	body, err := a.read(keeps)
@@ -57,7 +57,7 @@ func (a *arrival) receive() error {
 		return err
 	}
 	if a.deadline != (time.Time{}) {
-		// net/http would otherwise take its passing for a client that has gone.
+		// Otherwise net/http would cancel the request when the deadline passes.
 		_ = http.NewResponseController(a.exchange.Incoming.Writer).SetReadDeadline(time.Time{})
 	}
 	incoming := &a.exchange.Incoming
@@ -75,9 +75,9 @@ func (a *arrival) receive() error {
 	return a.charge(DecodedCost(a.exchange.Binding, body) + bodyOverhead - a.charged)
 }
 
-// DecodedCost is an estimate of the memory that a body takes until its call is over: its own
-// bytes, the same once more in the decoded message, and a constant for each value of a JSON
-// text. The smallest values, such as the elements of [{},{}], take many times their length.
+// DecodedCost estimates the memory of a body until its call is over: its bytes, the same number of
+// bytes in the decoded message, and a constant for each JSON value, because small values, such as the
+// elements of [{},{}], take many times their length in memory.
 func DecodedCost(binding *contract.Binding, body []byte) int64 {
 	cost := int64(len(body)) * 2
 	if binding.RawBody {
@@ -87,7 +87,7 @@ func DecodedCost(binding *contract.Binding, body []byte) int64 {
 	return cost + (count(",")+count("{")+count("["))*valueCost + count(":")*memberCost
 }
 
-// read reads to the end. What is not kept is only looked at.
+// read reads the body to the end. If keeps is false, it keeps only the signature.
 func (a *arrival) read(keeps bool) ([]byte, error) {
 	size := int64(unknownBuffer)
 	if declared := a.request.ContentLength; declared >= 0 {
@@ -125,8 +125,8 @@ func (a *arrival) read(keeps bool) ([]byte, error) {
 	}
 }
 
-// grow makes room for more where there is none, but not for more than the declared length as
-// long as that holds: a handler around the gateway may have put a longer body in place.
+// grow makes room in a full buffer. It does not grow beyond the declared length, unless the body is
+// already longer, because a handler around the gateway may have replaced it.
 func (a *arrival) grow(body []byte) ([]byte, error) {
 	if len(body) < cap(body) {
 		return body, nil
@@ -155,8 +155,8 @@ func (a *arrival) charge(n int64) error {
 	}
 }
 
-// extend moves the deadline with what has arrived, and tells the budget of progress: of
-// each second's worth at the least rate, so that a trickle counts as none.
+// extend moves the deadline for the bytes that have arrived, and reports progress to the budget. Less
+// than one second's worth of bytes at the minimum rate does not count as progress.
 func (a *arrival) extend() error {
 	if due := a.due(); !due.IsZero() && due.Sub(a.deadline) >= deadlineStep {
 		a.deadline = due
@@ -172,7 +172,7 @@ func (a *arrival) extend() error {
 	return nil
 }
 
-// due is when all of the body must have arrived, as far as that is known; zero for never.
+// due returns the deadline for the body by what has arrived so far, or zero for no deadline.
 func (a *arrival) due() time.Time {
 	var due time.Time
 	if a.limits.Grace > 0 && a.limits.Rate > 0 {
@@ -184,8 +184,8 @@ func (a *arrival) due() time.Time {
 	return due
 }
 
-// broken is the failure of a body that did not arrive. The connection's deadline also ends a
-// body that was cut off.
+// broken returns the failure of a body that did not arrive. If the budget has cut the body off, the
+// read error is a deadline too, so broken asks the budget first.
 func (a *arrival) broken(err error) error {
 	if cut := a.exchange.Incoming.Memory.Settle(); cut != nil && !errors.Is(err, context.Canceled) {
 		return fullOfBodies(a.exchange, cut)
@@ -193,7 +193,7 @@ func (a *arrival) broken(err error) error {
 	return respond.BrokenBody(err)
 }
 
-// sign looks at the beginning of a body that the route does not take.
+// sign records the first characters of a body that the route does not take.
 func (a *arrival) sign(part []byte, keeps bool) {
 	if keeps {
 		return

@@ -5,11 +5,10 @@ import (
 	"github.com/statusway/statusway/gateway/internal/exchange"
 )
 
-// Closed says why a route is not served for the moment, such as maintenance. Nil means
-// that it is served.
+// Closed returns an error, such as maintenance, if a route is closed now, and nil if it is open.
 type Closed func(binding *contract.Binding) error
 
-// Available stops requests to what is closed.
+// Available refuses requests to closed routes.
 func Available(closed Closed) Rule {
 	return func(ex *exchange.Exchange) error {
 		if closed == nil {
@@ -22,9 +21,8 @@ func Available(closed Closed) Rule {
 	}
 }
 
-// Pending answers what has no route while not all routes are known: a gateway that
-// has not reached every backend cannot say that a resource does not exist. Why is nil
-// once all are known.
+// Pending refuses requests without a route while not all routes are known: a gateway that has not
+// reached every backend cannot say that a resource does not exist. why is nil if all routes are known.
 func Pending(why error) Rule {
 	return func(ex *exchange.Exchange) error {
 		if why == nil {

@@ -15,41 +15,41 @@ import (
 )
 
 const (
-	// DefaultBodyGrace is how long any body may take to arrive. It gets one second more
-	// for each DefaultBodyRate bytes that have arrived so far.
+	// DefaultBodyGrace is the time that every body has to arrive. It has one second more for each
+	// DefaultBodyRate bytes that have arrived so far.
 	DefaultBodyGrace = 10 * time.Second
-	// DefaultBodyRate is the least rate of a body, in bytes a second, after the grace.
+	// DefaultBodyRate is the minimum rate of a body after the grace time, in bytes per second.
 	DefaultBodyRate = 512
-	// DefaultBodyMemory is how many bytes all request bodies may hold together.
+	// DefaultBodyMemory is the maximum memory of all request bodies together, in bytes.
 	DefaultBodyMemory = 256 << 20
 )
 
-// BodyLimits bound what a request may send.
+// BodyLimits limit the bodies of requests.
 type BodyLimits struct {
-	// Bytes is the longest body that is read.
+	// Bytes is the maximum size of a body.
 	Bytes int64
-	// Time is how long a body may take to arrive, however fast it is; 0 means that only
-	// the least rate bounds it. It does not bound the body of a client stream.
+	// Time is the maximum time for a body to arrive; 0 means that only the minimum rate applies. It
+	// does not apply to the body of a client stream.
 	Time time.Duration
-	// Grace and Rate, in bytes a second, are the least rate. 0 means [DefaultBodyGrace] and
-	// [DefaultBodyRate], and less than 0 none.
+	// Rate is the minimum rate in bytes per second after Grace. 0 means [DefaultBodyGrace] and
+	// [DefaultBodyRate], a negative value means no minimum.
 	Grace time.Duration
 	Rate  int64
-	// Memory bounds what all bodies hold together. Nil means [DefaultBodyMemory] for this
+	// Memory limits the memory of all bodies together. Nil means [DefaultBodyMemory] for this
 	// gateway alone.
 	Memory *BodyMemory
 }
 
-// BodyMemory is what the request bodies of any number of gateways may hold together, from
-// the arrival of their first bytes until their calls are over.
+// BodyMemory limits the memory of request bodies, from their first bytes until their calls are over.
+// Several gateways can share it.
 type BodyMemory struct{ bytes *budget.Budget }
 
-// NewBodyMemory returns memory of so many bytes; 0 or less means any number.
+// NewBodyMemory returns a limit in bytes; 0 or less means no limit.
 func NewBodyMemory(bytes int64) *BodyMemory {
 	return &BodyMemory{budget.New(budget.Params{Limit: bytes, Timeout: 0})} // Deadlines end slow bodies.
 }
 
-// Usage is the state of the memory.
+// Usage returns the current usage.
 func (m *BodyMemory) Usage() budget.Usage { return m.bytes.Usage() }
 
 // complete fills in the defaults.
@@ -65,14 +65,13 @@ func (l *BodyLimits) complete() {
 	}
 }
 
-// Body reads the whole body into memory before anything is asked of the backend, so that a
-// body that arrives slowly holds no slot, and so that net/http notices when the client
-// leaves: it only looks once the body has been read to its end. The body of a client stream
-// is left to the backend, but it is counted.
+// Body reads the whole body into memory before the call, for two reasons: a body that arrives slowly
+// must not hold a slot, and net/http only notices that a client leaves after the body has been read.
+// The backend reads the body of a client stream itself; Body only counts it.
 //
-// A body that is too large is refused by its declared length before a byte of it is read,
-// else when too much has arrived. A body with content is refused where the route takes none,
-// except on GET and HEAD, where it is discarded while the call runs (discard.go).
+// A body that is too large is refused by its declared length before it is read, or when too much has
+// arrived. If the route takes no body, a body with content is refused, except on GET and HEAD, where
+// it is discarded while the call runs (discard.go).
 func Body(limits BodyLimits, next Rule) Rule {
 	limits.complete()
 	return func(ex *exchange.Exchange) error {
@@ -81,11 +80,11 @@ func Body(limits BodyLimits, next Rule) Rule {
 			return next(ex)
 		}
 		limit := limits.Bytes
-		if own := ex.Binding.Method.MaxBody; own > 0 && (limit <= 0 || own < limit) {
-			limit = own
+		if declared := ex.Binding.Method.MaxBody; declared > 0 && (limit <= 0 || declared < limit) {
+			limit = declared
 		}
 		if limit <= 0 {
-			limit = math.MaxInt64 - 1 // There is none, and one byte more tells whether it was passed.
+			limit = math.MaxInt64 - 1 // No limit. Readers read one byte more than the limit.
 		}
 		if r.ContentLength > limit {
 			return tooLarge(limit)
@@ -94,7 +93,7 @@ func Body(limits BodyLimits, next Rule) Rule {
 		if ex.Binding.DiscardsBody {
 			return discardBody(next, ex, limit)
 		}
-		// Also after an error, when the client may still read the response for long.
+		// Also after an error, because the client may take long to read the response.
 		defer ex.Incoming.Release()
 		return keepBody(next, arrival{limits: limits, limit: limit, request: r, exchange: ex, start: time.Now()})
 	}
@@ -104,7 +103,7 @@ func Body(limits BodyLimits, next Rule) Rule {
 func keepBody(next Rule, a arrival) error {
 	memory, incoming := a.limits.Memory.bytes, &a.exchange.Incoming
 	if a.exchange.Binding.Uploads {
-		// It may rest for as long as the two sides like, so it is not cut off for that.
+		// The stream may pause for as long as both sides like, so the budget must not cut it off.
 		memory.Join(&incoming.Memory, nil)
 		return liveBody(next, a.exchange, a.limit)
 	}
@@ -116,15 +115,15 @@ func keepBody(next Rule, a arrival) error {
 }
 
 func tooLarge(limit int64) *respond.Failure {
-	most := strconv.FormatInt(limit, 10)
-	return respond.Fail(policy.ReasonRequestTooLarge, "the body is larger than "+most+" bytes").About("limitBytes", most)
+	text := strconv.FormatInt(limit, 10)
+	return respond.Fail(policy.ReasonRequestTooLarge, "the body is larger than "+text+" bytes").About("limitBytes", text)
 }
 
 func notAllowed() *respond.Failure {
 	return respond.Fail(policy.ReasonBodyNotAllowed, "this method takes no body")
 }
 
-// fullOfBodies is the failure of a request for whose body there is no memory.
+// fullOfBodies returns the failure of a request if there is no memory for its body.
 func fullOfBodies(ex *exchange.Exchange, cause error) *respond.Failure {
 	ex.Shed = true
 	return respond.Fail(policy.ReasonOverloaded, "the server holds more request bodies than it has memory for").Because(cause)
@@ -134,24 +133,24 @@ func fullOfBodies(ex *exchange.Exchange, cause error) *respond.Failure {
 func liveBody(next Rule, ex *exchange.Exchange, limit int64) error {
 	r := ex.Request
 	if r.ProtoMajor == 1 {
-		// A response may begin, and even end, before the body does. The rest of the body
-		// must not be taken for another request.
+		// The response may end before the body does. The server must not read the rest of the body
+		// as another request.
 		ex.Fields.Set("Connection", "close")
 	}
 	r.Body = &countedBody{ReadCloser: r.Body, left: limit, exchange: ex, request: r}
 	err := next(ex)
 	if err != nil && ex.TooLarge() {
-		// Whatever the decoder made of it, this is why it failed.
+		// The decoder reports another error, but this is the reason.
 		return tooLarge(limit).Because(err)
 	}
 	return err
 }
 
-// errTooLarge ends the reading of a body that goes over its limit.
-var errTooLarge = errors.New("the body goes over its limit")
+// errTooLarge is the read error of a body that is over its limit.
+var errTooLarge = errors.New("the body is over its limit")
 
-// countedBody notes on the exchange that the limit was passed. http.MaxBytesReader
-// would say so by its error alone, which grpc-gateway prints into text.
+// countedBody marks the exchange when the body is over its limit. http.MaxBytesReader would only
+// return an error, which grpc-gateway converts to text.
 type countedBody struct {
 	io.ReadCloser
 
@@ -164,7 +163,7 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	if b.left < 0 {
 		return 0, errTooLarge
 	}
-	// One byte more than is allowed tells a body of exactly the limit from a longer one.
+	// Read one byte more than the limit, to distinguish a body of exactly the limit from a longer one.
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}

@@ -15,15 +15,15 @@ const userPrefix = "user:"
 
 // CallerParams configure [Caller].
 type CallerParams struct {
-	// Identify finds the known user. Nil means that no caller is one.
+	// Identify returns the known user. Nil means that there are no known users.
 	Identify identity.Identify
-	// Proxies are trusted to name the client's address.
+	// Proxies are the networks of trusted proxies, which report the client's address.
 	Proxies []netip.Prefix
-	// IPv6Prefix is as in [ratelimit.ClientKey].
+	// IPv6Prefix is for [ratelimit.ClientKey].
 	IPv6Prefix int
 }
 
-// Caller finds out who sent the request: a known user, else a client by its address.
+// Caller identifies the caller: a known user, else a client by its address.
 func Caller(p CallerParams) Rule {
 	return func(ex *exchange.Exchange) error {
 		ex.Client = clientAddress(ex.Request.RemoteAddr, ex.Request.Header.Values, p.Proxies)
@@ -42,8 +42,8 @@ func Caller(p CallerParams) Rule {
 	}
 }
 
-// Credentials stops a caller that is nobody known, before anything of the resource
-// shows (RFC 9110 §15.5.2).
+// Credentials refuses a request without valid credentials if the method needs them, before the
+// response can reveal anything about the resource (RFC 9110 §15.5.2).
 func Credentials() Rule {
 	return func(ex *exchange.Exchange) error {
 		if len(ex.Request.Header.Values("Authorization")) > 1 {

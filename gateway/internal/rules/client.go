@@ -9,10 +9,10 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// clientAddress is where a request comes from: the peer, or, where the peer is a
-// trusted proxy, whom that proxy names. A proxy writes one of Forwarded (RFC 7239) and
-// X-Forwarded-For, and may leave the other as the client wrote it: where the two name
-// different clients, neither is believed.
+// clientAddress returns the client's address: the address of the peer or, if the peer is a trusted
+// proxy, the address that the proxy reports. A proxy writes either Forwarded (RFC 7239) or
+// X-Forwarded-For, and may pass the other on as the client sent it. If the two headers disagree,
+// clientAddress uses neither.
 func clientAddress(remote string, header func(string) []string, trusted []netip.Prefix) string {
 	peer := HostOf(remote)
 	if parsed, ok := parseIP(peer); ok {
@@ -33,8 +33,8 @@ func clientAddress(remote string, header func(string) []string, trusted []netip.
 	}
 }
 
-// farthest goes from the nearest hop backwards: each address counts only if all after
-// it are trusted, because a client may send the same fields with anything in them.
+// farthest returns the farthest hop that can be trusted. It starts at the nearest hop. An address
+// counts only if all hops after it are trusted, because a client can send any value in these headers.
 func farthest(peer string, hops []string, trusted []netip.Prefix) string {
 	for _, hop := range slices.Backward(hops) {
 		if !isTrusted(peer, trusted) {
@@ -42,7 +42,7 @@ func farthest(peer string, hops []string, trusted []netip.Prefix) string {
 		}
 		address, ok := parseAddress(hop)
 		if !ok {
-			return peer // An obfuscated or unknown hop hides all before it (RFC 7239 §6.3).
+			return peer // An obfuscated or unknown hop hides all hops before it (RFC 7239 §6.3).
 		}
 		peer = address
 	}
@@ -54,8 +54,8 @@ func isTrusted(address string, trusted []netip.Prefix) bool {
 	return ok && slices.ContainsFunc(trusted, func(prefix netip.Prefix) bool { return prefix.Contains(parsed) })
 }
 
-// forwardedFor is the for parameter of each hop, the nearest last. A hop without one
-// is an empty string, which no address is.
+// forwardedFor returns the for parameter of each hop, the nearest last. It is empty for a hop without
+// the parameter.
 func forwardedFor(lines []string) []string {
 	var hops []string
 	for _, element := range rfc9110.List(lines) {
@@ -71,7 +71,7 @@ func forwardedFor(lines []string) []string {
 	return hops
 }
 
-// parseAddress reads an address, with or without a port, an IPv6 one in brackets or not.
+// parseAddress parses an IP address with or without a port. IPv6 may be in brackets.
 func parseAddress(text string) (string, bool) {
 	parsed, ok := parseIP(strings.Trim(HostOf(text), "[]"))
 	if !ok {
@@ -88,8 +88,7 @@ func HostOf(address string) string {
 	return address
 }
 
-// parseIP reads an address. The result has no zone, and is IPv4 if the text is an IPv4 address in
-// IPv6 notation.
+// parseIP parses an address, removes the zone, and converts IPv6 notation of an IPv4 address to IPv4.
 func parseIP(text string) (netip.Addr, bool) {
 	parsed, err := netip.ParseAddr(text)
 	return parsed.WithZone("").Unmap(), err == nil

@@ -11,14 +11,14 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Concurrency allows each caller so many requests at the same time. It is safe for concurrent use.
+// Concurrency limits the concurrent requests of each caller. It is safe for concurrent use.
 type Concurrency struct {
 	limit   int
 	mutex   sync.Mutex
-	callers map[string]int // only those with a request that runs
+	callers map[string]int // only callers with running requests
 }
 
-// NewConcurrency returns the limit; 0 means any number.
+// NewConcurrency returns a limit for each caller; 0 means no limit.
 func NewConcurrency(limit int) *Concurrency {
 	return &Concurrency{limit: limit, callers: map[string]int{}}
 }
@@ -39,7 +39,7 @@ func (c *Concurrency) Begin(ex *exchange.Exchange) error {
 	return nil
 }
 
-// count counts a request unless it is one too many, and returns how many more the caller may have.
+// count counts a request if the caller is below the limit, and returns how many more are allowed.
 func (c *Concurrency) count(caller string) (int, bool) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -50,7 +50,7 @@ func (c *Concurrency) count(caller string) (int, bool) {
 	return c.limit - c.callers[caller], true
 }
 
-// End is called when a request is over.
+// End ends the count of a request. Call it at the end of every request.
 func (c *Concurrency) End(ex *exchange.Exchange) {
 	if !ex.Counted {
 		return

@@ -11,32 +11,30 @@ import (
 	"github.com/statusway/statusway/gateway/internal/route"
 )
 
-// CrossOrigin says which web pages of other origins may call this API
-// (the Fetch standard, §3.3).
+// CrossOrigin lists the web pages of other origins that may call the API (the Fetch standard, §3.3).
 type CrossOrigin struct {
-	// Origins are allowed, such as "https://app.example.com"; "*" alone allows all.
-	// None means that no page of another origin may read an answer.
+	// Origins are the allowed origins, such as "https://app.example.com". "*" alone allows all
+	// origins. Without origins, no page of another origin can read a response.
 	Origins []string
-	// MaxAge is how long a browser may remember a preflight's answer.
+	// MaxAge is how long a browser may cache the response to a preflight.
 	MaxAge time.Duration
 }
 
 const (
-	// corsRequest are the fields that mean something here and need permission.
+	// corsRequest lists the request headers that the gateway uses and a page needs permission for.
 	corsRequest = "Accept, Accept-Language, Authorization, Content-Type, Idempotency-Key, If-Match, If-Modified-Since, " +
 		"If-None-Match, If-Unmodified-Since, Prefer, Traceparent, Tracestate, X-Request-Id"
-	// corsResponse are the fields that a browser hides from a page unless told.
+	// corsResponse lists the response headers that a browser would hide from a page by default.
 	corsResponse = "Allow, Content-Language, Content-Location, Deprecation, ETag, Idempotency-Replayed, Link, Location, " +
 		"Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, Sunset, WWW-Authenticate, " +
 		"X-Concurrency-Limit-Limit, X-Concurrency-Limit-Remaining, X-Rate-Limit-Limit, X-Rate-Limit-Remaining, X-Rate-Limit-Reset, X-Request-Id"
 )
 
-// CORS lets pages of the allowed origins read every answer, errors included. It never
-// allows credentials that a browser sends by itself: tokens travel in Authorization,
-// which a page has to know and to send on purpose.
+// CORS lets pages of the allowed origins read every response, including errors. It never allows
+// credentials that a browser sends by itself: a page must send its token in Authorization.
 //
-// It allows every method that any route of the index has; Allow says which of them the
-// resource has.
+// It allows every HTTP method that any route of the index uses. Allow lists the methods of the
+// resource.
 func CORS(settings CrossOrigin, index *route.Index[*contract.Binding]) Rule {
 	methods := allow(index.Methods())
 	anyone := slices.Equal(settings.Origins, []string{"*"})
@@ -58,8 +56,8 @@ func CORS(settings CrossOrigin, index *route.Index[*contract.Binding]) Rule {
 		}
 		fields.Set("Access-Control-Allow-Origin", origin)
 		fields.Set("Access-Control-Expose-Headers", corsResponse)
-		// The response to a preflight is that to any other OPTIONS, except where a route is
-		// declared for OPTIONS: a browser does not mean that one.
+		// A preflight gets the same response as any other OPTIONS request, but it never matches a
+		// route that is declared for OPTIONS.
 		if ex.Request.Method == http.MethodOptions && ex.Request.Header.Get("Access-Control-Request-Method") != "" {
 			ex.Preflight = true
 			fields.Set("Access-Control-Allow-Methods", methods)

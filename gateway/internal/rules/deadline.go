@@ -10,18 +10,18 @@ import (
 	"github.com/statusway/statusway/gateway/internal/exchange"
 )
 
-// Deadline bounds the time of a call by the client's Grpc-Timeout, and, unless the call streams,
-// by longest, which is 0 or less for ever.
-func Deadline(longest func(*contract.Method) time.Duration, next Rule) Rule {
+// Deadline limits the time of a call to the client's Grpc-Timeout and, if the call does not stream,
+// to the limit of its method. A limit of 0 or less means no limit.
+func Deadline(limitOf func(*contract.Method) time.Duration, next Rule) Rule {
 	return func(ex *exchange.Exchange) error {
 		method := ex.Binding.Method
 		var limit time.Duration
 		if !method.ServerStreams && !method.ClientStreams {
-			limit = longest(method)
+			limit = limitOf(method)
 		}
 		if lines := ex.Request.Header["Grpc-Timeout"]; len(lines) > 0 {
 			if asked, ok := parseTimeout(lines[0]); ok && (limit <= 0 || asked < limit) {
-				limit = max(asked, 1) // 0 has passed already.
+				limit = max(asked, 1) // 0 would mean no limit.
 			}
 		}
 		if limit <= 0 {
@@ -34,10 +34,10 @@ func Deadline(longest func(*contract.Method) time.Duration, next Rule) Rule {
 	}
 }
 
-// parseTimeout reads TimeoutValue and TimeoutUnit of gRPC's PROTOCOL-HTTP2.
+// parseTimeout parses TimeoutValue and TimeoutUnit of gRPC's PROTOCOL-HTTP2.
 func parseTimeout(text string) (time.Duration, bool) {
-	const mostDigits = 8
-	if len(text) < 2 || len(text) > mostDigits+1 {
+	const maxDigits = 8
+	if len(text) < 2 || len(text) > maxDigits+1 {
 		return 0, false
 	}
 	units := map[byte]time.Duration{
@@ -48,9 +48,9 @@ func parseTimeout(text string) (time.Duration, bool) {
 	if unit == 0 || err != nil || strings.Trim(digits, "0123456789") != "" {
 		return 0, false
 	}
-	const longest = 1<<63 - 1
-	if value > uint64(longest/unit) { //nolint:gosec // both are positive.
-		return longest, true
+	const maxDuration = 1<<63 - 1
+	if value > uint64(maxDuration/unit) { //nolint:gosec // both are positive.
+		return maxDuration, true
 	}
 	return time.Duration(value) * unit, true
 }

@@ -13,11 +13,11 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// arrivedTime is how long the response waits at most for the rest of a body that has arrived
-// already.
+// arrivedTime is the maximum time that the response waits for the rest of the body, which has usually
+// arrived already.
 const arrivedTime = 5 * time.Millisecond
 
-// discarding is a body that means nothing, while it arrives.
+// discarding is a body that is discarded while it arrives.
 type discarding struct {
 	request  *http.Request
 	control  *http.ResponseController
@@ -26,9 +26,9 @@ type discarding struct {
 	received atomic.Int64
 }
 
-// discardBody reads a body that means nothing while the call runs: the response need not
-// wait for it, and net/http only notices that a client leaves once the body has been read.
-// If the client leaves in the midst of the body, or sends too much, the call ends.
+// discardBody reads and discards a body while the call runs. The response does not have to wait for
+// the body, but net/http only notices that a client leaves after the body has been read. If the
+// client leaves before the end of the body, or sends too much, the call ends.
 func discardBody(next Rule, ex *exchange.Exchange, limit int64) error {
 	d := &discarding{request: ex.Request, control: http.NewResponseController(ex.Writer), exchange: ex, limit: limit}
 	// Otherwise an HTTP/1.1 server reads the rest itself before it writes.
@@ -44,7 +44,7 @@ func discardBody(next Rule, ex *exchange.Exchange, limit int64) error {
 	}()
 	ex.Context = ctx
 	err := next(ex)
-	// What the call has come to because of the body is decided before the reading is ended.
+	// Check whether the body has ended the call before stop ends the reading.
 	if failure, ok := errors.AsType[*respond.Failure](context.Cause(ctx)); ok && err != nil {
 		err = failure
 	}
@@ -52,7 +52,7 @@ func discardBody(next Rule, ex *exchange.Exchange, limit int64) error {
 	return err
 }
 
-// read reads to the end.
+// read reads the body to the end.
 func (d *discarding) read() error {
 	n, err := io.Copy(io.Discard, io.LimitReader(d.request.Body, d.limit+1))
 	d.received.Store(n)
@@ -68,8 +68,9 @@ func (d *discarding) read() error {
 	}
 }
 
-// stop ends the reading, unless the rest is there already, as it nearly always is. A
-// deadline must not pass earlier: net/http would cancel the request.
+// stop waits a moment for the end of the body, which has nearly always arrived, and then ends the
+// reading. The read deadline must not pass before the call is over, because net/http would cancel the
+// request.
 func (d *discarding) stop(ended <-chan struct{}) {
 	defer func() { d.exchange.Received = d.received.Load() }()
 	timer := time.NewTimer(arrivedTime)

@@ -12,23 +12,22 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Stop says when a stop of the server ends the calls that would otherwise outlast it.
-// Each function arranges that end is called then, and returns what undoes that, as
-// [context.AfterFunc] does. Nil means never.
+// Stop says when a stop of the server ends long calls. Each function registers end to be called at
+// that time, and returns a function that cancels the registration, like [context.AfterFunc]. Nil means
+// never.
 type Stop struct {
-	// Streams ends the streams whose clients can read why, in a last frame.
+	// Streams ends the streams whose clients get the reason in a last frame.
 	Streams func(end func()) (undo func() bool)
-	// Transfers ends uploads in several messages, and downloads of raw bytes. They have
-	// an end of their own, so they get more time.
+	// Transfers ends streamed uploads, and downloads of raw bytes. They end by themselves, so they
+	// get more time.
 	Transfers func(end func()) (undo func() bool)
 }
 
 // reconnectDelay is how long the client of a stream should wait before it connects again.
 const reconnectDelay = time.Second
 
-// Drain ends streams when the server stops: an idle one would use up the time that
-// running requests have to finish. The cause of the call's context is the failure that
-// the client reads.
+// Drain ends streams when the server stops, because an idle stream would use up the grace period. The
+// cause of the call's context is the failure that the client gets.
 func Drain(stop Stop, next Rule) Rule {
 	return func(ex *exchange.Exchange) error {
 		binding := ex.Binding

@@ -7,9 +7,9 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Expect refuses an expectation other than 100-continue (RFC 9110 §10.1.1). Over
-// HTTP/1.1 net/http answers a lone unknown one itself, before any handler; the
-// gateway's listener replaces that answer by this one.
+// Expect refuses any expectation other than 100-continue (RFC 9110 §10.1.1). Over HTTP/1.1, net/http
+// responds itself to a single unknown expectation; [gateway.Gateway.Serve] replaces that response by
+// this one.
 func Expect() Rule {
 	return func(ex *exchange.Exchange) error {
 		lines := ex.Request.Header["Expect"]
@@ -20,7 +20,7 @@ func Expect() Rule {
 	}
 }
 
-// UnmetExpectation is the failure of a request whose Expect cannot be met.
+// UnmetExpectation returns the failure of a request with an unknown expectation.
 func UnmetExpectation() *respond.Failure {
 	return respond.Fail(policy.ReasonExpectationFailed, "I'm a teapot: the Expect header of the request cannot be met")
 }

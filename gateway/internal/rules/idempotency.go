@@ -20,46 +20,45 @@ import (
 )
 
 const (
-	// keyTime is how long a request with a key may take. It ends before the lease does,
-	// so that nobody else begins the same work beside it.
+	// keyTime is the maximum time of a request with a key. It is shorter than the lease, so that no
+	// other request can start the same work at the same time.
 	keyTime = idempotency.Lease - 10*time.Second
-	// settleTime is how long it may take to store what came of a request, which also
-	// has to be before the lease ends.
+	// settleTime is the maximum time to store the result, which must also happen before the lease
+	// ends.
 	settleTime = 5 * time.Second
-	// keyRetry is when to come back for the answer of a request that is still running.
+	// keyRetry is when the client should retry if the first request is still running.
 	keyRetry = time.Second
-	// longestKey is the longest key, in bytes.
-	longestKey = 255
+	// maxKey is the maximum length of a key, in bytes.
+	maxKey = 255
 )
 
 // IdempotencyParams configure [Idempotency].
 type IdempotencyParams struct {
-	// Store keeps the answers. Nil means that no method honours a key.
+	// Store stores the responses. Nil means that no method honours a key.
 	Store idempotency.Store
-	// Responder answers again.
+	// Responder repeats stored responses.
 	Responder *respond.Responder
-	// Logger is told of a result that could not be kept.
+	// Logger logs a result that could not be stored.
 	Logger *slog.Logger
 }
 
-// Idempotency has a request with an Idempotency-Key done once, however often it is
-// sent (draft-ietf-httpapi-idempotency-key-header-06); IdempotencyKey in
-// statusway/v1/annotations.proto says what a client can rely on. It is the last rule
-// before the backend, so that what a rule before it answers is never kept, and what
-// it answers again is not held up by a condition that held the first time.
+// Idempotency executes a request with an Idempotency-Key only once, however often the client sends it
+// (draft-ietf-httpapi-idempotency-key-header-06). IdempotencyKey in statusway/v1/annotations.proto
+// defines the guarantees. The rule runs close to the backend, so that it does not store the errors of
+// the rules before it.
 //
-// It knows what came of a request and not what the backend did. A server that dies
-// between the two leaves a key that is free after its lease, and then the work may be
-// done twice; only a backend that keeps the key in the transaction of its write could
-// do better (AIP-155).
+// The rule knows the response but not what the backend has done. If a server dies after the backend's
+// work and before the response is stored, the key is free again after its lease, and the work may be
+// done twice. Only a backend that stores the key in the transaction of its write can prevent that
+// (AIP-155).
 func Idempotency(p IdempotencyParams, next Rule) Rule {
-	k := &keeper{IdempotencyParams: p, next: next}
+	k := &keyed{IdempotencyParams: p, next: next}
 	return func(ex *exchange.Exchange) error {
 		lines := ex.Request.Header["Idempotency-Key"]
 		asked := ex.Binding.Method.IdempotencyKey
 		switch {
 		case ex.Binding.Safe:
-			return next(ex) // A key promises nothing more.
+			return next(ex) // A safe request is idempotent without a key.
 		case len(lines) == 0 && asked == contract.KeyRequired:
 			return respond.Fail(policy.ReasonKeyMissing, "this method needs an Idempotency-Key")
 		case len(lines) == 0:
@@ -75,13 +74,12 @@ func Idempotency(p IdempotencyParams, next Rule) Rule {
 	}
 }
 
-// parseKey reads a String (RFC 9651 §3.3.3). Its parameters, which the draft has none
-// of, are ignored. A key in two lines is refused: parsers differ in what they make of
-// them (§4.2).
+// parseKey parses a String (RFC 9651 §3.3.3). It ignores parameters, because the draft defines none.
+// It refuses a key in two header lines, because parsers treat them differently (§4.2).
 func parseKey(lines []string) (string, error) {
 	item, err := httpsfv.UnmarshalItem(lines)
 	key, isString := item.Value.(string)
-	if err == nil && isString && len(lines) == 1 && key != "" && len(key) <= longestKey {
+	if err == nil && isString && len(lines) == 1 && key != "" && len(key) <= maxKey {
 		return key, nil
 	}
 	const detail = `an Idempotency-Key is 1 to 255 characters in quotes, such as "8e03978e-40d5-43dd-bc93-6894a57f9324"`
@@ -90,13 +88,14 @@ func parseKey(lines []string) (string, error) {
 	}).Because(err)
 }
 
-type keeper struct {
+// keyed serves requests with a key.
+type keyed struct {
 	IdempotencyParams
 
 	next Rule
 }
 
-func (k *keeper) serve(ex *exchange.Exchange, key string) error {
+func (k *keyed) serve(ex *exchange.Exchange, key string) error {
 	var body []byte
 	if ex.Binding.Body != "" {
 		var err error
@@ -113,20 +112,20 @@ func (k *keeper) serve(ex *exchange.Exchange, key string) error {
 	case err != nil:
 		return err
 	case kept.Claimed:
-		return k.first(ex, claim)
+		return k.execute(ex, claim)
 	case kept.Fingerprint != claim.Fingerprint:
 		return respond.Fail(policy.ReasonKeyReused, "the Idempotency-Key was sent with another request before")
 	case kept.Result == nil:
 		return respond.Fail(policy.ReasonKeyInUse, "a request with this Idempotency-Key is still being answered").
 			With(&errdetails.RetryInfo{RetryDelay: durationpb.New(keyRetry)})
 	default:
-		return k.again(ex, kept.Result)
+		return k.repeat(ex, kept.Result)
 	}
 }
 
-// first answers the request that has the key, and keeps what comes of it. A success
-// is kept before it is sent: a client that does not get it finds it there.
-func (k *keeper) first(ex *exchange.Exchange, claim idempotency.Claim) error {
+// execute executes the request that holds the key, and stores the result. It stores a success before
+// sending it, so that a client that loses the response can retry and get it.
+func (k *keyed) execute(ex *exchange.Exchange, claim idempotency.Claim) error {
 	ctx, cancel := context.WithTimeout(ex.Context, keyTime)
 	defer cancel()
 	ex.Context = ctx
@@ -135,7 +134,7 @@ func (k *keeper) first(ex *exchange.Exchange, claim idempotency.Claim) error {
 		settled = true
 		k.complete(ctx, claim, outcome{Status: sent.Status, Header: sent.Header, Body: sent.Body})
 	}
-	defer func() { // also of a panic
+	defer func() { // also after a panic
 		ex.Keep = nil
 		if !settled {
 			k.settle(ctx, "release", func(ctx context.Context) error { return k.Store.Release(ctx, claim) })
@@ -146,17 +145,17 @@ func (k *keeper) first(ex *exchange.Exchange, claim idempotency.Claim) error {
 		return err
 	}
 	failure := respond.AsFailure(err)
-	if !passes(k.Responder.Render(failure, respond.RequestOf(ex.Request))) {
+	if !isTemporary(k.Responder.Render(failure, respond.RequestOf(ex.Request))) {
 		settled = true
 		k.complete(ctx, claim, failed(failure))
 	}
 	return err
 }
 
-// passes says whether a failure may be gone the next time: who asks, how often, and
-// how the server fares are not of the request, and whoever is told when to come back
-// must not get the same again.
-func passes(answer respond.Answer) bool {
+// isTemporary reports whether a retry of the same request may succeed: the failure depends on the
+// credentials, the rate of requests or the state of the server, or tells the client when to retry.
+// Such a failure is not stored.
+func isTemporary(answer respond.Answer) bool {
 	switch status := answer.Decision.Status(); status {
 	case http.StatusUnauthorized, http.StatusTooManyRequests:
 		return true
@@ -165,7 +164,7 @@ func passes(answer respond.Answer) bool {
 	}
 }
 
-func (k *keeper) complete(ctx context.Context, claim idempotency.Claim, o outcome) {
+func (k *keyed) complete(ctx context.Context, claim idempotency.Claim, o outcome) {
 	k.settle(ctx, "complete", func(ctx context.Context) error {
 		result, err := o.encode()
 		if err != nil {
@@ -175,20 +174,20 @@ func (k *keeper) complete(ctx context.Context, claim idempotency.Claim, o outcom
 	})
 }
 
-// settle stores what came of a request, whoever still waits for it. Where that fails
-// the request is answered all the same, and the key is free after its lease.
-func (k *keeper) settle(ctx context.Context, what string, do func(context.Context) error) {
+// settle updates the key in the store, even if the client has left. If that fails, the client still
+// gets the response, and the key is free after its lease.
+func (k *keyed) settle(ctx context.Context, what string, do func(context.Context) error) {
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	if err := do(within); err != nil {
-		k.Logger.ErrorContext(ctx, "an idempotency key could not be settled",
+		k.Logger.ErrorContext(ctx, "the store could not update an idempotency key",
 			slog.String("step", what), slog.String("requestId", exchange.From(ctx).RequestID), slog.Any("error", err))
 	}
 }
 
-// again answers as the first time. What belongs to a request, such as its id and the
-// state of the caller's allowance, is this one's.
-func (k *keeper) again(ex *exchange.Exchange, result []byte) error {
+// repeat sends the stored response. The headers of the current request, such as its id and the
+// caller's allowance, are new.
+func (k *keyed) repeat(ex *exchange.Exchange, result []byte) error {
 	o, failure, err := decodeOutcome(result)
 	if err != nil {
 		return errors.Join(errBadOutcome, err)

@@ -12,8 +12,8 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Retire answers for the path prefixes that are gone. It stands before routing and
-// asks for neither credentials nor a valid body: nothing can make them come back.
+// Retire responds 410 for retired path prefixes. It runs before routing and needs no credentials and
+// no valid body, because no request can succeed there.
 func Retire(declared *contract.Contract) Rule {
 	return func(ex *exchange.Exchange) error {
 		if len(declared.Retired) == 0 {
@@ -26,8 +26,8 @@ func Retire(declared *contract.Contract) Rule {
 	}
 }
 
-// Lifecycle announces the end of a deprecated method on every answer of it (RFC 9745
-// §2, RFC 8594 §3), and answers 410 from its sunset on.
+// Lifecycle sets Deprecation and Sunset on every response of a deprecated method (RFC 9745 §2,
+// RFC 8594 §3), and responds 410 after its sunset.
 func Lifecycle(now func() time.Time) Rule {
 	return func(ex *exchange.Exchange) error {
 		life := ex.Binding.Method.Lifecycle
@@ -56,7 +56,7 @@ func gone(prefix, to string) error {
 	return failure.WithHeader("Link", successor(prefix, to))
 }
 
-// successor returns the Link field for a URI reference. An absolute path is one of this API.
+// successor returns the Link header for a URI reference. An absolute path is a path of this API.
 func successor(prefix, uri string) string {
 	if strings.HasPrefix(uri, "/") && !strings.HasPrefix(uri, "//") {
 		uri = prefix + uri

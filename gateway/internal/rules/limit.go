@@ -7,9 +7,8 @@ import (
 	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
-// Limit counts each request, whatever becomes of it, and puts the state of the
-// caller's allowance on every answer. It stands before a request without a route is
-// turned away, so that guessing paths counts too.
+// Limit counts every request, and sets the caller's allowance on every response. It runs before
+// [Routed], so that requests without a route count too.
 func Limit(limiter ratelimit.Limiter, logger *slog.Logger) Rule {
 	return func(ex *exchange.Exchange) error {
 		if limiter == nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Match finds the route of a request. HEAD is served from GET (RFC 9110 §9.1). It
-// turns nobody away yet: see [Routed].
+// Match finds the route of a request. A GET route also serves HEAD (RFC 9110 §9.1). Match only
+// records that there is no route; [Routed] refuses the request later.
 func Match(index *route.Index[*contract.Binding]) Rule {
 	return func(ex *exchange.Exchange) error {
 		found, outcome, err := lookup(index, ex.Request)
@@ -35,8 +35,8 @@ func Match(index *route.Index[*contract.Binding]) Rule {
 	}
 }
 
-// Routed turns away what has no route, and answers OPTIONS for every path that has
-// one (RFC 9110 §9.3.7).
+// Routed refuses requests without a route, and responds to OPTIONS on every path with a route
+// (RFC 9110 §9.3.7).
 func Routed(index *route.Index[*contract.Binding], options Rule) Rule {
 	return func(ex *exchange.Exchange) error {
 		if ex.Request.Method == http.MethodOptions && ex.Binding == nil {
@@ -63,10 +63,10 @@ func lookup(index *route.Index[*contract.Binding], r *http.Request) (route.Resul
 	return found, outcome, err
 }
 
-// allowed is the Allow of an OPTIONS answer; an error if the path has no route.
+// allowed returns the Allow header of the response to OPTIONS, or an error if the path has no route.
 func allowed(index *route.Index[*contract.Binding], r *http.Request) (string, error) {
 	if r.URL.Path == "*" {
-		// The server as a whole (RFC 9110 §9.3.7), so the methods that google.api.http has words for.
+		// "*" means the whole server (RFC 9110 §9.3.7), so list the methods of google.api.http.
 		return allow([]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}), nil
 	}
 	path := r.URL.EscapedPath()
@@ -80,7 +80,7 @@ func allowed(index *route.Index[*contract.Binding], r *http.Request) (string, er
 	return allow(methods), nil
 }
 
-// allow adds what the gateway serves of itself to the methods that a path has.
+// allow returns an Allow header for the methods of a path, with the methods that the gateway adds.
 func allow(methods []string) string {
 	all := append(slices.Clone(methods), http.MethodOptions)
 	if slices.Contains(methods, http.MethodGet) {

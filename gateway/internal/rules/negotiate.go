@@ -14,8 +14,8 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Accept reads the Accept field, so that errors can follow it too. It turns nobody
-// away: see [Negotiate].
+// Accept reads the Accept header early, because errors are negotiated too. [Negotiate] refuses the
+// request later.
 func Accept() Rule {
 	return func(ex *exchange.Exchange) error {
 		ex.Fields.Add("Vary", "Accept")
@@ -24,7 +24,7 @@ func Accept() Rule {
 	}
 }
 
-// ReadAccept reads the Accept field. An error is a failure.
+// ReadAccept parses the Accept header. An error is a [*respond.Failure].
 func ReadAccept(r *http.Request) ([]rfc9110.MediaRange, error) {
 	ranges, err := rfc9110.ParseAccept(r.Header["Accept"])
 	if err != nil {
@@ -35,8 +35,8 @@ func ReadAccept(r *http.Request) ([]rfc9110.MediaRange, error) {
 	return ranges, nil
 }
 
-// Negotiate refuses a body of a type or coding that the resource does not read, and
-// a request that accepts nothing which it can send.
+// Negotiate refuses a body with an unsupported type or coding, and a request that accepts no media
+// type of the resource.
 func Negotiate() Rule {
 	return func(ex *exchange.Exchange) error {
 		if err := readable(ex.Binding, ex.Request); err != nil {
@@ -53,7 +53,7 @@ func Negotiate() Rule {
 }
 
 func readable(binding *contract.Binding, r *http.Request) error {
-	// A route without a body reads none, so its type does not matter (RFC 9110 §9.3.1).
+	// If the route takes no body, the type of a body does not matter (RFC 9110 §9.3.1).
 	if binding.Body == "" || r.ContentLength == 0 {
 		return nil
 	}
@@ -66,7 +66,7 @@ func readable(binding *contract.Binding, r *http.Request) error {
 	}
 	lines := r.Header["Content-Type"]
 	if len(lines) != 1 {
-		return unsupported(binding, "the request names no media type, or several, for its body")
+		return unsupported(binding, "Content-Type is missing or repeated; send "+strings.Join(binding.MediaTypes, " or "))
 	}
 	mediaType, err := rfc9110.ParseMediaType(lines[0])
 	if err != nil || !slices.Contains(binding.MediaTypes, mediaType.Essence()) {
@@ -78,8 +78,8 @@ func readable(binding *contract.Binding, r *http.Request) error {
 	return nil
 }
 
-// unsupported says what would do: Accept-Patch on PATCH (RFC 5789 §2.2), else Accept
-// (RFC 9110 §15.5.16).
+// unsupported returns a failure that lists the supported types: in Accept-Patch for PATCH
+// (RFC 5789 §2.2), else in Accept (RFC 9110 §15.5.16).
 func unsupported(binding *contract.Binding, message string) error {
 	name := "Accept"
 	if binding.Verb == http.MethodPatch {
@@ -91,7 +91,7 @@ func unsupported(binding *contract.Binding, message string) error {
 
 func acceptable(ex *exchange.Exchange) error {
 	offers := ex.Binding.Offers
-	if offers == nil || ex.Accept == nil || takesJSON(ex.Accept) && !ex.Binding.Method.ServerStreams {
+	if offers == nil || ex.Accept == nil || acceptsPlainJSON(ex.Accept) && !ex.Binding.Method.ServerStreams {
 		return nil
 	}
 	if _, ok := rfc9110.Negotiate(ex.Accept, offers); ok && !refusesJSON(ex.Accept, offers) {
@@ -100,16 +100,15 @@ func acceptable(ex *exchange.Exchange) error {
 	return NotAcceptable(offers)
 }
 
-// NotAcceptable is the failure of a request that accepts none of the media types that it
-// could get.
+// NotAcceptable returns the failure of a request that accepts none of the media types offers.
 func NotAcceptable(offers []string) *respond.Failure {
 	all := strings.Join(offers, ", ")
 	return respond.Fail(policy.ReasonNotAcceptable, "the request accepts none of "+all).About("offers", all)
 }
 
-// takesJSON says whether Accept is what nearly every client of JSON sends: that alone, or
-// anything. Nothing then needs to be weighed.
-func takesJSON(accept []rfc9110.MediaRange) bool {
+// acceptsPlainJSON is a fast path: it reports whether Accept is just application/json or */*, as
+// nearly every client sends it.
+func acceptsPlainJSON(accept []rfc9110.MediaRange) bool {
 	if len(accept) != 1 || accept[0].Q == 0 || len(accept[0].Params) > 0 {
 		return false
 	}
@@ -117,8 +116,8 @@ func takesJSON(accept []rfc9110.MediaRange) bool {
 	return is.Type == "*" || is.Type == "application" && is.Subtype == "json"
 }
 
-// refusesJSON says whether a range names the JSON of a success and none accepts it. A
-// wildcard that accepts the types of errors beside it must not bring it back.
+// refusesJSON reports whether Accept excludes application/json, for example with q=0. A wildcard that
+// accepts the media types of errors does not change that.
 func refusesJSON(accept []rfc9110.MediaRange, offers []string) bool {
 	if _, ok := rfc9110.Negotiate(accept, []string{respond.JSONType}); ok || !slices.Contains(offers, respond.JSONType) {
 		return false

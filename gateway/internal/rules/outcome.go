@@ -17,25 +17,25 @@ import (
 	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
-// errBadOutcome says that what a store returned is not what was given to it.
-var errBadOutcome = errors.New("the kept result cannot be read")
+// errBadOutcome says that the store returned a result that this package has not written.
+var errBadOutcome = errors.New("the stored result cannot be read")
 
-// outcome is what came of a request. It is stored, so that its form stays: a field may
-// be added, and none may change.
+// outcome is the result of a request, as it is stored. Fields may be added, but must not change,
+// because stores contain older results.
 type outcome struct {
-	// Status, Header and Body are of a success; of a failure Status is 0 and Header
-	// what goes with it.
+	// Status, Header and Body are those of a success. For a failure, Status is 0 and Header
+	// contains the headers of the failure.
 	Status int         `json:"status,omitempty"`
 	Header http.Header `json:"header,omitempty"`
 	Body   []byte      `json:"body,omitempty"`
-	// Failure is a google.rpc.Status. It is kept and not the answer made of it, which
-	// names the request and follows its Accept.
+	// Failure is a google.rpc.Status. The response is not stored, because it depends on the
+	// request's id and Accept header.
 	Failure []byte `json:"failure,omitempty"`
 }
 
-// failed is the outcome of a failure. Its cause is not kept: it was logged.
+// failed returns the outcome for a failure, without its cause, which is in the log.
 func failed(failure *respond.Failure) outcome {
-	// A status whose text is no UTF-8 cannot be encoded; encode then finds no outcome.
+	// Marshal fails if the text is not UTF-8. Then Failure is empty, and encode returns an error.
 	text, _ := proto.Marshal(failure.Status)
 	return outcome{Header: failure.Header, Failure: text}
 }
@@ -51,7 +51,7 @@ func (o outcome) encode() ([]byte, error) {
 	return text, nil
 }
 
-// decodeOutcome returns a success, or the failure.
+// decodeOutcome returns the outcome of a success, or the failure.
 func decodeOutcome(result []byte) (outcome, *respond.Failure, error) {
 	var o outcome
 	if err := json.Unmarshal(result, &o); err != nil {
@@ -67,7 +67,7 @@ func decodeOutcome(result []byte) (outcome, *respond.Failure, error) {
 	return outcome{}, &respond.Failure{Status: status, Header: o.Header}, nil
 }
 
-// digest is of the parts, and of where each ends.
+// digest hashes the parts, each with its length.
 func digest(parts ...[]byte) idempotency.Digest {
 	sum := sha256.New()
 	var length [8]byte
@@ -79,19 +79,19 @@ func digest(parts ...[]byte) idempotency.Digest {
 	return idempotency.Digest(sum.Sum(nil))
 }
 
-// scope is what a key is unique within: two callers may well send the same one, and
-// must not get each other's answers.
+// scope combines the key with the caller, the method and the path: two callers may send the same key,
+// and must not get each other's responses.
 func scope(ex *exchange.Exchange, key string) idempotency.Digest {
 	r, caller := ex.Request, ex.Caller
 	credentials := ""
 	if !strings.HasPrefix(caller, userPrefix) {
-		// Only the backend knows who calls, and many call from one address.
+		// Many users may share one address, and only the backend knows them.
 		credentials = strings.Join(r.Header["Authorization"], "\n")
 	}
 	return digest([]byte(caller), []byte(credentials), []byte(r.Method), []byte(r.URL.EscapedPath()), []byte(key))
 }
 
-// fingerprint is what two requests with one key must have in common.
+// fingerprint identifies the content of a request. Two requests with one key must have the same.
 func fingerprint(r *http.Request, body []byte) idempotency.Digest {
 	return digest([]byte(r.Method), []byte(r.URL.EscapedPath()), []byte(r.URL.RawQuery), []byte(strings.Join(r.Header["Content-Type"], "\n")), body)
 }

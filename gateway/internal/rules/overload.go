@@ -9,30 +9,28 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// A slot is the right to keep the server busy. There are two kinds.
+// A slot is the permission to use the server. There are two kinds.
 //
-// A call of one request and one response holds a slot of the [Shedder] from the moment that
-// its body has arrived until its response is complete in memory: decided and encoded. It
-// holds none while its body arrives, nor while its response waits for the client to read
-// it. So a client that sends or reads slowly takes nothing from the others but memory, which
-// has bounds of its own: [BodyLimits] and [respond.Params].
+// A unary call holds a slot of the [Shedder] from the time when its body has arrived until its
+// response is complete in memory. It holds no slot while its body arrives or while its client reads
+// the response. So a slow client uses only memory, which has its own limits: [BodyLimits] and
+// [respond.Params].
 //
-// A call that streams in either direction holds a slot of [Streams] from the same moment
-// until it is over, because nothing else says when it is busy. It gives the slot back while
-// it is blocked on writing to its client. The body of a client stream arrives while the slot
-// is held.
+// A streaming call holds a slot of [Streams] from the same time until its end, because the gateway
+// cannot tell when it is busy. It gives the slot back while it waits for its client to read. The body
+// of a client stream arrives while the call holds the slot.
 //
-// Pages, routes that Spare names, and requests that an earlier rule refuses hold no slot.
+// Pages, routes that Spare lists, and requests that an earlier rule refuses hold no slot.
 
-// Shedder decides how many calls that do not stream are served at once.
+// Shedder limits the concurrent calls without streaming.
 type Shedder interface {
-	// Admit takes a request, or is false where the server is at its limit. The caller
-	// calls done when the response is complete; measured says that the time it took tells
-	// something of the server's load, which that of a request that asked to wait does not.
+	// Admit admits a request, or returns false if the server is at its limit. The caller calls
+	// done when the response is complete. measured reports whether the duration of the call is a
+	// measure of the server's load; it is false for a request that asked to wait.
 	Admit() (done func(measured bool), ok bool)
 }
 
-// NewSlots returns a Shedder of so many slots, or nil for 0: then any number of calls is served.
+// NewSlots returns a Shedder with a fixed number of slots, or nil, which means no limit, for 0.
 func NewSlots(limit int) Shedder {
 	if limit == 0 {
 		return nil
@@ -45,7 +43,7 @@ func NewSlots(limit int) Shedder {
 type slots struct {
 	limit int64
 	taken atomic.Int64
-	// release gives a slot back. It is made once, because it is used for every request.
+	// release gives a slot back. One function for all requests saves allocations.
 	release func(bool)
 }
 
@@ -57,8 +55,7 @@ func (s *slots) Admit() (func(bool), bool) {
 	return s.release, true
 }
 
-// Streams bounds how many streams run at once, for any number of gateways together. It is
-// safe for concurrent use.
+// Streams limits the concurrent streams. Several gateways can share it. It is safe for concurrent use.
 type Streams struct {
 	limit   int64
 	running atomic.Int64
@@ -66,13 +63,13 @@ type Streams struct {
 
 var _ exchange.Slot = (*Streams)(nil)
 
-// NewStreams returns slots for so many streams; 0 means any number.
+// NewStreams returns a limit for streams; 0 means no limit.
 func NewStreams(limit int) *Streams { return &Streams{limit: int64(limit)} }
 
-// Running is how many streams hold a slot.
+// Running returns the number of streams that hold a slot.
 func (s *Streams) Running() int { return int(s.running.Load()) }
 
-// Admit takes a slot if there is one. The caller gives it back by Pause.
+// Admit takes a slot if there is one. Call Pause to give it back.
 func (s *Streams) Admit() bool {
 	if s.running.Add(1) > s.limit && s.limit > 0 {
 		s.running.Add(-1)
@@ -84,22 +81,22 @@ func (s *Streams) Admit() bool {
 // Pause gives a slot back.
 func (s *Streams) Pause() { s.running.Add(-1) }
 
-// Resume takes the slot again. It never fails: the stream has begun, and more streams than
-// slots for a moment do less harm than one that is cut.
+// Resume takes the slot again. It never fails: it is better to exceed the limit for a moment than to
+// cut a stream off.
 func (s *Streams) Resume() { s.running.Add(1) }
 
 // OverloadParams configure [Overload].
 type OverloadParams struct {
-	// Shedder has the slots of calls that do not stream. Nil means any number.
+	// Shedder limits the calls without streaming. Nil means no limit.
 	Shedder Shedder
-	// Streams has the slots of those that do. Nil means any number.
+	// Streams limits the calls with streaming. Nil means no limit.
 	Streams *Streams
-	// Spare names the routes that need no slot: the way in for operators who have to mend
-	// the server. Nil names none.
+	// Spare reports whether a route needs no slot, so that operators can still reach a full
+	// server. With nil, every route needs a slot.
 	Spare func(*contract.Binding) bool
 }
 
-// Overload refuses requests for which there is no slot, before memory or latency runs away.
+// Overload refuses requests if there is no free slot, before memory or latency grows too far.
 func Overload(p OverloadParams, next Rule) Rule {
 	return func(ex *exchange.Exchange) error {
 		streams := ex.Binding.Method.ServerStreams || ex.Binding.Method.ClientStreams

@@ -8,9 +8,8 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Pages serves what is no gRPC method, such as a health check, by its exact path. It
-// stands before the limits: whoever watches the server must reach it when nobody
-// else can.
+// Pages serves pages, such as a health check, by their exact path. It runs before the limits, so that
+// health checks work while the server is overloaded.
 func Pages(pages map[string]Rule, options Rule) Rule {
 	return func(ex *exchange.Exchange) error {
 		page, ok := pages[ex.Request.URL.Path]

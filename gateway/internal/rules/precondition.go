@@ -10,11 +10,11 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Preconditions reads the conditional fields (RFC 9110 §13.1). It decides none of
-// them: a read is compared with the representation that the backend returns, and a
-// write is decided by the store, in the statement that writes; a check here would
-// race with both. What the method cannot decide is refused, because a condition
-// that is ignored loses somebody's work.
+// Preconditions parses the conditional headers (RFC 9110 §13.1). It does not evaluate them, because a
+// check here would race with writes: the responder evaluates the conditions of a read when it has the
+// representation, and the store evaluates those of a write in the statement that writes. If the method
+// cannot evaluate a condition, Preconditions refuses the request, because ignoring the condition could
+// overwrite another client's change.
 func Preconditions() Rule {
 	return func(ex *exchange.Exchange) error {
 		if ex.Binding.Conditions == contract.ConditionsIgnored {
@@ -34,8 +34,8 @@ func Preconditions() Rule {
 	}
 }
 
-// guardsWrite says whether a write depends on a condition. If-Modified-Since is
-// ignored there (RFC 9110 §13.1.3).
+// guardsWrite reports whether there is a condition for a write. If-Modified-Since is ignored for
+// writes (RFC 9110 §13.1.3).
 func guardsWrite(c rfc9110.Preconditions) bool {
 	return c.IfMatch.Present || c.IfNoneMatch.Present || !c.IfUnmodifiedSince.IsZero()
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// longestWait is the most that a request may ask to be waited for: whatever stands
-// between here and the client may take a longer silence for a dead connection.
-const longestWait = 30 * time.Second
+// maxWait is the maximum time that a request can ask to wait. A proxy between client and gateway may
+// close a connection that is silent for longer.
+const maxWait = 30 * time.Second
 
-// Prefer reads the preferences that the method honours (RFC 7240). It stands right
-// behind the match, because Vary has to be on every answer of such a method, that of
-// a limit too, whether the request prefers anything or not (§2).
+// Prefer reads the preferences that the method honours (RFC 7240). It runs directly after [Match],
+// because Vary has to be on every response of such a method, including the errors of the limits, even
+// if the request contains no preference (§2).
 func Prefer() Rule {
 	return func(ex *exchange.Exchange) error {
 		if ex.Binding == nil {
@@ -30,7 +30,7 @@ func Prefer() Rule {
 		}
 		if method.HonoursWait {
 			ex.Prefer.RespondAsync = asked.RespondAsync
-			ex.Prefer.Waits, ex.Prefer.Wait = asked.Waits, min(asked.Wait, longestWait)
+			ex.Prefer.Waits, ex.Prefer.Wait = asked.Waits, min(asked.Wait, maxWait)
 		}
 		return nil
 	}

@@ -11,9 +11,8 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// Prefix finds out below which path the client reaches the API. It comes before everything that
-// responds, because an error leads clients to its page. public is the path of the public URL,
-// if it has one.
+// Prefix determines the path prefix under which the client reaches the API. It runs before every rule
+// that responds, because the errors contain links. public is the path of the public URL, or empty.
 func Prefix(public string, proxies []netip.Prefix) Rule {
 	return func(ex *exchange.Exchange) error {
 		ex.Prefix = pathPrefix(ex.Request, public, proxies)
@@ -21,12 +20,12 @@ func Prefix(public string, proxies []netip.Prefix) Rule {
 	}
 }
 
-// longestPrefix is the longest X-Forwarded-Prefix that is used, in bytes.
-const longestPrefix = 256
+// maxPrefix is the maximum length of an X-Forwarded-Prefix that is used, in bytes.
+const maxPrefix = 256
 
-// pathPrefix returns the path below which a client reaches the API. The path of the public URL
-// comes first. Without one it is what trusted proxies say in X-Forwarded-Prefix, and what a
-// handler in this process, such as [http.StripPrefix], has removed from the path.
+// pathPrefix returns the path of the public URL, if there is one. Else it returns the
+// X-Forwarded-Prefix of trusted proxies, followed by the prefix that a handler in this process, such
+// as [http.StripPrefix], has removed from the path.
 func pathPrefix(r *http.Request, public string, proxies []netip.Prefix) string {
 	if public != "" {
 		return public
@@ -38,7 +37,7 @@ func pathPrefix(r *http.Request, public string, proxies []netip.Prefix) string {
 	return prefix
 }
 
-// removedPrefix compares the target that the client sent with the path that has arrived here.
+// removedPrefix returns the prefix that handlers have removed from the path that the client sent.
 func removedPrefix(r *http.Request) string {
 	if path, _, _ := strings.Cut(r.RequestURI, "?"); path == r.URL.Path {
 		return ""
@@ -47,7 +46,7 @@ func removedPrefix(r *http.Request) string {
 	if err != nil {
 		return "" // The request did not come over a connection.
 	}
-	// Both paths are escaped in the same way, whatever characters the client left as they are.
+	// Compare escaped paths, because the client may have left some characters unescaped.
 	prefix, removed := strings.CutSuffix(sent.EscapedPath(), r.URL.EscapedPath())
 	if !removed {
 		return ""
@@ -55,9 +54,9 @@ func removedPrefix(r *http.Request) string {
 	return strings.TrimRight(prefix, "/")
 }
 
-// forwardedPrefix reads X-Forwarded-Prefix. Each proxy adds its own prefix, the outermost first.
-// A text that is no absolute path is ignored, and so is one with dot segments or empty ones: a client
-// would resolve them, and then look elsewhere.
+// forwardedPrefix returns the prefix in X-Forwarded-Prefix. Each proxy adds its own prefix, the
+// outermost first. If one of them is not an absolute path, or has dot segments or empty segments,
+// the result is empty: a client would resolve those, and then look elsewhere.
 func forwardedPrefix(lines []string) string {
 	var prefix strings.Builder
 	for _, one := range rfc9110.List(lines) {
@@ -67,7 +66,7 @@ func forwardedPrefix(lines []string) string {
 		}
 		prefix.WriteString(one)
 	}
-	if prefix.Len() > longestPrefix {
+	if prefix.Len() > maxPrefix {
 		return ""
 	}
 	return prefix.String()

@@ -12,9 +12,9 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Recover turns a panic into an error. Where the status line has gone out already
-// it breaks the connection instead, so that the client does not take a part of an
-// answer for the whole (RFC 9112 §8).
+// Recover turns a panic into an error. If the status line has already been sent, it breaks the
+// connection instead, so that the client does not mistake a part of a response for the whole
+// (RFC 9112 §8).
 func Recover(next Rule) Rule {
 	return func(ex *exchange.Exchange) (err error) { //nolint:nonamedreturns // a deferred call can set the result in no other way.
 		defer func() {
@@ -23,11 +23,11 @@ func Recover(next Rule) Rule {
 				return
 			}
 			if value == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so.
-				panic(value) //nolint:forbidigo // it is how a handler tells net/http to break the connection.
+				panic(value) //nolint:forbidigo // with this value a handler asks net/http to break the connection.
 			}
 			cause := fmt.Errorf("panic: %v\n%s", value, debug.Stack())
 			if ex.Status != 0 {
-				// There is a response already, so nothing notes the failure later.
+				// There is already a response, so nothing else records the failure.
 				ex.Failure, ex.Fault, ex.Code = cause, true, int32(codes.Internal)
 				panic(http.ErrAbortHandler) //nolint:forbidigo // as above.
 			}

@@ -10,11 +10,10 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Reserved refuses header fields that only the gateway may set: Grpc-Metadata-…,
-// which other gateways turn into metadata that a backend trusts, Grpcgateway-… and
-// Statusway-…. They are refused and not dropped, so that a client which relies on
-// them learns of it. Where metadata is the clients' to send, Grpc-Metadata-… may pass;
-// that of a binary key must be base64. Grpc-Timeout is read, and must be well formed.
+// Reserved refuses headers that only the gateway may set: Grpc-Metadata-…, which grpc-gateway turns
+// into metadata that backends may trust, Grpcgateway-… and Statusway-…. It refuses them and does not
+// drop them, so that the client notices. If metadata is true, clients may send Grpc-Metadata-…; the
+// value of a binary key must be base64. Reserved also refuses a malformed Grpc-Timeout.
 func Reserved(metadata bool) Rule {
 	return func(ex *exchange.Exchange) error {
 		for name, values := range ex.Request.Header {
@@ -35,7 +34,7 @@ func Reserved(metadata bool) Rule {
 
 const metadataField = "Grpc-Metadata-"
 
-// checkBinary refuses what could not become the metadata of a binary key.
+// checkBinary refuses a value of a binary key that is not base64.
 func checkBinary(name string, values []string) error {
 	for _, value := range values {
 		if _, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "=")); err != nil && strings.HasSuffix(name, "-Bin") {
@@ -45,7 +44,7 @@ func checkBinary(name string, values []string) error {
 	return nil
 }
 
-// isReserved takes names in canonical form, as net/http has them.
+// isReserved reports whether a header is reserved. name is in canonical form, as in net/http.
 func isReserved(name string) bool {
 	switch name[0] {
 	case 'G':
