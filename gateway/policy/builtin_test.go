@@ -181,7 +181,7 @@ func TestBuiltinIsItsFile(t *testing.T) {
 
 func TestUnknownBuiltin(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"", "Documented", "documented.yaml", "../mapping/documented", "none"} {
+	for _, name := range []string{"", "Documented", "documented.yaml", "../policy/documented", "none"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			table, err := policy.Builtin(name)

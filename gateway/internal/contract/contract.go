@@ -13,79 +13,78 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// Contract is all that the backends behind one gateway declare. It does not change.
+// Contract contains all methods and routes of the backends behind one gateway. It is immutable.
 type Contract struct {
 	// Methods are the gRPC methods that have at least one HTTP route, in the order
 	// of their files.
 	Methods []*Method
-	// Retired are the path prefixes that are gone.
+	// Retired are the retired path prefixes.
 	Retired []Retired
 
 	routes route.Index[*Binding]
 }
 
-// Method is one gRPC method and what it means over HTTP.
+// Method is one gRPC method with its HTTP options.
 type Method struct {
-	// FullName is as gRPC has it on the wire: "/entity.v1.EntityService/GetEntity".
+	// FullName is the name in gRPC's wire form: "/entity.v1.EntityService/GetEntity".
 	FullName string
-	// Descriptor is of the method.
+	// Descriptor is the descriptor of the method.
 	Descriptor protoreflect.MethodDescriptor
-	// ClientStreams and ServerStreams report whether the requests and the responses of a
-	// call are many messages.
+	// ClientStreams and ServerStreams report whether the requests and the responses of a call are
+	// streams.
 	ClientStreams, ServerStreams bool
 	// Bindings are its HTTP routes, the first one first.
 	Bindings []*Binding
 
-	// Success are the statuses that it may answer with, the default first.
+	// Success are the success statuses that the method declares, the default first.
 	Success []int32
-	// Location makes Location of the response's fields; nil if there is none.
+	// Location builds the Location header from the response; nil if the method declares none.
 	Location *Location
-	// ETag and LastModified are the response's fields that hold the validators;
-	// nil if none.
+	// ETag and LastModified are the fields of the response with the validators; nil if there are
+	// none.
 	ETag         FieldPath
 	LastModified *TimePath
-	// CacheControl is that of a success; never empty.
+	// CacheControl is the Cache-Control of a success. It is never empty.
 	CacheControl string
-	// MaxBody is the longest request body in bytes; 0 means the server's limit.
+	// MaxBody is the maximum size of a request body in bytes; 0 means the server's limit.
 	MaxBody int64
-	// Preconditions says that the backend decides If-Match and If-None-Match.
+	// Preconditions reports whether the backend evaluates If-Match and If-None-Match.
 	Preconditions bool
-	// Anonymous says that the method needs no credentials.
+	// Anonymous reports whether the method needs no credentials.
 	Anonymous bool
-	// HonoursReturn and HonoursWait say which preferences of a request the method
-	// honours: return, and wait with respond-async (RFC 7240).
+	// HonoursReturn and HonoursWait report which preferences the method honours: return, and wait
+	// with respond-async (RFC 7240).
 	HonoursReturn, HonoursWait bool
-	// IdempotencyKey says what the method does with one.
+	// IdempotencyKey says whether the method accepts or needs an Idempotency-Key.
 	IdempotencyKey IdempotencyKey
-	// Lifecycle is the method's own, with what its service and file say besides.
+	// Lifecycle combines the lifecycles of the method, its service and its file.
 	Lifecycle Lifecycle
 }
 
 // Binding is one HTTP route of a method.
 type Binding struct {
-	// Method is what the route calls.
+	// Method is the method that the route calls.
 	Method *Method
-	// Number is the route's place among the routes of its method, from 0.
+	// Number is the index of the route among the routes of its method.
 	Number int
 	// Verb is the HTTP method, such as "GET".
 	Verb string
-	// Kind is the HTTP method as the rule has it: the verb, or "*" if the rule is for any
-	// method. A rule for any method is a route for each of GET, PUT, POST, DELETE and PATCH,
-	// except those for which another rule has the same path.
+	// Kind is the HTTP method of the rule: the verb, or "*" for any method. A rule for any method
+	// becomes a route for each of GET, PUT, POST, DELETE and PATCH, except those for which another
+	// rule has the same path.
 	Kind string
-	// Template is of the path.
+	// Template is the template of the path.
 	Template *route.Template
-	// Variables are the request's fields that its variables fill, in their order.
+	// Variables are the fields of the request that the path variables fill, in order.
 	Variables []FieldPath
-	// Path is what the path is called wherever it is told of: in the OpenAPI document,
-	// a metric, a span and the log. It has the fields' names in JSON, and is the same
-	// for all routes of a path, whatever their fields.
+	// Path is the path in the OpenAPI document, in metrics, spans and the log. It contains the JSON
+	// names of fields. All routes of a path have the same Path, even if their fields differ.
 	Path string
-	// Wildcards are those of the path, in its order.
+	// Wildcards are the wildcards of the path, in order.
 	Wildcards []Wildcard
 
-	// Body is the name of the request's field that the body fills; "*" means the whole
-	// request, empty means that there is no body.
+	// Body is the name of the field that the body fills. "*" means the whole request, and empty
+	// means that there is no body.
 	Body string
 	// BodyField is the field of that name; nil if the body fills the whole request, or if
 	// there is no body.
@@ -99,17 +98,16 @@ type Binding struct {
 	// MediaTypes are the types that the body may have; nil if it may have any, or if there
 	// is no body.
 	MediaTypes []string
-	// Uploads reports whether the body is many messages.
+	// Uploads reports whether the body is a stream of messages.
 	Uploads bool
-	// DiscardsBody reports whether a body that is sent nevertheless means nothing, as it does
-	// for GET and HEAD (RFC 9110 §9.3.1). Otherwise it was sent on purpose.
+	// DiscardsBody reports whether a body of a request has no meaning and is ignored, as for GET
+	// and HEAD (RFC 9110 §9.3.1). If it is false and the route takes no body, a body is refused.
 	DiscardsBody bool
-	// Mask is the field for the update mask that a PATCH makes of its body; nil if there is
-	// none.
+	// Mask is the field for the update mask, which the gateway derives from the body of a PATCH; nil
+	// if there is none.
 	Mask protoreflect.FieldDescriptor
 
-	// ResponseBody is the field of each response message that is sent; nil means that the
-	// whole message is.
+	// ResponseBody is the field of each response message that is sent; nil means the whole message.
 	ResponseBody protoreflect.FieldDescriptor
 	// RawResponse reports whether the response is the data of one google.api.HttpBody, or of
 	// a stream of them, and not JSON.
@@ -120,36 +118,36 @@ type Binding struct {
 
 	// Safe reports whether the HTTP method is safe, and so idempotent too (RFC 9110 §9.2.1).
 	Safe bool
-	// Conditions says what the route does with If-Match and its like.
+	// Conditions says how the route treats conditional headers.
 	Conditions Conditions
 
-	bound []string // the fields that the path and the body set
+	bound []string // the fields that the path and the body fill
 }
 
-// Location is a template over a response's fields.
+// Location is a URL template with fields of a response.
 type Location struct {
 	*route.Template
 
 	fields map[string]FieldPath
 }
 
-// Of is the URL of what a response describes. An error is a [*route.ExpandError].
+// Of returns the URL for a response. An error is a [*route.ExpandError].
 func (l *Location) Of(response proto.Message) (string, error) {
 	return l.Expand(func(name string) (string, bool) { return l.fields[name].Text(response) })
 }
 
-// Retired is a path prefix that is gone, and what replaces it.
+// Retired is a retired path prefix, with the URI of its successor.
 type Retired struct{ Prefix, Successor string }
 
-// AnnotationError is one thing that a proto file declares wrongly.
+// AnnotationError is one invalid annotation in a proto file.
 type AnnotationError struct {
-	// File is the proto file; Line counts from 1, and is 0 where the descriptor
-	// carries no source.
+	// File is the proto file. Line is the line number from 1, or 0 if the descriptor contains no
+	// source info.
 	File string
 	Line int
-	// Name is the full name of what is annotated.
+	// Name is the full name of the annotated declaration.
 	Name string
-	// Reason says what is wrong.
+	// Reason describes the problem.
 	Reason string
 }
 
@@ -160,8 +158,8 @@ func (e *AnnotationError) Error() string {
 	return fmt.Sprintf("%s:%d: %s: %s", e.File, e.Line, e.Name, e.Reason)
 }
 
-// Read reads the contract of every service in files. Its error joins one
-// [*AnnotationError] for each fault; two routes that no path can tell apart are one.
+// Read reads the contract of every service in files. Its error joins an [*AnnotationError] for each
+// problem. Two routes that match the same paths are a problem too.
 func Read(files ...protoreflect.FileDescriptor) (*Contract, error) {
 	var services []protoreflect.ServiceDescriptor
 	for _, file := range files {
@@ -182,10 +180,10 @@ func ReadServices(services ...protoreflect.ServiceDescriptor) (*Contract, error)
 	return r.contract, errors.Join(r.errs...)
 }
 
-// Index is the index of all routes.
+// Index returns the index of all routes.
 func (c *Contract) Index() *route.Index[*Binding] { return &c.routes }
 
-// Check refuses a method that declares a status which the policy's catalogue lacks.
+// Check returns an error if a method declares a status that is not in the policy's catalogue.
 func (c *Contract) Check(table *policy.Table) error {
 	var errs []error
 	for _, method := range c.Methods {
@@ -198,7 +196,7 @@ func (c *Contract) Check(table *policy.Table) error {
 	return errors.Join(errs...)
 }
 
-// RetiredBy returns the retired prefix that path lies below, if any.
+// RetiredBy returns the retired prefix of a path, if there is one.
 func (c *Contract) RetiredBy(path string) (Retired, bool) {
 	for _, retired := range c.Retired {
 		if strings.HasPrefix(path, retired.Prefix) || path == strings.TrimSuffix(retired.Prefix, "/") {
@@ -208,9 +206,9 @@ func (c *Contract) RetiredBy(path string) (Retired, bool) {
 	return Retired{}, false
 }
 
-// options reads a message of options whatever it was made of. Options that came
-// over the network hold extensions as unknown bytes, and those of another resolver
-// hold another type, on which proto.GetExtension panics; their bytes are the same.
+// options copies options by their wire form. Options from the network contain extensions as unknown
+// bytes, and options from another resolver contain another Go type, on which proto.GetExtension
+// panics. The wire form is the same for all.
 func options(of, into proto.Message) error {
 	wire, err := proto.Marshal(of)
 	if err != nil {
@@ -231,7 +229,7 @@ func failure(at protoreflect.Descriptor, format string, args ...any) *Annotation
 	return &AnnotationError{File: file.Path(), Line: line, Name: string(at.FullName()), Reason: fmt.Sprintf(format, args...)}
 }
 
-// semantics are a method's annotations as its author wrote them.
+// semantics returns the annotations of a method.
 func semantics(of proto.Message) *statuswayv1.MethodSemantics {
 	value, _ := proto.GetExtension(of, statuswayv1.E_Method).(*statuswayv1.MethodSemantics)
 	return value

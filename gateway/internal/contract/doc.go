@@ -1,7 +1,6 @@
-// Package contract reads what a backend declares: its google.api.http routes and
-// its statusway.v1 annotations, once, from descriptors, into plain [Method]
-// values. Nothing after it looks at an option again.
+// Package contract reads the google.api.http routes and the statusway.v1 annotations of a backend from
+// descriptors into plain [Method] values. No other package reads options at run time.
 //
-// What is declared wrongly is refused here, when the program starts, with the
-// method and, where the descriptor carries its source, the file and line.
+// Invalid annotations are errors when the program starts. An error names the method and, if the
+// descriptor contains source info, the file and line.
 package contract

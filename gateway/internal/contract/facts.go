@@ -9,9 +9,9 @@ import (
 
 // The media types that a gateway reads and sends.
 const (
-	// JSONType is that of a request and of a success, unless they are raw bytes or streams.
+	// JSONType is the type of requests and successes, except raw bytes and streams.
 	JSONType = "application/json"
-	// MergePatchType is JSON as well, which PATCH reads (RFC 7396).
+	// MergePatchType is the type of a JSON merge patch, which PATCH accepts (RFC 7396).
 	MergePatchType = "application/merge-patch+json"
 	// NDJSONType is a stream with one JSON object on each line.
 	NDJSONType = "application/x-ndjson"
@@ -21,7 +21,7 @@ const (
 	ProblemType = "application/problem+json"
 	// StatusType is an error as a google.rpc.Status.
 	StatusType = "application/vnd.google.rpc.status+json"
-	// ErrorType is an error as AIP-193 has it.
+	// ErrorType is an error in the format of AIP-193.
 	ErrorType = "application/vnd.google.rpc.error+json"
 )
 
@@ -31,7 +31,7 @@ const (
 	fieldMask = "google.protobuf.FieldMask"
 )
 
-// Conditions says what a route does with conditional header fields (RFC 9110 §13.1).
+// Conditions says how a route treats conditional headers (RFC 9110 §13.1).
 type Conditions int
 
 const (
@@ -43,7 +43,7 @@ const (
 	// ConditionsCompared means: the gateway compares them with the response, for GET, HEAD and
 	// QUERY (RFC 10008).
 	ConditionsCompared
-	// ConditionsIgnored means: they mean nothing for OPTIONS and TRACE (RFC 9110 §13.2.1).
+	// ConditionsIgnored means: they have no meaning for OPTIONS and TRACE (RFC 9110 §13.2.1).
 	ConditionsIgnored
 )
 
@@ -60,7 +60,7 @@ func conditions(verb string, method *Method) Conditions {
 	return ConditionsRefused
 }
 
-// isSafe reports whether IANA's registry of HTTP methods has the verb as safe.
+// isSafe reports whether the verb is safe by IANA's registry of HTTP methods.
 func isSafe(verb string) bool {
 	switch verb {
 	case get, "HEAD", "OPTIONS", "PROPFIND", "QUERY", "REPORT", "SEARCH", "TRACE":
@@ -70,7 +70,7 @@ func isSafe(verb string) bool {
 	}
 }
 
-// derive sets what follows from the route's rule and its method.
+// derive sets the fields that follow from the route's rule and its method.
 func (b *Binding) derive() {
 	method := b.Method
 	b.bound = b.Template.Fields()
@@ -98,7 +98,7 @@ func (b *Binding) derive() {
 	b.Offers = b.offers()
 }
 
-// singleMessage returns the type of a field that holds one message, else nil.
+// singleMessage returns the message type of a singular field, else nil.
 func singleMessage(field protoreflect.FieldDescriptor) protoreflect.MessageDescriptor {
 	if field == nil || field.IsList() || field.IsMap() {
 		return nil
@@ -106,7 +106,7 @@ func singleMessage(field protoreflect.FieldDescriptor) protoreflect.MessageDescr
 	return field.Message()
 }
 
-// isHTTPBody looks at the message's name, because dynamic messages have no Go type.
+// isHTTPBody compares the message's name, because dynamic messages have no Go type.
 func isHTTPBody(message protoreflect.MessageDescriptor) bool {
 	return message != nil && message.FullName() == httpBody
 }
@@ -122,8 +122,8 @@ func (b *Binding) mediaTypes() []string {
 	}
 }
 
-// offers returns the types of errors too where a success is JSON: a client that asks for
-// one wants its errors so, and reads JSON.
+// offers includes the types of errors if a success is JSON: a client that asks for one of them wants
+// its errors in that format, and reads JSON.
 func (b *Binding) offers() []string {
 	switch {
 	case b.RawResponse, slices.Equal(b.Method.Success, []int32{204}):
@@ -135,8 +135,8 @@ func (b *Binding) offers() []string {
 	}
 }
 
-// findMask returns the field for the update mask of a PATCH whose body is a resource. As
-// in grpc-gateway the request must have exactly one such field.
+// findMask returns the field for the update mask of a PATCH whose body is a resource. As in
+// grpc-gateway, the request must have exactly one such field.
 func (b *Binding) findMask() protoreflect.FieldDescriptor {
 	if b.Verb != "PATCH" {
 		return nil

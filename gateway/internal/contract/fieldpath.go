@@ -11,16 +11,15 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// FieldPath leads from a message to one of its fields, through singular messages.
+// FieldPath is the path from a message to one of its fields, through singular messages.
 type FieldPath []protoreflect.FieldDescriptor
 
-// ParseFieldPath finds a dotted path of proto field names, such as "entity.id", in
-// a message.
+// ParseFieldPath parses a dotted path of proto field names, such as "entity.id".
 func ParseFieldPath(message protoreflect.MessageDescriptor, path string) (FieldPath, error) {
 	var found FieldPath
 	for name := range strings.SplitSeq(path, ".") {
 		if message == nil {
-			return nil, fmt.Errorf("%q: %s is no message", path, found.leaf().Name())
+			return nil, fmt.Errorf("%q: %s is not a message", path, found.leaf().Name())
 		}
 		field := message.Fields().ByName(protoreflect.Name(name))
 		if field == nil {
@@ -38,13 +37,13 @@ func ParseFieldPath(message protoreflect.MessageDescriptor, path string) (FieldP
 	return found, nil
 }
 
-// hasText says whether [FieldPath.Text] can have a result.
+// hasText reports whether [FieldPath.Text] can return a text.
 func (p FieldPath) hasText() bool {
 	leaf := p.leaf()
 	return !leaf.IsList() && leaf.Message() == nil && leaf.Kind() != protoreflect.BytesKind
 }
 
-// isTimestamp says whether [FieldPath.Time] can have a result.
+// isTimestamp reports whether the field is a google.protobuf.Timestamp.
 func (p FieldPath) isTimestamp() bool {
 	leaf := p.leaf()
 	return !leaf.IsList() && leaf.Message() != nil && leaf.Message().FullName() == "google.protobuf.Timestamp"
@@ -52,7 +51,7 @@ func (p FieldPath) isTimestamp() bool {
 
 func (p FieldPath) leaf() protoreflect.FieldDescriptor { return p[len(p)-1] }
 
-// String is the path in proto names.
+// String returns the path in proto names.
 func (p FieldPath) String() string {
 	names := make([]string, len(p))
 	for i, field := range p {
@@ -61,7 +60,7 @@ func (p FieldPath) String() string {
 	return strings.Join(names, ".")
 }
 
-// jsonName is the path in JSON names.
+// jsonName returns the path in JSON names.
 func (p FieldPath) jsonName() string {
 	names := make([]string, len(p))
 	for i, field := range p {
@@ -70,14 +69,13 @@ func (p FieldPath) jsonName() string {
 	return strings.Join(names, ".")
 }
 
-// finder is a message that may know a field's value without being decoded, as
-// jsoncodec.Wire does.
+// finder is a message that may find a field's value without decoding the message, such as
+// jsoncodec.Wire.
 type finder interface {
 	Find(path []protoreflect.FieldDescriptor) (value protoreflect.Value, set, known bool)
 }
 
-// Get returns the field's value in message. It is false where a message on the way
-// is not set.
+// Get returns the field's value in message. It returns false if a message on the path is not set.
 func (p FieldPath) Get(message proto.Message) (protoreflect.Value, bool) {
 	if wire, ok := message.(finder); ok {
 		if value, set, known := wire.Find(p); known {
@@ -94,8 +92,8 @@ func (p FieldPath) Get(message proto.Message) (protoreflect.Value, bool) {
 	return inner.Get(p.leaf()), true
 }
 
-// Text returns the field's value as text, as a path or a header holds it. It is
-// false where there is none, or none that has a text.
+// Text returns the field's value as text for a path or a header. It returns false if there is no
+// value, or if the value has no text form.
 func (p FieldPath) Text(message proto.Message) (string, bool) {
 	if !p.hasText() {
 		return "", false
@@ -117,25 +115,25 @@ func (p FieldPath) Text(message proto.Message) (string, bool) {
 	}
 }
 
-// TimePath leads to a google.protobuf.Timestamp, by its two fields.
+// TimePath is the path to a google.protobuf.Timestamp, by its two fields.
 type TimePath struct{ seconds, nanos FieldPath }
 
-// timePath is that of a field which is one.
+// timePath returns the TimePath of a Timestamp field.
 func (p FieldPath) timePath() *TimePath {
 	fields := p.leaf().Message().Fields()
 	return &TimePath{seconds: slices.Concat(p, FieldPath{fields.ByNumber(1)}), nanos: slices.Concat(p, FieldPath{fields.ByNumber(2)})}
 }
 
-// Time returns the value of the Timestamp. It is false where it is not set, or is
-// outside the years 1 to 9999. It reads by number and not by Go type, so it serves
-// dynamic messages as well.
+// Time returns the value of the Timestamp. It returns false if the Timestamp is not set or outside the
+// years 1 to 9999. It finds the fields by number and not by Go type, so it also works on dynamic
+// messages.
 func (p *TimePath) Time(message proto.Message) (time.Time, bool) {
 	seconds, ok := p.seconds.Get(message)
 	if !ok {
 		return time.Time{}, false
 	}
 	nanos, _ := p.nanos.Get(message)
-	// The range that google/protobuf/timestamp.proto allows, and that an HTTP-date can say.
+	// The range that google/protobuf/timestamp.proto and an HTTP-date allow.
 	const first, last = -62135596800, 253402300799
 	if seconds.Int() < first || seconds.Int() > last {
 		return time.Time{}, false

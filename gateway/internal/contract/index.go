@@ -10,9 +10,9 @@ import (
 // anyKind is the kind of a rule for any HTTP method (google/api/http.proto).
 const anyKind = "*"
 
-// index numbers all routes and puts them into the index of the contract. Two routes that
-// no path can tell apart are an error, except where a rule for any HTTP method has the path
-// of a rule for one: then the latter has that method.
+// index numbers all routes and adds them to the index of the contract. Two routes that match the same
+// paths are an error, unless one of them comes from a rule for any HTTP method: then the more specific
+// rule gets its method.
 func (r *reader) index() {
 	exact := map[*route.Template]bool{}
 	add := func(method *Method, binding *Binding) (isTaken bool) {

@@ -12,15 +12,15 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// Lifecycle says how long something is served. A zero time means never.
+// Lifecycle says when a method is deprecated and removed. A zero time means never.
 type Lifecycle struct {
 	Deprecated, Sunset time.Time
-	// Successor is a URI-reference of what replaces it; empty if nothing does.
+	// Successor is a URI reference to the replacement. It may be empty.
 	Successor string
 }
 
-// Retire returns the contract with the policy's retirements, which have precedence over
-// what the protos declare. A retirement of nothing that is served is an error.
+// Retire returns the contract with the policy's retirements, which have precedence over the
+// annotations. A retirement that matches no method is an error.
 func (c *Contract) Retire(table *policy.Table) (*Contract, error) {
 	if len(table.Policy().GetRetirements()) == 0 {
 		return c, nil
@@ -54,11 +54,11 @@ func (c *Contract) clone() *Contract {
 		}
 		r.contract.Methods[i] = &changed
 	}
-	r.index() // It does not fail, as it did not for c.
+	r.index() // It cannot fail, because it did not fail for c.
 	return r.contract
 }
 
-// lifecycle joins what the file, the service and the method say, the nearest last.
+// lifecycle combines the lifecycles of file, service and method. The last one has precedence.
 func (r *reader) lifecycle(method *Method, declared []*statuswayv1.Lifecycle) {
 	for _, one := range declared {
 		if one.GetDeprecated() != "" {
@@ -73,10 +73,10 @@ func (r *reader) lifecycle(method *Method, declared []*statuswayv1.Lifecycle) {
 	}
 	l := method.Lifecycle
 	if !l.Sunset.IsZero() && l.Sunset.Before(l.Deprecated) {
-		r.failf(method.Descriptor, "its sunset is before its deprecation (RFC 9745 §4)")
+		r.failf(method.Descriptor, "the sunset is before the deprecation (RFC 9745 §4)")
 	}
 	if l.Successor != "" && !isReference(l.Successor) {
-		r.failf(method.Descriptor, "the successor %q is no URI-reference", l.Successor)
+		r.failf(method.Descriptor, "the successor %q is not a URI reference", l.Successor)
 	}
 }
 
@@ -86,7 +86,7 @@ func (r *reader) moment(method *Method, text string) time.Time {
 			return moment.UTC()
 		}
 	}
-	r.failf(method.Descriptor, "%q is no RFC 3339 date or date-time", text)
+	r.failf(method.Descriptor, "%q is not an RFC 3339 date or date-time", text)
 	return time.Time{}
 }
 

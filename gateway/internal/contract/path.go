@@ -7,43 +7,41 @@ import (
 
 // Wildcard is one wildcard of a route's path.
 type Wildcard struct {
-	// Name is in braces in the path.
+	// Name is the name in braces in the path.
 	Name string
-	// Field is the request's field that it is of, and Pattern all of what the field
-	// takes, where that is more than the wildcard; both are empty for a wildcard that no
-	// field takes.
+	// Field is the field that the wildcard fills. Pattern is the pattern of the whole field, if the
+	// wildcard is only a part of it. Both are empty for a wildcard without a field.
 	Field   FieldPath
 	Pattern string
-	// Open says that it takes more than one segment.
+	// Open reports whether the wildcard matches more than one segment.
 	Open bool
 }
 
-// name gives a route its path. Paths that differ in the names of their wildcards alone are
-// one for OpenAPI ("templated paths with the same hierarchy but different templated names"),
-// and are called as the first of them in the contract.
+// name sets the path of a route. For OpenAPI, paths that differ only in the names of their wildcards are
+// the same ("templated paths with the same hierarchy but different templated names"), so all of them get
+// the names of the first one in the contract.
 func (r *reader) name(binding *Binding) {
-	own := readPath(binding.Template.String(), binding.Variables)
-	shape := strings.Join(own.literals, "{}")
+	path := readPath(binding.Template.String(), binding.Variables)
+	shape := strings.Join(path.literals, "{}")
 	first, ok := r.named[shape]
 	if !ok {
-		r.named[shape], first = own, own
+		r.named[shape], first = path, path
 	}
-	for i := range own.wildcards {
-		own.wildcards[i].Name = first.wildcards[i].Name
+	for i := range path.wildcards {
+		path.wildcards[i].Name = first.wildcards[i].Name
 	}
-	binding.Path, binding.Wildcards = own.String(), own.wildcards
+	binding.Path, binding.Wildcards = path.String(), path.wildcards
 }
 
-// A path is a template of google/api/http.proto as OpenAPI has it: its variables are
-// whole wildcards, and a literal inside a variable is a literal of the path.
+// A path is the OpenAPI form of a template of google/api/http.proto: each wildcard is a variable, and a
+// literal inside a variable is a literal of the path.
 type path struct {
-	// literals are around the wildcards, so that there is one more of them.
+	// literals are the texts around the wildcards; there is one more of them.
 	literals  []string
 	wildcards []Wildcard
 }
 
-// readPath reads the text of a template, which has been parsed before. fields are those of
-// its variables.
+// readPath reads the text of a valid template. fields are the fields of its variables.
 func readPath(template string, fields []FieldPath) *path {
 	p := &path{literals: []string{""}}
 	for template != "" {
@@ -74,7 +72,7 @@ func readPath(template string, fields []FieldPath) *path {
 
 func (p *path) literal(text string) { p.literals[len(p.literals)-1] += text }
 
-// segments adds what one variable takes, or one wildcard that none does.
+// segments adds the segments of one variable, or of one wildcard outside of a variable.
 func (p *path) segments(pattern string, field FieldPath) {
 	parts := strings.Split(pattern, "/")
 	collection := ""
@@ -87,7 +85,7 @@ func (p *path) segments(pattern string, field FieldPath) {
 			collection = part
 			continue
 		}
-		w := Wildcard{Name: p.fresh(called(field, collection)), Field: field, Open: part == "**"}
+		w := Wildcard{Name: p.uniqueName(wildcardName(field, collection)), Field: field, Open: part == "**"}
 		if len(parts) > 1 {
 			w.Pattern = pattern
 		}
@@ -97,11 +95,11 @@ func (p *path) segments(pattern string, field FieldPath) {
 	}
 }
 
-// called is what a wildcard is called that is of a field and follows a collection, where
-// there are those. A part of a name is not called as the name is, or a client fills it with
-// the whole: after operations/ it is operationsId, as in the flat paths of Google's
-// discovery documents.
-func called(field FieldPath, collection string) string {
+// wildcardName returns the name of a wildcard from its field and the literal before it, if there are
+// any. If the wildcard is only a part of the field's value, it must not have the field's name, because
+// clients would fill in the whole value: after operations/ it is operationsId, as in the flat paths of
+// Google's discovery documents.
+func wildcardName(field FieldPath, collection string) string {
 	switch {
 	case field == nil:
 		return "segment"
@@ -112,8 +110,8 @@ func called(field FieldPath, collection string) string {
 	}
 }
 
-// fresh is a name that the path does not have yet.
-func (p *path) fresh(name string) string {
+// uniqueName returns a name that the path does not contain yet.
+func (p *path) uniqueName(name string) string {
 	taken := func(name string) bool {
 		for _, w := range p.wildcards {
 			if w.Name == name {

@@ -113,41 +113,41 @@ func TestPreferencesAndKeysThatAreRefused(t *testing.T) {
 		declaration declaration
 		want        []string
 	}{
-		"unspecified":      {write(&statuswayv1.MethodSemantics{Prefer: list(0)}), []string{"PREFERENCE_UNSPECIFIED is no preference"}},
-		"one beyond":       {write(&statuswayv1.MethodSemantics{Prefer: list(3)}), []string{"3 is no preference that this gateway knows"}},
-		"negative":         {write(&statuswayv1.MethodSemantics{Prefer: list(-1)}), []string{"-1 is no preference"}},
-		"twice":            {write(&statuswayv1.MethodSemantics{Prefer: list(prefersReturn, prefersReturn)}), []string{"stands twice"}},
-		"return, 204":      {write(&statuswayv1.MethodSemantics{Success: []int32{204}, Prefer: list(prefersReturn)}), []string{"for 200 and 201"}},
-		"return, 202":      {write(&statuswayv1.MethodSemantics{Success: []int32{202}, Prefer: list(prefersReturn)}), []string{"for 200 and 201"}},
+		"unspecified":      {write(&statuswayv1.MethodSemantics{Prefer: list(0)}), []string{"PREFERENCE_UNSPECIFIED is not a preference"}},
+		"one beyond":       {write(&statuswayv1.MethodSemantics{Prefer: list(3)}), []string{"3 is not a preference that this gateway knows"}},
+		"negative":         {write(&statuswayv1.MethodSemantics{Prefer: list(-1)}), []string{"-1 is not a preference"}},
+		"twice":            {write(&statuswayv1.MethodSemantics{Prefer: list(prefersReturn, prefersReturn)}), []string{"PREFERENCE_RETURN is a duplicate"}},
+		"return, 204":      {write(&statuswayv1.MethodSemantics{Success: []int32{204}, Prefer: list(prefersReturn)}), []string{"needs 200 or 201"}},
+		"return, 202":      {write(&statuswayv1.MethodSemantics{Success: []int32{202}, Prefer: list(prefersReturn)}), []string{"needs 200 or 201"}},
 		"wait without 200": {write(&statuswayv1.MethodSemantics{Success: []int32{202}, Prefer: list(prefersWait)}), []string{"needs both 200 and 202"}},
 		"wait without 202": {write(&statuswayv1.MethodSemantics{Prefer: list(prefersWait)}), []string{"needs both 200 and 202"}},
 		"return of a GET": {
 			declaration{rule: get, semantics: &statuswayv1.MethodSemantics{Prefer: list(prefersReturn)}},
-			[]string{"PREFERENCE_RETURN is not for a GET"},
+			[]string{"PREFERENCE_RETURN is not allowed for a GET"},
 		},
 		"key of a GET": {
 			declaration{rule: also, semantics: &statuswayv1.MethodSemantics{IdempotencyKey: optional}},
-			[]string{"idempotency_key is not for a GET"},
+			[]string{"idempotency_key is not allowed for a GET"},
 		},
 		"key of a QUERY": {
 			declaration{rule: query, semantics: &statuswayv1.MethodSemantics{IdempotencyKey: optional}},
-			[]string{"idempotency_key is not for a QUERY"},
+			[]string{"idempotency_key is not allowed for a QUERY"},
 		},
 		"return of a stream": {
 			declaration{rule: write(nil).rule, streams: true, semantics: &statuswayv1.MethodSemantics{Prefer: list(prefersReturn)}},
-			[]string{"PREFERENCE_RETURN is not for a stream"},
+			[]string{"PREFERENCE_RETURN is not allowed for a stream"},
 		},
 		"key of a stream": {
 			declaration{rule: write(nil).rule, streams: true, semantics: &statuswayv1.MethodSemantics{IdempotencyKey: optional}},
-			[]string{"idempotency_key is not for a stream"},
+			[]string{"idempotency_key is not allowed for a stream"},
 		},
 		"anonymous key": {
-			write(&statuswayv1.MethodSemantics{IdempotencyKey: optional, Anonymous: true}), []string{"not for an anonymous method"},
+			write(&statuswayv1.MethodSemantics{IdempotencyKey: optional, Anonymous: true}), []string{"not allowed for an anonymous method"},
 		},
-		"unknown key": {write(&statuswayv1.MethodSemantics{IdempotencyKey: 3}), []string{"idempotency_key: 3 is nothing"}},
+		"unknown key": {write(&statuswayv1.MethodSemantics{IdempotencyKey: 3}), []string{"idempotency_key: 3 is not a value"}},
 		"all at once": {
 			write(&statuswayv1.MethodSemantics{Success: []int32{204}, Prefer: list(prefersReturn, prefersWait, 7), IdempotencyKey: 9}),
-			[]string{"for 200 and 201", "needs both", "7 is no preference", "9 is nothing"},
+			[]string{"needs 200 or 201", "needs both", "7 is not a preference", "9 is not a value"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 	"github.com/statusway/statusway/gateway/internal/route"
 )
 
-// ValueError is a query parameter or a path variable that cannot be used.
+// ValueError is an invalid query parameter or path variable.
 type ValueError struct {
-	// Parameter is its name, as the client wrote it.
+	// Parameter is the name that the client sent.
 	Parameter string
 	// Reason is UPPER_SNAKE: MALFORMED_QUERY, INVALID_UTF8, CONTROL_CHARACTER,
 	// UNKNOWN_PARAMETER, DUPLICATE_PARAMETER, INVALID_VALUE.
@@ -26,9 +26,8 @@ type ValueError struct {
 
 func (e *ValueError) Error() string { return e.Parameter + ": " + e.Detail }
 
-// CheckQuery refuses a query that the transcoder would otherwise read leniently:
-// an unknown parameter, one that the path or the body sets already, two values for
-// a field or a oneof that holds one. It returns nil if all is well.
+// CheckQuery refuses a query with an unknown parameter, with a parameter that the path or the body sets
+// too, or with two values for a singular field or a oneof. It returns nil if the query is valid.
 func (b *Binding) CheckQuery(raw string) *ValueError {
 	if raw == "" {
 		return nil
@@ -41,7 +40,7 @@ func (b *Binding) CheckQuery(raw string) *ValueError {
 	if len(values) > 1 {
 		others = given{}
 	}
-	// By name, so that the same query always gets the same answer.
+	// In the order of names, so that the same query always gets the same response.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if err := b.checkParameter(name, values[name], others); err != nil {
 			return err
@@ -50,11 +49,11 @@ func (b *Binding) CheckQuery(raw string) *ValueError {
 	return nil
 }
 
-// given are the fields, entries and oneofs that the parameters so far set, by the path of
-// proto names, and the parameter that sets each. Nil where there is but one.
+// given maps the fields, entries and oneofs that earlier parameters set, as paths of proto names, to the
+// parameter. It is nil if there is only one parameter.
 type given map[string]string
 
-// add returns the parameter that sets the same, if there is one.
+// add adds a parameter, or returns another parameter that sets the same field or oneof.
 func (g given) add(name string, path FieldPath) (other string) {
 	if g == nil {
 		return ""
@@ -91,21 +90,21 @@ func (b *Binding) checkParameter(name string, values []string, others given) *Va
 		return &ValueError{Parameter: name, Reason: "DUPLICATE_PARAMETER", Detail: "it excludes " + other + ", which is given too"}
 	}
 	for _, value := range values {
-		if detail := misfit(field, value); detail != "" {
+		if detail := invalidValue(field, value); detail != "" {
 			return &ValueError{Parameter: name, Reason: "INVALID_VALUE", Detail: detail}
 		}
 	}
 	return nil
 }
 
-// CheckVariables refuses values of the path's variables that their fields cannot hold.
-// The values are in the order of the template.
+// CheckVariables refuses path variables that are not valid values of their fields. values are in the
+// order of the template.
 func (b *Binding) CheckVariables(values []route.Param) *ValueError {
 	for i, one := range values {
 		if err := checkText(one.Field, one.Value); err != nil {
 			return err
 		}
-		if detail := misfit(b.Variables[i].leaf(), one.Value); detail != "" {
+		if detail := invalidValue(b.Variables[i].leaf(), one.Value); detail != "" {
 			return &ValueError{Parameter: one.Field, Reason: "INVALID_VALUE", Detail: detail}
 		}
 	}
@@ -164,9 +163,9 @@ func (b *Binding) queryField(name string) (FieldPath, bool) {
 	return p.Path, ok && !b.sets(p.Path.String())
 }
 
-// misfit says why a text is no value of field's kind, or nothing. What it does not
-// know, such as the well-known types, is left to the transcoder.
-func misfit(field protoreflect.FieldDescriptor, value string) string {
+// invalidValue returns why a text is not a value of the field, or "". It does not check the well-known
+// types; package request does.
+func invalidValue(field protoreflect.FieldDescriptor, value string) string {
 	var err error
 	var what string
 	switch field.Kind() {

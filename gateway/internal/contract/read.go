@@ -15,10 +15,10 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// reader gathers all that is wrong, so that an author mends a file in one go.
+// reader reads a contract and collects all problems, so that the author can fix a file in one go.
 type reader struct {
 	contract *Contract
-	// named are the first paths of their shapes.
+	// named maps each shape of a path to the first path with that shape.
 	named map[string]*path
 	errs  []error
 }
@@ -46,11 +46,11 @@ func (r *reader) service(file protoreflect.FileDescriptor, service protoreflect.
 func (r *reader) retired(service protoreflect.ServiceDescriptor, retired *statuswayv1.RetiredPrefix) {
 	prefix := retired.GetPrefix()
 	if len(prefix) < 3 || !strings.HasPrefix(prefix, "/") || !strings.HasSuffix(prefix, "/") {
-		r.failf(service, "the retired prefix %q is not of the form /v0/", prefix)
+		r.failf(service, "the retired prefix %q must have the form /v0/", prefix)
 		return
 	}
 	if !isReference(retired.GetSuccessor()) {
-		r.failf(service, "the successor %q of %s is no URI-reference", retired.GetSuccessor(), prefix)
+		r.failf(service, "the successor %q of %s is not a URI reference", retired.GetSuccessor(), prefix)
 		return
 	}
 	r.contract.Retired = append(r.contract.Retired, Retired{Prefix: prefix, Successor: retired.GetSuccessor()})
@@ -64,7 +64,7 @@ func (r *reader) method(descriptor protoreflect.MethodDescriptor, outer []*statu
 	}
 	rule, _ := proto.GetExtension(methodOptions, annotations.E_Http).(*annotations.HttpRule)
 	if rule == nil {
-		return // A method without a route is reached over gRPC only.
+		return // A method without a route is only available over gRPC.
 	}
 	declared := semantics(methodOptions)
 	method := &Method{
@@ -87,7 +87,7 @@ func (r *reader) method(descriptor protoreflect.MethodDescriptor, outer []*statu
 	r.idempotencyKey(method, declared)
 	r.lifecycle(method, append(slices.Clone(outer), declared.GetLifecycle()))
 	if method.MaxBody < 0 {
-		r.failf(descriptor, "max_body_bytes is %d, and cannot be negative", method.MaxBody)
+		r.failf(descriptor, "max_body_bytes is %d, but must not be negative", method.MaxBody)
 	}
 	r.contract.Methods = append(r.contract.Methods, method)
 }
@@ -124,11 +124,11 @@ func (b *Binding) routes() []*Binding {
 func (r *reader) binding(method *Method, rule *annotations.HttpRule) *Binding {
 	kind, path := pattern(rule)
 	if kind == "" || path == "" {
-		r.failf(method.Descriptor, "google.api.http names no HTTP method or no path")
+		r.failf(method.Descriptor, "google.api.http needs an HTTP method and a path")
 		return nil
 	}
 	if kind == "CONNECT" || !rfc9110.IsToken(kind) {
-		r.failf(method.Descriptor, "google.api.http: no request for a path has the HTTP method %q (RFC 9110 §9.1, §9.3.6)", kind)
+		r.failf(method.Descriptor, "google.api.http: a path cannot have the HTTP method %q (RFC 9110 §9.1, §9.3.6)", kind)
 	}
 	template, err := route.Parse(path)
 	if err != nil {
@@ -142,7 +142,7 @@ func (r *reader) binding(method *Method, rule *annotations.HttpRule) *Binding {
 		if err != nil {
 			r.failf(method.Descriptor, "%s: %v", path, err)
 		} else if field.leaf().IsList() || field.leaf().IsMap() {
-			r.failf(method.Descriptor, "%s: %s has many values, and a path holds one", path, name)
+			r.failf(method.Descriptor, "%s: %s is a repeated field, but a path variable holds one value", path, name)
 		}
 		binding.Variables = append(binding.Variables, field)
 	}
@@ -193,25 +193,25 @@ func (r *reader) success(method *Method, declared *statuswayv1.MethodSemantics) 
 
 func (r *reader) statuses(method *Method, declared *statuswayv1.MethodSemantics) {
 	if method.ServerStreams && !slices.Equal(method.Success, []int32{200}) {
-		r.failf(method.Descriptor, "a stream is answered 200: its body is many messages, and none of them is the resource")
+		r.failf(method.Descriptor, "a stream can only have the status 200 and no options of a resource: its body is a stream of messages")
 	}
 	for i, status := range method.Success {
 		switch {
 		case !slices.Contains([]int32{200, 201, 202, 204}, status):
-			r.failf(method.Descriptor, "%d is no status of success: there are 200, 201, 202 and 204", status)
+			r.failf(method.Descriptor, "%d is not a success status; use 200, 201, 202 or 204", status)
 		case slices.Contains(method.Success[:i], status):
-			r.failf(method.Descriptor, "%d stands twice among the statuses of success", status)
+			r.failf(method.Descriptor, "success: %d is a duplicate", status)
 		case status == 201 && method.safeVerb() != "":
-			r.failf(method.Descriptor, "a %s creates nothing, so it cannot answer 201 (RFC 9110 §9.2.1)", method.safeVerb())
+			r.failf(method.Descriptor, "a %s creates nothing, so its status cannot be 201 (RFC 9110 §9.2.1)", method.safeVerb())
 		case (status == 201 || status == 202) && declared.GetLocation() == "":
-			r.failf(method.Descriptor, "%d needs a location: it is what the client goes to next (RFC 9110 §15.3.2, §15.3.3)", status)
+			r.failf(method.Descriptor, "%d needs a location, which tells the client where to go next (RFC 9110 §15.3.2, §15.3.3)", status)
 		}
 	}
 }
 
 func (r *reader) location(method *Method, text string) {
 	if !slices.Contains(method.Success, 201) && !slices.Contains(method.Success, 202) {
-		r.failf(method.Descriptor, "location goes with 201 or 202 (RFC 9110 §10.2.2)")
+		r.failf(method.Descriptor, "location needs the status 201 or 202 (RFC 9110 §10.2.2)")
 	}
 	template, err := route.Parse(text)
 	if err != nil {
@@ -224,14 +224,14 @@ func (r *reader) location(method *Method, text string) {
 		if err != nil {
 			r.failf(method.Descriptor, "location: %v", err)
 		} else if !field.hasText() {
-			r.failf(method.Descriptor, "location: %s has no text that could stand in a URL", name)
+			r.failf(method.Descriptor, "location: %s cannot be written in a URL", name)
 		}
 		location.fields[name] = field
 	}
 	method.Location = location
 }
 
-// safeVerb returns the HTTP method of the first route that is safe; empty if none is.
+// safeVerb returns the HTTP method of the first safe route, or "" if there is none.
 func (m *Method) safeVerb() string {
 	for _, binding := range m.Bindings {
 		if binding.Safe {
@@ -248,7 +248,7 @@ func (r *reader) validators(method *Method, declared *statuswayv1.MethodSemantic
 		if err != nil {
 			r.failf(method.Descriptor, "etag_field: %v", err)
 		} else if field.leaf().Kind() != protoreflect.StringKind || field.leaf().IsList() {
-			r.failf(method.Descriptor, "etag_field: %s is no string", name)
+			r.failf(method.Descriptor, "etag_field: %s is not a string", name)
 		}
 		method.ETag = field
 	}
@@ -257,7 +257,7 @@ func (r *reader) validators(method *Method, declared *statuswayv1.MethodSemantic
 		case err != nil:
 			r.failf(method.Descriptor, "last_modified_field: %v", err)
 		case !field.isTimestamp():
-			r.failf(method.Descriptor, "last_modified_field: %s is no google.protobuf.Timestamp", name)
+			r.failf(method.Descriptor, "last_modified_field: %s is not a google.protobuf.Timestamp", name)
 		default:
 			method.LastModified = field.timePath()
 		}
@@ -266,11 +266,11 @@ func (r *reader) validators(method *Method, declared *statuswayv1.MethodSemantic
 	switch {
 	case method.CacheControl != "":
 		if strings.ContainsFunc(method.CacheControl, func(c rune) bool { return c < ' ' || c > '~' }) {
-			r.failf(method.Descriptor, "cache_control: %q is no field value (RFC 9110 §5.5)", method.CacheControl)
+			r.failf(method.Descriptor, "cache_control: %q is not a valid header value (RFC 9110 §5.5)", method.CacheControl)
 		}
 	case method.ETag != nil || method.LastModified != nil:
-		method.CacheControl = "no-cache" // Kept, and asked again with If-None-Match each time.
+		method.CacheControl = "no-cache" // Caches store it, and revalidate it each time with If-None-Match.
 	default:
-		method.CacheControl = "no-store" // Without a validator a stored answer can only go stale.
+		method.CacheControl = "no-store" // Without a validator, caches could not revalidate it.
 	}
 }
