@@ -117,6 +117,7 @@ func (g handler) wrap(reply proto.Message) proto.Message {
 // selecting panics where generated code panics if the field is a member of a oneof and not set.
 type selecting struct{ proto.Message }
 
+//nolint:revive // the name is that of generated code.
 func (selecting) XXX_ResponseBody() any { panic("the member of the oneof is not set") }
 
 func (g handler) desc() *grpc.StreamDesc {

@@ -100,7 +100,8 @@ func (g *Gateway) report(address string, err error) {
 		g.config.Logger.Info("a backend's routes can be read again", slog.String("backend", address))
 		return
 	}
-	g.config.Logger.Warn("a backend's routes cannot be read; the gateway goes on with the last known ones", slog.String("backend", address), slog.Any("error", err))
+	g.config.Logger.Warn("a backend's routes cannot be read; the gateway goes on with the last known ones",
+		slog.String("backend", address), slog.Any("error", err))
 }
 
 // newWalk lists the rules that a request passes before it reaches a version of the backend.

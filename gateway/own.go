@@ -32,7 +32,7 @@ func own(ex *exchange.Exchange, responder *respond.Responder, call func(w *ownWr
 		ex.Failure, ex.Code, ex.Fault = err, respond.AsFailure(err).Status.GetCode(), true
 		return nil
 	case err != nil:
-		return err
+		return err //nolint:wrapcheck // it is the failure of the call, or of the page.
 	case ex.Status == 0:
 		ex.Status = http.StatusOK // net/http sends that if nothing was written.
 	}
@@ -78,7 +78,7 @@ func (w *ownWriter) WriteHeader(status int) {
 	if !w.sent && status >= http.StatusOK {
 		w.sent, w.exchange.Status = true, status
 	}
-	w.ResponseWriter.WriteHeader(status)
+	w.ResponseWriter.WriteHeader(status) //nolint:forbidigo // the program itself responds.
 }
 
 func (w *ownWriter) Write(data []byte) (int, error) {

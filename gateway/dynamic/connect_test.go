@@ -167,7 +167,9 @@ func TestRefresh(t *testing.T) {
 
 	clash := service("z.proto", "z.v1", "A") // It has the path of a.v1.A.
 	declares.declare(t, service("a.proto", "a.v1", "A"), clash)
-	eventually(t, func() bool { return strings.Contains(f.log.String(), "cannot be read; the gateway goes on with the last known ones") })
+	eventually(t, func() bool {
+		return strings.Contains(f.log.String(), "cannot be read; the gateway goes on with the last known ones")
+	})
 	asked := declares.asked.Load()
 	eventually(t, func() bool { return declares.asked.Load() > asked+2 })
 	if got := f.send(http.MethodGet, "/A", ""); got.status != http.StatusOK || f.backend.Revision() != first {

@@ -212,8 +212,8 @@ func bypassed() *respond.Failure {
 	return respond.Fail(policy.ReasonInternal, "the handler does not call the connection that it was registered with")
 }
 
-// noResponse is the failure of a handler that returned neither a response nor an error. This is a
-// bug of the handler; no request can cause it.
+// noResponse is the failure of a handler that returned neither a response nor an error. No
+// request can cause it: the handler is wrong.
 func noResponse() error {
 	return respond.Fail(policy.ReasonInternal, "the handler gave no response")
 }

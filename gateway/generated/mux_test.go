@@ -119,6 +119,7 @@ func TestHandlerThatRespondsItself(t *testing.T) {
 // oneof. It panics if another member is set.
 type selecting struct{ *entityv1.Maintenance }
 
+//nolint:revive // the name is that of generated code.
 func (selecting) XXX_ResponseBody() any { panic("the interface is nil") }
 
 // TestGeneratedCodeSelectsNoField: the responder selects the field of a response_body. Generated

@@ -15,13 +15,15 @@ func TestReplace(t *testing.T) {
 	used := map[string]*backend.Version{}
 	var refuses error
 	for _, name := range []string{"a", "b"} {
-		used[name] = backend.Use(b, backend.User{Change: func(next *backend.Version) error {
+		if err := backend.Use(b, backend.User{Change: func(next *backend.Version) error {
 			if name == "b" && refuses != nil {
 				return refuses
 			}
 			used[name] = next
 			return nil
-		}, Report: nil})
+		}, Report: nil}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	refuses = errors.New("a route clashes")
 	if err := backend.Replace(b, second); !errors.Is(err, refuses) {

@@ -90,7 +90,7 @@ func New(p Params) (*Metrics, error) {
 		duration:  histogram("request_duration_seconds", "Duration of requests by the class of the status.", "route", "method", "class"),
 		callTime:  histogram("grpc_call_duration_seconds", "Duration of calls over gRPC.", "method"),
 		running:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "statusway_requests_in_flight", Help: "Requests that are running."}),
-		shed:      prometheus.NewCounter(prometheus.CounterOpts{Name: "statusway_requests_shed_total", Help: "Requests that were refused because the server was overloaded."}),
+		shed:      prometheus.NewCounter(prometheus.CounterOpts{Name: "statusway_requests_shed_total", Help: "Requests that an overloaded server refused."}),
 		known:     knownReasons(p),
 		keys:      newLimiterKeys(),
 	}

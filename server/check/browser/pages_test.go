@@ -254,7 +254,7 @@ func (v visitors) worksByKeyboard(t *testing.T) {
 	}
 	b.do(t, chromedp.KeyEvent(kb.Enter))
 	b.await(t, `document.getElementById("url-invalid").dataset.status === "404"`)
-	if role := evaluate[string](t, b, `document.querySelector("#url-invalid [role=status]").textContent`); role != "Answered 404 Not Found." {
+	if role := evaluate[string](t, b, `document.querySelector("#url-invalid [role=status]").textContent`); role != "The response is 404 Not Found." {
 		t.Errorf("a screen reader says %q", role)
 	}
 	if !evaluate[bool](t, b, `document.activeElement.textContent.startsWith("Try it")`) {

@@ -29,7 +29,7 @@ func readDescriptors(name string) (*descriptorpb.FileDescriptorSet, error) {
 	}
 	set := &descriptorpb.FileDescriptorSet{}
 	if err := proto.Unmarshal(wire, set); err != nil {
-		return nil, fmt.Errorf("%w: %s is no FileDescriptorSet: %w", ErrDescriptors, name, err)
+		return nil, fmt.Errorf("%w: %s is not a FileDescriptorSet: %w", ErrDescriptors, name, err)
 	}
 	return set, nil
 }

@@ -97,7 +97,7 @@ func (f *form) request() (*mappingv1.MapStatusRequest, error) {
 		return request, nil
 	}
 	if err := gateway.UnmarshalJSON([]byte(f.Status), request.GetStatus()); err != nil {
-		return nil, fmt.Errorf("this is no google.rpc.Status as JSON: %w", err)
+		return nil, fmt.Errorf("this is not a google.rpc.Status as JSON: %w", err)
 	}
 	f.Status = indented([]byte(f.Status))
 	f.show(request.GetStatus())
@@ -134,7 +134,7 @@ func (f *form) show(status *spb.Status) {
 func (f *form) build() (*spb.Status, error) {
 	number, err := strconv.ParseInt(f.Code, 10, 32)
 	if err != nil {
-		return nil, errors.New("the code is no number of 32 bits")
+		return nil, errors.New("the code is not a number of 32 bits")
 	}
 	status := &spb.Status{Code: int32(number), Message: f.Message}
 	var details []proto.Message
@@ -152,7 +152,7 @@ func (f *form) build() (*spb.Status, error) {
 	if f.Retry != "" {
 		wait, err := time.ParseDuration(f.Retry + "s")
 		if err != nil || wait < 0 || wait > longestRetry {
-			return nil, errors.New("the time to wait is no number of seconds within a year")
+			return nil, errors.New("the time to wait is not a number of seconds within a year")
 		}
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(wait)})
 	}

@@ -59,7 +59,7 @@ func TestSteps(t *testing.T) {
 			if !strings.Contains(text, "HTTP/1.1 "+strconv.Itoa(row)) || !strings.Contains(text, step.Title) || !strings.Contains(text, step.Why) {
 				t.Errorf("%s, %s: %s", test.policy, step.Name, text)
 			}
-			if (trial == "") != strings.Contains(text, "To try it takes") {
+			if (trial == "") != strings.Contains(text, "To try this you need") {
 				t.Errorf("%s, has %d, %s: %s", test.policy, test.has, step.Name, text)
 			}
 			if trial == "" {
@@ -103,7 +103,7 @@ func TestRules(t *testing.T) {
 			for _, rule := range builtin(t, name).RulesTo(int(row.GetStatus())) {
 				key := slices.MaxFunc([]string{rule.GetCode(), rule.GetReason(), rule.GetDetail()}, func(a, b string) int { return len(a) - len(b) })
 				if key == "OTHER" {
-					key = "any number without a name"
+					key = "any other number"
 				}
 				if !strings.Contains(told, key) || !strings.Contains(page, key) || !strings.Contains(page, rule.GetWhy()) || !strings.Contains(page, rule.GetName()) {
 					t.Errorf("%s: %s says nothing of the rule %s: %s", name, number, rule.GetName(), told)

@@ -340,7 +340,8 @@ func conformanceSection(items []item, all outcomes) string {
 		by[row.Outcome]++
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "\n[`items.txt`](server/testdata/checklist/items.txt) lists %d requirements of RFC 9110 and related RFCs, google.rpc and the gRPC protocol, %d of\n"+
+	fmt.Fprintf(&out, "\n[`items.txt`](server/testdata/checklist/items.txt) lists %d requirements of RFC 9110 and related RFCs, "+
+		"google.rpc and the gRPC protocol, %d of\n"+
 		"them MUST. Each has a test that carries its ID, or a row here, or both; a test fails if an item has neither. This server decides %d of them\n"+
 		"differently in part or in whole, %d do not apply, and net/http makes %d impossible.\n\n",
 		len(items), musts, by[outcomeDecided], by[outcomeNotApplicable], by[outcomeImpossible])

@@ -86,9 +86,9 @@ func newRoot(streams Streams) *cobra.Command {
 		Long: `Statusway serves gRPC services over REST with a documented set of HTTP statuses and bodies.
 Without a command it serves: statusway is the same as statusway serve, with the same flags.`,
 		Example: `  statusway serve --demo                        a server to play with, and its pages for a browser
-  statusway tour                                every row of the table, happening there
-  statusway proxy --backend 127.0.0.1:50051     a gRPC server of yours over REST, in whatever language it is
-  echo '{"code": 5}' | statusway map            the HTTP answer that a gRPC status becomes, and why`,
+  statusway tour                                every row of the table, on that server
+  statusway proxy --backend 127.0.0.1:50051     your gRPC server over REST, in any language
+  echo '{"code": 5}' | statusway map            the HTTP response for a gRPC status, and why`,
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -104,8 +104,8 @@ Without a command it serves: statusway is the same as statusway serve, with the 
 	root.SetErr(streams.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	addGroup(root, "Serve:", serve, newProxy(streams), newHealthcheck(streams))
-	addGroup(root, "See what is answered:", newTour(streams), newMap(streams), newPolicy(streams))
-	addGroup(root, "Describe and prove it:", newOpenAPI(streams), newConformance(streams))
+	addGroup(root, "Show responses:", newTour(streams), newMap(streams), newPolicy(streams))
+	addGroup(root, "Describe and test an API:", newOpenAPI(streams), newConformance(streams))
 	root.AddCommand(newVersion(streams))
 	addCompletion(root)
 	refuseUnknownTopics(root)
@@ -129,7 +129,7 @@ func noArguments(cmd *cobra.Command, arguments []string) error {
 		return nil
 	}
 	if !cmd.HasAvailableSubCommands() {
-		return usage(fmt.Errorf("%s takes no arguments, and %q is one", cmd.CommandPath(), arguments[0])) //nolint:err113 // it is for people.
+		return usage(fmt.Errorf("%s takes no arguments, but got %q", cmd.CommandPath(), arguments[0])) //nolint:err113 // it is for people.
 	}
 	err := cobra.NoArgs(cmd, arguments)
 	if meant := cmd.SuggestionsFor(arguments[0]); len(meant) > 0 {

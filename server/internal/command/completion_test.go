@@ -15,7 +15,7 @@ func TestCompletion(t *testing.T) {
 	)
 	for typed, want := range map[string]string{
 		"pol":                             "policy\tCheck and show policies " + none,
-		"policy ch":                       "check\tSay what is wrong with a policy file, by line " + none,
+		"policy ch":                       "check\tReport the mistakes in a policy file, by line " + none,
 		"policy check ":                   files,
 		"policy show --policy ":           "documented canonical " + files,
 		"serve --policy ":                 "documented canonical " + files,

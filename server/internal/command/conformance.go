@@ -36,24 +36,23 @@ func newConformance(streams Streams) *cobra.Command {
 	var settings conformanceSettings
 	cmd := &cobra.Command{
 		Use:   "conformance --target URL",
-		Short: "Show that a server's clients get what the table promises",
+		Short: "Test that a server responds as the table promises",
 		Long: `conformance runs black-box cases against a server and reports which of them fail.
 
 The server needs ConformanceService, StreamService and BindingService behind it
-(proto/statusway/conformance/v1), in whatever language, and whatever gateway
-before them; statusway serve --demo has both. The run creates items there and
-needs no credentials.
+(proto/statusway/conformance/v1), in any language and with any gateway in front;
+statusway serve --demo has both. The run creates items on the server and needs no
+credentials.
 
-The cases are YAML, one file each: --write-cases writes them out, with the JSON
-schema of their format, and --cases runs such a folder. Their version grows
-whenever a server that passed before may fail now.
+The cases are YAML, one file each: --write-cases writes them with the JSON schema
+of their format, and --cases runs such a folder. Their version grows whenever a
+server that passed before may fail.
 
-A target that limits its clients is waited for when it answers 429 with
-Retry-After; a run takes some hundred requests.
+A run sends some hundred requests. If the target responds with 429 and
+Retry-After, conformance waits.
 
-The exit code is 0 if every case passes, 1 if one fails, which includes a known
-failure that passes, or if the target cannot be tested, and 2 for a mistake in
-the arguments.`,
+The exit code is 0 if every case passes, 1 if a case fails, if a known failure
+passes or if the target cannot be tested, and 2 for a mistake in the arguments.`,
 		Example: `  statusway conformance --target http://127.0.0.1:8080
   statusway conformance --target https://api.example.com --junit report.xml --known-failures known.yaml
   statusway conformance --list --filter '^412-'`,
@@ -69,18 +68,18 @@ the arguments.`,
 
 func (s *conformanceSettings) flags(set *pflag.FlagSet) {
 	set.StringVar(&s.target, "target", "", "`URL` of the server: a scheme and an authority")
-	set.StringVar(&s.policy, "policy", "", "`name` of the policy: documented or canonical (default what the target answers FAILED_PRECONDITION with)")
-	set.StringVar(&s.transport, "transport", "all", "`name` of the protocol: http1, h2c (HTTP/2, over https by TLS) or all")
-	set.StringVar(&s.filter, "filter", "", "run the cases whose name this regular `expression` finds")
-	set.BoolVar(&s.list, "list", false, "list the cases and run none")
-	set.StringVar(&s.cases, "cases", "", "`folder` of the cases, as --write-cases writes one (default those of this program)")
-	set.StringVar(&s.writeCases, "write-cases", "", "write the cases of this program into a new `folder`, and run none")
-	set.StringVar(&s.knownFailures, "known-failures", "", "`file` with a YAML list of {name, reason}: cases that are known to fail")
-	set.StringVar(&s.junit, "junit", "", "write the report as JUnit's XML to a `file`, - for standard output")
+	set.StringVar(&s.policy, "policy", "", "`name` of the policy: documented or canonical (default the policy that the target's response to FAILED_PRECONDITION shows)")
+	set.StringVar(&s.transport, "transport", "all", "`name` of the protocol: http1, h2c (HTTP/2; over TLS if the URL is https) or all")
+	set.StringVar(&s.filter, "filter", "", "run only the cases whose name matches this regular `expression`")
+	set.BoolVar(&s.list, "list", false, "list the cases without running them")
+	set.StringVar(&s.cases, "cases", "", "`folder` of cases, as --write-cases writes it (default the built-in cases)")
+	set.StringVar(&s.writeCases, "write-cases", "", "write the built-in cases to a new `folder` without running them")
+	set.StringVar(&s.knownFailures, "known-failures", "", "`file` with a YAML list of {name, reason} of cases that are known to fail")
+	set.StringVar(&s.junit, "junit", "", "write the report as JUnit XML to a `file`, - for standard output")
 	set.StringVar(&s.json, "json", "", "write the report as JSON to a `file`, - for standard output")
-	set.StringVar(&s.ca, "ca", "", "`file` with the certificates to trust, in place of the system's")
+	set.StringVar(&s.ca, "ca", "", "`file` with the certificates to trust instead of the system's")
 	set.BoolVar(&s.insecure, "insecure", false, "trust any certificate")
-	set.IntVar(&s.parallel, "parallel", 4, "how `many` cases to run at once")
+	set.IntVar(&s.parallel, "parallel", 4, "`number` of cases to run at once")
 }
 
 func runConformance(ctx context.Context, streams Streams, settings conformanceSettings) error {
@@ -88,7 +87,7 @@ func runConformance(ctx context.Context, streams Streams, settings conformanceSe
 		if err := suite.Write(settings.writeCases); err != nil {
 			return err
 		}
-		fmt.Fprintf(streams.Out, "The cases are in %s. Run them by --cases %s\n", settings.writeCases, settings.writeCases)
+		fmt.Fprintf(streams.Out, "The cases are in %s. Run them with --cases %s\n", settings.writeCases, settings.writeCases)
 		return nil
 	}
 	cases, err := settings.read()
@@ -104,7 +103,7 @@ func runConformance(ctx context.Context, streams Streams, settings conformanceSe
 		return nil
 	}
 	if params.Target == nil {
-		return usage(errors.New("--target is needed"))
+		return usage(errors.New("--target is required"))
 	}
 	shown := newProgress(streams.Err)
 	params.Progress, params.Waiting = shown.result, shown.waiting

@@ -94,7 +94,7 @@ func TestConformanceTargets(t *testing.T) {
 		flags  []string
 		says   string
 	}{
-		"nobody":        {nobody, nil, "nobody answers at " + nobody},
+		"nobody":        {nobody, nil, nobody + " does not respond"},
 		"no service":    {plain.URL, []string{"--transport=http1"}, "ConformanceService has to be behind it"},
 		"no HTTP/2":     {teapot.URL, nil, "--transport http1"},
 		"no policy":     {teapot.URL, []string{"--transport=http1"}, "say --policy"},

@@ -19,12 +19,12 @@ import (
 const (
 	// healthcheckPatience is less than a container's supervisor usually has.
 	healthcheckPatience = 3 * time.Second
-	// longestHealth bounds what is read, and shown, of an answer.
+	// longestHealth bounds how much of a response healthcheck reads and prints.
 	longestHealth = 4 << 10
 )
 
-// healthcheckSettings are flags of the server that is asked, by the same names, so that
-// its variables tell where it is.
+// healthcheckSettings are flags with the names of the server's flags, so that the server's
+// variables also tell healthcheck its address.
 type healthcheckSettings struct {
 	httpAddr string
 	tlsCert  string
@@ -36,7 +36,7 @@ func newHealthcheck(streams Streams) *cobra.Command {
 		Use:   "healthcheck",
 		Short: "Ask the server on this machine whether it is ready",
 		Long: "healthcheck asks a running serve or proxy for /readyz, and exits with 0 if it is ready, else with 1.\n" +
-			"It is for containers, which may hold no other program that could ask.",
+			"It is for containers that contain no other program for this.",
 		Args:    noArguments,
 		PreRunE: fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,8 +50,8 @@ func newHealthcheck(streams Streams) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&settings.httpAddr, "http-addr", settings.httpAddr, "`address` on which the server serves REST")
-	cmd.Flags().StringVar(&settings.tlsCert, "tls-cert", "", "the server's `file` of the certificate chain; with it the server is asked over TLS")
+	cmd.Flags().StringVar(&settings.httpAddr, "http-addr", settings.httpAddr, "`address` of the REST server")
+	cmd.Flags().StringVar(&settings.tlsCert, "tls-cert", "", "`file` of the server's certificate chain; with it healthcheck uses TLS")
 	return cmd
 }
 
@@ -73,7 +73,7 @@ func (s healthcheckSettings) ask(ctx context.Context) error {
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, longestHealth))
 	if err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
+		return fmt.Errorf("reading the response: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
 		return errors.New(response.Status + ": " + string(bytes.TrimSpace(text)))

@@ -16,10 +16,10 @@ import (
 	"github.com/statusway/statusway/server/internal/terminal"
 )
 
-// maxStatusBytes bounds what map reads.
+// maxStatusBytes bounds how much map reads.
 const maxStatusBytes = 1 << 20
 
-var errStatus = errors.New("standard input is no google.rpc.Status as JSON")
+var errStatus = errors.New("standard input is not a google.rpc.Status as JSON")
 
 type mapSettings struct {
 	policy    string
@@ -31,8 +31,8 @@ func newMap(streams Streams) *cobra.Command {
 	var settings mapSettings
 	cmd := &cobra.Command{
 		Use:     "map",
-		Short:   "Show the HTTP answer that a google.rpc.Status becomes",
-		Long:    "map reads a google.rpc.Status as JSON from standard input and prints the HTTP answer, with the rule that decided it.",
+		Short:   "Show the HTTP response for a google.rpc.Status",
+		Long:    "map reads a google.rpc.Status as JSON from standard input and prints the HTTP response, with the rule that decided it.",
 		Example: `  echo '{"code": 5, "message": "no such teapot"}' | statusway map`,
 		Args:    noArguments,
 		PreRunE: fromEnvironment,

@@ -18,21 +18,21 @@ func next(cmd *cobra.Command, err error) string {
 	case isUsage(err):
 		return fmt.Sprintf("%s --help says how it is called.", cmd.CommandPath())
 	case errors.Is(err, syscall.EADDRINUSE) && cmd.Flags().Lookup("grpc-addr") != nil:
-		return "Another program has the address. Choose one by --http-addr and --grpc-addr; with port 0 it is any that is free."
+		return "Another program uses the address. Choose another with --http-addr and --grpc-addr; port 0 means any free port."
 	case errors.Is(err, syscall.EADDRINUSE):
-		return "Another program has the address. Choose one by --http-addr; with port 0 it is any that is free."
+		return "Another program uses the address. Choose another with --http-addr; port 0 means any free port."
 	case errors.Is(err, app.ErrDescriptors):
 		return "To write one: buf build --as-file-descriptor-set -o api.binpb, or protoc --include_imports --descriptor_set_out=api.binpb"
 	case errors.Is(err, errPolicy):
 		return "To write one, begin with a copy of a policy: statusway policy show --json > mine.json"
 	case isInFile:
-		return "The schema is proto/statusway/v1/policy.proto, and statusway policy show --json a policy to compare with."
+		return "The schema is proto/statusway/v1/policy.proto. statusway policy show --json prints a policy to compare with."
 	case errors.Is(err, errStatus):
 		return `It is of the form {"code": 5, "message": "no such teapot", "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", …}]}`
 	case errors.Is(err, errLimited):
-		return "Wait so long, or start the demo with a larger --rate-limit."
+		return "Wait that long, or start the demo with a larger --rate-limit."
 	case errors.Is(err, errNoDemo):
-		return "It has to be a demo that is not closed. To start one: statusway serve --demo"
+		return "The target must be an open demo. To start one: statusway serve --demo"
 	default:
 		return ""
 	}

@@ -23,9 +23,9 @@ func newOpenAPI(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "openapi",
 		Short: "Write the OpenAPI 3.1 document of an API",
-		Long: "openapi writes what clients of an API can send and what they can get: every route, and of each every answer\n" +
-			"that the policy allows, with its header fields and its body. Without --descriptors it is about the reference services.\n" +
-			"A server has the document of what it serves at /openapi.json and /openapi.yaml, and shows it to people at /openapi.",
+		Long: "openapi writes the OpenAPI document of an API: every route, with every response that the policy allows, its header\n" +
+			"fields and its body. Without --descriptors it describes the reference services. A server has its own document at\n" +
+			"/openapi.json and /openapi.yaml, and a page for people at /openapi.",
 		Example: `  statusway openapi --format yaml
   buf build -o api.binpb && statusway openapi --descriptors api.binpb --public-url https://api.example.com > openapi.json`,
 		Args:    noArguments,
@@ -53,9 +53,9 @@ func newOpenAPI(streams Streams) *cobra.Command {
 func writeOpenAPI(settings openapiSettings) ([]byte, error) {
 	switch {
 	case settings.format != "json" && settings.format != "yaml":
-		return nil, usage(fmt.Errorf("--format is json or yaml, and not %q", settings.format))
+		return nil, usage(fmt.Errorf("--format is json or yaml, not %q", settings.format))
 	case settings.serviceConfig != "" && settings.descriptors == "":
-		return nil, usage(errors.New("--service-config goes with --descriptors"))
+		return nil, usage(errors.New("--service-config needs --descriptors"))
 	}
 	if err := config.CheckURL("--public-url", settings.publicURL); err != nil {
 		return nil, usage(err)

@@ -17,9 +17,9 @@ func newPolicy(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "policy",
 		Short: "Check and show policies",
-		Long: `A policy says which status an error becomes: by its domain and reason, else by
-the types of its details, else by its code. Two are built in, documented and
-canonical. For one of your own, change a copy and check it:
+		Long: `A policy decides which status an error becomes: by its domain and reason, else by
+the types of its details, else by its code. Two policies are built in, documented
+and canonical. To make your own, change a copy and check it:
 
   statusway policy show --json > mine.json
   statusway policy check mine.json
@@ -43,8 +43,8 @@ type checked struct {
 	Problems []problem `json:"problems"`
 }
 
-// problem is one thing that is wrong with a policy. The line is left out where it
-// stands on none.
+// problem is one mistake in a policy. Line is 0, and omitted, if the mistake is on no
+// line.
 type problem struct {
 	Line   int    `json:"line,omitempty"`
 	Reason string `json:"reason"`
@@ -54,7 +54,7 @@ func newPolicyCheck(streams Streams) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check FILE",
-		Short: "Say what is wrong with a policy file, by line",
+		Short: "Report the mistakes in a policy file, by line",
 		Example: `  statusway policy check mine.yaml
   statusway policy check --json mine.yaml     {file, name, rows, rules, problems: [{line, reason}]}`,
 		Args: func(_ *cobra.Command, arguments []string) error {
@@ -106,7 +106,7 @@ func newPolicyShow(streams Streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Print the effective policy",
-		Long:  "show prints every row of a policy with the rules that lead to it. With --json it prints all of it, as a file that --policy takes.",
+		Long:  "show prints every row of a policy with the rules that lead to it. With --json it prints the whole policy, as a file for --policy.",
 		Example: `  statusway policy show --policy canonical
   statusway policy show --json > mine.json`,
 		Args:    noArguments,
@@ -128,7 +128,7 @@ func newPolicyShow(streams Streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&policyName, "policy", policy.Documented, "documented, canonical, or the `file` of a policy")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the policy as JSON")
 	return cmd
 }
 

@@ -18,8 +18,8 @@ func newProxy(streams Streams) *cobra.Command {
 		Use:   "proxy --backend HOST:PORT",
 		Short: "Serve any gRPC server over REST",
 		Long: "proxy serves gRPC servers over REST, by their google.api.http rules and statusway.v1 annotations.\n" +
-			"It learns them from a descriptor set or, by default, from the servers' own reflection,\n" +
-			"which it asks again now and then: a new method is served without a restart.",
+			"It reads them from a descriptor set or, by default, from the servers' own reflection.\n" +
+			"It asks reflection again at an interval, so it serves a new method without a restart.",
 		Example: `  statusway proxy --backend 127.0.0.1:9090
   buf build -o api.binpb && statusway proxy --backend api.internal:443 --backend-tls --descriptors api.binpb
   statusway proxy --backend shop.v1.Orders=orders:9090 --backend shop.v1.Carts=carts:9090`,

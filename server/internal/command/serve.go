@@ -21,13 +21,13 @@ func newServe(streams Streams) *cobra.Command {
 		Long: `serve serves the reference services over gRPC, with reflection, and over REST
 through the gateway: entities, sessions, imports, maintenance, and the table itself.
 
-Each flag is also a variable, --rate-limit as STATUSWAY_RATE_LIMIT; a flag counts
-before it. Traces go where OpenTelemetry's own variables say, such as
-OTEL_EXPORTER_OTLP_ENDPOINT. Without --demo the first start creates the user admin,
-and prints the password once.
+Each flag is also an environment variable, such as STATUSWAY_RATE_LIMIT for --rate-limit;
+a flag overrides its variable. OpenTelemetry's own variables, such as
+OTEL_EXPORTER_OTLP_ENDPOINT, say where traces go. Without --demo the first start creates
+the user admin, and prints its password once.
 
-SIGTERM stops it without losing a request: /readyz fails for --drain-delay, then the
-listener closes, and running requests have --grace to finish. SIGINT skips the delay.`,
+SIGTERM stops the server without losing a request: /readyz fails for --drain-delay, then
+the listener closes, and running requests have --grace to finish. SIGINT skips the delay.`,
 		Example: `  statusway serve --demo
   statusway serve --data-dir /var/lib/statusway --http-addr :8443 --tls-cert chain.pem --tls-key key.pem
   statusway serve --policy canonical --rate-limit 100/1s,imports=10/1h@entity.v1.EntityService/ImportEntities`,

@@ -23,13 +23,13 @@ import (
 
 const (
 	tourPatience = 30 * time.Second
-	// longestPolicy bounds what is read of a target's policy.
+	// longestPolicy bounds how much of a target's policy tour reads.
 	longestPolicy = 4 << 20
 )
 
 var (
 	errNoDemo = errors.New("the target cannot be toured")
-	// errLimited is another refusal than the one that the tour is about.
+	// errLimited reports an unintended 429: the tour provokes one 429 itself.
 	errLimited = errors.New("the demo's rate limit refuses the tour")
 )
 
@@ -42,18 +42,18 @@ func newTour(streams Streams) *cobra.Command {
 	var settings tourSettings
 	cmd := &cobra.Command{
 		Use:   "tour",
-		Short: "See every row of the table happen, on a demo server",
+		Short: "Show every row of the table on a demo server",
 		Long: `tour sends a demo server the requests that end in each row of the table, and
-shows every exchange as it happens: what is sent after >, what comes after <.
-Left out are tokens, and header fields that every answer has, such as Date.
+prints each request (lines with >) and its response (lines with <). It leaves out
+tokens, and header fields that every response has, such as Date.
 
-What it changes it puts back, but for an import, which leaves an entity. The
-allowance of the demo's user viewer is used up for a minute.
+tour undoes its changes, except for an import, which leaves an entity. It uses up
+the allowance of the demo's user viewer for a minute.
 
-Which row an exchange has to end in is the policy's that the server answers by.
-The exit code is 0 if each ended in its row, 1 if one did not or the server is
-no demo, and 2 for a mistake in the arguments. A server without a rate limit is
-told of, and is no failure.`,
+The server's policy decides which status a row has. The exit code is 0 if each
+request ended in its row, 1 if one did not or the server is not a demo, and 2 for
+a mistake in the arguments. If the server has no rate limit, tour says so; that is
+not a failure.`,
 		Example: `  statusway serve --demo        (in another terminal)
   statusway tour
   statusway tour --row 412 --row 429`,
@@ -64,7 +64,7 @@ told of, and is no failure.`,
 		},
 	}
 	cmd.Flags().StringVar(&settings.target, "target", "http://127.0.0.1:8080", "`URL` of the demo")
-	cmd.Flags().IntSliceVar(&settings.rows, "row", nil, "`status` of the row to see (default all of them)")
+	cmd.Flags().IntSliceVar(&settings.rows, "row", nil, "`status` of the row to show (default all rows)")
 	return cmd
 }
 
@@ -92,7 +92,7 @@ func runTour(ctx context.Context, streams Streams, settings tourSettings) error 
 	if len(walk.astray) > 0 {
 		return fmt.Errorf("%d of %d exchanges ended in another row: %s", len(walk.astray), len(stops), strings.Join(walk.astray, ", "))
 	}
-	fmt.Fprintf(streams.Out, "Exchanges that ended in their row of the policy %s: %d of %d. The same in a browser: %s/\n",
+	fmt.Fprintf(streams.Out, "Requests that ended in their row of the policy %s: %d of %d. To see them in a browser: %s/\n",
 		table.Name(), walk.seen, len(stops), target)
 	return nil
 }
@@ -135,10 +135,10 @@ func (w *walk) visit(ctx context.Context, at stop) error {
 	case visit.Row == http.StatusTooManyRequests:
 		return limited(visit.Exchange, fmt.Errorf("%s: %s", at.Name, visit.Status)) //nolint:err113 // it is what an exchange came to.
 	case isBurst && visit.Sent == at.Request.Burst:
-		fmt.Fprintf(w.out, "  %sThis server has no limit that %d requests reach.%s\n", c.Warn, visit.Sent, c.Reset)
+		fmt.Fprintf(w.out, "  %sThis server has no limit that %d requests exceed.%s\n", c.Warn, visit.Sent, c.Reset)
 	default:
 		w.astray = append(w.astray, at.Name)
-		fmt.Fprintf(w.out, "  %sThis is the row %d, and not %d.%s\n", c.Bad, visit.Row, at.row, c.Reset)
+		fmt.Fprintf(w.out, "  %sThis is the row %d, not %d.%s\n", c.Bad, visit.Row, at.row, c.Reset)
 	}
 	fmt.Fprintln(w.out)
 	return nil
@@ -206,7 +206,7 @@ func policyOf(ctx context.Context, client *http.Client, target *url.URL) (*polic
 		Policy json.RawMessage `json:"policy"`
 	}
 	if response.StatusCode != http.StatusOK || json.Unmarshal(text, &answer) != nil || answer.Policy == nil {
-		return nil, fmt.Errorf("%s is answered %s, without a policy", at, response.Status)
+		return nil, fmt.Errorf("the response of %s is %s, without a policy", at, response.Status)
 	}
 	// JSON is YAML too.
 	return policy.Load(at, answer.Policy)

@@ -129,7 +129,7 @@ func TestTourOfAnotherServer(t *testing.T) {
 	for _, step := range tour.Steps() {
 		visit, err := guide.Walk(t.Context(), step)
 		if step.Needs == tour.DemoData {
-			if err == nil || !strings.Contains(err.Error(), step.Name+": before it POST /v1/sessions is answered 401") {
+			if err == nil || !strings.Contains(err.Error(), step.Name+": before it, the response to POST /v1/sessions is 401") {
 				t.Errorf("%s without its users: %v", step.Name, err)
 			}
 			continue
@@ -171,7 +171,7 @@ func TestTourCommand(t *testing.T) {
 		}
 		for _, want := range []string{
 			"\n  > Authorization: Bearer …\n", "\n  < X-Rate-Limit-Remaining: 0\n", " times\n", "\n  < 409 Conflict\n", "\n  > PUT /v1/maintenance  200 OK\n",
-			fmt.Sprintf("in their row of the policy %[1]s: %[2]d of %[2]d. The same in a browser: %[3]s/\n", policyName, len(tour.Steps()), p.rest),
+			fmt.Sprintf("in their row of the policy %[1]s: %[2]d of %[2]d. To see them in a browser: %[3]s/\n", policyName, len(tour.Steps()), p.rest),
 			"{long}",
 		} {
 			if !strings.Contains(got.out, want) {
@@ -212,7 +212,7 @@ func TestTourCommandFails(t *testing.T) {
 	}{
 		{"nobody", []string{"--target=" + gone.URL}, 1, []string{"connection refused", "serve --demo"}},
 		{"another server", []string{"--target=" + nothing.URL}, 1, []string{"404", "serve --demo"}},
-		{"no demo", []string{"--target=" + p.rest}, 1, []string{"before it POST /v1/sessions is answered 401", "serve --demo"}},
+		{"no demo", []string{"--target=" + p.rest}, 1, []string{"before it, the response to POST /v1/sessions is 401", "serve --demo"}},
 		{"one that says 200 to all", []string{"--target=" + other.URL, "--row=404", "--row=201"}, 1, []string{"4 of 4 exchanges", "url-invalid"}},
 		{"no URL", []string{"--target=here"}, 2, []string{"--target", "http://127.0.0.1:8080", "tour --help"}},
 		{"a path", []string{"--target=http://a:b@x/y"}, 2, []string{"--target", "authority"}},
@@ -242,13 +242,13 @@ func TestTourCommandLimits(t *testing.T) {
 		code      int
 		out, err  string
 	}{
-		{"off", nil, 0, "This server has no limit that 3000 requests reach.", ""},
+		{"off", nil, 0, "This server has no limit that 3000 requests exceed.", ""},
 		{"10/1h", nil, 1, "", "the demo's rate limit refuses the tour for 3"}, // 3600 seconds, or few less
 		{
 			"600/1m,m=1/1m@entity.v1.MaintenanceService/SetMaintenance",
 			[]string{"--row=503"},
 			1,
-			"> PUT /v1/maintenance  429 Too Many Requests", "maintenance: after it PUT /v1/maintenance is answered 429 Too Many Requests\nWait so long",
+			"> PUT /v1/maintenance  429 Too Many Requests", "maintenance: after it, the response to PUT /v1/maintenance is 429 Too Many Requests\nWait that long",
 		},
 	} {
 		p := serve(t, "--demo", "--rate-limit="+test.limit)

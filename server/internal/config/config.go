@@ -1,5 +1,5 @@
-// Package config is how the program is told what to do: one struct, complete and
-// checked before anything is opened.
+// Package config reads the program's flags and environment variables into one struct,
+// and checks it before the program opens anything.
 package config
 
 import (
@@ -15,11 +15,11 @@ import (
 )
 
 // EnvPrefix begins the environment variable of every flag: --http-addr is also
-// STATUSWAY_HTTP_ADDR. A flag that is given counts before its variable.
+// STATUSWAY_HTTP_ADDR. A flag overrides its variable.
 const EnvPrefix = "STATUSWAY_"
 
-// Serve is the configuration of the command serve. The text form of each field is
-// that of its flag.
+// Serve is the configuration of the command serve. Each field has the text form of its
+// flag.
 type Serve struct {
 	Front
 
@@ -30,25 +30,25 @@ type Serve struct {
 	SessionTTL  time.Duration
 }
 
-// Defaults are what holds where neither a flag nor a variable says otherwise.
+// Defaults returns the configuration without any flag or variable.
 func Defaults() Serve {
 	return Serve{Front: frontDefaults(), GRPCAddr: "127.0.0.1:9090", SessionTTL: 12 * time.Hour}
 }
 
-// Flags declares the flags of serve on set, with what c holds as their defaults.
+// Flags declares the flags of serve on set, with the values of c as defaults.
 func (c *Serve) Flags(set *pflag.FlagSet) {
 	c.Front.Flags(set)
-	set.StringVar(&c.GRPCAddr, "grpc-addr", c.GRPCAddr, "`address` on which gRPC is served")
+	set.StringVar(&c.GRPCAddr, "grpc-addr", c.GRPCAddr, "`address` of the gRPC server")
 	set.StringVar(&c.DataDir, "data-dir", c.DataDir, "`folder` of the database (default statusway in the user's configuration folder)")
 	set.BoolVar(&c.Demo, "demo", c.Demo,
 		"sample entities and the users viewer, editor and admin with the password demo, in a temporary folder, and ConformanceService; loopback only")
-	set.BoolVar(&c.Maintenance, "maintenance", c.Maintenance, "start with the API closed for maintenance")
-	set.DurationVar(&c.SessionTTL, "session-ttl", c.SessionTTL, "how long an access token works")
+	set.BoolVar(&c.Maintenance, "maintenance", c.Maintenance, "close the API for maintenance at the start")
+	set.DurationVar(&c.SessionTTL, "session-ttl", c.SessionTTL, "lifetime of an access token")
 }
 
-// FromEnvironment fills in the flags that were not given from their variables. help
-// and version are no settings: a container may well have a STATUSWAY_VERSION that
-// means something else.
+// FromEnvironment sets the flags that the command line does not set from their variables.
+// help and version are not settings: a container may have a STATUSWAY_VERSION with another
+// meaning.
 func FromEnvironment(set *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var errs []error
 	set.VisitAll(func(flag *pflag.Flag) {

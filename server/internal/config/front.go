@@ -19,11 +19,11 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// largestBody keeps the body limit within what is held in memory for each request.
+// largestBody bounds --max-body, because the server holds each body in memory.
 const largestBody = 256 << 20
 
-// Front is the configuration of the HTTP side, whatever stands behind it. The text
-// form of each field is that of its flag.
+// Front is the configuration of the HTTP side, of serve and of proxy. Each field has the text form of its
+// flag.
 type Front struct {
 	HTTPAddr        string
 	PublicURL       string
@@ -69,45 +69,45 @@ func frontDefaults() Front {
 	}
 }
 
-// Flags declares the flags on set, with what c holds as their defaults.
+// Flags declares the flags on set, with the values of c as defaults.
 func (c *Front) Flags(set *pflag.FlagSet) {
-	set.StringVar(&c.HTTPAddr, "http-addr", c.HTTPAddr, "`address` on which REST is served")
+	set.StringVar(&c.HTTPAddr, "http-addr", c.HTTPAddr, "`address` of the REST server")
 	set.StringVar(&c.PublicURL, "public-url", c.PublicURL,
 		"`URL` under which clients reach REST, with a path if they reach it below one; problem types and Location begin with it (default paths alone)")
-	set.StringVar(&c.PagesURL, "pages-url", c.PagesURL, "`URL` below which another server has the pages that explain problem types (default this server)")
+	set.StringVar(&c.PagesURL, "pages-url", c.PagesURL, "`URL` below which another server has the pages of problem types (default this server)")
 	set.StringVar(&c.Policy, "policy", c.Policy, "documented, canonical, or the `file` of a policy")
 	set.StringVar(&c.ErrorFormat, "error-format", c.ErrorFormat,
-		"`shape` of an error's body where the request asks for none: problem, status or error (default the policy's)")
+		"`shape` of an error's body if the request does not ask for one: problem, status or error (default the policy's)")
 	set.StringVar(&c.Headers, "headers", c.Headers,
-		"`grpc-gateway` lets metadata pass as that does, as Grpc-Metadata-… in either direction; otherwise none passes that is not named")
-	set.StringVar(&c.RateLimit, "rate-limit", c.RateLimit, "`requests/period` that each user, else each address, may send, or a list of such limits, or off")
+		"`grpc-gateway` passes metadata as grpc-gateway does, as Grpc-Metadata-… in both directions; without it only documented metadata passes")
+	set.StringVar(&c.RateLimit, "rate-limit", c.RateLimit, "`requests/period` for each user, or for each address without a user; or a list of such limits, or off")
 	set.IntVar(&c.IPv6Prefix, "ipv6-prefix", c.IPv6Prefix,
 		"`bits` of an IPv6 address that identify a client to the limits: all addresses of such a network count as one")
-	set.StringVar(&c.MaxBody, "max-body", c.MaxBody, "largest request body, such as `4MiB`")
-	set.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "`requests` that each user, else each address, may have running at once; 0 for any number")
+	set.StringVar(&c.MaxBody, "max-body", c.MaxBody, "maximum size of a request body, such as `4MiB`")
+	set.IntVar(&c.Concurrency, "concurrency", c.Concurrency, "maximum `requests` at once for each user, or for each address without a user; 0 is no limit")
 	set.IntVar(&c.MaxInFlight, "max-in-flight", c.MaxInFlight,
-		"`calls` that are served at once at the most, but for streams; the limit adapts below it, and 0 is no limit")
-	set.IntVar(&c.MaxStreams, "max-streams", c.MaxStreams, "`streams` that are served at once at the most; 0 for as many as --max-in-flight")
+		"maximum `calls` at once, without streams; the actual limit adapts to the load below this maximum; 0 is no limit")
+	set.IntVar(&c.MaxStreams, "max-streams", c.MaxStreams, "maximum `streams` at once; 0 means as many as --max-in-flight")
 	set.StringVar(&c.BodyMemory, "body-memory", c.BodyMemory,
-		"`size` of what all request bodies together may take, decoded; later ones wait, then get 503 (default a quarter of the memory limit)")
+		"maximum `size` of all decoded request bodies together; when it is used up, requests wait, then get 503 (default a quarter of the memory limit)")
 	set.StringVar(&c.ResponseMemory, "response-memory", c.ResponseMemory,
-		"`size` of what all responses together may take that wait for clients to read them; stalled ones are cut off (default an eighth of the memory limit)")
+		"maximum `size` of all responses that clients have not read yet; when it is used up, stalled ones are cut off (default an eighth of the memory limit)")
 	set.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies,
 		"`networks`, such as 10.0.0.0/8, whose Forwarded, X-Forwarded-For and X-Forwarded-Prefix are used")
 	set.StringSliceVar(&c.CORSOrigins, "cors-origins", c.CORSOrigins, "`origins`, such as https://app.example.com, whose pages may call; * for all")
-	set.BoolVar(&c.Gzip, "gzip", c.Gzip, "compress responses from 1 KiB on for clients that accept it; these have entity-tags of their own")
-	set.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "`file` of the certificate chain; with it REST is served over TLS")
+	set.BoolVar(&c.Gzip, "gzip", c.Gzip, "compress responses of 1 KiB or more for clients that accept it; compressed responses have their own entity-tags")
+	set.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "`file` of the certificate chain; with it the server serves REST over TLS")
 	set.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "`file` of the certificate's key")
-	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "how long a request body, or the next message of a client stream, may take to arrive")
-	set.DurationVar(&c.SendTimeout, "send-timeout", c.SendTimeout, "how long a response may make no progress before its client is cut off")
-	set.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay, "how long SIGTERM leaves everything served, while /readyz fails, before the listener closes")
-	set.DurationVar(&c.Grace, "grace", c.Grace, "how long running requests may take to finish, once the listener is closed")
-	set.StringVar(&c.MetricsAddr, "metrics-addr", c.MetricsAddr, "`address` on which /metrics is served alone, or off (default the REST address)")
-	set.StringVar(&c.LogLevel, "log-level", c.LogLevel, "`level` from which on is logged: debug, info, warn or error")
+	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "maximum time for a request body, or the next message of a client stream, to arrive")
+	set.DurationVar(&c.SendTimeout, "send-timeout", c.SendTimeout, "maximum time for a response without progress, before the server cuts it off")
+	set.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay, "after SIGTERM, how long the server still serves everything while /readyz fails, before the listener closes")
+	set.DurationVar(&c.Grace, "grace", c.Grace, "how long running requests may take to finish after the listener has closed")
+	set.StringVar(&c.MetricsAddr, "metrics-addr", c.MetricsAddr, "separate `address` of /metrics, or off (default the REST address)")
+	set.StringVar(&c.LogLevel, "log-level", c.LogLevel, "lowest `level` that is logged: debug, info, warn or error")
 	set.StringVar(&c.LogFormat, "log-format", c.LogFormat, "`format` of the log: text or json")
 }
 
-// check checks all but the address, which the commands differ in.
+// check checks all fields except the address, which each command checks in its own way.
 func (c *Front) check() error {
 	_, err := c.Gateway()
 	_, limitsErr := c.Limits()
@@ -125,7 +125,7 @@ func wrap(flag string, err error) error {
 	return nil
 }
 
-// HeadersGRPCGateway is the one value of Headers beside none.
+// HeadersGRPCGateway is the only value of Headers other than the empty one.
 const HeadersGRPCGateway = "grpc-gateway"
 
 func (c *Front) checkMigration() error {
@@ -139,7 +139,7 @@ func (c *Front) checkMigration() error {
 	return errors.Join(errs...)
 }
 
-// Format is ErrorFormat as a policy has it; unspecified where the policy's own holds.
+// Format returns ErrorFormat as the enum of a policy; unspecified means the policy's own format.
 func (c *Front) Format() (statuswayv1.ErrorFormat, error) {
 	if c.ErrorFormat == "" {
 		return statuswayv1.ErrorFormat_ERROR_FORMAT_UNSPECIFIED, nil

@@ -15,11 +15,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// largestMessage is what grpc-go can have of a message at all.
+// largestMessage is the largest message that grpc-go supports.
 const largestMessage = 1<<31 - 1
 
-// Proxy is the configuration of the command proxy. The text form of each field is that
-// of its flag.
+// Proxy is the configuration of the command proxy. Each field has the text form of its
+// flag.
 type Proxy struct {
 	Front
 
@@ -46,7 +46,7 @@ const (
 	ReadyAll = "all"
 )
 
-// ProxyDefaults are what holds where neither a flag nor a variable says otherwise.
+// ProxyDefaults returns the configuration without any flag or variable.
 func ProxyDefaults() Proxy {
 	return Proxy{
 		Front:              frontDefaults(),
@@ -58,25 +58,25 @@ func ProxyDefaults() Proxy {
 	}
 }
 
-// Flags declares the flags of proxy on set, with what c holds as their defaults.
+// Flags declares the flags of proxy on set, with the values of c as defaults.
 func (c *Proxy) Flags(set *pflag.FlagSet) {
 	c.Front.Flags(set)
-	set.StringSliceVar(&c.Backend, "backend", c.Backend, "`[service=]host:port` of a gRPC server; several, or one for each service by its full name")
+	set.StringSliceVar(&c.Backend, "backend", c.Backend, "`[service=]host:port` of a gRPC server; repeat it for several servers, or give each service its own by its full name")
 	set.StringVar(&c.Descriptors, "descriptors", c.Descriptors, "`file` of a FileDescriptorSet with all imports, from buf or protoc (default server reflection)")
 	set.StringVar(&c.ServiceConfig, "service-config", c.ServiceConfig, "`file` of a google.api.Service in YAML, whose http rules replace those of the protos")
-	set.DurationVar(&c.ReflectionInterval, "reflection-interval", c.ReflectionInterval, "how often server reflection is asked for what has changed")
+	set.DurationVar(&c.ReflectionInterval, "reflection-interval", c.ReflectionInterval, "how often the proxy asks server reflection for changes")
 	set.BoolVar(&c.BackendTLS, "backend-tls", c.BackendTLS, "call the backends over TLS")
 	set.StringVar(&c.BackendCA, "backend-ca", c.BackendCA,
-		"`file` of the authorities that sign the backends' certificates (default the system's); implies --backend-tls")
+		"`file` of the certificate authorities of the backends (default the system's); implies --backend-tls")
 	set.StringVar(&c.BackendCert, "backend-cert", c.BackendCert,
-		"`file` of the certificate that the backends are shown; implies --backend-tls")
+		"`file` of the certificate that the proxy presents to the backends; implies --backend-tls")
 	set.StringVar(&c.BackendKey, "backend-key", c.BackendKey, "`file` of that certificate's key")
-	set.StringVar(&c.BackendMaxMessage, "backend-max-message", c.BackendMaxMessage, "largest message to and from a backend, such as `4MiB`")
+	set.StringVar(&c.BackendMaxMessage, "backend-max-message", c.BackendMaxMessage, "maximum size of a message to and from a backend, such as `4MiB`")
 	set.DurationVar(&c.BackendKeepAlive, "backend-keep-alive", c.BackendKeepAlive,
-		"silence after which a backend's connection is probed; servers may forbid less than 5m, and 0 is never")
-	set.BoolVar(&c.BackendHealth, "backend-health", c.BackendHealth, "ask the backends by grpc.health.v1 whether they serve, and pass over those that do not")
+		"how long a backend's connection may be silent before the proxy probes it; servers may forbid less than 5m; 0 is never")
+	set.BoolVar(&c.BackendHealth, "backend-health", c.BackendHealth, "ask the backends with grpc.health.v1 whether they serve, and skip those that do not")
 	set.DurationVar(&c.Deadline, "deadline", c.Deadline,
-		"how long a call may take that is no stream; a client's Grpc-Timeout can shorten it, and 0 is for ever")
+		"maximum time of a call that is not a stream; a client's Grpc-Timeout can shorten it; 0 is no limit")
 	set.StringVar(&c.Ready, "ready", c.Ready, "how many backends /readyz needs: `any` or all of them")
 }
 
@@ -110,12 +110,12 @@ func (c *Proxy) Complete() error {
 type Backend struct {
 	// Address is host:port.
 	Address string
-	// Services are the full names of those that it serves; nil if the flags name none.
+	// Services are the full names of its services; nil if the flags name none.
 	Services []string
 }
 
-// Backends is Backend by address. One of them may come without services: it then
-// serves what the others do not.
+// Backends returns Backend grouped by address. One of them may have no services: it then
+// serves all services that the others do not.
 func (c *Proxy) Backends() ([]Backend, error) {
 	if len(c.Backend) == 0 {
 		return nil, errors.New("at least one is needed")
@@ -132,10 +132,10 @@ func (c *Proxy) Backends() ([]Backend, error) {
 			return nil, fmt.Errorf("%q is not of the form host:port or service=host:port", text)
 		}
 		if named && !protoreflect.FullName(service).IsValid() {
-			return nil, fmt.Errorf("%q: %q is no full name of a service", text, service)
+			return nil, fmt.Errorf("%q: %q is not the full name of a service", text, service)
 		}
 		if other, ok := owners[service]; ok {
-			return nil, fmt.Errorf("%q: %s serves that already", text, other)
+			return nil, fmt.Errorf("%q: %s serves this service already", text, other)
 		}
 		owners[service] = address
 		at, ok := byAddress[address]
@@ -153,16 +153,16 @@ func (c *Proxy) Backends() ([]Backend, error) {
 	return backends, nil
 }
 
-// MessageBytes is BackendMaxMessage as a number.
+// MessageBytes returns BackendMaxMessage as a number.
 func (c *Proxy) MessageBytes() (int, error) {
 	bytes, err := humanize.ParseBytes(c.BackendMaxMessage)
 	if err != nil || bytes == 0 || bytes > largestMessage {
-		return 0, fmt.Errorf("%q is no size from 1B to 2GiB less one", c.BackendMaxMessage)
+		return 0, fmt.Errorf("%q is not a size from 1B to 2GiB less one", c.BackendMaxMessage)
 	}
 	return int(bytes), nil
 }
 
-// TLS is the client's configuration for the backends; nil for plain text.
+// TLS returns the client's configuration for the backends; nil for plain text.
 func (c *Proxy) TLS() (*tls.Config, error) {
 	if (c.BackendCert == "") != (c.BackendKey == "") {
 		return nil, errors.New("--backend-cert and --backend-key go together")
@@ -178,7 +178,7 @@ func (c *Proxy) TLS() (*tls.Config, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(authorities) {
-			return nil, fmt.Errorf("--backend-ca: %s holds no certificate in PEM", c.BackendCA)
+			return nil, fmt.Errorf("--backend-ca: %s has no certificate in PEM", c.BackendCA)
 		}
 	}
 	if c.BackendCert != "" {

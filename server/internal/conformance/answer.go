@@ -66,7 +66,7 @@ func (a *Answer) cut(err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("reading the content of %d: %w", a.Status, err)
 	case a.Transport == OverH2C && !errors.As(err, &reset):
-		return fmt.Errorf("reading the content of %d: the server gave up the connection and not the stream alone: %w", a.Status, err)
+		return fmt.Errorf("reading the content of %d: the server closed the connection, not only the stream: %w", a.Status, err)
 	}
 	a.Cut = err
 	return nil

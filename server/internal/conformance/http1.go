@@ -37,7 +37,7 @@ func (c *Client) sendHTTP1(ctx context.Context, conn net.Conn, m *Message) (*Ans
 	}
 	after, err := reader.answer(http.MethodGet)
 	if err != nil || c.params.NextStatus != 0 && after.Status != c.params.NextStatus {
-		got.Framing = fmt.Errorf("the next answer on the connection cannot be read: %w", errors.Join(err, fmt.Errorf("%+v", after)))
+		got.Framing = fmt.Errorf("the next response on the connection cannot be read: %w", errors.Join(err, fmt.Errorf("%+v", after)))
 	}
 	return got, nil
 }
@@ -113,7 +113,7 @@ func (r *recorder) head(method string) (*Answer, io.Reader, error) {
 	start := r.seen.Len() - r.Buffered()
 	response, err := http.ReadResponse(r.Reader, &http.Request{Method: method}) //nolint:bodyclose // the caller reads it, and closes the connection.
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading an answer: %w", err)
+		return nil, nil, fmt.Errorf("reading a response: %w", err)
 	}
 	head, _, _ := bytes.Cut(r.seen.Bytes()[start:], []byte("\r\n\r\n"))
 	fields, framing := fieldsOf(head)

@@ -103,7 +103,7 @@ func (c *Client) race(ctx context.Context, a attempt) (*Answer, error) {
 		errs = append(errs, c.check(ctx, a, one, want))
 	}
 	if winners != a.Race.Winners {
-		err := fmt.Errorf("%d of %d were answered %d, want %d", winners, a.Race.Times, a.Response.Status, a.Race.Winners)
+		err := fmt.Errorf("%d of %d responses were %d, want %d", winners, a.Race.Times, a.Response.Status, a.Race.Winners)
 		errs = append(errs, mismatch(a, winner, a.Response, err))
 	}
 	if winner == nil {

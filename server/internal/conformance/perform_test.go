@@ -80,7 +80,7 @@ func TestPerform(t *testing.T) {
 		"another text":          {good, `{status: 200, body: {text: "x"}}`, "the body is"},
 		"a text too many":       {good, `{status: 200, body: {lacks: [list]}}`, `the body says "list"`},
 		"nothing to capture":    {good, `{status: 200, capture: {etag: "header:ETag"}}`, "capturing etag"},
-		"a stray byte":          {good + "x", `{status: 200}`, "the next answer on the connection"},
+		"a stray byte":          {good + "x", `{status: 200}`, "the next response on the connection"},
 		"another status line":   {strings.Replace(good, "200 OK", "200", 1), `{status: 200}`, "the status line is"},
 		"a line without a name": {strings.Replace(good, "Date: ", "Date:", 1), `{status: 200}`, "a header line is"},
 		"no problem":            {good, `{status: 200, problem: {code: NOT_FOUND}}`, "the problem's code is"},

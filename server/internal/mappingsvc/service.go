@@ -1,5 +1,5 @@
-// Package mappingsvc is MappingService: it shows what the gateway would answer, by
-// running the code that answers.
+// Package mappingsvc is MappingService: it shows the responses of the gateway, by
+// running the gateway's own code.
 package mappingsvc
 
 import (
@@ -142,7 +142,7 @@ func response(answer gateway.Response) (*mappingv1.MapStatusResponse, error) {
 	}
 	message.Body = &structpb.Value{}
 	if err := protojson.Unmarshal(answer.Body, message.GetBody()); err != nil {
-		return nil, fmt.Errorf("reading back the body of an answer: %w", err)
+		return nil, fmt.Errorf("reading back the body of a response: %w", err)
 	}
 	return message, nil
 }

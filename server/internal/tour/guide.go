@@ -40,7 +40,7 @@ type RefusedError struct {
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("%s: %s it %s %s is answered %s", e.Step, e.When, e.Request.Method, e.Request.Path, e.Status)
+	return fmt.Sprintf("%s: %s it, the response to %s %s is %s", e.Step, e.When, e.Request.Method, e.Request.Path, e.Status)
 }
 
 // Walk does a step. An error means that it could not be done or not be put back, which
@@ -113,7 +113,7 @@ func (g *Guide) send(ctx context.Context, request Request, values map[string]str
 	defer func() { _ = response.Body.Close() }()
 	exchange.Status, exchange.Code, exchange.Header = response.Status, response.StatusCode, response.Header
 	if exchange.Body, err = io.ReadAll(io.LimitReader(response.Body, longestAnswer)); err != nil {
-		return exchange, fmt.Errorf("reading the answer to %s %s: %w", request.Method, request.Path, err)
+		return exchange, fmt.Errorf("reading the response to %s %s: %w", request.Method, request.Path, err)
 	}
 	for name, of := range request.Keep {
 		if value := exchange.value(of); value != "" {
@@ -142,7 +142,7 @@ func mapped(body []byte) (int, error) {
 		HTTPStatus int `json:"httpStatus"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return 0, fmt.Errorf("reading what would be answered: %w", err)
+		return 0, fmt.Errorf("reading the simulated response: %w", err)
 	}
 	return answer.HTTPStatus, nil
 }

@@ -120,11 +120,11 @@ func TestUndo(t *testing.T) {
 	}{
 		"refused": {
 			tour.Step{Name: "first", Before: []tour.Request{{Method: "GET", Path: "/refused"}}, Request: tour.Request{Method: "GET", Path: "/never"}, After: undo},
-			"first: before it GET /refused is answered 403 Forbidden",
+			"first: before it, the response to GET /refused is 403 Forbidden",
 		},
 		"not put back": {
 			tour.Step{Name: "last", Request: tour.Request{Method: "GET", Path: "/"}, After: []tour.Request{{Method: "GET", Path: "/refused"}, undo[0]}},
-			"last: after it GET /refused is answered 403 Forbidden",
+			"last: after it, the response to GET /refused is 403 Forbidden",
 		},
 		"cancelled": {tour.Step{Request: tour.Request{Method: "GET", Path: "/cancelled"}, After: undo}, "context canceled"},
 		"not told":  {tour.Step{Request: tour.Request{Method: "GET", Path: "/"}, Mapped: true, After: undo}, "what would be answered"},

@@ -214,7 +214,7 @@ async function tryStep(button) {
     state.textContent = outcome(step, visit.answer);
   } catch (error) {
     rest.replaceChildren();
-    state.textContent = `It did not come to an answer: ${error.message}.`;
+    state.textContent = `There is no response: ${error.message}.`;
   } finally {
     button.removeAttribute("aria-busy");
   }
@@ -222,12 +222,12 @@ async function tryStep(button) {
 
 function outcome(step, answer) {
   if (answer.rule) {
-    return `It would answer ${answer.status}, by the rule ${answer.rule}.`;
+    return `The server would respond with ${answer.status}, because of the rule ${answer.rule}.`;
   }
   const answered = `${answer.status} ${answer.reason}`.trim();
   const times = answer.sent > 1 ? ` after ${answer.sent} requests` : "";
-  const other = answer.status === step.row ? "" : ` That is not ${step.row}: something on the server is not as it was.`;
-  return `Answered ${answered}${times}.${other}`;
+  const other = answer.status === step.row ? "" : ` That is not ${step.row}: something on the server has changed.`;
+  return `The response is ${answered}${times}.${other}`;
 }
 
 for (const trial of document.querySelectorAll(".trial")) {

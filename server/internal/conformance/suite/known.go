@@ -27,7 +27,7 @@ func (s *Suite) ReadKnown(source []byte) (Known, error) {
 	for _, one := range list {
 		switch {
 		case !s.has(one.Name):
-			return nil, fmt.Errorf("the known failures name %q, and there is no such case", one.Name)
+			return nil, fmt.Errorf("the known failures name %q, but there is no such case", one.Name)
 		case one.Reason == "":
 			return nil, fmt.Errorf("%s is known to fail for no reason", one.Name)
 		case known[one.Name] != "":

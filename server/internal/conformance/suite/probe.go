@@ -29,7 +29,7 @@ func (r *run) reach(ctx context.Context) error {
 		case err != nil && transport == conformance.OverH2C:
 			return fmt.Errorf("%w: %s does not speak HTTP/2 (%w): leave that out with --transport http1", ErrTarget, r.params.Target, err)
 		case err != nil:
-			return fmt.Errorf("%w: nobody answers at %s (%w): is the server running?", ErrTarget, r.params.Target, err)
+			return fmt.Errorf("%w: %s does not respond (%w): is the server running?", ErrTarget, r.params.Target, err)
 		case got.Status == http.StatusNotFound:
 			return fmt.Errorf("%w: %s has no /conformance/v1/items: the service %s has to be behind it (statusway serve --demo has it)",
 				ErrTarget, r.params.Target, r.suite.Service)
@@ -71,10 +71,10 @@ func (r *run) findPolicy(ctx context.Context) (string, error) {
 		}
 	}
 	if got.Status >= http.StatusInternalServerError {
-		return "", fmt.Errorf("%w: POST /conformance/v1/outcomes is answered %d %s: the run begins with the method Respond; the gateway's log has the cause",
+		return "", fmt.Errorf("%w: the response to POST /conformance/v1/outcomes is %d %s: the run begins with the method Respond; the gateway's log has the cause",
 			ErrTarget, got.Status, codeOf(got.Body))
 	}
-	return "", fmt.Errorf("%w: %s answers FAILED_PRECONDITION with %d, which is neither policy's: say --policy", ErrTarget, r.params.Target, got.Status)
+	return "", fmt.Errorf("%w: %s maps FAILED_PRECONDITION to %d, as neither policy does: use --policy", ErrTarget, r.params.Target, got.Status)
 }
 
 // codeOf is the code that a problem states, if it does.

@@ -32,7 +32,7 @@ const (
 )
 
 // errNoReason cannot come about within one transaction.
-var errNoReason = errors.New("a write changed nothing, and nothing stands against it")
+var errNoReason = errors.New("a write changed nothing for no known reason")
 
 // GetEntity implements entity.EntityStore.
 func (s *Store) GetEntity(ctx context.Context, id string, scope entity.Scope) (entity.Entity, error) {
