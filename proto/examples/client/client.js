@@ -23,7 +23,7 @@ export class Client {
   }
 
   /**
-   * Sends a request, and throws a Problem if the answer is one.
+   * Sends a request, and throws a Problem if the response is one.
    *
    * @param {string} method
    * @param {string} path
@@ -56,8 +56,9 @@ export class Client {
   }
 
   /**
-   * Changes what is at a path, whoever else does at the same time: it is written only if it
-   * is still what was read (If-Match), or else read again.
+   * Changes the resource at a path, also if other clients change it at the same time: it
+   * writes only if the resource has not changed since the read (If-Match), or else reads
+   * it again.
    *
    * @param {string} path
    * @param {(current: any) => any} change returns the members that become different, or a promise of them
@@ -77,7 +78,7 @@ export class Client {
   }
 
   /**
-   * Waits for the end of what was answered 202, and returns the operation.
+   * Waits until the operation of a 202 has ended, and returns it.
    *
    * @param {Answer} accepted
    * @param {AbortSignal} signal ends the waiting, and not the operation

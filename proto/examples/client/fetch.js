@@ -1,15 +1,13 @@
-// What HTTP offers beside sending a request: asking only for what has changed, and coming
-// back when the server says. Each function makes a fetch of another, so that either can be
-// used alone, and beneath a generated client too.
+// Caching with ETags and retries with Retry-After. Each function wraps a fetch in another,
+// so you can use either alone, and also under a generated client.
 
 /**
- * Remembers every answer that has an ETag, and asks whether it is still the latest version
- * (RFC 9110 §13.1.2): where the server says 304, the answer is the one remembered. Nothing
- * is answered without asking, so that no write has to be watched for. It does in Node what
- * a browser's fetch does by itself.
+ * Stores every response that has an ETag, and asks the server whether it is still the
+ * latest version (RFC 9110 §13.1.2). On 304 it returns the stored response. It always asks
+ * the server, so it never returns a stale response. A browser's fetch does this by itself.
  *
  * @param {typeof fetch} send
- * @param {number} most how many answers are remembered
+ * @param {number} most how many responses it stores
  * @returns {typeof fetch}
  */
 export function caching(send = fetch, most = 500) {
@@ -71,9 +69,9 @@ function again(memory, newer) {
 }
 
 /**
- * Sends a request again that was answered 429 or 503, when Retry-After says, or whose answer
- * was lost: if that is safe, because the method is idempotent (RFC 9110 §9.2.2) or because it
- * has an Idempotency-Key. While the first request with a key still runs, the answer is 409.
+ * Sends a request again after a 429 or 503, when Retry-After allows it, or after its response
+ * was lost. It does so only if that is safe: the method is idempotent (RFC 9110 §9.2.2), or
+ * the request has an Idempotency-Key. While the first request with a key runs, others get 409.
  *
  * @param {typeof fetch} send
  * @param {{ tries?: number, longest?: number, wait?: typeof pause }} limits it is sent so often
@@ -103,7 +101,7 @@ export function retrying(send = fetch, { tries = 4, longest = 60, wait = pause }
   };
 }
 
-/** In how many seconds an answer says to come back (RFC 9110 §10.2.3). @param {Response} response */
+/** The seconds of a response's Retry-After (RFC 9110 §10.2.3). @param {Response} response */
 export function retryAfter({ headers }) {
   const text = headers.get('Retry-After') ?? '';
   if (/^\d+$/.test(text)) return Number(text);

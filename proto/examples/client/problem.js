@@ -31,12 +31,12 @@ export class Problem extends Error {
     this.members = members;
   }
 
-  /** Reads an answer with a status from 400 on, whoever sent it. @param {Response} response */
+  /** Reads a response with a status of 400 or more, from any server. @param {Response} response */
   static async of(response) {
     return Problem.from(response, await response.json().catch(() => undefined));
   }
 
-  /** The same, of an answer whose body has been read. @param {Response} response @param {any} body */
+  /** The same, for a response whose body has been read. @param {Response} response @param {any} body */
   static from(response, body) {
     const isProblem = /^application\/problem\+json *(;|$)/i.test(response.headers.get('Content-Type') ?? '');
     return new Problem({
@@ -44,7 +44,7 @@ export class Problem extends Error {
       retryAfter: retryAfter(response),
       requestId: response.headers.get('X-Request-Id') ?? undefined,
       ...(isProblem && body),
-      status: response.status, // The answer's own: a member is advisory (§3.1.2).
+      status: response.status, // From the status line: the member is advisory (§3.1.2).
     });
   }
 }

@@ -1,16 +1,16 @@
-// What a backend says to the gateway, and what it reads of it: all of it is gRPC
-// metadata and google.rpc.Status (../../README.md), so that a backend never sees HTTP.
+// What a backend sends to the gateway and reads from it. It is all gRPC metadata and
+// google.rpc.Status (../../README.md), so a backend never sees HTTP.
 //
-// This file and descriptors.js are what a backend of yours copies.
+// Copy this file and descriptors.js to your backend.
 
 import { once } from 'node:events';
 import grpc from '@grpc/grpc-js';
 import { encode } from './descriptors.js';
 
-/** Says which of the statuses of success that its method declares an answer has. */
+/** Chooses one of the success statuses that the method declares. */
 export const chooseStatus = (status) => ({ 'statusway-status': String(status) });
 
-/** Says how many requests a caller has, how many are left, and in how many seconds all are again. */
+/** Reports the caller's limit, how many requests are left, and the seconds until the reset. */
 export const allowance = (limit, remaining, reset) => ({
   'x-rate-limit-limit': String(limit),
   'x-rate-limit-remaining': String(remaining),
@@ -40,42 +40,41 @@ export const pack = (type, value) => ({ typeUrl: `type.googleapis.com/${type}`, 
 
 /** An error that is a whole google.rpc.Status, whose details are packed already. */
 export function failWith(status) {
-  // The number in it has to be that of grpc-status: a client takes two that differ for
-  // a broken answer.
+  // Its code must equal grpc-status: a client treats two different codes as a broken
+  // response.
   return new Failure(status.code, status.message, { 'grpc-status-details-bin': encode('google.rpc.Status', status) });
 }
 
-/** The same error without google.rpc.Status: the gateway makes the details of it. */
+/** The same error without google.rpc.Status: the gateway makes the details. */
 export function plainFail({ code, message, reason, domain, retryAfter }) {
   const metadata = { 'statusway-reason': reason, 'statusway-domain': domain };
   if (retryAfter !== undefined) metadata['statusway-retry-after'] = String(Math.ceil(retryAfter));
   return new Failure(code, message, metadata);
 }
 
-/** How many seconds the client will wait for the end of what it starts; undefined if it did not say. */
+/** How many seconds the client waits for the work to end; undefined if it did not say. */
 export function preferWait(metadata) {
   const [seconds] = metadata.get('prefer-wait');
   return /^\d+$/.test(seconds ?? '') ? Number(seconds) : undefined;
 }
 
-/** The conditions of a request under which its write may be done (RFC 9110 §13.1). */
+/** The conditions of a request for its write (RFC 9110 §13.1). */
 export function preconditions(metadata) {
   // The gateway sends one value; several would be one list (§5.3).
   const line = (key) => (metadata.get(key).length > 0 ? metadata.get(key).join(', ') : undefined);
   return {
     /**
-     * Throws if a condition does not hold for what is stored: its version, and the Date
-     * of its last change; both undefined if there is nothing. Nothing else may happen
-     * between this and the write, or two clients could both win: here nothing does,
-     * because neither awaits anything. With a database it is one transaction, or the
+     * Throws if a condition does not hold for the stored resource. The arguments are its
+     * version and the Date of its last change; both undefined if the resource is missing.
+     * Nothing may happen between this check and the write, or two clients could both
+     * succeed. Here neither awaits anything. With a database, use one transaction, or the
      * WHERE of the statement that writes.
      */
     check(etag, modified) {
       const match = entityTags(line('if-match'));
       const noneMatch = entityTags(line('if-none-match'));
       const since = httpDate(line('if-unmodified-since'));
-      // A weak tag is of something that is not the same octet by octet, so If-Match
-      // never takes one (§8.8.3.2).
+      // If-Match compares strongly, so a weak tag never matches (§8.8.3.2).
       const matches = ({ any, tags }, weak) =>
         etag !== undefined && (any || tags.some((tag) => tag.opaque === etag && (weak || !tag.weak)));
       if (match ? !matches(match, false) : since !== undefined && modified && seconds(modified) > seconds(since)) {
@@ -101,23 +100,23 @@ function entityTags(line) {
   if (line === undefined) return undefined;
   if (line.trim() === '*') return { any: true, tags: [] };
   const tags = [];
-  // A comma may stand in a tag, so the list is not split at commas.
+  // A tag may contain a comma, so do not split the list at commas.
   const member = /[\t ]*(?:(W\/)?"([!\x23-\x7e]*)")?[\t ]*(?:,|$)/y;
   while (member.lastIndex < line.length) {
     const found = member.exec(line);
-    if (!found) throw conditionFailed(); // The gateway lets none of these through.
+    if (!found) throw conditionFailed(); // The gateway refuses such a list.
     if (found[2] !== undefined) tags.push({ weak: found[1] !== undefined, opaque: found[2] });
   }
   return { any: false, tags };
 }
 
-/** Reads an HTTP-date in the form in which the gateway sends it (§5.6.7); undefined if there is none. */
+/** Reads an HTTP-date in the gateway's form (§5.6.7); undefined if there is none. */
 function httpDate(text) {
   const date = new Date(text);
   return date.toUTCString() === text ? date : undefined;
 }
 
-/** What a handler knows of its call beside the request. */
+/** What a handler knows about its call besides the request. */
 class Context {
   #call;
   trailer = {};
@@ -125,20 +124,20 @@ class Context {
   constructor(call, signal) {
     this.#call = call;
     this.metadata = call.metadata;
-    /** Aborted when nobody waits for the answer any more. */
+    /** Aborted when nobody waits for the response any more. */
     this.signal = signal;
   }
 
   /**
-   * Adds response metadata, which is sent at the end, with a success as with an error.
-   * What a stream has said before its first message is sent before that too, because
-   * the gateway cannot wait for the end of a stream.
+   * Adds response metadata, which is sent at the end, for a success and for an error.
+   * A stream also sends the metadata that it has before its first message, because the
+   * gateway cannot wait for the end of a stream.
    */
   say(...all) {
     Object.assign(this.trailer, ...all);
   }
 
-  /** Sends initial metadata now, which nothing needs but a test of where metadata may stand. */
+  /** Sends initial metadata now. Only tests need it. */
   sayFirst(...all) {
     this.#call.sendMetadata(toMetadata(Object.assign({}, ...all)));
   }
@@ -154,7 +153,7 @@ function toMetadata(values) {
  * Makes handlers for grpc.Server.addService from async functions by method name. A
  * function takes (request, context) and returns the response; if its method streams
  * responses it takes (request, context, send). If the client streams, the request is
- * an async iterable of messages. What a function throws is the error.
+ * an async iterable of messages. To fail, throw a Failure.
  */
 export function handlersOf(service, functions) {
   const methods = Object.entries(service).filter(([name]) => functions[name]); // Others are UNIMPLEMENTED.
@@ -166,7 +165,7 @@ export function handlersOf(service, functions) {
 /** The request of a unary client, or the messages of a client stream. */
 function requestOf(call) {
   if (call.request !== undefined) return call.request;
-  // A loop over the call itself would destroy it when it is left early, and with it the responses.
+  // A loop over the call itself would destroy the call, with its responses, if it ended early.
   return call.iterator({ destroyOnReturn: false });
 }
 
@@ -204,7 +203,7 @@ function errorOf(error, context) {
   if (error instanceof Failure) {
     return { code: error.code, details: error.message, metadata: toMetadata({ ...context.trailer, ...error.metadata }) };
   }
-  // What went wrong inside is nothing for a client.
+  // The client must not see internals.
   if (!context.signal.aborted) console.error(error);
   return { code: grpc.status.INTERNAL, details: 'internal error', metadata: toMetadata(context.trailer) };
 }

@@ -1,7 +1,7 @@
-"""What a backend says to the gateway, and what it reads of it.
+"""What a backend sends to the gateway and reads from it.
 
-All of it is gRPC metadata and google.rpc.Status (../../README.md), so that a backend
-never sees HTTP. This file and descriptors.py are what a backend of yours copies.
+It is all gRPC metadata and google.rpc.Status (../../README.md), so a backend never sees
+HTTP. Copy this file and descriptors.py to your backend.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ _Status = message("google.rpc.Status")
 
 
 def choose_status(status):
-    """Says which of the statuses of success that its method declares an answer has."""
+    """Chooses one of the success statuses that the method declares."""
     return {"statusway-status": str(status)}
 
 
 def allowance(limit, remaining, reset):
-    """Says how many requests a caller has, how many are left, and in how many seconds all are again."""
+    """Reports the caller's limit, how many requests are left, and the seconds until the reset."""
     return {
         "x-rate-limit-limit": str(limit),
         "x-rate-limit-remaining": str(remaining),
@@ -53,13 +53,13 @@ def fail(code, text, reason, domain, metadata=None, details=()):
 
 def fail_with(status):
     """An error that is a whole google.rpc.Status."""
-    # The number in it has to be that of grpc-status: a client takes two that differ for a
-    # broken answer.
+    # Its code must equal grpc-status: a client treats two different codes as a broken
+    # response.
     return Failure(status.code, status.message, {"grpc-status-details-bin": status.SerializeToString()})
 
 
 def plain_fail(code, text, reason, domain, retry_after=None):
-    """The same error without google.rpc.Status: the gateway makes the details of it."""
+    """The same error without google.rpc.Status: the gateway makes the details."""
     metadata = {"statusway-reason": reason, "statusway-domain": domain}
     if retry_after is not None:
         metadata["statusway-retry-after"] = str(math.ceil(retry_after))
@@ -67,7 +67,7 @@ def plain_fail(code, text, reason, domain, retry_after=None):
 
 
 def prefer_wait(metadata):
-    """How many seconds the client will wait for the end of what it starts; None if it did not say."""
+    """How many seconds the client waits for the work to end; None if it did not say."""
     values = [value for value in values_of(metadata, "prefer-wait") if value.isascii() and value.isdigit()]
     return int(values[0]) if values else None
 
@@ -78,24 +78,23 @@ def values_of(metadata, key):
 
 
 class Preconditions:
-    """The conditions of a request under which its write may be done (RFC 9110 §13.1)."""
+    """The conditions of a request for its write (RFC 9110 §13.1)."""
 
     def __init__(self, metadata):
         self._metadata = metadata
 
     def check(self, etag=None, modified=None):
-        """Raises if a condition does not hold for what is stored.
+        """Raises if a condition does not hold for the stored resource.
 
-        That is its version, and the second of its last change; both None if there is
-        nothing. Nothing else may happen between this and the write, or two clients could
-        both win: here nothing does, because neither awaits anything. With a database it is
-        one transaction, or the WHERE of the statement that writes.
+        The arguments are its version and the second of its last change; both None if the
+        resource is missing. Nothing may happen between this check and the write, or two
+        clients could both succeed. Here neither awaits anything. With a database, use one
+        transaction, or the WHERE of the statement that writes.
         """
         match, none_match = self._tags("if-match"), self._tags("if-none-match")
         since = _http_date(self._line("if-unmodified-since"))
         if match is not None:
-            # A weak tag is of something that is not the same octet by octet, so If-Match
-            # never takes one (§8.8.3.2).
+            # If-Match compares strongly, so a weak tag never matches (§8.8.3.2).
             if etag is None or not ("*" in match or (False, etag) in match):
                 raise _condition_failed()
         elif since is not None and modified is not None and modified > since:
@@ -109,7 +108,7 @@ class Preconditions:
         return ", ".join(values) if values else None
 
     def _tags(self, key):
-        """The entity-tags of a list, each as (weak, text), or "*" alone; None if there is no list."""
+        """The entity-tags of a list, each as (weak, text), or just "*"; None if there is no list."""
         line = self._line(key)
         if line is None:
             return None
@@ -117,10 +116,10 @@ class Preconditions:
             return ["*"]
         tags, at = [], 0
         while at < len(line):
-            # A comma may stand in a tag, so the list is not split at commas.
+            # A tag may contain a comma, so do not split the list at commas.
             member = re.compile(r'[\t ]*(?:(W/)?"([!\x23-\x7e]*)")?[\t ]*(?:,|$)').match(line, at)
             if member is None:
-                raise _condition_failed()  # The gateway lets none of these through.
+                raise _condition_failed()  # The gateway refuses such a list.
             if member[2] is not None:
                 tags.append((member[1] is not None, member[2]))
             at = member.end()
@@ -134,7 +133,7 @@ def _condition_failed():
 
 
 def _http_date(text):
-    """The second of an HTTP-date in the form in which the gateway sends it (§5.6.7); None if there is none."""
+    """The second of an HTTP-date in the gateway's form (§5.6.7); None if there is none."""
     try:
         date = datetime.datetime.strptime(text or "", "%a, %d %b %Y %H:%M:%S GMT")
     except ValueError:
@@ -143,7 +142,7 @@ def _http_date(text):
 
 
 class Call:
-    """What a method knows of its call beside the request."""
+    """What a method knows about its call besides the request."""
 
     def __init__(self, context):
         self._context = context
@@ -152,16 +151,16 @@ class Call:
         self.trailer = {}
 
     def say(self, *metadata):
-        """Adds response metadata, which is sent at the end, with a success as with an error.
+        """Adds response metadata, which is sent at the end, for a success and for an error.
 
-        What a stream has said before its first message is sent before that too, because
-        the gateway cannot wait for the end of a stream.
+        A stream also sends the metadata that it has before its first message, because the
+        gateway cannot wait for the end of a stream.
         """
         for one in metadata:
             self.trailer.update(one)
 
     async def say_first(self, metadata):
-        """Sends initial metadata now, once. Nothing needs it but a test of where metadata may stand."""
+        """Sends initial metadata now, once. Only tests need it."""
         if not self._begun:
             self._begun = True
             await self._context.send_initial_metadata(tuple(metadata.items()))
@@ -178,10 +177,10 @@ class Call:
         except Failure as failure:
             await self._abort(failure)
         except asyncio.CancelledError:
-            raise  # Nobody waits for the answer any more.
+            raise  # Nobody waits for the response.
         except Exception:  # pylint: disable=broad-except
             logging.exception("a method failed")
-            # What went wrong inside is nothing for a client.
+            # The client must not see internals.
             await self._abort(Failure(grpc.StatusCode.INTERNAL.value[0], "internal error"))
         self._context.set_trailing_metadata(tuple(self.trailer.items()))
         return response
@@ -192,17 +191,17 @@ class Call:
 
 
 class _Code:
-    """A number as grpc.StatusCode has it, which has none but the named ones."""
+    """A code without a name, in the form of grpc.StatusCode, which has only named codes."""
 
     def __init__(self, number):
         self.value = (number,)
 
 
 async def _messages(stream):
-    """The messages of a client stream, until the client has said that there are no more.
+    """The messages of a client stream, until the client ends it.
 
-    grpcio also ends the iteration when the client has left, and cancels the call only
-    then. A method that did not wait for that would take half of a stream for all of it.
+    grpcio also ends the iteration when the client disconnects, and cancels the call only
+    afterwards. Without the wait a method would mistake half of a stream for all of it.
     """
     async for one in stream:
         yield one
@@ -212,9 +211,9 @@ async def _messages(stream):
 def handler(method, run):
     """The handler of a method, for grpc.method_handlers_generic_handler.
 
-    run takes (request, call). Of a unary method it returns the response; of a streaming
-    one it sends with call.send. If the client streams, the request is an async iterable
-    of messages. What it raises is the error.
+    run takes (request, call). For a unary method it returns the response; for a streaming
+    method it sends with call.send. If the client streams, the request is an async iterable
+    of messages. To fail, raise a Failure.
     """
     request_class, response_class, client_streams, server_streams = method
 

@@ -97,7 +97,7 @@ func (b *browser) watch(event any) {
 	case *runtime.EventConsoleAPICalled:
 		b.trouble = append(b.trouble, fmt.Sprintf("it writes to the console: %s", event.Type))
 	case *devlog.EventEntryAdded:
-		// That an answer is an error is what the pages are about.
+		// That a response is an error is what the pages are about.
 		if event.Entry.Source == devlog.EntrySourceNetwork && strings.Contains(event.Entry.Text, "the server responded with a status of") {
 			return
 		}
@@ -139,7 +139,7 @@ func (b *tab) open(t *testing.T, path string) {
 	b.do(t, chromedp.Navigate(b.origin+path))
 }
 
-// look is how a page is looked at. Nothing moves by itself, so that a click hits what it
+// look is how a page is checked. Nothing moves by itself, so that a click hits what it
 // is meant for.
 type look struct {
 	name   string

@@ -91,7 +91,7 @@ func (b *tab) audit(t *testing.T, name string) {
 	}
 }
 
-// followed says that a page which follows the system's colours by a script has done so.
+// followed reports that a page which follows the system's colours by a script has done so.
 const followed = `!document.querySelector(".swagger-ui") ||
 	document.documentElement.classList.contains("dark-mode") === matchMedia("(prefers-color-scheme: dark)").matches`
 
@@ -156,7 +156,7 @@ type exhibit struct {
 	Members []string
 }
 
-// exhibitOf reads the answer that a step shows.
+// exhibitOf reads the response that a step shows.
 const exhibitOf = `(() => {
 	const [head, ...body] = document.querySelector("#%s .answered code").textContent.split("\n\n");
 	const [line, ...fields] = head.split("\n");
@@ -168,7 +168,7 @@ const exhibitOf = `(() => {
 	};
 })()`
 
-// triesEveryStep presses every button, and wants the answer that the example has
+// triesEveryStep presses every button, and wants the response that the example has
 // promised.
 func (v visitors) triesEveryStep(t *testing.T) {
 	t.Parallel()
@@ -262,7 +262,7 @@ func (v visitors) worksByKeyboard(t *testing.T) {
 	}
 }
 
-// shownAnswer is an answer of the playground.
+// shownAnswer is a response of the playground.
 type shownAnswer struct {
 	Policy, Status, Rule, Body string
 }

@@ -38,7 +38,7 @@ func TestCasesAreDocumented(t *testing.T) {
 	}
 }
 
-// notDocumented says why a case of the suite differs from the OpenAPI document, or nothing
+// notDocumented returns why a case of the suite differs from the OpenAPI document, or nothing
 // if it does not.
 func notDocumented(c conformance.Case) string {
 	switch c.Name {

@@ -12,7 +12,7 @@ import (
 
 const unitFile = "../statusway.service"
 
-// The unit is one, and each option stands in it once, but for those that add up.
+// The unit is one, and each option stands in it once, except for those that add up.
 func TestUnit(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(unitFile)
@@ -70,7 +70,7 @@ func TestSystemd(t *testing.T) {
 		here := strings.NewReplacer("/usr/local/bin/statusway", "/bin/sh")
 		write(t, path, here.Replace(test.unit))
 		write(t, filepath.Join(folder, "statusway.service.d", "override.conf"), here.Replace(test.override))
-		// What is unknown to systemd is said, with the file's path, and is no error.
+		// What is unknown to systemd is said, with the file's path, and is not an error.
 		if out, err := analyze(t, path, "verify"); (err == nil && !strings.Contains(out, folder)) != test.ok {
 			t.Errorf("%s: %v\n%s", test.name, err, out)
 		}

@@ -44,7 +44,7 @@ func writeTar(to io.Writer, at time.Time, members []member) error {
 			Typeflag: tar.TypeReg, Format: tar.FormatUSTAR,
 			Name: one.name, Size: int64(len(one.content)), Mode: int64(one.mode), ModTime: at,
 		}
-		if err := archive.WriteHeader(header); err != nil { //nolint:forbidigo // a file's, and not that of an answer.
+		if err := archive.WriteHeader(header); err != nil { //nolint:forbidigo // a file's, and not that of a response.
 			return err //nolint:wrapcheck // as above.
 		}
 		if _, err := archive.Write(one.content); err != nil {

@@ -2,7 +2,7 @@
 // archive with the program and the licences that go with it, a bill of its materials,
 // and one file with the checksums of all.
 //
-// The same commit and the same Go give the same bytes, in whatever folder and on
+// The same commit and the same Go give the same bytes, in any folder and on
 // whatever machine. So nothing comes from a flag that Go itself can tell: the version is
 // the tag of the commit, and every time is the commit's.
 package main

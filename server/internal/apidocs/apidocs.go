@@ -18,8 +18,8 @@ import (
 	"github.com/statusway/statusway/gateway/openapi"
 )
 
-// Inside is what the page has between the top and the bottom that all pages have: a
-// template of [html/template] that defines "head" and "content". Swagger UI has the main
+// Inside is the page between the header and the footer of all pages: a template of
+// [html/template] that defines "head" and "content". Swagger UI has the main
 // and the h1.
 //
 //go:embed index.html
@@ -52,13 +52,12 @@ type Explorer struct {
 	current func() (*openapi.Document, error)
 
 	mu   sync.Mutex
-	last *openapi.Document // of which the handlers are
+	last *openapi.Document // the document of the handlers
 	json http.Handler
 	yaml func() (http.Handler, error)
 }
 
-// NewExplorer returns the page of which the HTML is given. current returns the document that is to
-// be served.
+// NewExplorer returns the page with this HTML. current returns the document to serve.
 func NewExplorer(html []byte, current func() (*openapi.Document, error)) *Explorer {
 	const css, javaScript = "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 	page := gateway.File("text/html; charset=utf-8", html)

@@ -27,7 +27,7 @@ import (
 
 const purgeInterval = 10 * time.Minute
 
-// Params are what the program around the app decides.
+// Params configure an app.
 type Params struct {
 	Config config.Serve
 	Table  *policy.Table
@@ -40,11 +40,11 @@ type Params struct {
 	Now func() time.Time
 	// HashCost is bcrypt's; 0 means its default.
 	HashCost int
-	// Build is what the program was built from.
+	// Build identifies the build of the program.
 	Build Build
 }
 
-// DropCounter counts what was dropped since the start, such as lines of the log.
+// DropCounter counts dropped items since the start, such as lines of the log.
 type DropCounter interface{ Dropped() uint64 }
 
 // App is the program, complete but not yet serving.
@@ -62,7 +62,7 @@ type App struct {
 	closing  context.Context //nolint:containedctx // it is an event.
 	stopGRPC context.CancelFunc
 
-	// Start is what was set up at this start.
+	// Start contains what this start set up.
 	Start Start
 	// closers undo New, the last first.
 	closers []func() error
@@ -142,7 +142,7 @@ func (a *App) GRPCAddr() string { return a.rpc.Addr().String() }
 // MetricsAddr is where /metrics is served alone; empty if it is not.
 func (a *App) MetricsAddr() string { return a.rest.metricsAddr() }
 
-// PublicURL is where clients are told that REST is.
+// PublicURL returns the URL under which clients reach REST.
 func (a *App) PublicURL() string { return a.rest.address() }
 
 // Run serves until ctx ends, and then stops as [gateway.Gateway.Serve] describes, gRPC alongside.

@@ -2,8 +2,8 @@ package app
 
 import "cmp"
 
-// Build is what the program was built from, as far as it knows.
+// Build identifies the build of the program, as far as Go knows it.
 type Build struct{ Version, Commit string }
 
-// ID tells this build from others, and may stand in an entity-tag.
+// ID identifies the build. It can be part of an entity-tag.
 func (b Build) ID() string { return cmp.Or(b.Commit, b.Version, "unknown") }

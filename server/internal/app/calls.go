@@ -22,8 +22,8 @@ import (
 	"github.com/statusway/statusway/server/internal/interceptor"
 )
 
-// called is told of every call over gRPC, counts it and writes its one line. It has what that of a
-// request has, by the same rules: see gateway/log.go.
+// called counts a call over gRPC and writes its log line. The line has the same attributes as that of a
+// request, by the same rules: see gateway/observe/record.go.
 func (a *App) called(ctx context.Context, call *interceptor.Call) {
 	record := recordOf(ctx, call)
 	if a.rest.meters != nil {
@@ -40,8 +40,8 @@ func (a *App) called(ctx context.Context, call *interceptor.Call) {
 	log.LogAttrs(ctx, level, "call", record.Attrs()...)
 }
 
-// recordOf is the record of a call, as of a request. Over gRPC no row says whose failure it is;
-// the codes are those that OpenTelemetry's conventions hold a server responsible for.
+// recordOf returns the record of a call, in the form of a request's. Over gRPC no row says whose failure
+// it is: the server's faults are the codes that OpenTelemetry's conventions name.
 func recordOf(ctx context.Context, call *interceptor.Call) observe.Record {
 	record := observe.Record{
 		RequestID: requestID(ctx), TraceID: traceID(ctx), Start: call.Start, RPC: call.Method, Caller: "address:", Client: addressOf(ctx),
@@ -70,7 +70,7 @@ func infoOf(of *status.Status) *errdetails.ErrorInfo {
 	return nil
 }
 
-// requestID is what the caller calls the request, as a gateway before this server does.
+// requestID returns the id that the caller, such as a gateway, gave the request.
 func requestID(ctx context.Context) string {
 	for _, id := range metadata.ValueFromIncomingContext(ctx, "x-request-id") {
 		if observe.IsRequestID(id) {
@@ -92,8 +92,8 @@ func addressOf(ctx context.Context) string {
 	return host
 }
 
-// traceCalls are the options of a server whose calls have spans. otelgrpc fits here: it
-// writes nothing that a caller sees, and is not there at all where there are no traces.
+// traceCalls returns the options of a server whose calls have spans. otelgrpc writes
+// nothing that a caller sees. Without traces there are no such options.
 func (a *App) traceCalls() []grpc.ServerOption {
 	if a.params.Traces == nil {
 		return nil

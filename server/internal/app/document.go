@@ -10,16 +10,16 @@ import (
 	"github.com/statusway/statusway/server/internal/catalogue"
 )
 
-// DocumentParams say what an OpenAPI document is about.
+// DocumentParams select the API of an OpenAPI document.
 type DocumentParams struct {
 	// Descriptors is the file of a FileDescriptorSet; empty means the reference
 	// services. ServiceConfig is a file of rules for it; empty means none.
 	Descriptors, ServiceConfig string
-	// Demo says that the reference services are those of a demo.
+	// Demo adds the services of a demo.
 	Demo bool
 	// Table is the policy that decides.
 	Table *policy.Table
-	// PublicURL is where clients are told that REST is.
+	// PublicURL is the URL under which clients reach REST.
 	PublicURL string
 }
 
@@ -52,8 +52,8 @@ func Document(p DocumentParams) (*openapi.Document, error) {
 	return openapi.New(described, about)
 }
 
-// reference says what the document of the reference services is about. They keep idempotency
-// keys; a proxy has no store for them.
+// reference describes the reference services. They support idempotency keys; a proxy has no
+// store for them.
 func reference(about *openapi.Params) {
 	about.Title, about.License, about.Keys = "The reference API of Statusway", "Apache-2.0", true
 }

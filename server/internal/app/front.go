@@ -24,8 +24,8 @@ import (
 	"github.com/statusway/statusway/server/internal/interceptor"
 )
 
-// newGRPC is the server for gRPC clients. Its interceptors and those of the gateway's
-// own connection differ in what the gateway has done before.
+// newGRPC returns the server for gRPC clients. It has more interceptors than the gateway's
+// own connection, because for that one the gateway has already done some of their work.
 func (a *App) newGRPC(authenticator *interceptor.Authenticator) (*grpc.Server, *health.Server) {
 	observe, noted := interceptor.Observer(a.called), interceptor.Noted
 	available := interceptor.Availability(a.closedMethod)
@@ -72,8 +72,8 @@ func (a *App) inProcess(authenticator *interceptor.Authenticator) *inprocess.Con
 		UnaryInterceptors:  []grpc.UnaryServerInterceptor{interceptor.ErrorsUnary(gateway.NoteCause), authenticate.Unary(), a.services.validator.Unary()},
 		StreamInterceptors: []grpc.StreamServerInterceptor{interceptor.ErrorsStream(gateway.NoteCause), authenticate.Stream(), a.services.validator.Stream()},
 		MaxRequestBytes:    inprocess.DefaultMaxBytes,
-		// What a response adds to a stored request, such as times and an etag, must not make
-		// a request that was accepted one that cannot be answered.
+		// A response adds times and an etag to the stored request. That must not make the
+		// response to an accepted request too large.
 		MaxResponseBytes: inprocess.DefaultMaxBytes + 64<<10,
 	})
 	a.services.register(conn)
@@ -115,7 +115,7 @@ func failureOf(err error) error {
 	return fmt.Errorf("%w: %w", interceptor.Status(err).Err(), err)
 }
 
-// closedMethod says why a gRPC method is not served for the moment.
+// closedMethod returns why a gRPC method is closed now, or nil.
 func (a *App) closedMethod(fullMethod string) error {
 	if stayOpen(fullMethod) {
 		return nil
@@ -123,8 +123,8 @@ func (a *App) closedMethod(fullMethod string) error {
 	return a.services.maintenance.Closed()
 }
 
-// closedRoute says the same of a route. What lies outside /v1, such as the pages of
-// the problem types, is there to explain and stays.
+// closedRoute does the same for a route. Paths outside /v1 stay open: they explain the
+// API, such as the pages of the problem types.
 func (a *App) closedRoute(route gateway.Route) error {
 	if stayOpen(route.RPC) || !strings.HasPrefix(route.Path, "/v1/") {
 		return nil

@@ -61,7 +61,7 @@ func secretRequests() map[string]conformance.Request {
 	return all
 }
 
-// What a client sends stands in no log, at no level, whether the request succeeds, is
+// What a client sends is in no log, at no level, whether the request succeeds, is
 // refused or fails for a fault of the server's.
 func TestLogKeepsSecrets(t *testing.T) {
 	t.Parallel()
@@ -121,7 +121,7 @@ func callWithSecrets(t *testing.T, s *apptest.Server, token string) {
 	}
 }
 
-// lineOf is the line of a request, which is written after its answer, or of a call.
+// lineOf is the line of a request, which is written after its response, or of a call.
 func lineOf(t *testing.T, s *apptest.Server, message, id string) map[string]any {
 	t.Helper()
 	var found []map[string]any
@@ -138,7 +138,7 @@ func lineOf(t *testing.T, s *apptest.Server, message, id string) map[string]any 
 	return found[0]
 }
 
-// The cause of a 5xx, which no client is told, stands in the one line of its request:
+// The cause of a 5xx, which no client is told, is in the one line of its request:
 // over REST, over gRPC, and behind the proxy in that of the server that knows it.
 func TestLogTellsTheCause(t *testing.T) {
 	t.Parallel()

@@ -20,8 +20,8 @@ import (
 	"github.com/statusway/statusway/server/internal/entity"
 )
 
-// gatherTime is how long the store may take to tell what it holds. A scrape is not held
-// up by a store that is busy, and goes without those metrics then.
+// gatherTime is how long the store may take to count. A busy store does not block a
+// scrape: the scrape leaves out those metrics.
 const gatherTime = time.Second
 
 // meters are all that the program counts.
@@ -88,7 +88,7 @@ func (m *meters) text() (any, error) {
 	return body.Bytes(), nil
 }
 
-// watchCalls adds what the limit of calls at once has adapted to, and how many there are.
+// watchCalls adds the current limit of calls at once, and their number.
 func (m *meters) watchCalls(shedder *shedder) error {
 	return m.register(
 		gauge("concurrency_limit", "Calls that the server serves at once, as it has adapted.", func() float64 { return float64(shedder.limiter.Limit()) }),
@@ -152,7 +152,7 @@ func (m *meters) watchLog(drops DropCounter) error {
 	))
 }
 
-// watchImports adds what the queue of imports holds.
+// watchImports adds the length of the queue of imports.
 func (m *meters) watchImports(queue entity.ImportQueue) error {
 	return m.register(imports{
 		queue:    queue,

@@ -25,7 +25,7 @@ func (r *rest) listenMetrics(ctx context.Context) error {
 	}
 	c := r.gateway
 	c.Pages = map[string]gateway.Page{metricsPath: {Handler: r.meters.page(), Yields: false}}
-	// There is nothing to protect, nobody to ask and nothing behind it.
+	// This server has nothing to protect, no users and no backend.
 	c.Limiter, c.Tracer, c.Observer, c.Shedder, c.CallerConcurrency, c.DrainDelay = nil, nil, nil, nil, 0, -1
 	if c.PagesURL == "" {
 		c.PagesURL = c.PublicURL

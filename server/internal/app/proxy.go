@@ -21,7 +21,7 @@ import (
 	"github.com/statusway/statusway/server/internal/tour"
 )
 
-// ProxyParams are what the program around a proxy decides.
+// ProxyParams configure a proxy.
 type ProxyParams struct {
 	Config config.Proxy
 	Table  *policy.Table
@@ -32,12 +32,12 @@ type ProxyParams struct {
 	Traces trace.TracerProvider
 	// Now is the clock of lifecycles.
 	Now func() time.Time
-	// Build is what the program was built from.
+	// Build identifies the build of the program.
 	Build Build
 }
 
-// Proxy is the gateway alone, before gRPC servers of which it knows no more than they
-// or a descriptor set say.
+// Proxy is the gateway in front of any gRPC servers. It knows only what their reflection
+// or a descriptor set says.
 type Proxy struct {
 	params  ProxyParams
 	rest    *rest

@@ -53,7 +53,7 @@ func (r *rest) readiness(ready http.HandlerFunc) http.Handler {
 	})
 }
 
-// draining is what is refused by a server that is stopping.
+// draining returns the error of a server that is stopping.
 func draining() error { return unavailable(policy.ReasonDraining, "the server is stopping") }
 
 // unavailable is a failure of the program's own.
@@ -75,7 +75,7 @@ func showJSON(w http.ResponseWriter, r *http.Request, value readiness) {
 	gateway.Content(w, r, "application/json", body)
 }
 
-// ready says whether the reference server can serve: it needs its store.
+// ready reports whether the reference server can serve: it needs its store.
 func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	if err := a.store.Ping(r.Context()); err != nil {
 		gateway.Error(w, r, failureOf(err))
@@ -84,9 +84,9 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	showJSON(w, r, readiness{Status: statusOK, Backends: nil})
 }
 
-// ready says whether the proxy can serve: one backend is enough, unless the configuration
-// asks for all of them. Otherwise one dead backend would make load balancers take away
-// every replica, and the healthy services with it.
+// ready reports whether the proxy can serve: one backend is enough, unless the configuration
+// requires all of them. Otherwise one dead backend would make load balancers remove
+// every replica, and with them the healthy services.
 func (p *Proxy) ready(w http.ResponseWriter, r *http.Request) {
 	targets := p.backend.Targets()
 	state := readiness{Status: statusOK, Backends: make([]backendStatus, 0, len(targets))}

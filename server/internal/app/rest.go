@@ -28,7 +28,7 @@ import (
 // metricsPath is where Prometheus looks by default.
 const metricsPath = "/metrics"
 
-// restParams are what a [rest] is made of.
+// restParams configure a [rest].
 type restParams struct {
 	config config.Front
 	table  *policy.Table
@@ -37,7 +37,7 @@ type restParams struct {
 	traces trace.TracerProvider
 	now    func() time.Time
 	build  Build
-	// reasons are what the backends raise, as far as that is known.
+	// reasons are the known reasons of the backends' errors.
 	reasons []metrics.Reason
 }
 
@@ -45,7 +45,7 @@ type restParams struct {
 type rest struct {
 	restParams
 
-	// gateway is the configuration, and front what is made of it.
+	// gateway is the configuration of front.
 	gateway   gateway.Config
 	front     *gateway.Gateway
 	meters    *meters        // nil where nothing is counted
@@ -150,8 +150,8 @@ func (r *rest) address() string {
 	return scheme + r.listener.Addr().String()
 }
 
-// show renders the catalogue of the policy in force, and the page of the OpenAPI document to match.
-// has is what the server has of what a tour needs.
+// show renders the pages of the current policy, and the page of the OpenAPI document in the same frame.
+// has says what a tour finds on this server.
 func (r *rest) show(ctx context.Context, mapper *gateway.Mapper, service *mappingsvc.Service, has tour.Needs) error {
 	var err error
 	r.catalogue, err = catalogue.New(ctx, catalogue.Params{Mapper: mapper, Mapping: service, Has: has})
@@ -164,8 +164,8 @@ func (r *rest) show(ctx context.Context, mapper *gateway.Mapper, service *mappin
 	return nil
 }
 
-// serveBackend makes the gateway before a backend, with all pages. about says what the OpenAPI
-// document is about, and ready what /readyz responds.
+// serveBackend makes the gateway of a backend, with all pages. about describes the OpenAPI document,
+// and ready responds to /readyz.
 func (r *rest) serveBackend(b *gateway.Backend, about openapi.Params, documented *gateway.Backend, ready http.HandlerFunc) error {
 	page, err := r.catalogue.Frame(apidocs.Path, "OpenAPI", apidocs.Inside)
 	if err != nil {

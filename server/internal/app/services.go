@@ -80,7 +80,7 @@ func requests() []proto.Message {
 	}
 }
 
-// entityReasons are what the domain raises; see [interceptor.Status].
+// entityReasons returns the reasons of the domain's errors; see [interceptor.Status].
 func entityReasons() []metrics.Reason {
 	var known []metrics.Reason
 	for _, reason := range entity.Reasons() {
@@ -102,7 +102,7 @@ func (s *services) register(on grpc.ServiceRegistrar) {
 	}
 }
 
-// isAnonymous says which gRPC methods need no credentials: those that declare it, and
+// isAnonymous reports whether a gRPC method needs no credentials: those that declare it, and
 // gRPC's own health and reflection.
 func (s *services) isAnonymous(fullMethod string) bool {
 	return s.anonymous[fullMethod] || isPlumbing(fullMethod)
@@ -113,14 +113,14 @@ func (s *services) maxRequest(fullMethod string) int64 { return s.maxBody[fullMe
 
 func isPlumbing(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/grpc.") }
 
-// tellsAllowance says that a method tells callers an allowance itself, so that over
-// gRPC nobody else may: there is one of each key.
+// tellsAllowance reports whether a method sends an allowance itself. Over gRPC no
+// interceptor may then send another one, because each key has one value.
 func tellsAllowance(fullMethod string) bool {
 	return strings.HasPrefix(fullMethod, "/"+conformancesvc.Package+".")
 }
 
-// stayOpen are the methods that maintenance does not close: without them nobody
-// could end it.
+// stayOpen reports whether maintenance leaves a method open: an admin needs it to end
+// the maintenance.
 func stayOpen(fullMethod string) bool {
 	switch fullMethod {
 	case entityv1.SessionService_CreateSession_FullMethodName,

@@ -11,7 +11,7 @@ import (
 	"github.com/statusway/statusway/server/internal/tour"
 )
 
-// Start is what a start has set up, for whoever started the program to read.
+// Start contains what a start has set up, for the person who started the program.
 type Start struct {
 	// AdminPassword is that of the user admin, if this start created it. It is kept
 	// nowhere.
@@ -80,7 +80,7 @@ func (a *App) user(ctx context.Context, user entity.User, password string) error
 	return a.store.CreateUser(ctx, user)
 }
 
-// has is what there is of what a tour needs.
+// has returns what a tour finds on this server.
 func (a *App) has() tour.Needs {
 	if a.params.Config.Demo {
 		return tour.DemoData
@@ -88,7 +88,7 @@ func (a *App) has() tour.Needs {
 	return tour.ReferenceAPI
 }
 
-// demo fills the temporary store with what the README's examples use.
+// demo fills the temporary store with the data of the README's examples.
 func (a *App) demo(ctx context.Context) error {
 	for _, user := range []entity.User{
 		{Name: "viewer", Role: entity.RoleViewer, Groups: []string{demoGroup}},

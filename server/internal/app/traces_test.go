@@ -130,7 +130,7 @@ func TestTracesOfCalls(t *testing.T) {
 	}
 }
 
-// What a client sends stands in no span.
+// What a client sends is in no span.
 func TestTracesKeepSecrets(t *testing.T) {
 	t.Parallel()
 	s, recorder := traced(t)

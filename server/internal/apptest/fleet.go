@@ -73,7 +73,7 @@ func (o *once[K]) get(key K, start func() *Server) *Server {
 	return made()
 }
 
-// NotProxied says why a case cannot run through the proxy, or nothing if it can.
+// NotProxied returns why a case cannot run through the proxy, or nothing if it can.
 func NotProxied(c conformance.Case) string {
 	switch c.Variant() {
 	case "rate-limited":

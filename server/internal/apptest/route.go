@@ -19,7 +19,7 @@ type Route struct {
 	Method protoreflect.MethodDescriptor
 	// Verb is the HTTP method, and Path the template, such as /v1/{name=operations/*}.
 	Verb, Path string
-	// IsAdditional says that it is not the first binding of the method.
+	// IsAdditional reports that it is not the first binding of the method.
 	IsAdditional bool
 }
 
@@ -91,7 +91,7 @@ func (r Route) String() string { return r.Verb + " " + r.Path }
 // wildcard is a variable of a template: its name, and what it has to match, if not *.
 var wildcard = regexp.MustCompile(`\{([^=}]*)(?:=([^}]*))?\}`)
 
-// Matches says whether a request is for this route.
+// Matches reports whether a request is for this route.
 func (r Route) Matches(verb, path string) bool {
 	return (r.Verb == verb || r.Verb == "*") && pattern(r.Path).MatchString(path)
 }

@@ -26,7 +26,7 @@ type Variant struct {
 	Policy string
 	// edit changes the text of the policy.
 	edit func(string) string
-	// Own says that every run needs a server of its own, because a case changes the
+	// Own reports that every run needs a server of its own, because a case changes the
 	// server for all others.
 	Own bool
 	// prepare does to a running server what no request can.
@@ -90,7 +90,7 @@ func PolicyOf(t *testing.T, v Variant) *policy.Table {
 	return table
 }
 
-// Hold sends a request whose body it keeps back until the test is over. The answer 100
+// Hold sends a request whose body it keeps back until the test is over. The response 100
 // shows that the request is being handled.
 func (s *Server) Hold(t *testing.T, head ...string) {
 	t.Helper()

@@ -42,7 +42,7 @@ type balancer struct {
 	// config writes the configuration. The first address is its own, the others are those
 	// of the replicas.
 	config func(folder, listen string, replicas []string) string
-	// forwardsLeaving says that a replica notices when a client leaves before its response.
+	// forwardsLeaving reports that a replica notices when a client leaves before its response.
 	// HAProxy waits for the response all the same.
 	forwardsLeaving bool
 }

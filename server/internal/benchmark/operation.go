@@ -16,9 +16,9 @@ type operation struct {
 	body   string
 	// condition is the If-None-Match field; empty is none.
 	condition string
-	// status and stockStatus are those of the answer.
+	// status and stockStatus are those of the response.
 	status, stockStatus int
-	// hashed says that stock answers by [hashed].
+	// hashed reports that stock answers by [hashed].
 	hashed bool
 }
 

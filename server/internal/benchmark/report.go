@@ -63,7 +63,7 @@ func (r report) markdown() string {
 		})
 		one.table(&out, "µs · CPU µs · bytes · allocations, "+one.title, func(k key) string {
 			if k.routes != routeCounts()[0] {
-				return "" // as above, but for the figures of stock
+				return "" // as above, except for the figures of stock
 			}
 			return fmt.Sprintf("%.1f · %.1f · %.0f · %.0f", one.middle(k, wall)/1e3, one.middle(k, cpu)/1e3, one.middle(k, size), one.middle(k, allocs))
 		})

@@ -109,7 +109,7 @@ func inProcess(ctx context.Context) ([]contender, error) {
 	return contenders, nil
 }
 
-// wrapped is what stock needs for an operation that it has no answer to.
+// wrapped is what stock needs for an operation that it has no response to.
 func wrapped(handler http.Handler, o operation, kind string) http.Handler {
 	if o.hashed && kind == stock {
 		return hashed(handler)

@@ -130,7 +130,7 @@ func describedFields(headers map[string]string) map[string]string {
 	return fields
 }
 
-// describe asks MapStatus about the status that an answer was made of.
+// describe asks MapStatus about the status that a response was made of.
 func describe(ctx context.Context, s *apptest.Server, r *conformance.Run, c conformance.Case) (*mappingv1.MapStatusResponse, error) {
 	status, sent, err := statusOf(r.Answer)
 	if err != nil {
@@ -167,7 +167,7 @@ func describe(ctx context.Context, s *apptest.Server, r *conformance.Run, c conf
 	return response, nil
 }
 
-// canMap says whether MapStatus takes a header with this value.
+// canMap reports whether MapStatus takes a header with this value.
 func canMap(ctx context.Context, mapping mappingv1.MappingServiceClient, described *mappingv1.RequestContext, name, value string) bool {
 	_, err := mapping.MapStatus(ctx, &mappingv1.MapStatusRequest{Status: &spb.Status{Code: int32(codes.NotFound)}, Context: &mappingv1.RequestContext{
 		Method: described.GetMethod(), Path: described.GetPath(), Headers: map[string]string{name: value},
@@ -195,7 +195,7 @@ func statusOf(got *conformance.Answer) (*spb.Status, *conformance.ProblemBody, e
 	}
 	status.Code, status.Message = code.Code_value[string(sent.Code)], sent.Detail
 	if len(sent.Details) == 0 && sent.RetryAfter > 0 {
-		// The details were kept from the client, but for what Retry-After says of them.
+		// The details were kept from the client, except for what Retry-After says of them.
 		wait, err := anypb.New(&errdetails.RetryInfo{RetryDelay: &durationpb.Duration{Seconds: int64(sent.RetryAfter)}})
 		if err != nil {
 			return nil, nil, fmt.Errorf("the details: %w", err)

@@ -56,7 +56,7 @@ func call(ctx context.Context, s *apptest.Server, v conformance.Variables, as st
 	return errors.Join(checkReply(s, got), checkCall(got, c, v))
 }
 
-// checkReply is the invariants of gRPC: what the metadata of an answer may be, and
+// checkReply is the invariants of gRPC: what the metadata of a response may be, and
 // that every failure says its reason.
 func checkReply(s *apptest.Server, got *apptest.Reply) error {
 	var errs []error

@@ -42,7 +42,7 @@ type target struct {
 	isTLS                    bool
 }
 
-// answersAlone says that net/http responds to a case before the gateway does, until a
+// answersAlone reports that net/http responds to a case before the gateway does, until a
 // later change: over HTTP/1.1 with TLS it refuses every Expect that it does not know.
 func (w target) answersAlone(c conformance.Case) bool {
 	return c.Name == "418-expect" && w.isTLS && w.transport == conformance.OverHTTP1

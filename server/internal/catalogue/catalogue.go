@@ -1,11 +1,10 @@
-// Package catalogue is the policy in force as pages for people: the documented table,
-// a page for each of its rows, and a playground that maps any google.rpc.Status.
+// Package catalogue shows the server's policy as web pages: the table of statuses, a page
+// for each row, and a playground that maps any google.rpc.Status.
 //
-// Every problem type is the page of its row: HTML for a browser and JSON for a program,
-// by Accept. The pages are rendered once, when the server starts. They load nothing but
-// their own files, and no script or style stands in them, so that the
-// Content-Security-Policy can forbid all else. Without JavaScript all of it works but
-// trying a request.
+// Every problem type is the URL of its row's page: HTML for a browser and JSON for a
+// program, by Accept. The server renders the pages once, at its start. They load only
+// their own files and contain no script or style, so the Content-Security-Policy can
+// forbid everything else. Without JavaScript everything works except trying a request.
 package catalogue
 
 import (
@@ -46,13 +45,13 @@ const (
 //go:embed files
 var files embed.FS
 
-// Params say what the pages are about.
+// Params configure the pages.
 type Params struct {
 	// Mapper has the policy in force.
 	Mapper *gateway.Mapper
-	// Mapping says what the policies make of a status.
+	// Mapping maps a status by each policy.
 	Mapping *mappingsvc.Service
-	// Has is what the server has of what a step of the tour may need.
+	// Has says which steps of the tour this server can serve.
 	Has tour.Needs
 }
 
@@ -100,9 +99,9 @@ func Problems(table *policy.Table) []string {
 
 func rowPath(status int) string { return tablePath + "/" + strconv.Itoa(status) }
 
-// Frame renders a page that is another package's, so that it has the top and the bottom
-// of these. inside is a template that defines "head", what the page loads, and "content",
-// which has its main.
+// Frame renders another package's page with the header and the footer of these pages.
+// inside is a template that defines "head", with the files to load, and "content", with
+// the main element.
 func (c *Catalogue) Frame(path, title, inside string) ([]byte, error) {
 	view, err := c.views.layout.Clone()
 	if err == nil {
@@ -114,7 +113,8 @@ func (c *Catalogue) Frame(path, title, inside string) ([]byte, error) {
 	return c.render(view, path, title, nil)
 }
 
-// expectPath is what a browser asks instead of sending Expect; see [tour.Request].
+// expectPath is the path that a browser requests instead of sending Expect; see
+// [tour.Request].
 const expectPath = "/catalogue/expect"
 
 // unmet responds as to a request whose Expect cannot be met. No page may set that field (Fetch

@@ -20,12 +20,12 @@ import (
 
 const (
 	typePrefix = "type.googleapis.com/"
-	// fromFields says that the form's fields are what is mapped, and not its JSON.
+	// fromFields means that the form's fields are mapped, not its JSON.
 	fromFields   = "fields"
 	longestRetry = 366 * 24 * time.Hour
 )
 
-// form is what the playground is filled in with.
+// form contains the values of the playground's form.
 type form struct {
 	// From is fromFields where the status is to be made of the fields below.
 	From string
@@ -80,8 +80,8 @@ func linkTo(f form) string {
 	return playgroundPath + "?" + query.Encode() + "#answers"
 }
 
-// request is what the form asks MapStatus. Made of the fields, the status is put into
-// the form as JSON too.
+// request returns the request to MapStatus. If it comes from the fields, request also sets
+// the form's JSON.
 func (f *form) request() (*mappingv1.MapStatusRequest, error) {
 	request := &mappingv1.MapStatusRequest{Status: &spb.Status{}, Context: f.contextOf()}
 	if f.From == fromFields {

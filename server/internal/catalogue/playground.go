@@ -17,7 +17,7 @@ import (
 type playgroundPage struct {
 	form
 
-	// Wrong says what of the form cannot be read; then there are no answers.
+	// Wrong says what is wrong with the form; then Answers is empty.
 	Wrong   string
 	Answers []answered
 
@@ -29,7 +29,7 @@ type playgroundPage struct {
 // choice is an entry of a list.
 type choice struct{ Value, Name string }
 
-// answered is what a status becomes under one policy.
+// answered is the response to a status under one policy.
 type answered struct {
 	badge
 
@@ -72,7 +72,7 @@ func (c *Catalogue) playground(rows []*row) http.Handler {
 	})
 }
 
-// answers are those by the policy in force, and by each built-in one that is another.
+// answers returns the responses under the server's policy and under each other built-in one.
 func (c *Catalogue) answers(from *form, paths map[int]string) ([]answered, error) {
 	request, err := from.request()
 	if err != nil {
@@ -146,7 +146,7 @@ func examples() []example {
 	}
 }
 
-// contextOf is the request that is answered.
+// contextOf returns the request to which the response belongs.
 func (f *form) contextOf() *mappingv1.RequestContext {
 	headers := map[string]string{}
 	if f.Accept != "" {

@@ -262,7 +262,7 @@ func TestPlaygroundOfRules(t *testing.T) {
 	}
 }
 
-// An answer under another policy leads to a page only if there is one.
+// A response under another policy leads to a page only if there is one.
 func TestPlaygroundLinks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, builtin(t, policy.Documented), tour.AnyServer)

@@ -27,7 +27,7 @@ type row struct {
 	Title, Description string
 	Path               string
 	Source             source
-	// Type is the problem type; empty for what is no error.
+	// Type is the problem type; empty if the row is not an error.
 	Type         string
 	CacheControl string
 	Rules        []rule
@@ -35,8 +35,8 @@ type row struct {
 	Steps        []*step
 }
 
-// First is the step that stands for all: the first that can be tried here, else the
-// first.
+// First returns the example for the page of all rows: the first that can be tried here,
+// else the first.
 func (r *row) First() *step {
 	if len(r.Steps) == 0 {
 		return nil
@@ -47,7 +47,7 @@ func (r *row) First() *step {
 	return r.Steps[0]
 }
 
-// Declared says what leads to a success that a method declares; else it is empty.
+// Declared describes how a method declares this success; it is empty for other rows.
 func (r *row) Declared() string {
 	for _, one := range r.Rules {
 		if one.Code == "" && one.Reason == "" && one.Detail == "" {
@@ -86,7 +86,7 @@ func badgeOf(status int) badge {
 // Class is the badge's name in the style.
 func (b badge) Class() string { return "of-" + strconv.Itoa(b.Number/100) }
 
-// field is a header field of a row's answers.
+// field is a header field of a row's responses.
 type field struct{ Name, Note string }
 
 // source is where something is defined, with a link where that is known.
@@ -193,8 +193,8 @@ func newRows(p Params) ([]*row, error) {
 	return rows, nil
 }
 
-// rulesTo are the rules that lead to a status. That of a success which a method declares
-// stands in no policy.
+// rulesTo returns the rules that lead to a status. The rule of a declared success is in no
+// policy.
 func rulesTo(mapper *gateway.Mapper, status int) []*statuswayv1.Rule {
 	rules := slices.Clone(mapper.Policy().RulesTo(status))
 	decided := success(mapper, status)
@@ -204,7 +204,7 @@ func rulesTo(mapper *gateway.Mapper, status int) []*statuswayv1.Rule {
 	return rules
 }
 
-// success is what a success with a status comes from.
+// success returns the response of a success with this status.
 func success(mapper *gateway.Mapper, status int) gateway.Response {
 	return mapper.Success(status, status == http.StatusNotModified)
 }

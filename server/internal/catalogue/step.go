@@ -17,7 +17,7 @@ import (
 	"github.com/statusway/statusway/server/internal/tour"
 )
 
-// exampleID stands for the id that every exchange has.
+// exampleID is the request id of all examples.
 const exampleID = "7KD5H2VQ3XEXAMPLE"
 
 // step is a step of the tour as a page shows it.
@@ -29,22 +29,22 @@ type step struct {
 	Request          []piece
 	Answer           string
 	Mapped           bool
-	// Trial is the step as JSON for the page's script; empty if it cannot be tried on
-	// this server, and then Missing says what that would need. Instead is the path that
-	// a browser asks, if not the request's own.
+	// Trial is the step as JSON for the page's script; empty if this server cannot
+	// serve it; then Missing says what is needed. Instead is the path that a browser
+	// requests, if not the request's own.
 	Trial, Missing, Instead string
 
 	answer gateway.Response
 }
 
-// told is a request in a line.
+// told is a request in one line.
 type told struct {
 	Line []piece
-	// Keeps are the names of what is kept of its answer.
+	// Keeps are the names of the values that later requests use.
 	Keeps []string
 }
 
-// piece is a part of a text. A name stands for a value that is not known before.
+// piece is a part of a text. A name is a placeholder for a value of an earlier response.
 type piece struct {
 	Text   string
 	IsName bool
@@ -82,7 +82,7 @@ func newStep(p Params, from tour.Step, recorded tour.Answer) (*step, error) {
 	one := &step{Name: from.Name, Title: from.Title, Why: from.Why, Mapped: from.Mapped, Request: pieces(head(from.Request)), Instead: from.Request.Instead}
 	id := exampleID
 	if from.Mapped {
-		id = "" // What is told of has not been asked.
+		id = "" // A simulated response has no request.
 	}
 	var err error
 	if one.answer, err = Answer(p.Mapper, from, recorded, id); err != nil {
@@ -118,7 +118,7 @@ func tell(requests []tour.Request) []told {
 	return all
 }
 
-// head is a request as it goes over the wire, but for the fields that every client adds.
+// head returns a request as it is sent, without the fields that every client adds.
 func head(request tour.Request) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s %s HTTP/1.1\n", request.Method, request.Path)
@@ -165,7 +165,7 @@ func Answer(mapper *gateway.Mapper, step tour.Step, recorded tour.Answer, id str
 	return response, nil
 }
 
-// text is an answer for people: its body is indented.
+// text returns a response as text, with its body indented.
 func text(answer gateway.Response) string {
 	var out bytes.Buffer
 	status := int(answer.Row.GetStatus())

@@ -163,7 +163,7 @@ func TestHostilePolicy(t *testing.T) {
 			t.Errorf("the title is %q", one.text())
 		}
 	}
-	// As many elements as with harmless words, but for the links that no longer are.
+	// As many elements as with harmless words, except for the links that no longer are.
 	count := func(s site, path string) (n int) {
 		for one := range parse(t, s.browse(t, path).Body.String()).all() {
 			if one.Data != "a" && one.Data != "wbr" {

@@ -37,11 +37,11 @@ func readViews() (views, error) {
 // layout is what every page is made of.
 type layout struct {
 	Title, Path string
-	// Policy is the name of the policy in force, and About what it says of itself.
+	// Policy is the name of the server's policy, and About its description.
 	Policy, About string
 	// IsDemo and IsReference say what can be tried.
 	IsDemo, IsReference bool
-	// Long is how long the text is that {long} stands for.
+	// Long is the length of the text {long}.
 	Long    int
 	Content any
 }
@@ -81,7 +81,7 @@ func words(name string) []string {
 	}
 }
 
-// indented is JSON for people. What is no JSON stays as it is.
+// indented returns indented JSON. It returns other text unchanged.
 func indented(text []byte) string {
 	var out bytes.Buffer
 	if json.Indent(&out, text, "", "  ") != nil {

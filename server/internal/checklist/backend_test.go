@@ -19,7 +19,7 @@ import (
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
-// A backend's metadata reaches nobody unless it is named, whatever its octets, and
+// A backend's metadata reaches nobody unless it is named, whatever its bytes, and
 // the one that chooses a status counts only where the method declares that status.
 //
 // checklist: ALL-08, 201-07, 201-10, ALL-21

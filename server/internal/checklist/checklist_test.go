@@ -40,7 +40,7 @@ const (
 // An item is one line of items.txt.
 type item struct{ ID, Level string }
 
-// isMust says whether the item's source demands it.
+// isMust reports whether the item's source demands it.
 func (i item) isMust() bool { return strings.HasPrefix(i.Level, "MUST") }
 
 // outcomes is outcomes.yaml.

@@ -199,7 +199,7 @@ func TestWhatIsNotCompressed(t *testing.T) {
 	}
 }
 
-// A tag may have octets beyond ASCII, which gRPC metadata cannot carry. The condition
+// A tag may have bytes beyond ASCII, which gRPC metadata cannot carry. The condition
 // holds all the same.
 //
 // checklist: 304-16, 304-19

@@ -16,7 +16,7 @@ import (
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
-// headOf is one answer's header section as it stands on the wire.
+// headOf is one response's header section as it stands on the wire.
 func headOf(answer string) string {
 	head, _, _ := strings.Cut(answer, "\r\n\r\n")
 	return head
@@ -178,7 +178,7 @@ func TestFieldsOverHTTP2(t *testing.T) {
 	}
 }
 
-// What an answer says of caches when the request had credentials.
+// What a response says of caches when the request had credentials.
 //
 // checklist: ALL-22
 func TestNoSharedCachingOfCredentials(t *testing.T) {

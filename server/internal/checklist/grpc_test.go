@@ -234,7 +234,7 @@ func TestStatusesAreNotTheClientsTable(t *testing.T) {
 }
 
 // Every error that the cases bring about on a plain server has each type of detail
-// once, and what its message says of this one request stands in the metadata too.
+// once, and what its message says of this one request is in the metadata too.
 //
 // checklist: ERR-04, ERR-05, ERR-06
 func TestDetailsOfEveryError(t *testing.T) {

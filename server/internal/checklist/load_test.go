@@ -48,7 +48,7 @@ func TestOverload(t *testing.T) {
 		apptest.WantStatus(t, s.Do(t, "viewer", apptest.Get(target)), want, "")
 	}
 	apptest.WantStatus(t, s.Do(t, "viewer", conformance.Request{Method: http.MethodPut, Target: apptest.EntitiesURL}), http.StatusMethodNotAllowed, "")
-	// The way in for whoever has to mend it.
+	// The way in for anyone who has to mend it.
 	apptest.WantStatus(t, s.Do(t, "", apptest.Post("/v1/sessions", map[string]any{"username": "admin", "password": "demo"})), http.StatusCreated, "")
 	apptest.WantStatus(t, s.Do(t, "admin", apptest.Get("/v1/maintenance")), http.StatusOK, "")
 	mend := conformance.Request{Method: http.MethodPut, Target: "/v1/maintenance", JSON: apptest.JSON(map[string]any{"enabled": false})}

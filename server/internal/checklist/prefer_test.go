@@ -13,7 +13,7 @@ import (
 
 func prefer(value string) [2]string { return [2]string{"Prefer", value} }
 
-// varies says whether Vary names Prefer.
+// varies reports whether Vary names Prefer.
 func varies(got *conformance.Answer) bool {
 	return strings.Contains(strings.Join(got.Header.Values("Vary"), ","), "Prefer")
 }

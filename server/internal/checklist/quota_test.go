@@ -164,7 +164,7 @@ func violatedBy(t *testing.T, got *conformance.Answer) []string {
 	return body.Violated
 }
 
-// The policy stays the same from the first answer to the last, what is left falls by
+// The policy stays the same from the first response to the last, what is left falls by
 // one each, and coming back at Retry-After is never too early.
 //
 // checklist: 429-03, 429-08, 429-09, 429-10, 429-12

@@ -21,7 +21,7 @@ import (
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
-// frames asks over HTTP/2 and returns the fields of the answer as they are sent, a
+// frames asks over HTTP/2 and returns the fields of the response as they are sent, a
 // header section each. A body that is empty and not nil is announced, and never sent.
 func frames(t *testing.T, address string, fields []hpack.HeaderField, body []byte) [][]hpack.HeaderField {
 	t.Helper()

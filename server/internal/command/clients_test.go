@@ -25,7 +25,7 @@ func inClients(t *testing.T, folder string, demo *process, command ...string) st
 	return string(out)
 }
 
-// allPass says whether Node's test runner has run tests; that they passed, its exit code
+// allPass reports whether Node's test runner has run tests; that they passed, its exit code
 // has said.
 func allPass(t *testing.T, printed string) {
 	t.Helper()

@@ -147,8 +147,8 @@ func showHelp(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
-// refuseUnknownTopics makes the command help fail where there is nothing to tell of, which
-// by itself shows something else and calls it a success.
+// refuseUnknownTopics makes the command help fail for an unknown topic. By default it
+// shows another help and exits with 0.
 func refuseUnknownTopics(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	for _, cmd := range root.Commands() {

@@ -14,7 +14,7 @@ func addCompletion(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "completion" {
-			// As it comes it shows the help for a shell that nobody knows, and calls it a success.
+			// By default it shows the help for an unknown shell and exits with 0.
 			cmd.Args, cmd.RunE = noArguments, showHelp
 			for _, shell := range cmd.Commands() {
 				shell.Args = noArguments

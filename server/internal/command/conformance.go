@@ -126,7 +126,7 @@ func (s *conformanceSettings) read() (*suite.Suite, error) {
 	return cases, nil
 }
 
-// params are what the flags say of a run. The target is nil if there is none.
+// params returns the parameters of a run. Target is nil if the flag is missing.
 func (s *conformanceSettings) params(cases *suite.Suite) (suite.Params, error) {
 	var errs []error
 	wrong := func(flag string, err error) {
@@ -161,7 +161,7 @@ func (s *conformanceSettings) params(cases *suite.Suite) (suite.Params, error) {
 	}
 	return suite.Params{
 		Target: target, TLS: secure, Policy: s.policy, Transports: over, Select: expression.MatchString, Known: known, Parallel: s.parallel,
-		Progress: nil, Waiting: nil, // Whoever runs it says whom to tell.
+		Progress: nil, Waiting: nil, // The caller sets them.
 	}, nil
 }
 
@@ -174,7 +174,7 @@ func (s *conformanceSettings) url() (*url.URL, error) {
 }
 
 func (s *conformanceSettings) tls() (*tls.Config, error) {
-	settings := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: s.insecure} //nolint:gosec // whoever says --insecure means it.
+	settings := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: s.insecure} //nolint:gosec // --insecure asks for it.
 	if s.ca == "" {
 		return settings, nil
 	}
@@ -258,7 +258,7 @@ func into(name string, standard io.Writer, write func(io.Writer) error) error {
 	return nil
 }
 
-// progress is one line of a terminal that says how far the run is.
+// progress shows the progress of a run in one line of a terminal.
 type progress struct {
 	out          io.Writer
 	isTerminal   bool
@@ -277,7 +277,7 @@ func (p *progress) result(result suite.Result, of int) {
 	}
 }
 
-// waiting is said to everybody: a run that stands still is to say why.
+// waiting says why a run pauses, also if the output is not a terminal.
 func (p *progress) waiting(long time.Duration) {
 	p.end()
 	fmt.Fprintf(p.out, "The target's rate limit is used up: waiting %s, as Retry-After says.\n", long)

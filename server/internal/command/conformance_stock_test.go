@@ -26,7 +26,7 @@ import (
 )
 
 // stockGateway is grpc-gateway as it comes, before the service that the demo has, with
-// what every answer has to have.
+// what every response has to have.
 func stockGateway(t *testing.T) string {
 	t.Helper()
 	mux := stockMux(t)
@@ -64,7 +64,7 @@ func stockMux(t *testing.T, options ...runtime.ServeMuxOption) *runtime.ServeMux
 	return mux
 }
 
-// polite gives every answer the fields that every answer has, and takes one away that
+// polite gives every response the fields that every response has, and takes one away that
 // none has: what fails then is what a case is about.
 type polite struct {
 	http.ResponseWriter
@@ -93,7 +93,7 @@ func (p *polite) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 func (p *polite) Flush() { _ = http.NewResponseController(p.ResponseWriter).Flush() }
 
 // failing are the cases that fail against a target, each with the first thing that is
-// wrong beyond what is wrong with every answer.
+// wrong beyond what is wrong with every response.
 func failing(t *testing.T, target string, arguments ...string) map[string]string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.json")

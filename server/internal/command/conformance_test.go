@@ -97,8 +97,8 @@ func TestConformanceTargets(t *testing.T) {
 		"nobody":        {nobody, nil, nobody + " does not respond"},
 		"no service":    {plain.URL, []string{"--transport=http1"}, "ConformanceService has to be behind it"},
 		"no HTTP/2":     {teapot.URL, nil, "--transport http1"},
-		"no policy":     {teapot.URL, []string{"--transport=http1"}, "say --policy"},
-		"no Respond":    {broken.URL, []string{"--transport=http1"}, "answered 500 UNIMPLEMENTED: the run begins with the method Respond"},
+		"no policy":     {teapot.URL, []string{"--transport=http1"}, "use --policy"},
+		"no Respond":    {broken.URL, []string{"--transport=http1"}, "is 500 UNIMPLEMENTED: the run begins with the method Respond"},
 		"no allowance":  {few.rest, nil, "larger allowance"},
 		"still nothing": {few.rest, nil, "larger allowance"},
 	} {

@@ -106,7 +106,7 @@ func TestConformanceOfBrokenServers(t *testing.T) {
 	compare(t, "conformance-broken.txt", lines)
 }
 
-// sent is an answer on its way.
+// sent is a response on its way.
 type sent struct {
 	status  int
 	header  http.Header

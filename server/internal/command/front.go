@@ -16,7 +16,7 @@ import (
 type begun struct {
 	logger *slog.Logger
 	lines  *logqueue.Queue
-	// table is the policy that decides its answers.
+	// table is the policy.
 	table  *policy.Table
 	traces telemetry.Traces
 }

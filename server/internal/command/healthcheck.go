@@ -81,7 +81,7 @@ func (s healthcheckSettings) ask(ctx context.Context) error {
 	return nil
 }
 
-// transport connects to the address that the server listens on, whatever the URL says:
+// transport always connects to the address that the server listens on:
 // net.Dial takes an address without a host, or 0.0.0.0, as this machine. There is no
 // proxy in between, and no connection is kept.
 func (s healthcheckSettings) transport() *http.Transport {
@@ -92,7 +92,7 @@ func (s healthcheckSettings) transport() *http.Transport {
 			return dialer.DialContext(ctx, network, s.httpAddr)
 		},
 		TLSClientConfig: &tls.Config{
-			InsecureSkipVerify: true, //nolint:gosec // the certificate names the public host; nothing secret is sent, and the answer is only whether.
+			InsecureSkipVerify: true, //nolint:gosec // the certificate names the public host; nothing secret is sent, and the result is only ready or not.
 		},
 	}
 }

@@ -77,7 +77,7 @@ func TestLogReaderStalls(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, log := serveInto(t, "--log-format="+format)
-			// The pipe holds 64 KiB, the queue 1 MiB, and a line is some 300 octets.
+			// The pipe holds 64 KiB, the queue 1 MiB, and a line is some 300 bytes.
 			p.askManyTimes(t, 6000)
 			// The line of the last request is written after its response.
 			dropped := p.droppedLines(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/statusway/statusway/server/internal/app"
 )
 
-// next says what to do about an error of a command; empty if nobody knows.
+// next returns advice about an error of a command, or "".
 func next(cmd *cobra.Command, err error) string {
 	_, isInFile := errors.AsType[*policy.FileError](err)
 	switch {

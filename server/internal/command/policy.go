@@ -85,7 +85,7 @@ func newPolicyCheck(streams Streams) *cobra.Command {
 	return cmd
 }
 
-// problemsIn are what an error says of a file's content; none if it is about something else.
+// problemsIn returns the mistakes in a file that an error reports; none for other errors.
 func problemsIn(err error) []problem {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []problem

@@ -58,7 +58,7 @@ func (p *process) slowly(t *testing.T, token string) slow {
 	return slow{conn: conn, rest: body[half:]}
 }
 
-// finish sends the rest and returns the answer.
+// finish sends the rest and returns the response.
 func (s slow) finish(t *testing.T) answer {
 	t.Helper()
 	if _, err := io.WriteString(s.conn, s.rest); err != nil {

@@ -146,7 +146,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// hasHeading says whether a page has the heading of an anchor, as GitHub makes one.
+// hasHeading reports whether a page has the heading of an anchor, as GitHub makes one.
 func hasHeading(text, anchor string) bool {
 	for _, found := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
 		kept := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(found[1]), "")

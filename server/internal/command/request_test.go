@@ -54,7 +54,7 @@ func read(response *http.Response) (answer, error) {
 	return a, err
 }
 
-// must is ask for tests that need the answer.
+// must is ask for tests that need the response.
 func (p *process) must(t *testing.T, method, path, token string, body []byte) answer {
 	t.Helper()
 	a, err := p.ask(t.Context(), method, path, token, body)

@@ -169,7 +169,7 @@ func TestSamplesConform(t *testing.T) {
 }
 
 // An error means the same, however its backend sends it: its details by a whole
-// google.rpc.Status or plainly, in any part of the answer that can hold metadata.
+// google.rpc.Status or plainly, in any part of the response that can hold metadata.
 func TestSamplesErrors(t *testing.T) {
 	t.Parallel()
 	const asStatus = `"delivery": "DELIVERY_DETAILS", "status": {"code": %d, "message": "None left.", "details": [

@@ -67,7 +67,7 @@ func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
 	return errors.Join(program.Run(cmd.Context()), program.Close())
 }
 
-// announce says where the program is reached, and what a newcomer may do next.
+// announce prints the addresses of the program, and what a newcomer can do next.
 func announce(out io.Writer, program *app.App, settings config.Serve) {
 	rest := address(settings.Front, program.HTTPAddr())
 	fmt.Fprintf(out, "REST  %s\ngRPC  %s\n", rest, program.GRPCAddr())

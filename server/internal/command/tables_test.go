@@ -93,7 +93,7 @@ func codesIn(t *testing.T, text string) []codes.Code {
 // none out.
 func TestReadmeCodes(t *testing.T) {
 	t.Parallel()
-	named := map[codes.Code]bool{codes.OK: true} // Which is no error.
+	named := map[codes.Code]bool{codes.OK: true} // Which is not an error.
 	for _, cells := range table(t, "README.md", "| condition | documented | canonical |") {
 		for _, code := range codesIn(t, cells[0]) {
 			named[code] = true

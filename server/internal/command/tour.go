@@ -133,7 +133,7 @@ func (w *walk) visit(ctx context.Context, at stop) error {
 	case visit.Row == at.row:
 		w.seen++
 	case visit.Row == http.StatusTooManyRequests:
-		return limited(visit.Exchange, fmt.Errorf("%s: %s", at.Name, visit.Status)) //nolint:err113 // it is what an exchange came to.
+		return limited(visit.Exchange, fmt.Errorf("%s: %s", at.Name, visit.Status)) //nolint:err113 // it is the result of a request.
 	case isBurst && visit.Sent == at.Request.Burst:
 		fmt.Fprintf(w.out, "  %sThis server has no limit that %d requests exceed.%s\n", c.Warn, visit.Sent, c.Reset)
 	default:
@@ -186,7 +186,7 @@ func stopsUnder(table *policy.Table, target *url.URL, rows []int) ([]stop, error
 	return stops, nil
 }
 
-// policyOf is the policy that the target says it answers by.
+// policyOf returns the target's policy, as the target reports it.
 func policyOf(ctx context.Context, client *http.Client, target *url.URL) (*policy.Table, error) {
 	at := target.JoinPath("/v1/policy").String()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)

@@ -23,7 +23,7 @@ import (
 const answersFile = "../tour/answers.json"
 
 // Every step of the tour ends in its row, and every row has a step. What the pages show
-// as its answer is what is answered.
+// as its response is what is answered.
 func TestTour(t *testing.T) {
 	t.Parallel()
 	p := serve(t, "--demo")
@@ -110,7 +110,7 @@ func TestTourUnderCanonical(t *testing.T) {
 	a := p.must(t, http.MethodGet, "/v1/entities", p.demoToken(t), nil)
 	left := []string{}
 	for _, one := range regexp.MustCompile(`"id":"([a-z-]+)`).FindAllStringSubmatch(string(a.text), -1) {
-		// An import cannot be taken back: it goes on after the answer.
+		// An import cannot be taken back: it goes on after the response.
 		if !strings.HasPrefix(one[1], "saucer-") {
 			left = append(left, one[1])
 		}
@@ -303,7 +303,7 @@ func record(step tour.Step, visit tour.Visit) (tour.Answer, error) {
 	return one, nil
 }
 
-// ownFields are the fields of an answer that a step is about. An error has others by
+// ownFields are the fields of a response that a step is about. An error has others by
 // its policy alone.
 func ownFields(step tour.Step) []string {
 	fields := []string{"Link"}

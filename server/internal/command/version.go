@@ -23,8 +23,8 @@ func newVersion(streams Streams) *cobra.Command {
 	}
 }
 
-// version is what --version says after the program's name. Nothing is set by a linker's
-// flag: Go writes the tag and the commit into every program that it builds in a clone.
+// version returns the text of --version after the program's name. No linker flag sets
+// it: Go writes the tag and the commit into every program that it builds in a clone.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -275,7 +275,7 @@ func TestFromEnvironmentLists(t *testing.T) {
 	}
 }
 
-// homeless says that this process is the one without a home; see TestNoHome.
+// homeless reports that this process is the one without a home; see TestNoHome.
 const homeless = "CONFIG_TEST_HOMELESS"
 
 // The folder of the database is the user's own. Where there is none it has to be

@@ -220,7 +220,7 @@ func orNone[T int | time.Duration](limit T) T {
 	return limit
 }
 
-// CheckURL refuses the value of a flag that is no URL to begin others with. It may be empty.
+// CheckURL checks the value of a flag that must be empty or a base URL.
 func CheckURL(flag, text string) error {
 	if text == "" {
 		return nil
@@ -239,7 +239,7 @@ func (c *Front) tls() (*tls.Config, error) {
 		return nil, errors.New("--tls-cert and --tls-key go together")
 	}
 	if c.TLSCert == "" {
-		return nil, nil //nolint:nilnil // plain text is no configuration.
+		return nil, nil //nolint:nilnil // plain text needs no configuration.
 	}
 	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
 	if err != nil {

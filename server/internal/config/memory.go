@@ -32,8 +32,8 @@ func readMemory(text string, share, unknown int64) (int64, error) {
 	return int64(bytes), nil
 }
 
-// memoryLimit is how many bytes the process may take: GOMEMLIMIT, else what its cgroup may,
-// else what the machine has. It is 0 if none of them is known.
+// memoryLimit returns how many bytes the process may use: GOMEMLIMIT, else the limit of its
+// cgroup, else the machine's memory. It returns 0 if none of them is known.
 func memoryLimit() int64 {
 	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
 		return limit

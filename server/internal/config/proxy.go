@@ -168,7 +168,7 @@ func (c *Proxy) TLS() (*tls.Config, error) {
 		return nil, errors.New("--backend-cert and --backend-key go together")
 	}
 	if !c.BackendTLS && c.BackendCA == "" && c.BackendCert == "" {
-		return nil, nil //nolint:nilnil // plain text is no configuration.
+		return nil, nil //nolint:nilnil // plain text needs no configuration.
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.BackendCA != "" {

@@ -18,19 +18,19 @@ type Answer struct {
 	Transport string
 	Status    int
 	Header    http.Header
-	// Body is what was sent, without its content coding; Length is that of what was sent.
+	// Body is the decoded content; Length is the length before decoding.
 	Body      []byte
 	Length    int
 	Continued bool
-	// Closes says that the server closes the connection; only over HTTP/1.1.
+	// Closes means that the server closes the connection; only over HTTP/1.1.
 	Closes bool
-	// Framing is what was wrong around the answer, if anything.
+	// Framing is a fault in the framing of the response, or nil.
 	Framing error
-	// Raw says that the content need not be JSON.
+	// Raw means that the content need not be JSON.
 	Raw bool
 	// Cut is how the content ended too early because of the server; nil if it did not.
 	Cut error
-	// Left says that the client left before the content had ended.
+	// Left means that the client disconnected before the content had ended.
 	Left bool
 }
 
@@ -72,5 +72,5 @@ func (a *Answer) cut(err error) error {
 	return nil
 }
 
-// isPartial says that not all of the content has come.
+// isPartial reports whether a part of the content is missing.
 func (a *Answer) isPartial() bool { return a.Cut != nil || a.Left }

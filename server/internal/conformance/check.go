@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// checkResponse compares an answer with what a case wants of it.
+// checkResponse compares a response with the expected one of a case.
 func checkResponse(got *Answer, want Response, a attempt) error {
 	v := a.vars
 	if want.Status == 0 {
@@ -67,7 +67,7 @@ func checkFields(header http.Header, want Response, v Variables) error {
 	return errors.Join(errs...)
 }
 
-// quoted is a header field as it is told of.
+// quoted returns a header field as messages show it.
 func quoted(value string) string {
 	if value == "" {
 		return "absent"
@@ -75,7 +75,7 @@ func quoted(value string) string {
 	return strconv.Quote(value)
 }
 
-// hidden says where the cause of a fault is, which no client is told.
+// hidden says where to find the cause of a 5xx, which the response does not contain.
 func hidden(status int) string {
 	if status != http.StatusInternalServerError {
 		return ""
@@ -83,7 +83,7 @@ func hidden(status int) string {
 	return ": the gateway's log has the cause, under the answer's X-Request-Id"
 }
 
-// matches says whether a regular expression is all of a text.
+// matches reports whether a regular expression matches a whole text.
 func matches(pattern, text string, v Variables) error {
 	pattern, err := v.Expand(pattern)
 	if err != nil {
@@ -126,7 +126,7 @@ func checkBody(content []byte, want *Body, v Variables) error {
 	return errors.Join(errs...)
 }
 
-// checkText compares a body, as it is, with what it has to be.
+// checkText compares a body with the expected text.
 func checkText(content []byte, want *Body, v Variables) error {
 	var errs []error
 	if want.Text != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ExchangeTimeout ends an exchange that hangs. No answer takes so long.
+// ExchangeTimeout ends an exchange that hangs. No response takes that long.
 const ExchangeTimeout = 30 * time.Second
 
 // ClientParams say which server a [Client] speaks to.
@@ -18,19 +18,19 @@ type ClientParams struct {
 	Address string
 	// TLS is how the server is reached over TLS; nil means without.
 	TLS *tls.Config
-	// Next is asked for on the same connection after each request over HTTP/1.1, with
-	// GET: it can be answered only if the answer before it was well framed.
+	// Next is the path of a GET that follows each request on the same HTTP/1.1
+	// connection: it succeeds only if the response before it was well framed.
 	Next string
-	// NextStatus is what Next is answered with; 0 means anything.
+	// NextStatus is the expected status of Next; 0 means any.
 	NextStatus int
-	// Invariants are what every answer is held to.
+	// Invariants are checked on every response.
 	Invariants Invariants
-	// Check is what else every exchange is held to. May be nil.
+	// Check is another check of every exchange. It may be nil.
 	Check func(context.Context, *Message, *Answer) error
-	// Patience is how long one request may wait for its turn where the server's own
-	// rate limit turns it away; 0 is not at all.
+	// Patience is how long a request may wait if the server's rate limit refuses it; 0
+	// means that it does not wait.
 	Patience time.Duration
-	// Waiting is told of each such wait. May be nil.
+	// Waiting is called for each such wait. It may be nil.
 	Waiting func(time.Duration)
 }
 

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Same compares the answers of one case in two runs, such as over HTTP/1.1 and over
-// HTTP/2, byte for byte but for what is each run's own. A run that was not is equal
-// to any.
+// Same compares the responses of one case in two runs, such as over HTTP/1.1 and over
+// HTTP/2, byte for byte, except for values of a single run. A run that did not happen equals
+// any.
 func Same(first, second *Run) error {
 	if first == nil || second == nil {
 		return nil
@@ -34,8 +34,8 @@ func Same(first, second *Run) error {
 // jobPattern finds the name that a server has made for a job.
 var jobPattern = regexp.MustCompile(`"name":"jobs/[^"]+"`)
 
-// generalize takes out of a text what is the run's own, and the ids that the server has
-// made, whatever they look like: a job's, and that of what Location leads to.
+// generalize replaces values of a single run in a text, and the ids that the server
+// makes: a job's, and the one in Location.
 func generalize(r *Run, text string) string {
 	location := r.Answer.Header.Get("Location")
 	if made := location[strings.LastIndexByte(location, '/')+1:]; made != "" {

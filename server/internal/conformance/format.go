@@ -16,12 +16,12 @@ const (
 
 // A Case is one file. Its texts may hold variables such as ${id}; see [Variables].
 type Case struct {
-	// The exchange is what the case is about.
+	// The case tests this exchange.
 	Exchange `yaml:",inline"`
 
 	// Name is the file's, without its extension. It begins with the row.
 	Name string `yaml:"-"`
-	// Title says in a sentence what holds.
+	// Title is a sentence that says what the case tests.
 	Title string `yaml:"title"`
 	// Row is the row of the documented table that the case shows. On
 	// POST /v1/statuses:map it is the status that is described.
@@ -37,30 +37,30 @@ type Case struct {
 	// Varies says why the bodies over HTTP/1.1 and HTTP/2 are not the same.
 	Varies string `yaml:"varies,omitempty"`
 
-	// Before sets up what the case is about.
+	// Before prepares the case.
 	Before []Exchange `yaml:"before,omitempty"`
-	// After looks at what the exchange has left behind.
+	// After checks the effects of the exchange.
 	After []Exchange `yaml:"after,omitempty"`
 	// GRPC is the same call by a gRPC client. It runs with the same Before and After.
 	GRPC *Call `yaml:"grpc,omitempty"`
 }
 
-// A Limitation leaves out all but some of what a case could be run by, for a reason.
+// A Limitation restricts a case to some transports, policies or variants, for a reason.
 type Limitation struct {
 	Only    []string `yaml:"only,omitempty"`
 	Because string   `yaml:"because,omitempty"`
 }
 
-// An Exchange is one request and what its answer has to be.
+// An Exchange is one request and its expected response.
 type Exchange struct {
 	// As is the user: viewer, editor, admin, or empty for nobody.
 	As string `yaml:"as,omitempty"`
-	// Request is what is sent.
+	// Request is the request to send.
 	Request Request `yaml:"request"`
-	// Response is what has to come back. Before and After take any success where it
-	// names no status.
+	// Response is the expected response. Without a status, Before and After accept any
+	// success.
 	Response Response `yaml:"response"`
-	// Eventually repeats the request until the answer is right.
+	// Eventually repeats the request until the response is right.
 	Eventually bool `yaml:"eventually,omitempty"`
 	// Race sends the request many times at once.
 	Race *Race `yaml:"race,omitempty"`
@@ -69,9 +69,9 @@ type Exchange struct {
 // A Race is one request sent many times at once, of which some succeed.
 type Race struct {
 	Times int `yaml:"times,omitempty"`
-	// Winners is how many are answered as Response says.
+	// Winners is how many responses are as Response says.
 	Winners int `yaml:"winners,omitempty"`
-	// Losers is how all others are answered.
+	// Losers is the expected response of all others.
 	Losers Response `yaml:"losers,omitempty"`
 }
 
@@ -92,7 +92,7 @@ type Request struct {
 	Stalled bool `yaml:"stalled,omitempty"`
 	// Cut announces one byte more than the body has, and closes.
 	Cut bool `yaml:"cut,omitempty"`
-	// Steps is a body that is sent in pieces, and what the client does between them. A
+	// Steps is a body in pieces, and what the client does between them. A
 	// body that stays open after the last step is also Stalled.
 	Steps []Step `yaml:"steps,omitempty"`
 	// Leaves has the client leave after the last step: it closes the connection over
@@ -119,15 +119,15 @@ type Step struct {
 	Meanwhile *Exchange `yaml:"meanwhile,omitempty"`
 }
 
-// IsHead says whether the answer has no content.
+// IsHead reports whether the response has no content.
 func (r Request) IsHead() bool {
 	return r.Method == "HEAD" || len(r.Raw) > 0 && strings.HasPrefix(r.Raw[0], "HEAD ")
 }
 
-// A Response is what an answer has to be. What is not named here is still held to
-// the [Invariants].
+// A Response is an expected response. The [Invariants] check everything that it does not
+// name.
 type Response struct {
-	// Status is the answer's, by the documented policy.
+	// Status is the response's status under the documented policy.
 	Status int `yaml:"status"`
 	// Canonical is the status by the canonical policy; 0 means the same.
 	Canonical int `yaml:"canonical,omitempty"`
@@ -137,19 +137,19 @@ type Response struct {
 	Matches map[string]string `yaml:"matches,omitempty"`
 	// Absent are names of headers.
 	Absent []string `yaml:"absent,omitempty"`
-	// Continued says that 100 (Continue) came before the answer.
+	// Continued means that 100 (Continue) came before the response.
 	Continued bool `yaml:"continued,omitempty"`
-	// Cut says that the server breaks off before the content ends: it closes the
+	// Cut means that the server breaks off before the content ends: it closes the
 	// connection without a last chunk over HTTP/1.1, and resets the stream over HTTP/2.
 	Cut bool `yaml:"cut,omitempty"`
-	// Raw says that the content is the bytes of a google.api.HttpBody, which need not be
+	// Raw means that the content is the bytes of a google.api.HttpBody, which need not be
 	// JSON.
 	Raw bool `yaml:"raw,omitempty"`
-	// Problem is what an application/problem+json has to say.
+	// Problem is the expected application/problem+json.
 	Problem *Problem `yaml:"problem,omitempty"`
-	// Body is of an answer that is no problem.
+	// Body is the expected body if the response is not a problem.
 	Body *Body `yaml:"body,omitempty"`
-	// Capture puts parts of the answer into variables: header:NAME or a JSON pointer.
+	// Capture puts parts of the response into variables: header:NAME or a JSON pointer.
 	Capture map[string]string `yaml:"capture,omitempty"`
 }
 
@@ -176,9 +176,9 @@ type Violation struct {
 	Reason  string `yaml:"reason,omitempty"`
 }
 
-// A Body is what the content of a success has to be.
+// A Body is the expected content of a success.
 type Body struct {
-	// JSON has to be part of it: objects may have more members, but for an empty one,
+	// JSON has to be part of it: objects may have more members, except for an empty one,
 	// which has none; arrays may not have more items.
 	JSON *JSON `yaml:"json,omitempty"`
 	// Matches are regular expressions by JSON pointer.
@@ -224,7 +224,7 @@ type JSON struct{ Value any }
 // MarshalYAML writes the value alone.
 func (j *JSON) MarshalYAML() (any, error) { return j.Value, nil }
 
-// UnmarshalYAML takes the value as it stands.
+// UnmarshalYAML keeps the value unchanged.
 func (j *JSON) UnmarshalYAML(node *yaml.Node) error {
 	if err := node.Decode(&j.Value); err != nil {
 		return fmt.Errorf("a value of JSON: %w", err)

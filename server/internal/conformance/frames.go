@@ -29,7 +29,7 @@ func checkFrames(content []byte, want []JSON, v Variables) error {
 }
 
 // framesOf splits a stream into the lines of application/x-ndjson, or the data of
-// server-sent events. A line of an event that is not data says what it is about.
+// server-sent events. A line of an event that is not data keeps its field name.
 func framesOf(content string) []string {
 	var frames []string
 	for line := range strings.SplitSeq(strings.TrimSuffix(content, "\n"), "\n") {

@@ -44,7 +44,7 @@ func (c *Client) sendH2(ctx context.Context, m *Message) (*Answer, error) {
 	return got, got.decode(content)
 }
 
-// headH2 sends a request and returns the header section of its answer, and what reads
+// headH2 sends a request and returns the header section of its response, and a reader of
 // the content.
 func (c *Client) headH2(ctx context.Context, r *http.Request) (*Answer, io.ReadCloser, error) {
 	got := &Answer{Transport: OverH2C}

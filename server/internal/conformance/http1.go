@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// sendHTTP1 sends a request on a connection of its own, byte by byte, and one more
-// request behind it, which only a well framed answer leaves readable.
+// sendHTTP1 sends a request on a separate connection, byte by byte, and one more
+// request after it, which succeeds only if the response is well framed.
 func (c *Client) sendHTTP1(ctx context.Context, conn net.Conn, m *Message) (*Answer, error) {
 	defer func() { _ = conn.Close() }()
 	if deadline, ok := ctx.Deadline(); ok {
@@ -42,12 +42,12 @@ func (c *Client) sendHTTP1(ctx context.Context, conn net.Conn, m *Message) (*Ans
 	return got, nil
 }
 
-// write sends a request, but for a body that waits for 100 (Continue).
+// write sends a request, without a body that waits for 100 (Continue).
 func (c *Client) write(conn net.Conn, m *Message, pipelined bool, next string) error {
 	var err error
 	switch {
 	case m.Raw != nil:
-		go func() { _, _ = conn.Write(m.Raw) }() // The server may answer before it has all.
+		go func() { _, _ = conn.Write(m.Raw) }() // The server may respond before it has the whole request.
 	case pipelined:
 		_, err = conn.Write(append(m.head(c.params.Address), next...))
 	case m.wantsContinue():
@@ -66,7 +66,7 @@ func (c *Client) write(conn net.Conn, m *Message, pipelined bool, next string) e
 	return nil
 }
 
-// recorder reads answers from a connection and keeps their bytes.
+// recorder reads responses from a connection and keeps their bytes.
 type recorder struct {
 	*bufio.Reader
 
@@ -79,8 +79,8 @@ func newRecorder(from io.Reader) *recorder {
 	return r
 }
 
-// final reads the answer that is not 100 (Continue), and sends the body that waits
-// for that one.
+// final reads the final response. After a 100 (Continue) it sends the body that waits
+// for it.
 func (r *recorder) final(conn net.Conn, m *Message) (*Answer, error) {
 	got, err := r.answer(m.Method)
 	if err != nil || got.Status != http.StatusContinue {
@@ -108,7 +108,7 @@ func (r *recorder) answer(method string) (*Answer, error) {
 	return got, got.decode(content)
 }
 
-// head reads the header section of an answer, and returns what reads its content.
+// head reads the header section of a response, and returns a reader of its content.
 func (r *recorder) head(method string) (*Answer, io.Reader, error) {
 	start := r.seen.Len() - r.Buffered()
 	response, err := http.ReadResponse(r.Reader, &http.Request{Method: method}) //nolint:bodyclose // the caller reads it, and closes the connection.
@@ -121,7 +121,7 @@ func (r *recorder) head(method string) (*Answer, io.Reader, error) {
 	return got, &untilTrailers{response: response, got: got}, nil
 }
 
-// untilTrailers reads content, and notes trailers, which no answer has.
+// untilTrailers reads content, and notes trailers, which no response has.
 type untilTrailers struct {
 	response *http.Response
 	got      *Answer
@@ -135,8 +135,8 @@ func (u *untilTrailers) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// fieldsOf reads a header section as it stands on the wire: net/http's reader takes
-// some fields away, and mends others.
+// fieldsOf reads a header section as the server sent it: net/http's reader removes some
+// fields and changes others.
 func fieldsOf(head []byte) (http.Header, error) {
 	lines := strings.Split(string(head), "\r\n")
 	fields := http.Header{}

@@ -19,37 +19,37 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Invariants are what is true of every answer of a server.
+// Invariants are checks of every response of a server.
 type Invariants struct {
 	// Table is the policy that decides. Its rows are the statuses that there are.
 	Table *policy.Table
 	// PublicURL is what problem types begin with. Empty means that it is not known: a type may
 	// be a URL, a path, or about:blank if the server has no pages.
 	PublicURL string
-	// Allowance says whether answers tell the client its allowance, but for those of
-	// Pages, which no limit stands before, and whose successes may be HTML. One that ends
-	// in a slash is all below it.
+	// Allowance says whether responses contain the client's allowance. Pages are paths
+	// without a limit and without an allowance; their successes may be HTML. A path that
+	// ends in a slash includes everything below it.
 	Allowance Allowance
 	Pages     []string
-	// Also are fields that answers may have beyond those of the gateway, such as those
-	// of whatever stands before it.
+	// Also are other fields that responses may have, such as those of a proxy in front of
+	// the gateway.
 	Also []string
 }
 
-// Allowance says whether answers tell the client what it may still do.
+// Allowance says whether responses contain the client's allowance.
 type Allowance int
 
-// The zero value is for a server of which nothing is known.
+// The zero value is for an unknown server.
 const (
-	// AllowanceUnknown: where answers tell one, it makes sense.
+	// AllowanceUnknown: if a response contains an allowance, it is valid.
 	AllowanceUnknown Allowance = iota
-	// AllowanceTold: each answer tells one, and counts the request itself.
+	// AllowanceTold: each response contains an allowance that counts the request itself.
 	AllowanceTold
-	// AllowanceNone: no answer tells one.
+	// AllowanceNone: no response contains one.
 	AllowanceNone
 )
 
-// vocabulary is every header field that an answer may have. What is not here has
+// vocabulary returns every header field that a response may have. Any other field has
 // leaked from somewhere.
 func vocabulary() []string {
 	return []string{
@@ -71,7 +71,7 @@ func DocumentedRows() []int {
 	return []int{200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 418, 429, 500, 503}
 }
 
-// Check holds an answer to what is true of every answer, whatever it is.
+// Check checks a response.
 func (i Invariants) Check(m *Message, got *Answer) error {
 	c := holding{Invariants: i, m: m, got: got}
 	c.vocabulary()
@@ -116,7 +116,7 @@ func (c *holding) vocabulary() {
 	c.holdf(!c.has("Content-Length") || !c.has("Transfer-Encoding"), "the content has a length and a coding")
 }
 
-// isPage says whether the request is for a page of the server's own.
+// isPage reports whether the request is for one of Pages.
 func (c *holding) isPage() bool {
 	path, _, _ := strings.Cut(c.m.Target, "?")
 	return slices.ContainsFunc(c.Pages, func(page string) bool {
@@ -163,8 +163,8 @@ const (
 	resetField     = "X-Rate-Limit-Reset"
 )
 
-// makesSense says whether an allowance is one. Where it is the server's own, the request
-// itself is counted, and not all of the period is past.
+// makesSense reports whether an allowance is valid. The server's own allowance also counts
+// the request itself, and its period is not over.
 func (c *holding) makesSense() bool {
 	var numbers [3]int
 	for i, name := range []string{limitField, remainingField, resetField} {
@@ -180,7 +180,7 @@ func (c *holding) makesSense() bool {
 	return left <= limit
 }
 
-// isList says whether a field is a list of Strings, each with a number that is not
+// isList reports whether a field is a list of Strings, each with a number that is not
 // negative (draft-ietf-httpapi-ratelimit-headers-10 §3, §4).
 func isList(lines []string, number string) bool {
 	list, err := httpsfv.UnmarshalList(lines)
@@ -242,10 +242,10 @@ func (c *holding) rawContent() {
 	c.holdf(length == "" || mayBeShorter || length == strconv.Itoa(c.got.Length), "Content-Length is %s of %d", length, c.got.Length)
 }
 
-// htmlPage is the one type that says its charset.
+// htmlPage is the only type with a charset.
 const htmlPage = "text/html; charset=utf-8"
 
-// mediaType is what the content is of: htmlPage only where a page may be.
+// mediaType returns the expected type of the content: htmlPage only for a page.
 func (c *holding) mediaType() string {
 	value := c.got.Header.Get("Content-Type")
 	if value == htmlPage && c.got.Status == http.StatusOK && c.isPage() {
@@ -289,7 +289,7 @@ func (c *holding) belonging() {
 	c.holdf(c.Table.Row(status) != nil, "%d is no row of the policy", status)
 }
 
-// kind holds a problem to the page that tells of its row.
+// kind checks that the type of a problem is the page of its row.
 func (c *holding) kind(got ProblemBody) {
 	page := "/statuses/" + strconv.Itoa(c.got.Status)
 	kind, err := url.Parse(got.Type)

@@ -19,7 +19,7 @@ func documented(t *testing.T) *policy.Table {
 	return table
 }
 
-// sound is an answer that has nothing wrong.
+// sound is a response that has nothing wrong.
 func sound(status int) *conformance.Answer {
 	header := http.Header{
 		"Date": {"Sun, 06 Nov 1994 08:49:37 GMT"}, "Cache-Control": {"no-store"}, "X-Content-Type-Options": {"nosniff"}, "X-Request-Id": {"r-1"},
@@ -125,7 +125,7 @@ func TestInvariants(t *testing.T) {
 	}
 }
 
-// A page of the server's own has no allowance, and may be HTML; nor has any answer one
+// A page of the server's own has no allowance, and may be HTML; nor has any response one
 // Without a public URL a type leads to the page of its status, as a URL or as a path (RFC 9457
 // §3.1.1), or there are no pages.
 func TestTypes(t *testing.T) {

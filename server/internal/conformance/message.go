@@ -17,7 +17,7 @@ type Message struct {
 	Unsent  int
 	Chunked bool
 	Cut     bool
-	// Steps are what the client does instead of sending Body, which holds all pieces.
+	// Steps replace sending Body at once; Body contains all pieces.
 	Steps []MessageStep
 	// Leaves has the client leave after the last step.
 	Leaves bool
@@ -136,7 +136,7 @@ func (m *Message) content() []byte {
 	if !m.Chunked || m.Body == nil {
 		return m.Body
 	}
-	// Two chunks, so that nothing but the framing tells the end.
+	// Two chunks, so that only the framing marks the end.
 	half := len(m.Body) / 2
 	var out bytes.Buffer
 	for _, part := range [][]byte{m.Body[:half], m.Body[half:]} {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// A MismatchError is of an exchange that did not come out as it had to.
+// A MismatchError reports an exchange with an unexpected response.
 type MismatchError struct {
-	// Message is what was sent, and Want what had to come back.
+	// Message is the request, and Want the expected response.
 	Message *Message
 	Want    Response
 	// Got is what came back; nil if nothing did.
@@ -19,7 +19,7 @@ type MismatchError struct {
 	cause error
 }
 
-// mismatch is nil where there is no cause.
+// mismatch returns nil if cause is nil.
 func mismatch(a attempt, got *Answer, want Response, cause error) error {
 	if cause == nil {
 		return nil
@@ -33,7 +33,7 @@ func (m *MismatchError) Unwrap() error { return m.cause }
 
 // Faults are the single things that are wrong, of an error that joins them.
 func Faults(err error) []string {
-	switch joined := err.(type) { //nolint:errorlint // each layer is looked at.
+	switch joined := err.(type) { //nolint:errorlint // each layer is checked.
 	case nil:
 		return nil
 	case interface{ Unwrap() []error }:
@@ -59,8 +59,8 @@ func (m *Message) Text(host string) string {
 	return string(append(m.head(host), m.content()...))
 }
 
-// Text is the answer as HTTP/1.1 has it, with its fields in order and without its
-// content coding.
+// Text returns the response in the form of HTTP/1.1, with sorted fields and decoded
+// content.
 func (a *Answer) Text() string {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%d\r\n", a.Status)

@@ -72,7 +72,7 @@ var (
 	checklistItem = regexp.MustCompile(`^[A-Z0-9]{3,4}-[0-9]{2}$`)
 )
 
-// faults are what a case lacks beyond what its types ask.
+// faults are the mistakes in a case that its types do not prevent.
 type faults []error
 
 func (f *faults) whenf(wrong bool, format string, args ...any) {
@@ -153,8 +153,8 @@ func (c *Case) Exchanges() []Exchange {
 	return all
 }
 
-// Describes says that the case is about what MapStatus describes, and not about the
-// answer that describes it.
+// Describes reports whether the case tests the response that MapStatus describes, not
+// MapStatus's own response.
 func (c *Case) Describes() bool { return c.Request.Target == mapTarget && c.Response.Status == 200 }
 
 const mapTarget = "/v1/statuses:map"
@@ -167,7 +167,7 @@ func (c *Case) Variant() string {
 	return c.Server
 }
 
-// Runs says whether the case is run in a certain way.
+// Runs reports whether the case runs over a transport.
 func (c *Case) Runs(transport string) bool {
 	if transport == OverGRPC && c.GRPC == nil {
 		return false

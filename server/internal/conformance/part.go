@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// CheckJSON compares a value with what has to be part of it.
+// CheckJSON checks that a value contains the wanted part.
 func CheckJSON(got any, want *JSON, v Variables) error {
 	text, err := JSONOf(want.Value, v)
 	if err != nil {
@@ -21,7 +21,7 @@ func CheckJSON(got any, want *JSON, v Variables) error {
 	return part("", got, wanted)
 }
 
-// part says where wanted is not part of got: objects may have more members, but for an
+// part reports where wanted is not part of got: objects may have more members, except for an
 // empty one, which has none; arrays may not have more items.
 func part(at string, got, wanted any) error {
 	switch wanted := wanted.(type) {

@@ -12,12 +12,12 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// ErrTurnedAway is of a request that the server's own rate limit lets through no more.
+// ErrTurnedAway reports that the server's own rate limit refuses a request.
 var ErrTurnedAway = errors.New("the server's rate limit turns requests away")
 
-// Ask sends a request, and sends it again where the server's own rate limit turned it
-// away, once the server says that it may come back. Nothing has been done with it
-// before (RFC 6585 §4). want is what is hoped for, which may be a 429.
+// Ask sends a request. If the server's own rate limit refuses it, Ask sends it again when
+// Retry-After allows that: the server has not processed it (RFC 6585 §4). want is the
+// expected response, which may be a 429.
 func (c *Client) Ask(ctx context.Context, transport string, m *Message, want Response) (*Answer, error) {
 	for began := time.Now(); ; {
 		got, err := c.Send(ctx, transport, m)
@@ -42,8 +42,8 @@ func (c *Client) Ask(ctx context.Context, transport string, m *Message, want Res
 	}
 }
 
-// isTurnedAway says whether an answer is of the server's own rate limit, which says so
-// by its reason, and not what the case is about. The answer to HEAD says nothing.
+// isTurnedAway reports whether a response is an unexpected 429 of the server's own rate
+// limit, by its reason. The response to HEAD has no reason.
 func isTurnedAway(m *Message, got *Answer, want Response) bool {
 	if got.Status != http.StatusTooManyRequests {
 		return false

@@ -42,7 +42,7 @@ func limited(t *testing.T, retryAfter, reason string) (*conformance.Client, *ato
 }
 
 // The server's own limit is waited for, as long as there is patience; any other quota
-// is an answer like any other.
+// is a response like any other.
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	itself := conformance.Response{Status: 429, Problem: &conformance.Problem{Reason: "RATE_LIMITED"}}

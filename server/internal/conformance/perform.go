@@ -24,8 +24,8 @@ type attempt struct {
 	vars      Variables
 }
 
-// Perform does one exchange over HTTP, puts what it captures into v, and returns the
-// answer with what is wrong with it.
+// Perform does one exchange over HTTP and stores captured values in v. It returns the
+// response, and an error that says what is wrong with it.
 func (c *Client) Perform(ctx context.Context, transport string, v Variables, e Exchange) (*Answer, error) {
 	m, err := Prepare(e.Request, v.As(e.As))
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *Client) once(ctx context.Context, a attempt) (*Answer, error) {
 	return got, mismatch(a, got, a.Response, capture(a.Response.Capture, got, a.vars))
 }
 
-// check compares an answer with all that is wanted of it.
+// check runs all checks of a response.
 func (c *Client) check(ctx context.Context, a attempt, got *Answer, want Response) error {
 	if a.message.Leaves && want.Status == 0 {
 		return mismatch(a, got, want, got.Framing) // What would have come is not asked.
@@ -76,7 +76,7 @@ func (c *Client) check(ctx context.Context, a attempt, got *Answer, want Respons
 	return mismatch(a, got, want, errors.Join(errs...))
 }
 
-// race sends the request many times at once. It returns a winner's answer.
+// race sends the request many times at once, and returns a winner's response.
 func (c *Client) race(ctx context.Context, a attempt) (*Answer, error) {
 	answers := make([]*Answer, a.Race.Times)
 	var group errgroup.Group
@@ -112,7 +112,7 @@ func (c *Client) race(ctx context.Context, a attempt) (*Answer, error) {
 	return winner, errors.Join(append(errs, capture(a.Response.Capture, winner, a.vars))...)
 }
 
-// capture puts parts of an answer into variables.
+// capture puts parts of a response into variables.
 func capture(wanted map[string]string, got *Answer, v Variables) error {
 	for name, place := range wanted {
 		var value string

@@ -56,7 +56,7 @@ func scripted(t *testing.T, answer string) *conformance.Client {
 
 const sentHead = "HTTP/1.1 %s\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: r-1\r\n"
 
-// What a case wants, and what of it an answer does not keep.
+// What a case wants, and what of it a response does not keep.
 func TestPerform(t *testing.T) {
 	t.Parallel()
 	content := func(body string) string {

@@ -46,7 +46,7 @@ func (r Response) canonical() Response {
 	return r
 }
 
-// RunsBy says whether the case is run by a certain policy.
+// RunsBy reports whether the case runs under a policy.
 func (c *Case) RunsBy(policy string) bool {
 	return c.Policies == nil || slices.Contains(c.Policies.Only, policy)
 }

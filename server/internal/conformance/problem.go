@@ -26,11 +26,11 @@ type ProblemBody struct {
 	Details    []json.RawMessage `json:"details"`
 }
 
-// A CodeName is the name of a gRPC code; of a server that has a number in its place, the
-// number, so that what is wrong with it can be said.
+// A CodeName is the name of a gRPC code. If a server sends a number instead, it is the
+// number, so that messages can show it.
 type CodeName string
 
-// UnmarshalJSON takes a string, or else the JSON as it stands.
+// UnmarshalJSON reads a string, and keeps any other JSON unchanged.
 func (n *CodeName) UnmarshalJSON(text []byte) error {
 	var name string
 	if err := json.Unmarshal(text, &name); err != nil {

@@ -32,12 +32,12 @@ func (c *Client) Before(ctx context.Context, of Case, transport string, v Variab
 	return c.steps(ctx, "before", attempt{transport: transport, vars: v}, of.Before)
 }
 
-// After does what looks at what a case has left behind.
+// After runs the exchanges that check the effects of a case.
 func (c *Client) After(ctx context.Context, of Case, transport string, v Variables) error {
 	return c.steps(ctx, "after", attempt{transport: transport, vars: v}, of.After)
 }
 
-// A StepError is of one of the exchanges around that which a case is about.
+// A StepError reports a failure of an exchange before or after the tested one.
 type StepError struct {
 	// Part is "before" or "after"; Number counts from 1.
 	Part    string

@@ -70,7 +70,7 @@ func (c *Client) sendSteps(ctx context.Context, transport string, m *Message) (*
 	if err == nil && !m.Leaves {
 		return response.whole()
 	}
-	content := response.soFar() // What the server sends once the client has left, nobody reads.
+	content := response.soFar() // The client does not read what comes after it left.
 	leave()
 	got, failure := response.left(content)
 	if err != nil && got.Status == 0 {
@@ -101,7 +101,7 @@ func (c *Client) takeSteps(ctx context.Context, p stepsParams) error {
 		var err error
 		switch {
 		case step.Send != nil:
-			// A server that has answered may have stopped reading, which is no fault.
+			// A server that has responded may stop reading.
 			if len(step.Send) > 0 {
 				_, _ = p.body.Write(step.Send)
 			}
@@ -151,7 +151,7 @@ type chunks struct {
 
 func (w *chunks) Write(piece []byte) (int, error) {
 	if w.plain {
-		return w.conn.Write(piece) //nolint:wrapcheck // nobody looks at it.
+		return w.conn.Write(piece) //nolint:wrapcheck // the caller ignores it.
 	}
 	if _, err := fmt.Fprintf(w.conn, "%x\r\n%s\r\n", len(piece), piece); err != nil {
 		return 0, fmt.Errorf("sending a chunk: %w", err)
@@ -274,7 +274,7 @@ func (a *arriving) soFar() []byte {
 	return slices.Clone(a.content)
 }
 
-// left returns what had come when the client left. An answer of which nothing had come
+// left returns the part that arrived before the client left. A response without any part
 // has no status.
 func (a *arriving) left(content []byte) (*Answer, error) {
 	<-a.ended

@@ -13,15 +13,15 @@ import (
 	"strings"
 )
 
-// Variables are what a run puts into a case's texts in place of ${name}:
+// Variables are the values that replace ${name} in the texts of a case:
 //
-//	${id}            unique to the run, of lower-case letters and digits
-//	${token}         the access token of the user that the exchange is as
-//	${viewerToken}   that of a certain user; editorToken and adminToken alike
-//	${hex:0d0a}      the bytes 0D 0A, whatever they are
-//	${repeat:3:ab}   ababab; a closing brace in it is written \}
+//	${id}            unique to the run, with lower-case letters and digits
+//	${token}         the access token of the exchange's user
+//	${viewerToken}   the token of a certain user; also editorToken and adminToken
+//	${hex:0d0a}      the bytes 0D 0A
+//	${repeat:3:ab}   ababab; write a closing brace as \}
 //
-// and what an exchange has captured.
+// and the captured values of earlier exchanges.
 type Variables map[string]string
 
 // NewVariables are those of one run; tokens are access tokens by user.
@@ -40,7 +40,7 @@ func (v Variables) As(user string) Variables {
 	return own
 }
 
-// VariablePattern is how a variable stands in a text.
+// VariablePattern matches a variable in a text.
 var VariablePattern = regexp.MustCompile(`\$\{([A-Za-z]+)(?::((?:[^}\\]|\\.)*))?\}`)
 
 // Expand puts the variables into a text.
@@ -110,7 +110,7 @@ var (
 	tokenPattern  = regexp.MustCompile(`("accessToken":)"[^"]+"`)
 )
 
-// Generalize takes out of a text what is the run's own, so that two runs compare.
+// Generalize replaces values of a single run in a text, so that two runs can be compared.
 func (v Variables) Generalize(text string) string {
 	names := slices.SortedFunc(maps.Keys(v), func(a, b string) int { return cmp.Compare(len(v[b]), len(v[a])) })
 	for _, name := range names {

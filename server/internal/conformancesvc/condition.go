@@ -9,13 +9,13 @@ import (
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 )
 
-// allow says why a write must not be done to an item, which is nil if it is missing:
-// a condition of the request's metadata, or an etag in its message, that is not met.
-// The lock is held from here to the write.
+// allow returns why a write to an item is refused: a condition in the request's metadata
+// or an etag in its message does not hold. item is nil if it is missing. The caller holds
+// the lock from here to the write.
 func (s *Service) allow(ctx context.Context, item *conformancev1.Item, etag string) error {
 	conditions, err := precondition.FromContext(ctx)
 	if err != nil {
-		// The gateway lets none through; whoever calls over gRPC may send anything.
+		// The gateway refuses malformed conditions; other gRPC clients may send anything.
 		return preconditionFailed()
 	}
 	current := precondition.State{Exists: item != nil, ETag: item.GetEtag()}

@@ -55,7 +55,7 @@ func (s *Service) ListItems(_ context.Context, request *conformancev1.ListItemsR
 
 // clone is what leaves the lock.
 func clone(item *conformancev1.Item) *conformancev1.Item {
-	copied, _ := proto.Clone(item).(*conformancev1.Item) // It is of the type that it was.
+	copied, _ := proto.Clone(item).(*conformancev1.Item) // Clone keeps the type.
 	return copied
 }
 

@@ -40,7 +40,7 @@ func (s *Service) StartJob(ctx context.Context, request *conformancev1.StartJobR
 	s.mu.Unlock()
 	wait, waits := waitOf(ctx)
 	if !waits || wait < lasts {
-		_ = pause(ctx, wait) // The job has begun, whoever is still there to read of it.
+		_ = pause(ctx, wait) // The job has begun, even if the client has left.
 		return started.at(s.now()), nil
 	}
 	if err := pause(ctx, lasts); err != nil {

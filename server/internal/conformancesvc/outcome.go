@@ -42,7 +42,7 @@ func (*Service) WatchItems(request *conformancev1.WatchItemsRequest, stream grpc
 	return finish(stream.Context(), request.GetOutcome())
 }
 
-// sendHeader sends what is to come before anything else.
+// sendHeader sends the initial metadata of an outcome.
 func sendHeader(ctx context.Context, outcome *conformancev1.Outcome) error {
 	md := metadata.New(outcome.GetMetadata())
 	switch outcome.GetPlacement() {

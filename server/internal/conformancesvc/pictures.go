@@ -102,7 +102,7 @@ func (s *Streams) Upload(stream grpc.ClientStreamingServer[httpbody.HttpBody, co
 	}
 }
 
-// received is what has arrived of an upload.
+// received is the part of an upload that has arrived.
 type received struct {
 	messages int32
 	size     int64

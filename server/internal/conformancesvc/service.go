@@ -1,10 +1,10 @@
-// Package conformancesvc is ConformanceService, StreamService and BindingService in
-// Go: `statusway conformance` runs against them where there is no other backend, and
-// they show how little a backend takes.
+// Package conformancesvc implements ConformanceService, StreamService and BindingService
+// in Go. `statusway conformance` can run against them without another backend, and they
+// show how little code a backend needs.
 //
-// It keeps everything in memory: the newest [MaxItems] items, [MaxJobs] jobs,
-// [MaxPictures] pictures and the counts of [MaxKeys] keys. Older ones make room, so
-// that a run never ends because of an earlier one.
+// The services keep everything in memory: the newest [MaxItems] items, [MaxJobs] jobs,
+// [MaxPictures] pictures and the counts of [MaxKeys] keys. They drop older ones, so that
+// a run never fails because of an earlier one.
 package conformancesvc
 
 import (
@@ -58,7 +58,7 @@ type Service struct {
 	conformancev1.UnimplementedConformanceServiceServer
 
 	now func() time.Time
-	run string // tells the versions of this run from those of another
+	run string // distinguishes versions of this run from those of another
 
 	mu       sync.Mutex
 	items    kept[*conformancev1.Item]

@@ -12,10 +12,11 @@ const (
 	conditionIfUnmodifiedSince = "If-Unmodified-Since"
 )
 
-// Condition is what a write expects to find. The zero value expects nothing.
+// Condition is the expected state of an entity before a write. The zero value expects
+// nothing.
 //
-// A caller who may not write, and an entity that Update or Delete does not find,
-// are told before any condition is looked at (RFC 9110 §13.2.1).
+// A store checks permissions, and in Update and Delete whether the entity exists, before
+// any condition (RFC 9110 §13.2.1).
 type Condition struct {
 	// IfMatch holds when the entity exists and has one of the tags, by strong
 	// comparison (RFC 9110 §13.1.1).
@@ -23,19 +24,20 @@ type Condition struct {
 	// IfNoneMatch holds when the entity is missing or has none of the tags, by
 	// weak comparison (RFC 9110 §13.1.2).
 	IfNoneMatch Tags
-	// IfUnmodifiedSince holds when the entity was not changed after that second.
-	// The zero value is no condition; it is not looked at beside IfMatch, nor
-	// when the entity is missing (RFC 9110 §13.1.4).
+	// IfUnmodifiedSince holds if the entity was not changed after that second.
+	// The zero value is no condition. It is ignored if there is an IfMatch, or if the
+	// entity is missing (RFC 9110 §13.1.4).
 	IfUnmodifiedSince time.Time
 	// ETag is the etag field of the message, opaque, without quotes. "" is no
-	// condition. One that is not current is STALE_ETAG, not PRECONDITION_FAILED:
+	// condition. An outdated one is STALE_ETAG, not PRECONDITION_FAILED, because
 	// the message itself is out of date (AIP-154).
 	ETag string
 }
 
 // Tags is the value of If-Match or If-None-Match.
 type Tags struct {
-	// Present says that the field was sent. Without it nothing else counts.
+	// Present means that the request has the field. Without it the other fields are
+	// ignored.
 	Present bool
 	// Any is "*".
 	Any bool
@@ -45,7 +47,7 @@ type Tags struct {
 
 // Tag is one entity-tag.
 type Tag struct {
-	// Opaque is what stands between the quotes.
+	// Opaque is the text between the quotes.
 	Opaque string
 	// Weak is the prefix W/.
 	Weak bool

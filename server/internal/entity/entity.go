@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of what an entity may hold, in characters.
+// Bounds of an entity's fields, in characters.
 const (
 	MaxIDLength          = 128
 	MaxDisplayNameLength = 200
@@ -21,7 +21,7 @@ const (
 // etagBase keeps a tag short, and within what every header may carry.
 const etagBase = 36
 
-// Entity is what the service keeps.
+// Entity is the resource of the reference service.
 type Entity struct {
 	// ID is 1 to MaxIDLength characters, without control characters.
 	ID string
@@ -85,7 +85,7 @@ func (e Entity) Validate() error {
 	return invalid(ReasonEntityInvalid, violations)
 }
 
-// violations lets the group be empty: a Put without one keeps what is there.
+// violations allows an empty group: a Put without one keeps the current group.
 func (e Entity) violations() []Violation {
 	var found []Violation
 	add := func(field, reason, description string) {

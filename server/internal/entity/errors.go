@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Sentinels for errors.Is. Each matches every [*Error] of its kind, whatever the
-// reason, but for ErrStaleETag, which matches its reason alone.
+// Sentinels for errors.Is. Each matches every [*Error] of its kind, with any reason,
+// except for ErrStaleETag, which matches only its reason.
 var (
 	ErrInvalid            = errors.New("invalid")
 	ErrNotFound           = errors.New("not found")
@@ -25,7 +25,7 @@ var (
 // the names may never change.
 type Kind int
 
-// The zero Kind is KindInternal: an error that nobody classified tells nothing.
+// The zero Kind is KindInternal: an unclassified error reveals nothing.
 const (
 	// KindInternal is a fault of the service. Its message is not for callers.
 	KindInternal Kind = iota
@@ -124,7 +124,7 @@ type Error struct {
 	Message string `json:"message"`
 	// Metadata holds every part of Message that varies (AIP-193).
 	Metadata map[string]string `json:"metadata,omitempty"`
-	// Violations says which fields are wrong. Only with KindInvalid.
+	// Violations are the wrong fields. Only with KindInvalid.
 	Violations []Violation `json:"violations,omitempty"`
 	// RetryAfter is when to try again. 0 means that nothing is known of it.
 	RetryAfter time.Duration `json:"-"`

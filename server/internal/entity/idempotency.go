@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ErrKeyLost says that an idempotency key is no longer the claim's: its lease ran
+// ErrKeyLost reports that an idempotency key is no longer the claim's: its lease ran
 // out and another has it.
 var ErrKeyLost = errors.New("idempotency key lost")
 
@@ -19,7 +19,7 @@ type IdempotencyStore interface {
 	// CompleteKey stores the result of the claim that has the key, else ErrKeyLost. A
 	// second result is ErrKeyLost too.
 	CompleteKey(ctx context.Context, claim KeyClaim, result []byte) error
-	// ReleaseKey removes the key if the claim has it and there is no result.
+	// ReleaseKey removes the key if it belongs to the claim and has no result.
 	ReleaseKey(ctx context.Context, claim KeyClaim) error
 	// PurgeKeys removes what ClaimKey would take, and returns how many.
 	PurgeKeys(ctx context.Context) (int, error)
@@ -27,7 +27,8 @@ type IdempotencyStore interface {
 
 // KeyClaim is a request that wants its idempotency key.
 type KeyClaim struct {
-	// Key stands for whose key it is and where, Fingerprint for all of the request.
+	// Key is the hash of the caller, the method, the path and the key; Fingerprint is the
+	// hash of the request.
 	Key, Fingerprint [sha256.Size]byte
 	// Holder is unique to the claim.
 	Holder string
@@ -36,9 +37,9 @@ type KeyClaim struct {
 	Lease, Lifetime time.Duration
 }
 
-// KeptKey is what is under an idempotency key.
+// KeptKey is the state of an idempotency key.
 type KeptKey struct {
-	// Claimed says that the key is the claim's now, and then nothing else is set.
+	// Claimed means that the claim now owns the key; then no other field is set.
 	Claimed bool
 	// Fingerprint is that of the claim that has the key.
 	Fingerprint [sha256.Size]byte

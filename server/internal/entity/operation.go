@@ -13,7 +13,7 @@ const MaxFailures = 100
 // operationPrefix is the collection of AIP-151.
 const operationPrefix = "operations/"
 
-// State is where an operation stands. Its text is stored.
+// State is the state of an operation. The store keeps its text.
 type State string
 
 // The states. All but the first are final.
@@ -36,13 +36,13 @@ type Operation struct { //nolint:recvcheck // It is passed by value; only the me
 	// Total is how many entities were given, Done how many have been dealt with,
 	// Created how many of these were stored.
 	Total, Done, Created int
-	// Failures says why the others were not: the first MaxFailures, by index.
+	// Failures says why the other entities were not stored: the first MaxFailures, by index.
 	Failures []ImportFailure
 	State    State
-	// CancelRequested says that somebody asked for an end. Until the worker sees
-	// it, State stays what it is.
+	// CancelRequested means that a client requested an end. State stays the same until
+	// the worker sees the request.
 	CancelRequested bool
-	// Err says why State is StateFailed, and is nil in any other.
+	// Err is why State is StateFailed; nil in any other state.
 	Err *Error
 	// CreateTime and UpdateTime are UTC, in microseconds.
 	CreateTime time.Time
@@ -137,5 +137,5 @@ func (o *Operation) Fail(err *Error) {
 	o.Err = err.Clone()
 }
 
-// Cancel ends the operation where it stands.
+// Cancel ends the operation.
 func (o *Operation) Cancel() { o.State = StateCancelled }

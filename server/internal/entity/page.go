@@ -16,7 +16,7 @@ const (
 )
 
 // MaxPageBytes is how long the attributes on a page are together, as JSON, unless one
-// entity alone has more. A page that would be longer ends before. A number takes two octets
+// entity alone has more. A page that would be longer ends before. A number takes two bytes
 // in JSON and up to thirteen in protobuf, and a message has at most 4 MiB.
 const MaxPageBytes = 256 << 10
 
@@ -47,8 +47,8 @@ func ClampPageSize(size int) int {
 	return min(size, MaxPageSize)
 }
 
-// NewPage makes a page of what a store found: up to size entities, and one more
-// when there is a next page.
+// NewPage makes a page of the entities that a store found: up to size, and one more
+// if there is a next page.
 func NewPage(found []Entity, size int, group string) Page {
 	page := Page{Entities: found}
 	if len(found) > size {
@@ -92,7 +92,7 @@ func DecodePageToken(group, token string) (string, error) {
 		return "", PageTokenInvalid()
 	}
 	after := string(raw[checksumSize:])
-	// The decoder skips line breaks, strict or not: only the round trip tells.
+	// The decoder skips line breaks even if it is strict, so compare the round trip.
 	if !utf8.ValidString(after) || EncodePageToken(group, after) != token {
 		return "", PageTokenInvalid()
 	}

@@ -34,9 +34,9 @@ func (p Patch) Apply(e Entity) Entity {
 	return e
 }
 
-// MergePatch returns target with the merge patch applied, as RFC 7396 §2 says:
+// MergePatch returns target with the merge patch applied, by RFC 7396 §2:
 // null removes a member, an object is merged, anything else replaces. It changes
-// neither, but the result may share values with both.
+// neither argument, but the result may share values with both.
 func MergePatch(target, patch map[string]any) map[string]any {
 	merged := maps.Clone(target)
 	if merged == nil {
@@ -47,8 +47,8 @@ func MergePatch(target, patch map[string]any) map[string]any {
 		case nil:
 			delete(merged, name)
 		case map[string]any:
-			// What is no object is replaced by an empty one first, so that the
-			// nulls of a new object are dropped too.
+			// An empty object replaces any other value first, so that the merge also
+			// drops the nulls of a new object.
 			inner, _ := merged[name].(map[string]any)
 			merged[name] = MergePatch(inner, value)
 		default:

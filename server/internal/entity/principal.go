@@ -2,7 +2,7 @@ package entity
 
 import "slices"
 
-// Role is what a user may do within the groups.
+// Role says what a user may do within the groups.
 type Role string
 
 // The roles, from the least to the most.
@@ -20,7 +20,7 @@ func (r Role) Valid() bool {
 	return r == RoleViewer || r == RoleEditor || r == RoleAdmin
 }
 
-// Principal is the caller, as the access token says.
+// Principal is the caller, according to the access token.
 type Principal struct {
 	Username  string
 	Role      Role
@@ -56,7 +56,7 @@ func (p Principal) ReadScope() Scope {
 }
 
 // WriteScope returns the groups whose entities the principal may change. A
-// viewer has none; tell one so by RequireRole, which names the role.
+// viewer has none; RequireRole returns the error for that, with the role.
 func (p Principal) WriteScope() Scope {
 	if p.Role == RoleViewer {
 		return Scope{}
@@ -78,9 +78,9 @@ func (p Principal) RequireRole(required Role) error {
 	return nil
 }
 
-// Scope is the set of groups that a call may touch. The zero value is none of
-// them. It is no plain slice with nil for all, because a user without groups has
-// a nil slice too, and would then see everything.
+// Scope is the set of groups that a call may touch. The zero value has no group. It is
+// not a slice with nil for all groups, because a user without groups also has a nil
+// slice, and would then see everything.
 type Scope struct {
 	all    bool
 	groups []string
@@ -92,10 +92,10 @@ func Everywhere() Scope { return Scope{all: true} }
 // Within is the scope of these groups. Without any it is empty.
 func Within(groups ...string) Scope { return Scope{groups: slices.Clone(groups)} }
 
-// All reports whether the scope is of all groups.
+// All reports whether the scope has all groups.
 func (s Scope) All() bool { return s.all }
 
-// Groups returns the groups of the scope: none of them when it is of all.
+// Groups returns the groups of the scope: none if it has all groups.
 func (s Scope) Groups() []string { return slices.Clone(s.groups) }
 
 // Includes reports whether the scope has the group. The empty string is none.

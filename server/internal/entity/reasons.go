@@ -68,7 +68,7 @@ const (
 // so that a lock which outlasts the busy timeout is gone soon after.
 const busyRetryAfter = time.Second
 
-// EntityNotFound says that no entity has this id.
+// EntityNotFound reports that no entity has this id.
 func EntityNotFound(id string) error {
 	return &Error{
 		Kind: KindNotFound, Reason: ReasonEntityNotFound,
@@ -77,7 +77,7 @@ func EntityNotFound(id string) error {
 	}
 }
 
-// EntityExists says that the id is taken.
+// EntityExists reports that the id is taken.
 func EntityExists(id string) error {
 	return &Error{
 		Kind: KindAlreadyExists, Reason: ReasonEntityExists,
@@ -86,8 +86,8 @@ func EntityExists(id string) error {
 	}
 }
 
-// StaleETag says that the etag in the message is not that of the current
-// version. An empty current means that there is none.
+// StaleETag reports that the etag in the message is not the current one. An empty
+// current means that there is no entity.
 func StaleETag(id, given, current string) error {
 	metadata := map[string]string{MetadataID: id, MetadataETag: given}
 	if current != "" {
@@ -101,7 +101,7 @@ func StaleETag(id, given, current string) error {
 	}
 }
 
-// PreconditionFailed says that a condition in the request's headers, named as in
+// PreconditionFailed reports that a condition in the request's headers, named as in
 // HTTP, does not hold. An empty current means that there is no such entity.
 func PreconditionFailed(id, condition, current string) error {
 	metadata := map[string]string{MetadataID: id, MetadataCondition: condition}
@@ -116,7 +116,7 @@ func PreconditionFailed(id, condition, current string) error {
 	}
 }
 
-// RoleNotAllowed says that the caller's role is not enough.
+// RoleNotAllowed reports that the caller's role is not enough.
 func RoleNotAllowed(role, required Role) error {
 	return &Error{
 		Kind: KindPermissionDenied, Reason: ReasonRoleNotAllowed,
@@ -125,7 +125,7 @@ func RoleNotAllowed(role, required Role) error {
 	}
 }
 
-// GroupNotAllowed says that the caller is not of the group.
+// GroupNotAllowed reports that the caller is not in the group.
 func GroupNotAllowed(group string) error {
 	return &Error{
 		Kind: KindPermissionDenied, Reason: ReasonGroupNotAllowed,
@@ -134,23 +134,23 @@ func GroupNotAllowed(group string) error {
 	}
 }
 
-// BadCredentials says that the user or the password is wrong, and not which.
+// BadCredentials reports that the user or the password is wrong, without saying which.
 func BadCredentials() error {
 	return unauthenticated(ReasonBadCredentials, "The username or the password is wrong.")
 }
 
-// TokenMissing says that the call needs an access token and has none.
+// TokenMissing reports that the call needs an access token and has none.
 func TokenMissing() error {
 	return unauthenticated(ReasonTokenMissing, "This needs an access token.")
 }
 
-// TokenInvalid says that the access token is of no session: it never was, or
-// its session was deleted.
+// TokenInvalid reports that the access token has no session: it never had one, or the
+// session was deleted.
 func TokenInvalid() error {
 	return unauthenticated(ReasonTokenInvalid, "The access token is not valid.")
 }
 
-// TokenExpired says that the session is over.
+// TokenExpired reports that the session is over.
 func TokenExpired() error {
 	return unauthenticated(ReasonTokenExpired, "The access token has expired.")
 }
@@ -159,8 +159,8 @@ func unauthenticated(reason, message string) error {
 	return &Error{Kind: KindUnauthenticated, Reason: reason, Message: message}
 }
 
-// UserNotFound says that no user has this name. It is not for a login, which
-// must not tell: see BadCredentials.
+// UserNotFound reports that no user has this name. A login must not reveal
+// that: it uses BadCredentials.
 func UserNotFound(name string) error {
 	return &Error{
 		Kind: KindNotFound, Reason: ReasonUserNotFound,
@@ -169,7 +169,7 @@ func UserNotFound(name string) error {
 	}
 }
 
-// UserExists says that the name is taken.
+// UserExists reports that the name is taken.
 func UserExists(name string) error {
 	return &Error{
 		Kind: KindAlreadyExists, Reason: ReasonUserExists,
@@ -178,7 +178,7 @@ func UserExists(name string) error {
 	}
 }
 
-// SessionNotFound says that there is no such session, or that it is over.
+// SessionNotFound reports that there is no such session, or that it is over.
 func SessionNotFound(id string) error {
 	return &Error{
 		Kind: KindNotFound, Reason: ReasonSessionNotFound,
@@ -187,8 +187,8 @@ func SessionNotFound(id string) error {
 	}
 }
 
-// OperationNotFound says that there is no operation of this name, which is given
-// with its "operations/".
+// OperationNotFound reports that there is no operation with this name. The name begins
+// with "operations/".
 func OperationNotFound(name string) error {
 	return &Error{
 		Kind: KindNotFound, Reason: ReasonOperationNotFound,
@@ -197,7 +197,7 @@ func OperationNotFound(name string) error {
 	}
 }
 
-// PageTokenInvalid says that the page token was not made by a call with the
+// PageTokenInvalid reports that the page token was not made by a call with the
 // same filter.
 func PageTokenInvalid() error {
 	const message = "The page token is not one that a call with the same filter returned."
@@ -208,12 +208,12 @@ func PageTokenInvalid() error {
 	}
 }
 
-// ImportFailed says that an import was given up. Why stands in the log.
+// ImportFailed reports that the worker gave up an import. The log has the cause.
 func ImportFailed() *Error {
 	return &Error{Kind: KindInternal, Reason: ReasonImportFailed, Message: "The import could not be completed."}
 }
 
-// StoreBusy says that the store is locked by something that did not end in time.
+// StoreBusy reports that another transaction locked the store for too long.
 func StoreBusy(cause error) error {
 	return &Error{
 		Kind: KindUnavailable, Reason: ReasonStoreBusy, Message: "The store is busy.",
@@ -221,7 +221,7 @@ func StoreBusy(cause error) error {
 	}
 }
 
-// StoreFailed keeps a driver's error for the log and away from callers.
+// StoreFailed wraps a driver's error: the log gets it, callers do not.
 func StoreFailed(cause error) error {
 	return &Error{Kind: KindInternal, Reason: ReasonStoreFailed, Message: "The store failed.", Cause: cause}
 }

@@ -17,7 +17,7 @@ type TokenHash [sha256.Size]byte
 
 // Session is one login.
 type Session struct {
-	// ID names the session. It is no secret.
+	// ID names the session. It is not a secret.
 	ID string
 	// Username is that of the user.
 	Username string

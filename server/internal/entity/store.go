@@ -7,8 +7,8 @@ import (
 	"iter"
 )
 
-// ErrLeaseLost says that an import is no longer the worker's: the lease ran out
-// and another took it, or it was given back. The worker drops the import.
+// ErrLeaseLost reports that the worker has lost an import: the lease ran out and another
+// worker took it, or the worker released it. The worker drops the import.
 var ErrLeaseLost = errors.New("import lease lost")
 
 // Store keeps everything. Its methods are safe for concurrent use. An error is
@@ -38,12 +38,11 @@ type EntityStore interface {
 	GetEntity(ctx context.Context, id string, scope Scope) (Entity, error)
 
 	// CreateEntity stores an entity under its id and returns it with what the
-	// store set: version and times. A taken id is ENTITY_EXISTS, whatever its
-	// group.
+	// store set: version and times. A taken id is ENTITY_EXISTS, in any group.
 	CreateEntity(ctx context.Context, e Entity, scope Scope) (Entity, error)
 
-	// PutEntity replaces an entity or creates it, and says by true that it
-	// created it. The condition is looked at in both cases: If-Match on a missing
+	// PutEntity replaces an entity or creates it, and returns true if it created
+	// it. The condition is checked in both cases: If-Match on a missing
 	// entity is PRECONDITION_FAILED, an etag on it STALE_ETAG.
 	PutEntity(ctx context.Context, p PutParams) (Entity, bool, error)
 
@@ -65,7 +64,7 @@ type EntityStore interface {
 	ExportEntities(ctx context.Context, group string, scope Scope) iter.Seq2[Entity, error]
 }
 
-// PutParams says what to put. Of the entity, version and times are not read.
+// PutParams are the parameters of PutEntity. It ignores the entity's version and times.
 type PutParams struct {
 	// Entity is what to store. An empty group keeps the stored one.
 	Entity Entity
@@ -86,7 +85,7 @@ func (p PutParams) Validate() error {
 	return nil
 }
 
-// UpdateParams says what to change.
+// UpdateParams are the parameters of UpdateEntity.
 type UpdateParams struct {
 	ID    string
 	Patch Patch
@@ -95,14 +94,14 @@ type UpdateParams struct {
 	Condition Condition
 }
 
-// DeleteParams says what to delete.
+// DeleteParams are the parameters of DeleteEntity.
 type DeleteParams struct {
 	ID        string
 	Scope     Scope
 	Condition Condition
 }
 
-// ListParams says what to list.
+// ListParams are the parameters of ListEntities.
 type ListParams struct {
 	Scope Scope
 	// Group is the only one to list. "" means all of the scope.
@@ -135,16 +134,16 @@ type SessionStore interface {
 	GetSession(ctx context.Context, id string) (Session, error)
 	// DeleteSession stops the token at once. It returns as GetSession does.
 	DeleteSession(ctx context.Context, id string) error
-	// PurgeSessions removes what has expired, and returns how many. Their tokens
-	// are TOKEN_INVALID from then on.
+	// PurgeSessions removes expired sessions and returns their number. Afterwards their
+	// tokens are TOKEN_INVALID.
 	PurgeSessions(ctx context.Context) (int, error)
 }
 
 // OperationStore keeps operations.
 type OperationStore interface {
 	// StartImport accepts an import: once it returns, the import survives a crash.
-	// What is wrong with an entity becomes a failure of it later, but for attributes
-	// that JSON has no form for: ENTITY_INVALID at once.
+	// A wrong entity becomes a failure of that entity later, except for attributes that
+	// JSON cannot express: they are ENTITY_INVALID at once.
 	StartImport(ctx context.Context, spec Import) (Operation, error)
 	// GetOperation returns OPERATION_NOT_FOUND when there is none. It does not ask
 	// whose it is: see Operation.VisibleTo. The owner never changes.
@@ -180,13 +179,12 @@ type ImportQueue interface {
 	// Backlog is how much the queue holds. It may lag behind.
 	Backlog(ctx context.Context) (Backlog, error)
 
-	// ReleaseImport gives an import back, to be received at once, and takes the
-	// attempt back: a worker that was asked to stop has not failed. A lease that is
-	// lost already is no error.
+	// ReleaseImport returns an import to the queue and does not count the attempt,
+	// because a worker that stops has not failed. A lost lease is not an error.
 	ReleaseImport(ctx context.Context, lease ImportLease) error
 }
 
-// Backlog is what is still to be imported.
+// Backlog is the work of the queue of imports.
 type Backlog struct {
 	// Imports have not ended, Entities of them are not dealt with.
 	Imports, Entities int
@@ -205,7 +203,7 @@ type ImportLease struct {
 
 // ImportTx is the transaction of one batch.
 type ImportTx interface {
-	// Operation returns the operation as it stands at the start of the batch.
+	// Operation returns the operation as it was at the start of the batch.
 	Operation() Operation
 	// NextItems returns up to n items that are not dealt with yet, by index.
 	NextItems(ctx context.Context, n int) ([]ImportItem, error)

@@ -76,10 +76,10 @@ func HashPassword(password string, cost int) (string, error) {
 	return string(hash), nil
 }
 
-// CheckPassword returns nil when the password is the one of the hash, and else
-// BAD_CREDENTIALS. For a user who does not exist pass the hash "": it takes the
-// time of a hash of this cost, so that time does not tell which names exist.
-// An error that is no BAD_CREDENTIALS is a hash that cannot be read.
+// CheckPassword returns nil if the password matches the hash, and else
+// BAD_CREDENTIALS. For an unknown user pass the hash "": it takes the time of a hash
+// of this cost, so that the time does not reveal which names exist. Any other error
+// means that the hash cannot be read.
 func CheckPassword(hash, password string, cost int) error {
 	known := hash != ""
 	if !known {
@@ -100,8 +100,8 @@ func CheckPassword(hash, password string, cost int) error {
 	return nil
 }
 
-// dummyHash is of no password that anybody knows. bcrypt does the whole work on
-// it before it compares.
+// dummyHash is the hash of an unknown password. bcrypt does the whole work before it
+// compares.
 func dummyHash(cost int) string {
 	if cost < bcrypt.MinCost || cost > bcrypt.MaxCost {
 		cost = bcrypt.DefaultCost

@@ -8,7 +8,7 @@ import (
 )
 
 // conditionOf reads the conditions of a write: the metadata if-match, if-none-match
-// and if-unmodified-since, in HTTP's own syntax whoever sent them, and the message's
+// and if-unmodified-since, in HTTP's own syntax from every client, and the message's
 // etag.
 func conditionOf(ctx context.Context, etag string) (entity.Condition, error) {
 	parsed, err := precondition.FromContext(ctx)

@@ -29,7 +29,7 @@ func toProto(e entity.Entity) (*entityv1.Entity, error) {
 	}, nil
 }
 
-// fromProto leaves out what the server sets itself.
+// fromProto leaves out the fields that the server sets.
 func fromProto(message *entityv1.Entity) entity.Entity {
 	return entity.Entity{
 		ID:          message.GetId(),
@@ -39,9 +39,9 @@ func fromProto(message *entityv1.Entity) entity.Entity {
 	}
 }
 
-// patchOf reads what an update changes. Without a mask that is every field that is
-// set (AIP-134). What the server sets itself may stand in the mask, because a client
-// sends back what it was given, and is not changed.
+// patchOf returns the changes of an update. Without a mask they are all set fields
+// (AIP-134). The mask may contain fields that the server sets, because clients send back
+// what they received; they do not change.
 func patchOf(request *entityv1.UpdateEntityRequest) (entity.Patch, error) {
 	given := request.GetEntity()
 	paths := request.GetUpdateMask().GetPaths()
@@ -54,8 +54,8 @@ func patchOf(request *entityv1.UpdateEntityRequest) (entity.Patch, error) {
 	attributes := given.GetAttributes().AsMap()
 	for _, path := range paths {
 		field := path
-		// Below attributes any name may stand, dots and all: the merge patch itself
-		// says what changes, not the mask.
+		// Below attributes any name is allowed, even with dots: the merge patch says
+		// what changes, not the mask.
 		if strings.HasPrefix(path, "attributes.") {
 			field = "attributes"
 		}
@@ -66,7 +66,7 @@ func patchOf(request *entityv1.UpdateEntityRequest) (entity.Patch, error) {
 			patch.Group = &given.Group
 		case "attributes":
 			patch.Attributes = attributes
-			// Only the whole of them can be taken away by leaving them out.
+			// If the message has no attributes, remove all of them.
 			if path == field && given.GetAttributes() == nil {
 				patch.ResetAttributes = true
 			}

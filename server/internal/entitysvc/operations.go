@@ -50,8 +50,8 @@ func (s *Operations) CancelOperation(ctx context.Context, request *entityv1.Canc
 	return operationToProto(operation)
 }
 
-// find returns an operation that the caller may see. One of somebody else is not
-// found, so that guessing tells nothing.
+// find returns an operation that the caller may see. For another user's operation it
+// returns not found, so that guessing reveals nothing.
 func (s *Operations) find(ctx context.Context, name string) (entity.Operation, error) {
 	id, err := entity.ParseOperationName(name)
 	if err != nil {

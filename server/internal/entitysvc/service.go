@@ -1,5 +1,5 @@
-// Package entitysvc is EntityService and OperationService: proto to domain and back.
-// What the methods mean over HTTP stands in their proto and nowhere here.
+// Package entitysvc implements EntityService and OperationService: it converts between
+// proto and domain. Only the protos say what the methods mean over HTTP.
 package entitysvc
 
 import (
@@ -16,14 +16,14 @@ import (
 	"github.com/statusway/statusway/server/internal/interceptor"
 )
 
-// What the response metadata "statusway-status" says: one of the statuses that the
-// method declares.
+// Values of the response metadata "statusway-status": statuses that the method
+// declares.
 const (
 	created = "201" // of a Put that created its entity
 	ended   = "200" // of an import that ended while its caller waited
 )
 
-// Store is what the service needs of the store.
+// Store is the part of the store that the service needs.
 type Store interface {
 	entity.EntityStore
 	entity.OperationStore
@@ -35,7 +35,7 @@ type Service struct {
 
 	store Store
 
-	// stopping is closed, once, when nobody shall wait any more.
+	// stopping is closed once, to end all waits.
 	stopping chan struct{}
 	stop     sync.Once
 }
@@ -122,7 +122,7 @@ func (s *Service) PutEntity(ctx context.Context, request *entityv1.PutEntityRequ
 		return nil, inField(err)
 	}
 	if isNew {
-		// Without a transport, as in a plain function call, there is no header to set.
+		// A plain function call has no transport, so there is no header to set.
 		_ = grpc.SetHeader(ctx, metadata.Pairs("statusway-status", created))
 	}
 	return toProto(stored)
@@ -217,8 +217,8 @@ func (s *Service) ExportEntities(request *entityv1.ExportEntitiesRequest, stream
 	return nil
 }
 
-// writer returns the caller if it may write at all. The role comes before what is
-// to be written, so that a viewer learns nothing of what exists (AIP-211).
+// writer returns the caller if its role may write. It checks the role before anything
+// else, so that a viewer does not learn what exists (AIP-211).
 func writer(ctx context.Context) (entity.Principal, error) {
 	caller := interceptor.PrincipalFrom(ctx)
 	return caller, caller.RequireRole(entity.RoleEditor)

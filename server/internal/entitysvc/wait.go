@@ -13,7 +13,7 @@ import (
 const (
 	// waitKey is the request metadata of PREFERENCE_WAIT: whole seconds.
 	waitKey = "prefer-wait"
-	// longestWait bounds the wait of whoever calls over gRPC; the gateway's is bounded.
+	// longestWait bounds the wait of gRPC clients; the gateway bounds it itself.
 	longestWait = 30 * time.Second
 
 	// The pauses between two looks grow from the first to the second: most imports end
@@ -22,7 +22,7 @@ const (
 	lastPause  = 100 * time.Millisecond
 )
 
-// waitOf is how long the caller will wait. What is no number of seconds is no wait.
+// waitOf returns how long the caller waits; 0 if the metadata is not a number of seconds.
 func waitOf(ctx context.Context) time.Duration {
 	md, _ := metadata.FromIncomingContext(ctx)
 	values := md.Get(waitKey)
@@ -36,8 +36,8 @@ func waitOf(ctx context.Context) time.Duration {
 	return min(time.Duration(seconds)*time.Second, longestWait)
 }
 
-// await returns the operation when it has ended, or as it is after the wait. It never
-// fails: the import has been accepted, whatever becomes of looking at it.
+// await returns the operation when it has ended, or its state after the wait. It never
+// fails, because the import has been accepted already.
 func (s *Service) await(ctx context.Context, operation entity.Operation, wait time.Duration) entity.Operation {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
@@ -60,8 +60,8 @@ func (s *Service) await(ctx context.Context, operation entity.Operation, wait ti
 	}
 }
 
-// EndWaits ends every wait for an operation, now and from now on: a server that stops
-// answers 202 rather than keeps its callers.
+// EndWaits ends every current and future wait for an operation: a server that stops
+// returns 202 instead of keeping its clients waiting.
 func (s *Service) EndWaits() { s.stop.Do(func() { close(s.stopping) }) }
 
 func (s *Service) isStopping() bool {

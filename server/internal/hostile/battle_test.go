@@ -186,7 +186,7 @@ func (b *battle) dialWith(ctx context.Context, dialer net.Dialer) (net.Conn, err
 	return conn, conn.SetDeadline(time.Now().Add(attackTime))
 }
 
-// isTLS says whether the target is served over TLS.
+// isTLS reports whether the target is served over TLS.
 func (b *battle) isTLS() bool { return strings.HasPrefix(b.process.REST, "https://") }
 
 // connect is dial, with TLS where the target has it. protocol is http/1.1 or h2.

@@ -56,7 +56,7 @@ func hostileValues(size int) []hostileBody {
 	}
 }
 
-// suits says whether a value is worth sending for a field of that type: a value of a
+// suits reports whether a value is worth sending for a field of that type: a value of a
 // wrong type is refused at its first byte.
 func suits(value hostileBody, of schema) bool {
 	kind, ok := of.Type.(string)

@@ -116,7 +116,7 @@ func (b *battle) sendHealthyRequest(ctx context.Context, client *http.Client, i 
 	}
 }
 
-// problems says why the report is not good, or nothing.
+// problems returns why the report is not good, or nothing.
 func (r healthReport) problems() []string {
 	var found []string
 	if len(r.failures) > 0 {

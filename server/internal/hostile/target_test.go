@@ -31,7 +31,7 @@ type target struct {
 	process *processtest.Process
 	// login is the process that has the users: the backend of a proxy, else the same one.
 	login *processtest.Process
-	// broken says that the process did not recover from an attack.
+	// broken reports that the process did not recover from an attack.
 	broken bool
 	// healthyToken authenticates the healthy client, attackerToken the attackers. They are
 	// two users, because each user has an allowance.

@@ -1,10 +1,9 @@
-// Package importer is the worker that stores what imports have brought, in the
-// background.
+// Package importer is the worker that stores imported entities in the background.
 //
-// It works in batches, and keeps nothing in memory between two of them: each
-// begins with what the store says, and its entities, the progress and the lease
-// are one transaction. A crash at any point therefore loses no entity and stores
-// none twice; the import comes back to the queue by itself.
+// It works in batches and keeps nothing in memory between them: each batch reads the
+// state from the store, and writes the entities, the progress and the lease in one
+// transaction. So a crash loses no entity and stores none twice, and the import returns
+// to the queue by itself.
 package importer
 
 import (
@@ -28,7 +27,7 @@ const (
 // it is not enough, the lease runs out instead.
 const releaseTimeout = 5 * time.Second
 
-// Params says how to make a worker.
+// Params configure a worker.
 type Params struct {
 	// Queue is where the imports come from.
 	Queue entity.ImportQueue
@@ -166,8 +165,8 @@ func (w *Worker) batch(ctx context.Context, tx entity.ImportTx, lease entity.Imp
 	return op, nil
 }
 
-// store returns as a failure what is the entity's own fault, and as an error
-// what is not, and ends the batch.
+// store returns a failure if the entity is wrong. Any other problem is an error, which
+// ends the batch.
 func store(ctx context.Context, tx entity.ImportTx, item entity.ImportItem) (*entity.Error, error) {
 	err := tx.CreateEntity(ctx, item.Entity)
 	if err == nil {

@@ -89,7 +89,7 @@ func TestAvailability(t *testing.T) {
 	}
 }
 
-// A panic becomes INTERNAL and stands in the log with its stack; it tells nothing to
+// A panic becomes INTERNAL and is in the log with its stack; it tells nothing to
 // the caller.
 func TestRecover(t *testing.T) {
 	t.Parallel()

@@ -15,13 +15,13 @@ import (
 
 const (
 	// maxStatus keeps the trailers of an error within the 8 KiB that gRPC clients take by
-	// default (PROTOCOL-HTTP2): base64 makes four octets of three, and the message is sent
+	// default (PROTOCOL-HTTP2): base64 makes four bytes of three, and the message is sent
 	// once more beside it.
 	maxStatus = 4 << 10
 	// maxMessage is the longest message of such an error. It is sent twice, once with
-	// three octets for one where it is not ASCII.
+	// three bytes for one where it is not ASCII.
 	maxMessage = 1 << 10
-	// maxDetails is how many details are looked at.
+	// maxDetails is how many details are checked.
 	maxDetails = 32
 )
 
@@ -37,9 +37,9 @@ func FitStream(service any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, 
 	return fit(handler(service, stream))
 }
 
-// fit leaves out violations from the last on, and says in the metadata of ErrorInfo
-// how many there were. If that is not enough, ErrorInfo alone stays, then its domain and
-// reason alone, and then a part of the message.
+// fit drops violations, the last first, and sets their original number in the metadata of
+// ErrorInfo. If that is not enough, it keeps only ErrorInfo, then only its domain and
+// reason, and then shortens the message.
 func fit(err error) error {
 	converted, ok := status.FromError(err)
 	if err == nil || !ok || proto.Size(converted.Proto()) <= maxStatus {
@@ -96,11 +96,10 @@ func shortenViolations(of *spb.Status, info *errdetails.ErrorInfo) {
 	}
 }
 
-// overhead is at most what a violation takes beyond itself, and the number of all of
-// them beyond the violations.
+// overhead bounds the extra bytes of each violation, and of their number.
 const overhead = 8
 
-// keepFirst keeps the first violations of so many octets in all, and at least one.
+// keepFirst keeps the first violations of so many bytes in all, and at least one.
 func keepFirst(bad *errdetails.BadRequest, octets int) {
 	octets -= 4 * overhead
 	for i, one := range bad.GetFieldViolations() {

@@ -15,15 +15,16 @@ type Call struct {
 	Method string
 	// Start is when it came.
 	Start time.Time
-	// Status is what the caller got.
+	// Status is the status that the caller gets.
 	Status *status.Status
-	// Cause is why it failed, with what the caller is not told; nil for a success.
+	// Cause is why the call failed, with details that the caller does not get; nil for a
+	// success.
 	Cause error
-	// User says that it came from a known user.
+	// User means that the caller is a known user.
 	User bool
 }
 
-// Observer is told of every call. It stands before all that may end one.
+// Observer is called for every call. It is the first interceptor.
 type Observer func(ctx context.Context, call *Call)
 
 // Unary observes unary calls.
@@ -45,9 +46,9 @@ func (o Observer) Stream() grpc.StreamServerInterceptor {
 	}
 }
 
-// over ends a call, and returns the error that is sent. A call that failed because its
-// client left is CANCELLED, whatever the handler made of it: metrics and spans then count it
-// as no fault of the server's.
+// over ends a call, and returns the error to send. A call that failed because its client
+// left is CANCELLED, regardless of the handler's error, so that metrics and spans do not
+// count it as a fault of the server.
 func (o Observer) over(ctx context.Context, call *Call, err error) error {
 	if call.Cause == nil {
 		call.Cause = err
@@ -62,7 +63,7 @@ func (o Observer) over(ctx context.Context, call *Call, err error) error {
 
 type callKey struct{}
 
-// Noted is the [Report] of calls that an [Observer] is told of.
+// Noted is the [Report] of calls that an [Observer] sees.
 func Noted(ctx context.Context, cause error) {
 	if call, ok := ctx.Value(callKey{}).(*Call); ok {
 		call.Cause = cause

@@ -16,8 +16,8 @@ func WithPrincipal(ctx context.Context, p entity.Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
-// PrincipalFrom returns who calls; the zero Principal, which may do nothing, if that
-// is nobody known.
+// PrincipalFrom returns the caller; the zero Principal, which may do nothing, if the
+// caller is unknown.
 func PrincipalFrom(ctx context.Context) entity.Principal {
 	p, _ := ctx.Value(principalKey{}).(entity.Principal)
 	return p
@@ -50,9 +50,9 @@ func (a *Authenticator) Principal(ctx context.Context, authorization []string) (
 	return entity.NewPrincipal(session, user), nil
 }
 
-// Authenticate refuses calls of nobody known, but for the methods that anonymous
-// names. The gateway has found out the principal already, for the rate limit, and
-// hands it over in the context, which no client can reach.
+// Authenticate refuses unknown callers, except for the methods that anonymous reports.
+// The gateway already knows the principal, from the rate limit, and passes it in the
+// context, which no client can reach.
 func (a *Authenticator) Authenticate(anonymous func(fullMethod string) bool) Check {
 	return func(ctx context.Context, fullMethod string) (context.Context, error) {
 		if anonymous(fullMethod) || PrincipalFrom(ctx).Username != "" {

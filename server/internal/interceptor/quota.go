@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// Take counts one call of a caller. It returns the metadata that tells the caller
-// its allowance, and an error where the call is one too many.
+// Take counts one call of a caller. It returns the metadata with the caller's
+// allowance, and an error if the call exceeds it.
 type Take func(ctx context.Context, fullMethod, caller string) (metadata.MD, error)
 
 // ClientKey returns the key under which a client at an address without a port is counted.

@@ -98,7 +98,7 @@ func exhausted(t *testing.T) error {
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Minute)}).Err()
 }
 
-// A caller is told its allowance on every answer, whoever ends the call.
+// A caller is told its allowance on every response, whoever ends the call.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	h := newHousehold(t)

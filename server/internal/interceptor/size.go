@@ -13,7 +13,7 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// MaxBytes returns the longest request of a method in octets; 0 means the server's own
+// MaxBytes returns the longest request of a method in bytes; 0 means the server's own
 // limit.
 type MaxBytes func(fullMethod string) int64
 

@@ -21,7 +21,7 @@ func TestMaxBytes(t *testing.T) {
 	limits := interceptor.MaxBytes(func(method string) int64 { return map[string]int64{"/a.B/C": 102}[method] })
 	for _, test := range []struct {
 		method string
-		text   int // and two octets of tag and length
+		text   int // and two bytes of tag and length
 		want   codes.Code
 	}{
 		{"/a.B/C", 0, codes.OK},

@@ -17,13 +17,13 @@ import (
 )
 
 // Reasons of the contract (statusway/v1/annotations.proto) that this service raises:
-// a policy knows them, whatever service they come from.
+// a policy knows them from any service.
 const (
 	reasonPreconditionFailed = "PRECONDITION_FAILED"
 	reasonMaintenance        = "SERVICE_IN_MAINTENANCE"
 )
 
-// Report is told why a call failed, of which the caller gets no more than [Status] says.
+// Report receives the cause of a failed call. The caller gets only the result of [Status].
 type Report func(ctx context.Context, cause error)
 
 // ErrorsUnary turns the domain's errors into statuses.
@@ -49,9 +49,9 @@ func (r Report) convert(ctx context.Context, err error) error {
 	return Status(err).Err()
 }
 
-// Status is what a caller is told of an error. A status stays what it is, without the
-// text of whatever wraps it, and the context's errors have codes of their own; of any
-// other error only that it happened.
+// Status returns the status that a caller gets for an error. A gRPC status stays the same,
+// without the text of wrapping errors. Errors of the context have their own codes. Any
+// other error becomes an internal error without text.
 func Status(err error) *status.Status {
 	if failure, ok := errors.AsType[*entity.Error](err); ok {
 		return ofDomain(failure)
@@ -116,7 +116,7 @@ func codeOf(kind entity.Kind) codes.Code {
 	case entity.KindAlreadyExists:
 		return codes.AlreadyExists
 	case entity.KindConflict, entity.KindPreconditionFailed:
-		// A stale version is ABORTED (AIP-154); which of the two it is, the reason says.
+		// A stale version is ABORTED (AIP-154); the reason distinguishes the two kinds.
 		return codes.Aborted
 	case entity.KindPermissionDenied:
 		return codes.PermissionDenied

@@ -14,16 +14,16 @@ const DefaultMaxBytes = 1 << 20
 type Params struct {
 	// To is where the lines go. A write to it may block for as long as it likes.
 	To io.Writer
-	// MaxBytes is how many octets wait for To at the most. 0 means [DefaultMaxBytes].
+	// MaxBytes is how many bytes wait for To at most. 0 means [DefaultMaxBytes].
 	MaxBytes int
 	// Resumed is called when lines were dropped and To takes lines again. It returns a
 	// line about that, which is written first. Nil means that no line is written.
 	Resumed func(dropped uint64) []byte
 }
 
-// Queue is an io.Writer that hands what it gets to another writer on a goroutine of its
-// own. Write never blocks and never fails: what does not fit the queue is dropped and
-// counted. [Queue.Close] has to be called to end the goroutine.
+// Queue is an io.Writer that passes lines to another writer on a separate goroutine. Write
+// never blocks and never fails: if the queue is full, it drops and counts lines. Call
+// [Queue.Close] to end the goroutine.
 type Queue struct {
 	params Params
 
@@ -86,9 +86,9 @@ func (q *Queue) Dropped() uint64 {
 	return q.dropped
 }
 
-// Close writes what is in the queue, for as long as timeout at the most. It reports
-// whether all of it was written; if not, a goroutine still waits for the reader. What is
-// written to a closed queue is dropped.
+// Close writes the lines in the queue, for at most timeout. It reports whether it wrote
+// all of them; if not, a goroutine still waits for the reader. A closed queue drops all
+// further lines.
 func (q *Queue) Close(timeout time.Duration) bool {
 	q.mutex.Lock()
 	q.closed = true

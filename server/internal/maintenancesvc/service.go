@@ -19,7 +19,7 @@ type Service struct {
 
 	store   entity.MaintenanceStore
 	current atomic.Pointer[entity.Maintenance]
-	// setting keeps what is stored last and what is current the same.
+	// setting keeps the stored and the current state the same.
 	setting sync.Mutex
 }
 

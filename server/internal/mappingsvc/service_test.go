@@ -201,7 +201,7 @@ func TestMapStatusOfOK(t *testing.T) {
 	}
 }
 
-// rich is a status with as many details as an answer can show.
+// rich is a status with as many details as a response can show.
 func rich(t *testing.T, code codes.Code) *spb.Status {
 	t.Helper()
 	s := &spb.Status{Code: int32(code), Message: `A "message" & <more>.`}

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// Metrics are what /metrics says at one moment, by the name of the metric.
+// Metrics are the metrics of one scrape, by name.
 type Metrics map[string]*dto.MetricFamily
 
 // watcher reads /metrics. It uses a new connection each time, so that it leaves none
@@ -68,8 +68,8 @@ func (m Metrics) Sum(name string, labels map[string]string) float64 {
 	return sum
 }
 
-// ServerFaults counts the requests that were answered with 5xx, except those that were
-// refused because a documented limit was reached.
+// ServerFaults counts the responses with 5xx, except those that refuse a request because
+// of a documented limit.
 func (m Metrics) ServerFaults() float64 {
 	faults := m.Sum("statusway_requests_total", map[string]string{"status": "5.."})
 	return faults - m.Sum("statusway_requests_total", map[string]string{"status": "503", "reason": "SERVICE_OVERLOADED"})

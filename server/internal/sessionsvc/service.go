@@ -14,7 +14,7 @@ import (
 	"github.com/statusway/statusway/server/internal/interceptor"
 )
 
-// Store is what the service needs of the store.
+// Store is the part of the store that the service needs.
 type Store interface {
 	entity.UserStore
 	entity.SessionStore
@@ -89,7 +89,8 @@ func (s *Service) DeleteSession(ctx context.Context, request *entityv1.DeleteSes
 	return &emptypb.Empty{}, nil
 }
 
-// own hides every session but the caller's: whether another exists is not told.
+// own hides every session except the caller's, so that nobody learns whether another
+// exists.
 func own(ctx context.Context, id string) error {
 	if interceptor.PrincipalFrom(ctx).SessionID != id {
 		return entity.SessionNotFound(id)

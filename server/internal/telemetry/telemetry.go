@@ -1,10 +1,10 @@
-// Package telemetry sends traces to where the environment says, by the variables that
-// OpenTelemetry has for it (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
-// The program has no flags of its own for this: whoever runs a collector has set these
-// variables for all programs.
+// Package telemetry sends traces, configured by OpenTelemetry's environment variables
+// (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
+// The program has no flags for this, because operators of a collector set these variables
+// for all programs.
 //
-// The exporters are imported one by one and not by contrib's autoexport, which brings
-// those for metrics, logs, Zipkin and the console along.
+// The package imports the exporters one by one. contrib's autoexport would also import the
+// exporters for metrics, logs, Zipkin and the console.
 package telemetry
 
 import (
@@ -33,7 +33,7 @@ type Params struct {
 	Lookup func(name string) (string, bool)
 	// Version is the program's.
 	Version string
-	// Logger is told of spans that could not be sent.
+	// Logger gets a line if spans cannot be sent.
 	Logger *slog.Logger
 }
 
@@ -46,9 +46,8 @@ type Traces struct {
 	logger   *slog.Logger
 }
 
-// Start begins to send traces, if the environment asks for them. That they cannot be sent
-// is no error, and is logged when it happens: a collector that is down must not take the
-// service along.
+// Start begins to send traces, if the environment asks for them. A failure to send them is
+// logged and is not an error, because the service must run without its collector.
 func Start(ctx context.Context, p Params) (Traces, error) {
 	on, err := p.wanted()
 	if err != nil || !on {
@@ -58,7 +57,7 @@ func Start(ctx context.Context, p Params) (Traces, error) {
 	if err != nil {
 		return Traces{}, err
 	}
-	// What the environment says comes last, and counts.
+	// The environment comes last, so it overrides the others.
 	about, err := resource.New(
 		ctx, resource.WithAttributes(semconv.ServiceName("statusway"), semconv.ServiceVersion(p.Version)),
 		resource.WithTelemetrySDK(), resource.WithHost(), resource.WithFromEnv(),
@@ -66,7 +65,7 @@ func Start(ctx context.Context, p Params) (Traces, error) {
 	if err != nil {
 		return Traces{}, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
-	// The one global of this program: the SDK has no other way to tell.
+	// The only global of this program: the SDK offers no other way.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		p.Logger.WarnContext(context.WithoutCancel(ctx), "a fault of tracing", slog.Any("error", err))
 	}))
@@ -97,7 +96,7 @@ func (p Params) first(names ...string) string {
 	return ""
 }
 
-// wanted says whether the environment asks for traces: by naming the exporter, or an
+// wanted reports whether the environment asks for traces: by naming the exporter, or an
 // endpoint. A default endpoint alone would make every start on a developer's machine try
 // to reach a collector.
 func (p Params) wanted() (bool, error) {

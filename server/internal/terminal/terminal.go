@@ -1,5 +1,4 @@
-// Package terminal is what a person at a terminal is shown otherwise than a file or a
-// program is.
+// Package terminal adapts output to a terminal: colours and printable text.
 package terminal
 
 import (
@@ -23,12 +22,12 @@ func All() Colours {
 // whose user has not asked for none (https://no-color.org).
 func ColoursOf(stream any) Colours {
 	if !Is(stream) || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
-		return Colours{} //nolint:exhaustruct // the zero value is what is meant.
+		return Colours{} //nolint:exhaustruct // the zero value has no colours.
 	}
 	return All()
 }
 
-// Is says whether a stream is a terminal.
+// Is reports whether a stream is a terminal.
 func Is(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && isatty.IsTerminal(file.Fd())

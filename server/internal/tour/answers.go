@@ -9,10 +9,10 @@ import (
 //go:embed answers.json
 var answers []byte
 
-// Answer is what a step was once answered, to be shown as an example. A time, an
-// entity-tag and whatever else differs from walk to walk always has the same value here.
+// Answer is the recorded response to a step, as an example. Times, entity-tags and other
+// values that differ from run to run have fixed values here.
 type Answer struct {
-	// Header are the fields that belong to this answer, by their names in Go's
+	// Header are the fields that belong to this response, by their names in Go's
 	// spelling. Those that an error has by its policy are left out.
 	Header map[string]string `json:"header,omitempty"`
 	// Instance is the problem's; empty if it has none.
@@ -24,7 +24,7 @@ type Answer struct {
 	Status json.RawMessage `json:"status,omitempty"`
 }
 
-// Answers are the answers to all steps, by the steps' names.
+// Answers returns the recorded responses, by the steps' names.
 func Answers() (map[string]Answer, error) {
 	all := map[string]Answer{}
 	if err := json.Unmarshal(answers, &all); err != nil {

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// longestAnswer bounds what is read of an answer.
+// longestAnswer bounds how much of a response is read.
 const longestAnswer = 4 << 20
 
 // Guide walks through steps on one server. It is safe for concurrent use, as far as the
@@ -26,7 +26,7 @@ type Guide struct {
 // "http://127.0.0.1:8080". The client should have a time limit.
 func NewGuide(client *http.Client, target string) *Guide {
 	own := *client
-	// An answer is shown as it is.
+	// Redirects are shown, not followed.
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Guide{client: &own, target: strings.TrimSuffix(target, "/")}
 }
@@ -48,7 +48,7 @@ func (e *RefusedError) Error() string {
 func (g *Guide) Walk(ctx context.Context, step Step) (visit Visit, err error) {
 	values := map[string]string{runName: strings.ToLower(rand.Text()[:8]), longName: strings.Repeat("x", LongLength)}
 	defer func() {
-		// Whatever happened, and also if ctx is done: what was changed is put back.
+		// Undo the changes after every outcome, also if ctx is done.
 		after, undone := g.undo(context.WithoutCancel(ctx), step, values)
 		visit.After, err = after, errors.Join(err, undone)
 	}()
@@ -75,7 +75,8 @@ func (g *Guide) Walk(ctx context.Context, step Step) (visit Visit, err error) {
 	return visit, err
 }
 
-// undo sends what puts things back, but for what needs a value that never came.
+// undo sends the requests that undo the changes, except for those that need a missing
+// value.
 func (g *Guide) undo(ctx context.Context, step Step, values map[string]string) (done []Exchange, err error) {
 	for _, request := range step.After {
 		if strings.HasPrefix(request.fill(values).Path, "{") {
@@ -94,7 +95,7 @@ func (g *Guide) undo(ctx context.Context, step Step, values map[string]string) (
 	return done, err
 }
 
-// send sends one request, and adds to values what is kept of its answer.
+// send sends one request, and adds the values of its response that later requests use.
 func (g *Guide) send(ctx context.Context, request Request, values map[string]string) (Exchange, error) {
 	filled, shown := request.fill(values), maps.Clone(values)
 	delete(shown, longName)
@@ -123,7 +124,7 @@ func (g *Guide) send(ctx context.Context, request Request, values map[string]str
 	return exchange, nil
 }
 
-// value is what [Request].Keep names; empty if the answer has no such text.
+// value returns the value that [Request].Keep names; empty if the response has none.
 func (e Exchange) value(of string) string {
 	if name, ok := strings.CutPrefix(of, "header:"); ok {
 		return e.Header.Get(name)
@@ -136,7 +137,7 @@ func (e Exchange) value(of string) string {
 	return text
 }
 
-// mapped is the status that an answer of statuses:map tells of.
+// mapped returns the status in a response of statuses:map.
 func mapped(body []byte) (int, error) {
 	var answer struct {
 		HTTPStatus int `json:"httpStatus"`

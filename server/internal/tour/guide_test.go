@@ -42,7 +42,7 @@ func newPlace(t *testing.T, answer http.HandlerFunc) *place {
 	return p
 }
 
-// What is kept of an answer is filled in, in paths, fields and bodies.
+// What is kept of a response is filled in, in paths, fields and bodies.
 func TestKeep(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -127,7 +127,7 @@ func TestUndo(t *testing.T) {
 			"last: after it, the response to GET /refused is 403 Forbidden",
 		},
 		"cancelled": {tour.Step{Request: tour.Request{Method: "GET", Path: "/cancelled"}, After: undo}, "context canceled"},
-		"not told":  {tour.Step{Request: tour.Request{Method: "GET", Path: "/"}, Mapped: true, After: undo}, "what would be answered"},
+		"not told":  {tour.Step{Request: tour.Request{Method: "GET", Path: "/"}, Mapped: true, After: undo}, "reading the simulated response"},
 		"no request": {
 			tour.Step{Request: tour.Request{Method: "GET IT", Path: "/"}, After: undo}, "making a request",
 		},
@@ -144,7 +144,7 @@ func TestUndo(t *testing.T) {
 	}
 }
 
-// An answer is shown as it is: nobody follows it elsewhere.
+// A response is shown as it is: nobody follows it elsewhere.
 func TestRedirection(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, func(w http.ResponseWriter, _ *http.Request) {

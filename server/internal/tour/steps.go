@@ -23,8 +23,7 @@ const (
 	admin  = "admin"
 )
 
-// Steps are all steps by their row, the simplest of a row first. A browser that shows
-// them can send each to a server that has what it needs.
+// Steps returns all steps by their row, the simplest of a row first.
 func Steps() []Step {
 	return slices.Concat(successes(), wrongRequests(), wrongCallers(), conflicts(), tooMuch(), serverErrors())
 }
@@ -49,7 +48,7 @@ func (r Request) with(name, value string) Request {
 	return r
 }
 
-// keep names a value of the answer.
+// keep stores a value of the response under a name.
 func (r Request) keep(name, of string) Request {
 	r.Keep = map[string]string{name: of}
 	return r

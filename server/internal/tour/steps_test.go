@@ -40,7 +40,7 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// Each step has an answer to be shown, and no answer is of a step that has gone.
+// Each step has a response to be shown, and no response is of a step that has gone.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	answers, err := tour.Answers()

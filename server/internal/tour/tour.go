@@ -1,10 +1,10 @@
-// Package tour is the documented table by example: for each of its rows the exchanges
-// that end there, as data.
+// Package tour shows the documented table by example: it has requests, as data, that end in
+// each row.
 //
-// The pages of package catalogue show the steps and have a browser send them; [Guide]
-// sends them from Go. Both go by the one list of [Steps]. What a request keeps of its
-// answer stands as {name} in those that come after it. Two names are always there:
-// {run} is a text that no other walk has, and {long} a long one.
+// The pages of package catalogue show the steps, and a browser sends them; [Guide] sends
+// them from Go. Both use the same list of [Steps]. A request can store values of its
+// response, and later requests use them as {name}. Two names are always defined: {run} is
+// unique to a run, and {long} is a long text.
 package tour
 
 import (
@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// Needs is what a server must have so that a step ends where it says.
+// Needs says what a server must have so that a step ends in its row.
 type Needs int
 
 // Each has what those before it have.
 const (
-	// AnyServer is the program's gateway, whatever stands behind it.
+	// AnyServer is the gateway with any backend.
 	AnyServer Needs = iota
 	// ReferenceAPI is the command serve.
 	ReferenceAPI
@@ -25,8 +25,8 @@ const (
 	DemoData
 )
 
-// LongLength is how long {long} is: more than the 16 KiB of a login, and no more than a
-// client can send to a server that does not read it, before it reads the answer.
+// LongLength is the length of {long}: more than the 16 KiB of a login, and little enough
+// that a client can send it to a server that does not read it.
 const LongLength = 20_000
 
 const (
@@ -38,19 +38,19 @@ const (
 type Step struct {
 	// Name is unique and in lower case, fit for a URL.
 	Name string `json:"name"`
-	// Title says what happens, and Why what is to be seen in it.
+	// Title says what happens, and Why explains it.
 	Title string `json:"title"`
 	Why   string `json:"why"`
 	// Row is the row that it ends in under the policy "documented".
 	Row   int   `json:"row"`
 	Needs Needs `json:"-"`
-	// Before are sent first, and have to succeed. After put back what the others have
-	// changed, and are sent in any case.
+	// Before are sent first, and must succeed. After undo the changes, and are always
+	// sent.
 	Before  []Request `json:"before,omitempty"`
 	Request Request   `json:"request"`
 	After   []Request `json:"after,omitempty"`
-	// Mapped says that no client can bring the row about: the request asks the server
-	// what it would answer, so the row is the httpStatus of the answer's body.
+	// Mapped means that the row is simulated, because no client can provoke it: the row is
+	// the httpStatus in the response's body.
 	Mapped bool `json:"mapped,omitempty"`
 }
 
@@ -62,10 +62,10 @@ type Request struct {
 	// Fields are the header fields that matter, in order.
 	Fields []Field `json:"fields,omitempty"`
 	Body   string  `json:"body,omitempty"`
-	// Keep names values of the answer: "header:Name" is a header field, "/name" a
+	// Keep names values of the response: "header:Name" is a header field, "/name" a
 	// member of the body.
 	Keep map[string]string `json:"keep,omitempty"`
-	// Burst is how many times it is sent at the most, until it is refused. 0 is once.
+	// Burst is how many times it is sent at most, until it is refused. 0 is once.
 	Burst int `json:"burst,omitempty"`
 	// Instead is the path that a browser asks, if it may not send one of the fields.
 	Instead string `json:"instead,omitempty"`
@@ -93,8 +93,8 @@ func (r Request) fill(values map[string]string) Request {
 	return filled
 }
 
-// Has says whether the request has one of the header fields. Names are compared as
-// they stand.
+// Has reports whether the request has one of the header fields. It compares names
+// case-sensitively.
 func (r Request) Has(names ...string) bool {
 	return slices.ContainsFunc(r.Fields, func(field Field) bool { return slices.Contains(names, field.Name) })
 }

@@ -28,9 +28,9 @@ type Visit struct {
 	Row int
 }
 
-// Exchange is a request and its answer.
+// Exchange is a request and its response.
 type Exchange struct {
-	// Request is as it was sent, but for {long}, which stays as it is.
+	// Request is the request as sent, except that {long} is not replaced.
 	Request Request
 	// Status is the status line, such as "404 Not Found", and Code its number.
 	Status string
@@ -39,8 +39,8 @@ type Exchange struct {
 	Body   []byte
 }
 
-// Write tells people what was sent and what came, without what every answer has. The
-// requests around the step's own have a line each.
+// Write prints the request and the response, without the fields that every response has.
+// Each request before and after has one line.
 func (v Visit) Write(out io.Writer, c terminal.Colours) {
 	for _, one := range v.Before {
 		one.writeLine(out, c)
@@ -79,8 +79,8 @@ func (e Exchange) write(out io.Writer, c terminal.Colours, sent int) {
 	writeBody(out, coming, e.Body)
 }
 
-// isDull says whether a header field tells nothing of this answer: it is on all of them,
-// or says what is left of an allowance that is not used up.
+// isDull reports whether a header field is not worth showing: every response has it, or it
+// shows an allowance that is not used up.
 func (e Exchange) isDull(name string) bool {
 	isAllowance := strings.HasPrefix(name, "Ratelimit") || strings.HasPrefix(name, "X-Rate-Limit-")
 	return isAllowance && e.Code != http.StatusTooManyRequests ||
@@ -105,7 +105,7 @@ func writeBody(out io.Writer, prefix string, body []byte) {
 	}
 }
 
-// withoutSecret is a field's value as it may stand on a screen, which others see too.
+// withoutSecret returns a field's value without secrets, for a screen.
 func withoutSecret(field Field) string {
 	if field.Name != fieldAuthorization {
 		return field.Value

@@ -9,7 +9,7 @@ import (
 	"github.com/statusway/statusway/server/internal/tour"
 )
 
-// What a person is shown of a visit: JSON in lines, no token, nothing that every answer
+// What a person is shown of a visit: JSON in lines, no token, nothing that every response
 // has, and nothing that could control the terminal.
 func TestVisitWrite(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 // ErrTarget marks a target that no case can be run against.
 var ErrTarget = errors.New("the target cannot be tested")
 
-// reach says what keeps a target from being tested at all, if anything does.
+// reach returns why a target cannot be tested at all, or nil.
 func (r *run) reach(ctx context.Context) error {
 	client := r.client(nil)
 	defer client.Close()
@@ -43,7 +43,7 @@ func isUntrusted(err error) bool {
 	return ok
 }
 
-// tooFew is what is said of a target whose rate limit a run cannot wait for.
+// tooFew returns the error for a target with a rate limit that is too small for a run.
 func tooFew(err error) error {
 	return fmt.Errorf("%w: %w: a run takes some hundred requests, so give it a larger allowance", ErrTarget, err)
 }

@@ -20,15 +20,15 @@ const (
 	Failed = "failed"
 	// KnownFailure is a failure that was known.
 	KnownFailure = "known"
-	// Unexpected is a case that is known to fail and passes, over each transport: it
-	// counts as a failure, so that what is known stays true.
+	// Unexpected is a known failure that passes over each transport. It counts as a
+	// failure, so that the list of known failures stays correct.
 	Unexpected = "unexpected"
 )
 
 // A Report is what came of a run. It is what --json writes.
 type Report struct {
-	// Target is the server, Policy the one that it was held to, and Suite the version of
-	// the cases.
+	// Target is the server, Policy the expected policy, and Suite the version of the
+	// cases.
 	Target string `json:"target"`
 	Policy string `json:"policy"`
 	Suite  int    `json:"suite"`
@@ -59,7 +59,7 @@ type Result struct {
 	Seconds   float64 `json:"seconds"`
 	// Known is why the case is known to fail, if it is.
 	Known string `json:"known,omitempty"`
-	// Failure says what is wrong, if anything is.
+	// Failure says what is wrong; nil if the case passed.
 	Failure *Failure `json:"failure,omitempty"`
 }
 
@@ -76,10 +76,10 @@ type Failure struct {
 	Faults []string `json:"faults"`
 }
 
-// OK says whether nothing has failed that is not known.
+// OK reports whether only known failures failed.
 func (r *Report) OK() bool { return r.Failed+r.Unexpected == 0 }
 
-// longestText is how much of a request or an answer is shown.
+// longestText bounds how much of a request or a response a report shows.
 const longestText = 4 << 10
 
 func newResult(c conformance.Case, transport string, took time.Duration) Result {
@@ -89,7 +89,7 @@ func newResult(c conformance.Case, transport string, took time.Duration) Result 
 	}
 }
 
-// fail notes what is wrong.
+// fail records a failure.
 func (r *Result) fail(want conformance.Response, host string, err error) {
 	r.Outcome = Failed
 	r.Failure = &Failure{Expected: expected(want)}

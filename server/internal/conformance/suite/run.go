@@ -15,11 +15,11 @@ import (
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
-// patience is how long a request waits for its turn where the target's rate limit
-// turns it away. A run is longer than most allowances last.
+// patience is how long a request waits if the target's rate limit refuses it. A run
+// exceeds most allowances.
 const patience = 2 * time.Minute
 
-// Params say what is run against what.
+// Params configure a run.
 type Params struct {
 	// Target is the server: a scheme and an authority.
 	Target *url.URL
@@ -29,14 +29,14 @@ type Params struct {
 	Policy string
 	// Transports are the ways in which each case is run.
 	Transports []string
-	// Select says which cases are run, by name.
+	// Select reports whether to run a case, by its name.
 	Select func(name string) bool
 	// Known are the cases that are known to fail.
 	Known Known
 	// Parallel is how many cases are run at once.
 	Parallel int
-	// Progress is told of each result, of how many, and Waiting of each wait for the
-	// target's rate limit. Neither is called by two at once.
+	// Progress is called for each result, with the number of all results, and Waiting for
+	// each wait for the target's rate limit. Calls do not overlap.
 	Progress func(result Result, of int)
 	Waiting  func(time.Duration)
 }
@@ -51,8 +51,8 @@ type run struct {
 	waiting time.Time
 }
 
-// Run runs a suite against a target. Its error is why there is no report: a case that
-// fails is none.
+// Run runs a suite against a target. An error means that there is no report; a failing
+// case is not an error.
 func (s *Suite) Run(ctx context.Context, p Params) (*Report, error) {
 	r := &run{suite: s, params: p, report: &Report{Target: p.Target.String(), Policy: p.Policy, Suite: s.Version, Started: time.Now().UTC()}}
 	if err := r.reach(ctx); err != nil {
@@ -89,7 +89,7 @@ func (r *run) client(table *policy.Table) *conformance.Client {
 	}
 	return conformance.NewClient(conformance.ClientParams{
 		Address: address, TLS: secure,
-		// A page that no rate limit counts, if the target has it; any answer will do.
+		// A page that no rate limit counts, if the target has it; any response will do.
 		Next: "/healthz", NextStatus: 0,
 		Invariants: conformance.Invariants{
 			Table: table, PublicURL: "", Allowance: conformance.AllowanceUnknown, Pages: nil,
@@ -102,7 +102,7 @@ func (r *run) client(table *policy.Table) *conformance.Client {
 	})
 }
 
-// wait counts the time in which any request waits, and tells of it once.
+// wait counts the time in which any request waits, and reports the wait once.
 func (r *run) wait(long time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,8 +154,8 @@ func (r *run) transports(c conformance.Case) []string {
 	return over
 }
 
-// one runs a case over each transport. Where it comes out right over both, the answers
-// have to be the same.
+// one runs a case over each transport. If it passes over both, the responses must be the
+// same.
 func (r *run) one(ctx context.Context, client *conformance.Client, c conformance.Case, of int) error {
 	var first *conformance.Run
 	for _, transport := range r.transports(c) {

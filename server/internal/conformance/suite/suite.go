@@ -1,6 +1,6 @@
-// Package suite is the cases that `statusway conformance` runs: what a client can see
-// of a server that has ConformanceService (proto/statusway/conformance/v1) behind it.
-// They are data, in the folder of that name; the rest reads them, runs them and reports.
+// Package suite contains the cases of `statusway conformance`. They test a server that has
+// ConformanceService (proto/statusway/conformance/v1) behind it, as a client sees it. The
+// cases are files in the folder data; the code reads them, runs them and writes reports.
 package suite
 
 import (
@@ -30,14 +30,14 @@ const (
 	format = 1
 )
 
-// A Manifest says which suite a folder of cases is.
+// A Manifest describes the suite in a folder.
 type Manifest struct {
 	// Format is that of the files. A program refuses one that it does not know.
 	Format int `yaml:"format"`
 	// Version grows whenever a server that passed every case may fail now: a case was
 	// added, or asks more. It stays where a case is worded better or asks less.
 	Version int `yaml:"version"`
-	// Service is what the server has to have behind it.
+	// Service is the service that the server needs behind it.
 	Service string `yaml:"service"`
 }
 
@@ -105,8 +105,8 @@ func Write(folder string) error {
 	return nil
 }
 
-// check refuses what cannot be done from outside: there are no users, no variants of
-// the server and no gRPC.
+// check refuses cases that need more than a remote server: users, variants of the server,
+// or gRPC.
 func check(c conformance.Case) error {
 	var errs []error
 	refuse := func(wrong bool, what string) {

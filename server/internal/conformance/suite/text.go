@@ -8,8 +8,8 @@ import (
 	"github.com/statusway/statusway/server/internal/terminal"
 )
 
-// Write writes the report for people: each failure with what was sent, what was wanted
-// and what came, and how many cases there are of each outcome.
+// Write writes the report for people: each failure with the request, the expected and
+// the actual response, and the number of cases for each outcome.
 func (r *Report) Write(out io.Writer, c terminal.Colours) {
 	for _, one := range r.Results {
 		switch one.Outcome {

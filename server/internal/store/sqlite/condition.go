@@ -8,9 +8,9 @@ import (
 	"github.com/statusway/statusway/server/internal/entity"
 )
 
-// guard is the part of a WHERE that lets a write through: the scope, and then
-// the condition. It stands in the statement that writes, so that no other write
-// can come between the two. A parameter that is NULL asks for nothing.
+// guard is the part of a WHERE that checks the scope and the condition. It is in the
+// statement that writes, so that no other write can come between check and write. A
+// parameter that is NULL checks nothing.
 const guard = `
 	AND (@everywhere OR group_name IN (SELECT value FROM json_each(@groups)))
 	AND (@match IS NULL OR version IN (SELECT value FROM json_each(@match)))

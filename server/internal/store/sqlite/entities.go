@@ -126,7 +126,8 @@ func (s *Store) replaceEntity(ctx context.Context, tx *sql.Tx, p entity.PutParam
 	return scanEntity(tx.QueryRowContext(ctx, updateEntity, slices.Concat(args, guarded)...))
 }
 
-// putNewEntity inserts what replaceEntity did not find, or says why it may not.
+// putNewEntity inserts an entity that replaceEntity did not find, or returns why it may
+// not.
 func (s *Store) putNewEntity(ctx context.Context, tx *sql.Tx, p entity.PutParams) (entity.Entity, error) {
 	p.Entity.Group = cmp.Or(p.Entity.Group, p.DefaultGroup)
 	if p.Condition.AllowsCreate() && p.Scope.Includes(p.Entity.Group) {
@@ -139,7 +140,7 @@ func (s *Store) putNewEntity(ctx context.Context, tx *sql.Tx, p entity.PutParams
 	return entity.Entity{}, putRefusal(ctx, tx, p)
 }
 
-// putRefusal says why neither an update nor an insert was let through.
+// putRefusal returns why neither the update nor the insert changed anything.
 func putRefusal(ctx context.Context, tx *sql.Tx, p entity.PutParams) error {
 	current, err := currentEntity(ctx, tx, p.Entity.ID)
 	if err != nil {
@@ -230,7 +231,7 @@ func (s *Store) DeleteEntity(ctx context.Context, p entity.DeleteParams) error {
 	})
 }
 
-// refusal says why a guarded write of an entity that exists changed nothing: the
+// refusal returns why a guarded write of an entity that exists changed nothing: the
 // scope first (RFC 9110 §13.2.1).
 func refusal(current entity.Entity, scope entity.Scope, condition entity.Condition) error {
 	if !scope.Includes(current.Group) {
@@ -247,7 +248,7 @@ func refusal(current entity.Entity, scope entity.Scope, condition entity.Conditi
 func currentEntity(ctx context.Context, tx *sql.Tx, id string) (*entity.Entity, error) {
 	found, err := scanEntity(tx.QueryRowContext(ctx, selectEntity, id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil //nolint:nilnil // No entity is an answer here.
+		return nil, nil //nolint:nilnil // No entity is a valid result.
 	}
 	if err != nil {
 		return nil, err

@@ -129,7 +129,7 @@ func (s *Store) ImportBatch(
 }
 
 // Backlog implements entity.ImportQueue. An operation ends together with its message, so
-// that only those which have not ended are looked at.
+// that only those which have not ended are checked.
 func (s *Store) Backlog(ctx context.Context) (entity.Backlog, error) {
 	var backlog entity.Backlog
 	err := s.reader.QueryRowContext(ctx, selectBacklog, importQueue).Scan(&backlog.Imports, &backlog.Entities)

@@ -35,7 +35,7 @@ func (s *Store) ListEntities(ctx context.Context, p entity.ListParams) (entity.P
 		return entity.Page{}, err
 	}
 	size := entity.ClampPageSize(p.PageSize)
-	// One more than asked for tells whether there is a next page.
+	// One more entity than requested shows whether there is a next page.
 	found, isCut, err := s.entitiesAfter(ctx, scope, after, size+1)
 	if err != nil {
 		return entity.Page{}, translate(ctx, "list entities", err)
@@ -86,9 +86,8 @@ func narrow(scope entity.Scope, group string) (entity.Scope, error) {
 	return entity.Within(group), nil
 }
 
-// entitiesAfter returns at most limit entities. It stops before, and says so, once they
-// have more than entity.MaxPageBytes of attributes, but not at the first: the one before
-// the last then fits.
+// entitiesAfter returns at most limit entities. It stops earlier, and returns true, once
+// they have more than entity.MaxPageBytes of attributes, but not at the first entity.
 func (s *Store) entitiesAfter(
 	ctx context.Context, scope entity.Scope, after string, limit int,
 ) (found []entity.Entity, isCut bool, err error) {

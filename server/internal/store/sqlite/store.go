@@ -1,9 +1,8 @@
 // Package sqlite is the store of the reference service in one SQLite file.
 //
-// One connection writes and several read. SQLite has one writer at a time
-// whatever a program does; with one connection the writers wait in Go, where a
-// context ends the wait, and not in the driver, where SQLITE_BUSY does. Readers
-// work on a snapshot (WAL) and wait for nobody.
+// One connection writes and several read. SQLite always has one writer at a time. With
+// one connection the writers wait in Go, where a context ends the wait, and not in the
+// driver, where SQLITE_BUSY does. Readers work on a snapshot (WAL) and never wait.
 package sqlite
 
 import (
@@ -42,13 +41,13 @@ const (
 	privateFolder = 0o700
 )
 
-// ErrNewerSchema says that a later program has written the database.
+// ErrNewerSchema reports that a newer program has written the database.
 var ErrNewerSchema = errors.New("the database has a newer schema than this program knows")
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Params says how to open a store.
+// Params configure a store.
 type Params struct {
 	// Path is that of the database file. It and its folder are created when they
 	// are missing, for this user of the machine alone.

@@ -46,9 +46,9 @@ func (s *Store) nextRevision(ctx context.Context, tx *sql.Tx) (int64, error) {
 	return revision, nil
 }
 
-// translate keeps driver errors in this package: what comes out is an
-// *entity.Error, or the error of the context, or what the caller itself made.
-// It asks for codes, because the texts belong to SQLite.
+// translate keeps driver errors in this package: it returns an *entity.Error, the error
+// of the context, or the caller's own error. It looks at codes, because the texts belong
+// to SQLite.
 func translate(ctx context.Context, what string, err error) error {
 	if err == nil {
 		return nil

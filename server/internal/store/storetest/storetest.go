@@ -15,7 +15,7 @@ import (
 // crowd is how many callers race for one thing.
 const crowd = 20
 
-// Params says how to open a store for one test.
+// Params configures how to open a store for one test.
 type Params struct {
 	// Dir is an empty folder of the test's own. Stores that are opened with the same
 	// Dir hold the same data, also at the same time.
