@@ -80,7 +80,7 @@ func hidden(status int) string {
 	if status != http.StatusInternalServerError {
 		return ""
 	}
-	return ": the gateway's log has the cause, under the answer's X-Request-Id"
+	return ": the gateway's log has the cause, under the response's X-Request-Id"
 }
 
 // matches reports whether a regular expression matches a whole text.

@@ -103,7 +103,7 @@ func (c *holding) has(name string) bool { return len(c.got.Header[name]) > 0 }
 func (c *holding) vocabulary() {
 	for _, name := range slices.Sorted(maps.Keys(c.got.Header)) {
 		values := c.got.Header[name]
-		c.holdf(slices.Contains(vocabulary(), name) || slices.Contains(c.Also, name), "no answer has the field %s: %q", name, values)
+		c.holdf(slices.Contains(vocabulary(), name) || slices.Contains(c.Also, name), "unexpected header field %s: %q", name, values)
 		c.holdf(len(values) == 1 || slices.Contains(lists(), name), "%s comes %d times: %q", name, len(values), values)
 		for _, value := range values {
 			c.holdf(value != "" && value == strings.TrimSpace(value) && !strings.ContainsFunc(value, isControl), "%s is %q", name, value)
@@ -222,7 +222,7 @@ func (c *holding) typedContent() {
 	isStream := kind == "application/x-ndjson" || kind == "text/event-stream"
 	c.holdf(isStream || c.has("Content-Length"), "content of a known size has a Content-Length")
 	if c.m.Method == http.MethodHead {
-		c.holdf(len(body) == 0, "HEAD is answered with content: %q", body)
+		c.holdf(len(body) == 0, "the response to HEAD has content: %q", body)
 		return
 	}
 	if c.got.isPartial() {
@@ -312,7 +312,7 @@ func (c *holding) failure() {
 		c.holdf(false, "the problem: %v", err)
 		return
 	}
-	c.holdf(got.Status == c.got.Status, "the problem's status is %d and the answer's %d", got.Status, c.got.Status)
+	c.holdf(got.Status == c.got.Status, "the problem's status is %d, the response's %d", got.Status, c.got.Status)
 	c.holdf(got.RequestID == c.got.Header.Get("X-Request-Id"), "requestId is %q and X-Request-Id %q", got.RequestID, c.got.Header.Get("X-Request-Id"))
 	c.holdf(got.Code != "" && got.Detail != "", "code and detail are %q and %q", got.Code, got.Detail)
 	details := TypesOf(got.Details)
