@@ -1,14 +1,12 @@
-// Command benchmark compares this gateway, with all that it does, with bare grpc-gateway.
+// Command benchmark compares this gateway, with all its features, with bare grpc-gateway.
 // `make bench` runs it, and writes its tables into the README.
 //
-// All that is compared is measured in one run, in turn, round after round, and what
-// counts is the ratio within a round: two absolute figures from a shared machine say
-// little about each other. Each figure is the median over the rounds, with the
-// smallest and the largest beside it.
+// One run measures all candidates in turn, round after round. The result is the ratio
+// within a round, because absolute figures from a shared machine are not comparable. Each
+// figure is the median of the rounds, with the smallest and the largest.
 //
-// In process, a front end is a handler that is called with a request that has been
-// parsed, and answers into memory; its service runs on the same goroutine. Proxied, it
-// is a process of its own with a real listener, before a gRPC server in another
-// process, and its load comes from a third, over many connections at once; only its
-// own CPU time and its own allocations count.
+// In process, a front end is a handler that gets a parsed request and responds into
+// memory; its service runs on the same goroutine. Proxied, the front end is a process with
+// a real listener, the gRPC server is a second process, and the load comes from a third,
+// over many connections. Only the front end's CPU time and allocations count.
 package main

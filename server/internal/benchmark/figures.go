@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// usage is what a process has used since it began.
+// usage is the resources that a process has used since its start.
 type usage struct {
 	CPU    time.Duration `json:"cpu"`
 	Bytes  uint64        `json:"bytes"`

@@ -284,8 +284,8 @@ func extraFile(routes int) *descriptorpb.FileDescriptorProto {
 	}
 }
 
-// hashed answers 304 by a hash of what the handler has written: what is left to those
-// whose front end evaluates no condition. It is the base of the column 304.
+// hashed responds with 304 by a hash of the handler's response, because bare grpc-gateway
+// evaluates no condition. It is the base of the column 304.
 func hashed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		buffer := &buffered{header: http.Header{}, status: http.StatusOK}

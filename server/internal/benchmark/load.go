@@ -23,8 +23,8 @@ type load struct {
 	conns []*client
 }
 
-// client sends one request after the other on a connection. It reads as much of an
-// answer as tells where it ends: its own CPU time is taken from what is measured.
+// client sends one request after the other on a connection. It parses only as much of a
+// response as it needs to find the end, because its CPU time competes with the front end's.
 type client struct {
 	net.Conn
 
@@ -83,7 +83,7 @@ func (l *load) run(o operation, kind string, long time.Duration) (figures, error
 	return per(int(n.Load()), elapsed, before, after), err
 }
 
-// exchange sends the request and reads the whole answer.
+// exchange sends the request and reads the whole response.
 func (c *client) exchange(wire []byte) (int, error) {
 	if _, err := c.Write(wire); err != nil {
 		return 0, fmt.Errorf("sending: %w", err)

@@ -16,7 +16,7 @@ func main() {
 	}
 }
 
-// inOut is what a process of a role reads and writes.
+// inOut are the streams of a process.
 type inOut struct {
 	io.Reader
 	io.Writer

@@ -18,7 +18,7 @@ type operation struct {
 	condition string
 	// status and stockStatus are those of the response.
 	status, stockStatus int
-	// hashed reports that stock answers by [hashed].
+	// hashed means that stock responds through [hashed].
 	hashed bool
 }
 

@@ -27,8 +27,8 @@ const (
 	roleFront   = "front"   // a front end before it: kind, routes, backend's address
 )
 
-// process is one of them. It prints its address, answers each line that it is sent by
-// its usage, and ends with its input.
+// process is one of them. It prints its address, responds to each input line with its
+// usage, and ends with its input.
 type process struct {
 	command *exec.Cmd
 	stdin   io.WriteCloser
@@ -112,7 +112,7 @@ func play(ctx context.Context, streams io.ReadWriter, role []string) error {
 	return errors.Join(answerUsage(streams), stop())
 }
 
-// answerUsage answers each line by this process's usage.
+// answerUsage responds to each line with this process's usage.
 func answerUsage(streams io.ReadWriter) error {
 	for lines := bufio.NewScanner(streams); lines.Scan(); {
 		now, err := used()

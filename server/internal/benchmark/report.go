@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// report is what is shown of a run.
+// report contains the results of a run.
 type report struct{ inProcess, proxied results }
 
 // spread is a median with the smallest and the largest value.
@@ -57,7 +57,7 @@ func (r report) markdown() string {
 		}
 		one.table(&out, "CPU of ours ÷ CPU of bare grpc-gateway, "+one.title, func(k key) string {
 			if k.kind == stock {
-				return "" // it is what the others are divided by
+				return "" // the others are divided by it
 			}
 			return one.against(k, cpu).String()
 		})

@@ -109,7 +109,7 @@ func inProcess(ctx context.Context) ([]contender, error) {
 	return contenders, nil
 }
 
-// wrapped is what stock needs for an operation that it has no response to.
+// wrapped adds to stock what an operation needs and stock lacks.
 func wrapped(handler http.Handler, o operation, kind string) http.Handler {
 	if o.hashed && kind == stock {
 		return hashed(handler)

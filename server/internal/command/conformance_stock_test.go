@@ -183,6 +183,9 @@ func compare(t *testing.T, file string, got []string) {
 func TestConformanceOfStockGateway(t *testing.T) {
 	t.Parallel()
 	failed := failing(t, stockGateway(t), "--policy=canonical")
+	// It compares Content-Length, which differs from build to build: protojson adds spaces by the
+	// hash of the program.
+	delete(failed, "200-report-head")
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(failed)) {
 		lines = append(lines, name+": "+failed[name])
