@@ -25,6 +25,11 @@ func TestReplace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// A gateway that cannot use the current version is not asked again.
+	never := errors.New("it can use nothing")
+	if err := backend.Use(b, backend.User{Change: func(*backend.Version) error { return never }, Report: nil}); !errors.Is(err, never) {
+		t.Errorf("Use() = %v", err)
+	}
 	refuses = errors.New("a route clashes")
 	if err := backend.Replace(b, second); !errors.Is(err, refuses) {
 		t.Errorf("Replace() = %v", err)
