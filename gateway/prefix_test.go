@@ -128,6 +128,20 @@ func TestPrefix(t *testing.T) {
 	}
 }
 
+// A prefix that ends with a slash leaves a path without one, and a prefix alone leaves no path.
+func TestPathsWithoutASlash(t *testing.T) {
+	t.Parallel()
+	c, f := configure(t, policy.Documented)
+	withPages(&c)
+	c.PublicURL, c.Around = "", below("/api/")
+	build(t, c, f)
+	if got := record(t, f.gateway, "GET", "/api/v1/entities/e1", ""); got.Code != http.StatusOK {
+		t.Errorf("%d %s", got.Code, got.Body)
+	}
+	checkPlace(t, record(t, f.gateway, "GET", "/api/v1/n%2Ft", ""), "/api/statuses/404", "/api/v1/n%2Ft")
+	checkPlace(t, record(t, f.gateway, "GET", "/api/", ""), "/api/statuses/404", "/api/")
+}
+
 // checkPlace checks the type and the instance of a problem.
 func checkPlace(t *testing.T, got *httptest.ResponseRecorder, typeURI, instance string) {
 	t.Helper()

@@ -15,9 +15,26 @@ import (
 // that responds, because the errors contain links. public is the path of the public URL, or empty.
 func Prefix(public string, proxies []netip.Prefix) Rule {
 	return func(ex *exchange.Exchange) error {
+		ex.Request = withSlash(ex.Request)
 		ex.Prefix = pathPrefix(ex.Request, public, proxies)
 		return nil
 	}
+}
+
+// withSlash returns r with a path that begins with a slash, as [http.FileServer] does: StripPrefix
+// removes it if the prefix ends with one. An empty path means "/" (RFC 9110 §4.2.3).
+func withSlash(r *http.Request) *http.Request {
+	if strings.HasPrefix(r.URL.Path, "/") || r.URL.Path == "*" || r.Method == http.MethodConnect {
+		return r
+	}
+	rooted := *r.URL
+	rooted.Path = "/" + rooted.Path
+	if rooted.RawPath != "" {
+		rooted.RawPath = "/" + rooted.RawPath
+	}
+	r = r.WithContext(r.Context())
+	r.URL = &rooted
+	return r
 }
 
 // maxPrefix is the maximum length of an X-Forwarded-Prefix that is used, in bytes.
