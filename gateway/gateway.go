@@ -72,7 +72,7 @@ func New(b *Backend, config Config) (*Gateway, error) {
 		return g, g.use(&backend.Version{Contract: &contract.Contract{}})
 	}
 	if err := backend.Use(b, backend.User{Change: g.use, Report: g.report}); err != nil {
-		return nil, err //nolint:wrapcheck // it is of use.
+		return nil, err
 	}
 	for _, target := range b.Targets() {
 		if target.Pending {

@@ -8,56 +8,54 @@ import (
 )
 
 const (
-	// StallTime is how long a holder must have made no progress before it may be cut off
-	// to make room for others.
+	// StallTime is how long a holder must have made no progress before it can be cut off to make room
+	// for others.
 	StallTime = time.Second
 	// WaitTime is how long [Holder.Grow] waits for room.
 	WaitTime = time.Second
-	// retryTime is when [Holder.Grow] looks again for holders that have stalled by then.
+	// retryTime is how often a waiting [Holder.Grow] looks for stalled holders.
 	retryTime = 50 * time.Millisecond
 
-	// SmallSize is the largest holder that may use the last eighth of a budget, which is
-	// closed to larger ones: a few huge requests must not lock out all the small ones.
+	// SmallSize is the maximum size of a holder that may use the last eighth of a budget. It is
+	// reserved, so that a few huge requests cannot lock out all small ones.
 	SmallSize = 64 << 10
 	smallPart = 8
 
-	// maxInterval is the longest time between two looks for holders that have timed out.
+	// maxInterval is the maximum time between two checks for holders that have timed out.
 	maxInterval = time.Second
 )
 
 var (
 	// ErrFull means that there was no room within [WaitTime].
-	ErrFull = errors.New("too many bytes are held at the same time")
+	ErrFull = errors.New("the memory budget is used up")
 	// ErrCut means that the holder was cut off, because it made no progress.
 	ErrCut = errors.New("it made no progress and was cut off")
 )
 
-// Cutter ends the input or output that a holder waits for, so that the holder fails soon
-// and leaves. It is called at most once for each time that a holder joins, and not on the
-// holder's goroutine.
+// Cutter ends the input or output of a holder, so that the holder fails soon and leaves. It is called at
+// most once per [Budget.Join], on another goroutine than the holder's.
 type Cutter interface{ Cut() }
 
 // Params configure a [Budget].
 type Params struct {
-	// Limit is how many bytes all holders may hold together; 0 or less means any number.
+	// Limit is the maximum number of bytes of all holders together; 0 or less means no limit.
 	Limit int64
-	// Timeout is how long a holder may make no progress, even when there is room; 0 means
-	// for ever.
+	// Timeout is how long a holder may make no progress, even if there is room; 0 means no limit.
 	Timeout time.Duration
 }
 
-// Budget is a bounded number of bytes. It is safe for concurrent use. A nil Budget has no
-// bound and cuts nothing off.
+// Budget is a limited number of bytes. It is safe for concurrent use. A nil Budget has no limit and cuts
+// nothing off.
 type Budget struct {
 	params   Params
 	interval time.Duration
 
 	mu   sync.Mutex
 	held int64
-	// leaving are the bytes of holders that were cut off and have not left yet.
+	// leaving counts the bytes of holders that were cut off and have not left yet.
 	leaving int64
-	// first and last are the ends of a list of all holders that can be cut off. The one
-	// that has made no progress for the longest comes first.
+	// first and last are the ends of a list of all holders that can be cut off, the longest-stalled
+	// first.
 	first, last *Holder
 	freed       chan struct{} // closed when bytes come back; nil while no holder waits
 	timer       *time.Timer
@@ -66,20 +64,20 @@ type Budget struct {
 	refused     uint64
 }
 
-// New returns a budget of which nothing is held.
+// New returns an unused budget.
 func New(p Params) *Budget {
 	return &Budget{params: p, interval: min(maxInterval, max(p.Timeout/8, time.Millisecond))}
 }
 
 // Usage is the state of a budget.
 type Usage struct {
-	// Held and Limit are bytes. Limit is 0 if there is none.
+	// Held and Limit are in bytes. Limit is 0 if there is no limit.
 	Held, Limit int64
-	// CutOff counts holders that were cut off, Refused those that found no room.
+	// CutOff counts holders that were cut off, Refused those that were refused.
 	CutOff, Refused uint64
 }
 
-// Usage returns the state at this moment.
+// Usage returns the current usage.
 func (b *Budget) Usage() Usage {
 	if b == nil {
 		return Usage{}
@@ -89,8 +87,8 @@ func (b *Budget) Usage() Usage {
 	return Usage{Held: b.held, Limit: max(b.params.Limit, 0), CutOff: b.cutOff, Refused: b.refused}
 }
 
-// Join makes h a holder of no bytes. Cutter ends what h waits for; nil means that h cannot
-// be cut off. The holder must [Holder.Leave].
+// Join adds a holder without bytes. Cutter ends the holder's input or output; nil means that the holder
+// cannot be cut off. Call [Holder.Leave] at the end.
 func (b *Budget) Join(h *Holder, cutter Cutter) {
 	if b == nil {
 		return
@@ -111,7 +109,7 @@ func (b *Budget) Join(h *Holder, cutter Cutter) {
 	}
 }
 
-// append puts h at the end of the list: it has just made progress. The caller holds b.mu.
+// append adds h at the end of the list, because it has just made progress. The caller holds b.mu.
 func (b *Budget) append(h *Holder) {
 	h.progress, h.listed = time.Now(), true
 	h.before, h.after = b.last, nil
@@ -123,7 +121,7 @@ func (b *Budget) append(h *Holder) {
 	b.last = h
 }
 
-// remove takes h out of the list. The caller holds b.mu.
+// remove removes h from the list. The caller holds b.mu.
 func (b *Budget) remove(h *Holder) {
 	if !h.listed {
 		return
@@ -141,7 +139,7 @@ func (b *Budget) remove(h *Holder) {
 	h.before, h.after, h.listed = nil, nil, false
 }
 
-// giveBack returns all bytes of h. The caller holds b.mu.
+// giveBack releases all bytes of h. The caller holds b.mu.
 func (b *Budget) giveBack(h *Holder) {
 	if h.bytes == 0 {
 		return
@@ -170,16 +168,16 @@ func (b *Budget) cutTimedOut() {
 	}
 }
 
-// cutStalled cuts off stalled holders until missing bytes have come back or are about to.
-// The caller holds b.mu.
+// cutStalled cuts off stalled holders until enough bytes have been released or are about to be. The caller
+// holds b.mu.
 func (b *Budget) cutStalled(missing int64) {
 	for missing > b.leaving && b.first != nil && time.Since(b.first.progress) >= StallTime {
 		b.cutFirst()
 	}
 }
 
-// cutFirst cuts off the first holder of the list, on a goroutine of its own: a connection
-// that is slow to react must not keep the others. The caller holds b.mu.
+// cutFirst cuts off the first holder of the list, on its own goroutine, because a slow connection must not
+// block the others. The caller holds b.mu.
 func (b *Budget) cutFirst() {
 	h := b.first
 	b.remove(h)
@@ -192,8 +190,8 @@ func (b *Budget) cutFirst() {
 	})
 }
 
-// take gives h up to n more bytes if there is room, or in any case if forced. Otherwise it
-// cuts off stalled holders and returns what is closed when bytes come back.
+// take reserves n more bytes for h if there is room, or in any case if forced. Otherwise it cuts off stalled
+// holders, and returns a channel that is closed when bytes are released.
 func (b *Budget) take(h *Holder, n int64, forced bool) (freed <-chan struct{}, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -212,10 +210,10 @@ func (b *Budget) take(h *Holder, n int64, forced bool) (freed <-chan struct{}, e
 	}
 	h.bytes += n
 	b.held += n
-	return nil, nil //nolint:nilnil // there is nothing to wait for.
+	return nil, nil //nolint:nilnil // no need to wait.
 }
 
-// missing is how many bytes have to come back before h may have n more.
+// missing returns how many bytes must be released before h can reserve n more.
 func (b *Budget) missing(h *Holder, n int64) int64 {
 	limit := b.params.Limit
 	if limit <= 0 || n == 0 {
@@ -227,12 +225,12 @@ func (b *Budget) missing(h *Holder, n int64) int64 {
 	return b.held + n - limit
 }
 
-// maxHolder is the most that a single holder is charged, whatever it holds: three quarters
-// of the budget, so that every request fits when there are few others.
+// maxHolder returns the maximum that a single holder is charged, whatever it uses: three quarters of the
+// budget, so that every request fits if there are few others.
 func (b *Budget) maxHolder() int64 { return b.params.Limit - b.params.Limit/4 }
 
-// wait takes n bytes for h as soon as there is room. Forced, it takes them after
-// [WaitTime] even without.
+// wait reserves n bytes for h as soon as there is room. If forced, it reserves them after [WaitTime] even
+// without room.
 func (b *Budget) wait(ctx context.Context, h *Holder, n int64, forced bool) error {
 	freed, err := b.take(h, n, false)
 	if freed == nil {

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Holder is one that holds bytes of a [Budget]. Its zero value has joined none: it may grow
-// without a bound, and is never cut off. A holder can be part of another value, and must
-// not be copied. Its methods belong to one goroutine.
+// Holder is a user of a [Budget]. The zero value has no budget: it may grow without a limit, and is never
+// cut off. A holder can be part of another value, and must not be copied. Only one goroutine may call its
+// methods.
 type Holder struct {
-	budget *Budget // nil if it has joined none
+	budget *Budget // nil without a budget
 
 	// The budget's lock guards the rest.
 	bytes         int64
@@ -22,8 +22,7 @@ type Holder struct {
 	cutting sync.WaitGroup // the call to the cutter
 }
 
-// Grow reserves n more bytes. It fails with [ErrFull], with [ErrCut], or with the reason
-// why ctx ended.
+// Grow reserves n more bytes. It fails with [ErrFull], with [ErrCut], or with the cause of ctx.
 func (h *Holder) Grow(ctx context.Context, n int64) error {
 	if h.budget == nil || n <= 0 {
 		return nil
@@ -31,8 +30,8 @@ func (h *Holder) Grow(ctx context.Context, n int64) error {
 	return h.budget.wait(ctx, h, n, false)
 }
 
-// GrowAnyway is for something small that must not fail, such as an error's body: after
-// [WaitTime] it takes the bytes even if there is no room.
+// GrowAnyway reserves n bytes for something small that must not fail, such as an error's body: after
+// [WaitTime] it reserves the bytes even if there is no room.
 func (h *Holder) GrowAnyway(ctx context.Context, n int64) error {
 	if h.budget == nil || n <= 0 {
 		return nil
@@ -40,15 +39,14 @@ func (h *Holder) GrowAnyway(ctx context.Context, n int64) error {
 	return h.budget.wait(ctx, h, n, true)
 }
 
-// Progress notes that the holder's input or output has moved. It returns [ErrCut] if the
-// holder has been cut off.
+// Progress records that the holder's input or output has made progress. It returns [ErrCut] if the holder
+// has been cut off.
 func (h *Holder) Progress() error { return h.move(true) }
 
-// Settle ends the time in which the holder can be cut off. It returns [ErrCut] if that has
-// happened before.
+// Settle protects the holder from being cut off from now on. It returns [ErrCut] if it was cut off before.
 func (h *Holder) Settle() error { return h.move(false) }
 
-// move puts the holder at the end of the list, or takes it out for good.
+// move moves the holder to the end of the list, or removes it for good.
 func (h *Holder) move(stays bool) error {
 	b := h.budget
 	if b == nil {
@@ -67,7 +65,7 @@ func (h *Holder) move(stays bool) error {
 	return nil
 }
 
-// Reset gives all bytes back and stays in the budget.
+// Reset releases all bytes. The holder stays in the budget.
 func (h *Holder) Reset() {
 	b := h.budget
 	if b == nil {
@@ -78,8 +76,8 @@ func (h *Holder) Reset() {
 	b.giveBack(h)
 }
 
-// Leave gives all bytes back. It reports whether the holder was cut off; the call to its
-// [Cutter] has then returned. A second call does nothing.
+// Leave releases all bytes and leaves the budget. It reports whether the holder was cut off; then the call
+// to its [Cutter] has returned. A second call does nothing.
 func (h *Holder) Leave() bool {
 	b := h.budget
 	if b == nil {

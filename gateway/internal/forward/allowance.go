@@ -10,8 +10,8 @@ import (
 	"github.com/dunglas/httpsfv"
 )
 
-// The response metadata by which a backend tells a caller its own allowance. Each
-// leaves as the header field of that name (statusway/v1/annotations.proto).
+// The response metadata with which a backend reports its own allowance. Each key becomes the header of
+// the same name (statusway/v1/annotations.proto).
 const (
 	limitKey     = "x-rate-limit-limit"
 	remainingKey = "x-rate-limit-remaining"
@@ -20,19 +20,19 @@ const (
 	policyKey    = "ratelimit-policy"
 )
 
-// longestList bounds what a backend may put into a header section, of which clients
-// read 8 KiB by default.
-const longestList = 2 << 10
+// maxList is the maximum size of a list from a backend, in bytes. Clients often accept only 8 KiB of
+// headers.
+const maxList = 2 << 10
 
-// countPattern is an Integer that is not negative, no longer than RFC 9651 §3.3.1 has it.
+// countPattern matches a non-negative Integer of at most the length that RFC 9651 §3.3.1 allows.
 var countPattern = regexp.MustCompile(`^[0-9]{1,15}$`)
 
-// allow puts a backend's allowance beside the one that the gateway counts. Doing so
-// twice for one answer changes nothing more.
-func (r *Rules) allow(ctx context.Context, fields http.Header, from received) {
-	if own, ok := r.quota(ctx, from); ok {
-		if counted, ok := quotaOf(fields); !ok || own.remaining < counted.remaining {
-			own.set(fields)
+// mergeAllowance merges a backend's allowance into the headers with the gateway's own. A second call for
+// the same response changes nothing.
+func (r *Rules) mergeAllowance(ctx context.Context, fields http.Header, from received) {
+	if reported, ok := r.quota(ctx, from); ok {
+		if counted, ok := quotaOf(fields); !ok || reported.remaining < counted.remaining {
+			reported.set(fields)
 		}
 	}
 	states, policies := r.list(ctx, from, stateKey, isState), r.list(ctx, from, policyKey, isPolicy)
@@ -45,7 +45,7 @@ func (r *Rules) allow(ctx context.Context, fields http.Header, from received) {
 	set(fields, policyField, both.policies)
 }
 
-// The fields as net/http writes them.
+// The canonical names of the headers.
 const (
 	limitField     = "X-Rate-Limit-Limit"
 	remainingField = "X-Rate-Limit-Remaining"
@@ -54,21 +54,21 @@ const (
 	policyField    = "Ratelimit-Policy"
 )
 
-// quota is what X-Rate-Limit-Limit, -Remaining and -Reset say together.
+// quota holds the values of X-Rate-Limit-Limit, -Remaining and -Reset.
 type quota struct{ limit, remaining, reset int64 }
 
-// quota reads a backend's. It is told whole or not at all: a client could do nothing
-// with a part.
+// quota reads the quota of a backend. All three values must be valid, because a part is useless to a
+// client.
 func (r *Rules) quota(ctx context.Context, from received) (quota, bool) {
 	limit, remaining, reset := from.values(limitKey), from.values(remainingKey), from.values(resetKey)
 	if len(limit)+len(remaining)+len(reset) == 0 {
 		return quota{}, false
 	}
-	own, ok := newQuota(limit, remaining, reset)
+	reported, ok := newQuota(limit, remaining, reset)
 	if !ok {
 		r.ignored(ctx, remainingKey)
 	}
-	return own, ok
+	return reported, ok
 }
 
 func quotaOf(fields http.Header) (quota, bool) {
@@ -81,7 +81,7 @@ func newQuota(limit, remaining, reset []string) (quota, bool) {
 		if len(values) != 1 || !countPattern.MatchString(values[0]) {
 			return quota{}, false
 		}
-		numbers[i], _ = strconv.ParseInt(values[0], 10, 64) // It is no longer than that.
+		numbers[i], _ = strconv.ParseInt(values[0], 10, 64) // The pattern excludes an overflow.
 	}
 	q := quota{limit: numbers[0], remaining: numbers[1], reset: numbers[2]}
 	return q, q.remaining <= q.limit
@@ -93,7 +93,7 @@ func (q quota) set(fields http.Header) {
 	fields[resetField] = []string{strconv.FormatInt(q.reset, 10)}
 }
 
-// list reads RateLimit or RateLimit-Policy as a backend sends it.
+// list parses the RateLimit or RateLimit-Policy of a backend.
 func (r *Rules) list(ctx context.Context, from received, key string, is func(httpsfv.Item) bool) []httpsfv.Item {
 	values := from.values(key)
 	if len(values) == 0 {
@@ -104,7 +104,7 @@ func (r *Rules) list(ctx context.Context, from received, key string, is func(htt
 		length += len(value)
 	}
 	var found []httpsfv.Item
-	if length <= longestList {
+	if length <= maxList {
 		found = members(values, is)
 	}
 	if len(found) == 0 {
@@ -113,8 +113,7 @@ func (r *Rules) list(ctx context.Context, from received, key string, is func(htt
 	return found
 }
 
-// members are the items of a list that say what they have to. A list that cannot be
-// parsed has none (RFC 9651 §4.2).
+// members returns the valid items of a list. A list that cannot be parsed has none (RFC 9651 §4.2).
 func members(lines []string, is func(httpsfv.Item) bool) []httpsfv.Item {
 	list, err := httpsfv.UnmarshalList(lines)
 	if err != nil {
@@ -129,14 +128,14 @@ func members(lines []string, is func(httpsfv.Item) bool) []httpsfv.Item {
 	return items
 }
 
-// isState says whether an item is a member of RateLimit: a String with r, and t if it
-// likes (draft-ietf-httpapi-ratelimit-headers-10 §4).
+// isState reports whether an item is a valid member of RateLimit: a String with r and optionally t
+// (draft-ietf-httpapi-ratelimit-headers-10 §4).
 func isState(item httpsfv.Item) bool {
 	return nameOf(item) != "" && count(item, "r") >= 0 && (!hasParam(item, "t") || count(item, "t") >= 0)
 }
 
-// isPolicy says whether an item is a member of RateLimit-Policy: a String with q, and w
-// if it likes (§3 of the draft).
+// isPolicy reports whether an item is a valid member of RateLimit-Policy: a String with q and optionally
+// w (§3 of the draft).
 func isPolicy(item httpsfv.Item) bool {
 	return nameOf(item) != "" && count(item, "q") >= 0 && (!hasParam(item, "w") || count(item, "w") > 0)
 }
@@ -151,7 +150,7 @@ func hasParam(item httpsfv.Item, name string) bool {
 	return ok
 }
 
-// count is a parameter that is an Integer and not negative, else -1.
+// count returns a parameter if it is a non-negative Integer, else -1.
 func count(item httpsfv.Item, name string) int64 {
 	value, _ := item.Params.Get(name)
 	if number, ok := value.(int64); ok {
@@ -160,12 +159,11 @@ func count(item httpsfv.Item, name string) int64 {
 	return -1
 }
 
-// quotas are the members of both fields.
+// quotas holds the members of both headers.
 type quotas struct{ states, policies []httpsfv.Item }
 
-// add adds a backend's. Where it uses a name that is there already, as two gateways one
-// behind the other do, the one with less left stays: a client could not tell the two
-// apart.
+// add adds the members of a backend. If two have the same name, as with two gateways in a row, the one
+// with less left stays, because a client could not distinguish them.
 func (q *quotas) add(states, policies []httpsfv.Item) {
 	yields := map[string]bool{}
 	for _, state := range states {
@@ -199,7 +197,7 @@ func set(fields http.Header, name string, items []httpsfv.Item) {
 	for _, item := range items {
 		list = append(list, item)
 	}
-	// What has been parsed can be written.
+	// Items that were parsed can always be written.
 	if text, err := httpsfv.Marshal(list); err == nil && text != "" {
 		fields[name] = []string{text}
 	}

@@ -10,27 +10,26 @@ import (
 	"github.com/statusway/statusway/gateway/observe"
 )
 
-// Call is a call to the backend. The zero Call is one that nothing follows.
+// Call is a call to the backend. The zero Call has no trace.
 type Call struct{ followed observe.Call }
 
-// End is to be called when the call is over.
+// End ends the trace of the call. Call it at the end of the call.
 func (c Call) End(err error) {
 	if c.followed != nil {
 		c.followed.End(err)
 	}
 }
 
-// Begin begins the call that a request leads to, over conn, and returns its context with
-// the metadata that goes on. Where the request is followed the trace context among it is
-// the call's own: with the client's, whatever the backend does would stand beside the
-// gateway and not below it.
+// Begin begins the call for a request over conn, and returns the context of the call with its metadata. If
+// the request is traced, the metadata contains the trace context of the call, so that the spans of the
+// backend are children of the gateway's spans.
 func (r *Rules) Begin(ctx context.Context, conn any, req *http.Request) (context.Context, Call) {
 	md := r.Metadata(req)
 	local, isLocal := conn.(inProcess)
 	var call Call
 	ex := exchange.From(ctx)
 	if ex.Incoming.Whole && ex.Binding.Method.ServerStreams {
-		// A stream may stay open for hours; by now its request has been decoded.
+		// A stream may stay open for hours, and its request has already been decoded.
 		ex.Incoming.Release()
 	}
 	if ex.Trace != nil {
@@ -43,14 +42,13 @@ func (r *Rules) Begin(ctx context.Context, conn any, req *http.Request) (context
 	return metadata.NewOutgoingContext(ctx, md), call
 }
 
-// inProcess is a connection within the process, as gateway/inprocess, which needs no copy of
+// inProcess is an in-process connection, such as that of gateway/inprocess, which does not need to copy
 // the metadata.
 type inProcess interface {
 	Outgoing(ctx context.Context, md metadata.MD) context.Context
 }
 
-// IsInProcess reports whether conn leads to a server in this process. It is false for a
-// wrapper that hides such a connection.
+// IsInProcess reports whether conn is an in-process connection. It returns false for a wrapper around one.
 func IsInProcess(conn any) bool {
 	_, ok := conn.(inProcess)
 	return ok

@@ -10,17 +10,17 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// What passes by [Params.GRPCGateway], under the names that grpc-gateway gives it.
+// The names that grpc-gateway uses, for [Params.GRPCGateway].
 const (
-	// metadataField begins the header fields that are metadata, in either direction.
+	// metadataField is the prefix of headers that are metadata, in both directions.
 	metadataField = "Grpc-Metadata-"
-	// permanentPrefix begins the metadata that a registered header field becomes.
+	// permanentPrefix is the prefix of metadata from registered headers.
 	permanentPrefix = "grpcgateway-"
-	// binarySuffix ends the keys whose values are any octets, in base64 outside of gRPC.
+	// binarySuffix is the suffix of binary keys. Outside of gRPC their values are in base64.
 	binarySuffix = "-bin"
 )
 
-// permanent are the registered header fields that grpc-gateway passes on.
+// permanent returns the registered headers that grpc-gateway passes on.
 func permanent() []string {
 	return []string{
 		"Accept", "Accept-Charset", "Accept-Language", "Accept-Ranges", "Authorization", "Cache-Control", "Content-Type", "Cookie", "Date",
@@ -29,13 +29,12 @@ func permanent() []string {
 	}
 }
 
-// keyPattern is what metadata may be called (Header-Name of gRPC's PROTOCOL-HTTP2).
+// keyPattern matches a metadata key (Header-Name of gRPC's PROTOCOL-HTTP2).
 var keyPattern = regexp.MustCompile(`^[0-9a-z_.-]+$`)
 
-// addClient adds the metadata that a client sends as such, but for keys that mean
-// something to the gateway or to gRPC itself: a backend has to be able to believe those.
-// Grpc-Metadata-Authorization is one of them, because Authorization is what proxies and
-// the gateway look at.
+// addClient adds the Grpc-Metadata-… headers of a client, except keys with a meaning for the gateway or
+// for gRPC, because backends trust these. Grpc-Metadata-Authorization is one of them, because proxies and
+// the gateway only check Authorization.
 func (r *Rules) addClient(md metadata.MD, fields http.Header) {
 	for _, name := range permanent() {
 		add(md, permanentPrefix+strings.ToLower(name), fields[name])
@@ -47,7 +46,7 @@ func (r *Rules) addClient(md metadata.MD, fields http.Header) {
 		case !ok || !keyPattern.MatchString(key) || r.isReserved(key):
 		case strings.HasSuffix(key, binarySuffix):
 			for _, value := range values {
-				// gRPC encodes it again. What is no base64 the middleware has refused.
+				// gRPC encodes it again. The rule Reserved has refused values that are not base64.
 				if octets, ok := decodeBinary(value); ok {
 					md[key] = append(md[key], octets)
 				}
@@ -58,7 +57,7 @@ func (r *Rules) addClient(md metadata.MD, fields http.Header) {
 	}
 }
 
-// isReserved says whether only the gateway, or gRPC, may set metadata.
+// isReserved reports whether only the gateway or gRPC may set a key.
 func (r *Rules) isReserved(key string) bool {
 	for _, own := range r.inbound {
 		if key == own {
@@ -72,21 +71,20 @@ func (r *Rules) isReserved(key string) bool {
 	}
 	return slices.Contains([]string{
 		"x-request-id", "prefer-wait", "if-match", "if-none-match", "if-unmodified-since",
-		// Of the connection to the backend (RFC 9113 §8.2.2), or of gRPC on it.
+		// Headers of the connection to the backend (RFC 9113 §8.2.2), or of gRPC.
 		"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te", "content-length", "content-type", "host", "user-agent",
 	}, key)
 }
 
-// decodeBinary reads the value of a binary key, which may lack its padding.
+// decodeBinary decodes the value of a binary key, with or without padding.
 func decodeBinary(value string) (string, bool) {
 	octets, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "="))
 	return string(octets), err == nil
 }
 
-// addAnswered adds the metadata of an answer as header fields. Binary values leave in
-// base64: as they are they could end the line. What else does not fit one is left out
-// where the fields are written.
-func addAnswered(out http.Header, md metadata.MD) {
+// addMetadata adds the metadata of a response as headers. Binary values are encoded in base64, because
+// they may contain line ends. The responder leaves out other invalid values.
+func addMetadata(out http.Header, md metadata.MD) {
 	for key, values := range md {
 		if strings.HasPrefix(key, "grpc-") || strings.HasPrefix(key, "statusway-") {
 			continue
@@ -100,8 +98,8 @@ func addAnswered(out http.Header, md metadata.MD) {
 	}
 }
 
-// withoutContentType is the metadata of a Trailers-Only answer without the type of the
-// content that it does not have.
+// withoutContentType returns the metadata of a Trailers-Only response without Content-Type, because there
+// is no content.
 func withoutContentType(trailer metadata.MD) metadata.MD {
 	plain := trailer.Copy()
 	delete(plain, "content-type")

@@ -14,9 +14,8 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// Metadata is what goes on to the backend: the fields that may pass, and what the
-// gateway itself vouches for. Whatever a client sent under the gateway's own keys is
-// not among it.
+// Metadata returns the metadata for the backend: the headers that the allow-list permits, and the values
+// that the gateway sets itself. It drops what a client sent under the gateway's own keys.
 func (r *Rules) Metadata(req *http.Request) metadata.MD {
 	ex := exchange.From(req.Context())
 	md := make(metadata.MD, len(r.inbound))
@@ -42,20 +41,19 @@ func (r *Rules) Metadata(req *http.Request) metadata.MD {
 		add(md, "if-match", tags(req.Header["If-Match"]))
 		add(md, "if-none-match", tags(req.Header["If-None-Match"]))
 		if since := ex.Conditions.IfUnmodifiedSince; !since.IsZero() {
-			// What is no date is to be ignored, and the form that all may send (RFC 9110
-			// §5.6.7) is the one that a backend has to read.
+			// Ignore an invalid date, and convert a valid one to the form that backends must
+			// understand (RFC 9110 §5.6.7).
 			md["if-unmodified-since"] = []string{rfc9110.FormatDate(since)}
 		}
 	}
 	return md
 }
 
-// tags are lines of entity-tags as a backend can read them: those of the resource,
-// whatever way it was sent, in ASCII and on one line. A line that is dropped, here for
-// an octet of another tag or by a library that knows the field and takes one value of
-// it, as Node's does, would take a condition off a write. No tag of ours has such
-// octets, nor a percent sign before anything but two hexadecimal digits; a tab is white
-// space between tags.
+// tags joins lines of entity-tags into one line of ASCII, with plain tags in place of those of compressed
+// representations. A backend must not lose a line, because a write would lose its condition: metadata
+// drops a value that is not ASCII, and some libraries, such as Node's, keep only one value of the header.
+// So tags replaces every other byte by "%_", which is in no tag of the gateway: there, two hexadecimal
+// digits follow each percent sign. A tab is white space between tags.
 func tags(lines []string) []string {
 	if len(lines) == 0 {
 		return nil
@@ -74,9 +72,8 @@ func tags(lines []string) []string {
 	return []string{ascii.String()}
 }
 
-// add adds the values that metadata can hold: printable ASCII (gRPC's
-// PROTOCOL-HTTP2, ASCII-Value). One that is not would fail the whole call. Where all of
-// them can, they are shared.
+// add adds the values that metadata can contain: printable ASCII (ASCII-Value of gRPC's PROTOCOL-HTTP2). An
+// invalid value would fail the whole call. If all values are valid, md shares the slice.
 func add(md metadata.MD, key string, values []string) {
 	if _, there := md[key]; !there && len(values) > 0 && !slices.ContainsFunc(values, unfit) {
 		md[key] = slices.Clip(values)

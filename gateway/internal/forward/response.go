@@ -13,17 +13,17 @@ import (
 	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
-// chosenKey is the response metadata by which a backend chooses among the statuses
-// of success that its method declares (statusway/v1/annotations.proto).
+// chosenKey is the response metadata with which a backend chooses one of the success statuses that its
+// method declares (statusway/v1/annotations.proto).
 const chosenKey = "statusway-status"
 
-// Reply is what a backend answered, with what its metadata says of it.
+// Reply returns the successful response of a backend, with the status and headers from its metadata.
 func (r *Rules) Reply(ctx context.Context, message proto.Message, header, trailer metadata.MD) respond.Reply {
 	return respond.Reply{Message: message, Chosen: chosen(header, trailer), Header: r.Answered(ctx, header, trailer)}
 }
 
-// chosen is the status that a backend chose; 0 if it did not. It counts from either
-// kind of metadata, because some languages send all of it as trailers.
+// chosen returns the status that a backend chose, or 0. It looks at header and trailer, because gRPC
+// libraries of some languages send all metadata as trailers.
 func chosen(header, trailer metadata.MD) int32 {
 	for _, part := range []metadata.MD{header, trailer} {
 		for _, value := range part[chosenKey] {
@@ -35,17 +35,16 @@ func chosen(header, trailer metadata.MD) int32 {
 	return 0
 }
 
-// Answered notes what a backend says of the caller's allowance, so that it leaves with
-// the answer whatever that becomes, and returns the metadata that may leave as well,
-// as header fields; nil if none may.
+// Answered sets the backend's allowance on every response to the request, and returns the other metadata
+// that the client may get, as headers. It returns nil if there is none.
 func (r *Rules) Answered(ctx context.Context, header, trailer metadata.MD) http.Header {
-	r.allow(ctx, exchange.From(ctx).Fields, received{header, trailer})
+	r.mergeAllowance(ctx, exchange.From(ctx).Fields, received{header, trailer})
 	if len(r.outbound) == 0 && !r.all {
 		return nil
 	}
 	out := http.Header{}
 	if r.all {
-		addAnswered(out, header)
+		addMetadata(out, header)
 	}
 	for key, name := range r.outbound {
 		for _, value := range (received{header, trailer}).values(key) {
@@ -55,8 +54,7 @@ func (r *Rules) Answered(ctx context.Context, header, trailer metadata.MD) http.
 	return out
 }
 
-// received is the metadata of an answer. Either kind counts, because some languages
-// send all of it as trailers; a key that is in both has the header's values.
+// received is the metadata of a response. If a key is in header and trailer, the values of header count.
 type received struct{ header, trailer metadata.MD }
 
 func (m received) values(key string) []string {
@@ -66,22 +64,21 @@ func (m received) values(key string) []string {
 	return m.trailer[key]
 }
 
-// Failed is why a call failed, with what the backend's metadata says of it and the
-// fields that it may send along.
+// Failed returns the failure of a call, with the details and headers from the backend's metadata.
 func (r *Rules) Failed(ctx context.Context, err error, header, trailer metadata.MD) error {
 	sent := r.Answered(ctx, header, trailer)
 	for _, name := range aboutContent() {
 		sent.Del(name)
 	}
 	if r.all && len(header) == 0 {
-		// An answer of trailers only: what another would have sent first is among them.
-		addAnswered(sent, withoutContentType(trailer))
+		// A trailers-only response: the trailer contains the metadata of the header too.
+		addMetadata(sent, withoutContentType(trailer))
 	}
 	stated := r.stated(ctx, err, received{header, trailer})
 	if len(sent) == 0 && len(stated) == 0 {
 		return err
 	}
-	failure := *respond.AsFailure(err) // a copy: the original may answer other requests
+	failure := *respond.AsFailure(err) // a copy, because other requests may share the original
 	if len(sent) > 0 {
 		maps.Copy(sent, failure.Header)
 		failure.Header = sent
@@ -90,8 +87,8 @@ func (r *Rules) Failed(ctx context.Context, err error, header, trailer metadata.
 	return &failure
 }
 
-// aboutContent are the fields that speak of a success: on an error they would be
-// about something that is not there (RFC 9110 §8.8, RFC 9111 §3).
+// aboutContent returns the headers that describe the content of a success. An error response must not
+// contain them (RFC 9110 §8.8, RFC 9111 §3).
 func aboutContent() []string {
 	return []string{
 		"ETag", "Last-Modified", "Location", "Cache-Control", "Expires",

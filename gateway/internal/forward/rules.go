@@ -7,33 +7,31 @@ import (
 	"strings"
 )
 
-// Params say what passes beyond what always does.
+// Params configure [Rules].
 type Params struct {
-	// RequestHeaders are the header fields, in canonical form, that are passed on as
-	// metadata under the same name in lower case. Authorization, the trace context
-	// and what the contract asks for are passed on always; nothing else is.
+	// RequestHeaders are the headers, in canonical form, to pass to the backend as metadata under the
+	// same name in lower case. Authorization, the trace context and the headers that the contract
+	// declares always pass; no others do.
 	RequestHeaders []string
-	// ResponseHeaders are the metadata keys, in lower case, that a backend may send
-	// to the client, and the header fields that they become. No other key leaves, but
-	// for those of the backend's allowance. A key or a field that means something to
-	// the gateway itself is left out.
+	// ResponseHeaders maps keys of response metadata, in lower case, to headers. No other key passes,
+	// except those of the backend's allowance. Keys and headers with a meaning for the gateway itself
+	// are ignored.
 	ResponseHeaders map[string]string
-	// GRPCGateway lets metadata pass as grpc-gateway did for years, for clients and
-	// backends that rely on it. A request's Grpc-Metadata-… are metadata, and so are the
-	// registered header fields, as grpcgateway-…; a response's leading metadata leaves as
-	// Grpc-Metadata-…, and so does that of an answer of trailers only. Not for backends
-	// that trust a key because only a gateway sets it: a client sets any but those of
-	// this gateway.
+	// GRPCGateway passes metadata as grpc-gateway does, for clients and backends that rely on it:
+	// Grpc-Metadata-… headers of a request become metadata, and registered headers become
+	// grpcgateway-…; header metadata of a response, and the trailers of a trailers-only response,
+	// become Grpc-Metadata-…. Do not use it if backends trust metadata keys: a client can set any
+	// key except those of this gateway.
 	GRPCGateway bool
-	// Logger is told, at debug, which metadata is ignored because it cannot be read.
-	// Nil means nobody.
+	// Logger logs, at level debug, metadata that is ignored because it is malformed. Nil logs
+	// nothing.
 	Logger *slog.Logger
 }
 
-// Rules are the two allow-lists. They do not change.
+// Rules are the two allow-lists. They are immutable.
 type Rules struct {
-	inbound  map[string]string // header field, canonical: metadata key
-	outbound map[string]string // metadata key: header field
+	inbound  map[string]string // canonical header to metadata key
+	outbound map[string]string // metadata key to header
 	all      bool              // Params.GRPCGateway
 	logger   *slog.Logger
 }
@@ -55,8 +53,7 @@ func New(p Params) *Rules {
 	return &Rules{inbound: inbound, outbound: outbound, all: p.GRPCGateway, logger: p.Logger}
 }
 
-// isOwn says whether metadata has a meaning for the gateway, and so cannot have
-// another one by an allow-list.
+// isOwn reports whether a key has a meaning for the gateway, so that an allow-list cannot change it.
 func isOwn(key string) bool {
 	switch key {
 	case limitKey, remainingKey, resetKey, stateKey, policyKey:

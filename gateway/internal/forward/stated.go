@@ -17,8 +17,8 @@ import (
 	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
-// The response metadata by which a backend states an error plainly, where its language
-// makes the details of a google.rpc.Status hard to send (statusway/v1/annotations.proto).
+// The response metadata with which a backend can describe an error if its language makes it hard to send
+// the details of a google.rpc.Status (statusway/v1/annotations.proto).
 const (
 	reasonKey     = "statusway-reason"
 	domainKey     = "statusway-domain"
@@ -28,14 +28,14 @@ const (
 var (
 	// AIP-193: UPPER_SNAKE_CASE of at most 63 characters.
 	reasonPattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,61}[A-Z0-9]$`)
-	// A name such as pubsub.googleapis.com, or a package's; as long as a domain name is.
+	// A name such as pubsub.googleapis.com or of a proto package, at most as long as a domain name.
 	domainPattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$`)
-	// Whole seconds, as in Retry-After; a longer number means nothing.
+	// Whole seconds, as in Retry-After. A longer number is ignored.
 	secondsPattern = regexp.MustCompile(`^[0-9]{1,9}$`)
 )
 
-// stated are the details that the metadata of an error stands for. What the error has
-// already is not said again.
+// stated returns the details that the metadata of an error describes, except details that the error
+// already contains.
 func (r *Rules) stated(ctx context.Context, err error, from received) []proto.Message {
 	reason, domain := r.text(ctx, from, reasonKey, reasonPattern), r.text(ctx, from, domainKey, domainPattern)
 	seconds := r.text(ctx, from, retryAfterKey, secondsPattern)
@@ -55,7 +55,7 @@ func (r *Rules) stated(ctx context.Context, err error, from received) []proto.Me
 	return details
 }
 
-// text is the one value of a key that is to match pattern; empty if it does not.
+// text returns the only value of a key, or "" if it does not match pattern.
 func (r *Rules) text(ctx context.Context, from received, key string, pattern *regexp.Regexp) string {
 	values := from.values(key)
 	if len(values) == 1 && pattern.MatchString(values[0]) {
@@ -67,7 +67,7 @@ func (r *Rules) text(ctx context.Context, from received, key string, pattern *re
 	return ""
 }
 
-// ignored tells whoever looks for it that a backend's metadata cannot be read.
+// ignored logs that a backend's metadata is malformed.
 func (r *Rules) ignored(ctx context.Context, key string) {
 	r.logger.DebugContext(
 		ctx, "a backend's metadata cannot be read and is ignored",
@@ -79,15 +79,14 @@ func has(details []*anypb.Any, one proto.Message) bool {
 	return slices.ContainsFunc(details, func(detail *anypb.Any) bool { return detail.MessageIs(one) })
 }
 
-// withDetails returns the status with more details. It leaves the one that it was
-// given as it is.
+// withDetails returns a copy of the status with more details.
 func withDetails(status *spb.Status, more []proto.Message) *spb.Status {
 	if len(more) == 0 {
 		return status
 	}
 	whole := &spb.Status{Code: status.GetCode(), Message: status.GetMessage(), Details: slices.Clone(status.GetDetails())}
 	for _, one := range more {
-		if packed, err := anypb.New(one); err == nil { // Its texts have matched, so there is none.
+		if packed, err := anypb.New(one); err == nil { // It cannot fail, because the texts have matched the patterns.
 			whole.Details = append(whole.Details, packed)
 		}
 	}

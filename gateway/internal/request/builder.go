@@ -11,26 +11,25 @@ import (
 	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 )
 
-// Builder fills the request messages of one route. It is made once per route and does
-// not change.
+// Builder builds the request messages of one route. It is immutable.
 type Builder struct {
 	// Body is the field that the body fills; nil if it fills the whole message, or if
 	// the route has no body.
 	Body protoreflect.FieldDescriptor
-	// Content is the message type of what the body fills; nil if that is a list, a map
-	// or a scalar, or if the route has no body.
+	// Content is the type of the message that the body fills; nil if the body fills a list, a map or a
+	// scalar, or if the route has no body.
 	Content protoreflect.MessageDescriptor
 
 	binding   *contract.Binding
 	codec     jsoncodec.Codec
 	variables []contract.FieldPath
 	mask      protoreflect.FieldDescriptor
-	// masked are the messages that the paths of a FieldMask may lead into.
+	// masked are the messages that the paths of a FieldMask may refer to.
 	masked []protoreflect.MessageDescriptor
 }
 
-// New returns the builder of a route for messages of the type input. The type may come
-// from other descriptors than the contract; its error names a field that input lacks.
+// New returns the builder of a route for messages of the type input. The type may come from other
+// descriptors than the contract. The error names a field that input does not have.
 func New(codec jsoncodec.Codec, binding *contract.Binding, input protoreflect.MessageDescriptor) (*Builder, error) {
 	b := &Builder{
 		Body: nil, Content: nil, binding: binding, codec: codec,
@@ -60,8 +59,7 @@ func New(codec jsoncodec.Codec, binding *contract.Binding, input protoreflect.Me
 	return b, nil
 }
 
-// fieldOf returns the field of input that has the name of a field of the contract; nil if
-// that is nil.
+// fieldOf returns the field of input with the name of a field of the contract, or nil for nil.
 func fieldOf(input protoreflect.MessageDescriptor, field protoreflect.FieldDescriptor) (protoreflect.FieldDescriptor, error) {
 	if field == nil {
 		return nil, nil //nolint:nilnil // a route may have no such field.
@@ -73,8 +71,8 @@ func fieldOf(input protoreflect.MessageDescriptor, field protoreflect.FieldDescr
 	return path[0], nil
 }
 
-// Fill fills an empty message from the body, the path and the query of a request. What
-// the path and the query name wins over the body. Its error is a [*respond.Failure].
+// Fill fills an empty message from the body, the path and the query of a request. Path and query have
+// precedence over the body. An error is a [*respond.Failure].
 func (b *Builder) Fill(message protoreflect.Message, r *http.Request, body []byte) error {
 	if err := b.setBody(message, r, body); err != nil {
 		return err
@@ -91,8 +89,7 @@ func (b *Builder) Fill(message protoreflect.Message, r *http.Request, body []byt
 	return nil
 }
 
-// setBody fills what the body fills. A body that is empty, or only white space, sets
-// nothing.
+// setBody sets the message or the field from the body. An empty body, or one of white space, sets nothing.
 func (b *Builder) setBody(message protoreflect.Message, r *http.Request, data []byte) error {
 	switch {
 	case b.binding.RawBody:
@@ -111,7 +108,7 @@ func (b *Builder) setBody(message protoreflect.Message, r *http.Request, data []
 
 func isBlank(data []byte) bool { return len(bytes.TrimSpace(data)) == 0 }
 
-// setRaw puts the body as it is into a google.api.HttpBody.
+// setRaw puts the raw body into a google.api.HttpBody.
 func (b *Builder) setRaw(message protoreflect.Message, contentType string, data []byte) {
 	if b.Body != nil {
 		message = message.Mutable(b.Body).Message()
@@ -121,8 +118,8 @@ func (b *Builder) setRaw(message protoreflect.Message, contentType string, data 
 	message.Set(fields.ByName("data"), protoreflect.ValueOfBytes(data))
 }
 
-// mayBeArray reports whether the JSON of one body may itself be an array. Then an array
-// is not read as a list of messages.
+// mayBeArray reports whether the JSON of a single message can be an array. Then an array is not read as a
+// list of messages.
 func (b *Builder) mayBeArray() bool {
 	switch {
 	case b.Content != nil:

@@ -34,9 +34,8 @@ func (b *Builder) setMask(message protoreflect.Message, data []byte) error {
 	return nil
 }
 
-// maskPaths adds the path of each leaf: a value that is not an object or is an empty
-// one, and lists, maps and messages that have a JSON form of their own
-// (google/protobuf/field_mask.proto: a path does not go on after a repeated field).
+// maskPaths adds the path of each leaf: values other than objects, empty objects, lists, maps, and messages
+// with a special JSON form (google/protobuf/field_mask.proto: a path ends at a repeated field).
 func maskPaths(paths []string, prefix string, members map[string]any, message protoreflect.MessageDescriptor) []string {
 	for name, value := range members {
 		field := message.Fields().ByJSONName(name)
@@ -44,7 +43,7 @@ func maskPaths(paths []string, prefix string, members map[string]any, message pr
 			field = message.Fields().ByTextName(name)
 		}
 		if field == nil {
-			continue // The decoder has refused what has no field, but for @type.
+			continue // Only @type has no field here: the decoder has refused all unknown members.
 		}
 		path := prefix + string(field.Name())
 		inner, isObject := value.(map[string]any)
@@ -62,8 +61,8 @@ func maskPaths(paths []string, prefix string, members map[string]any, message pr
 	return paths
 }
 
-// isFree reports whether a message may be any JSON. A path then goes on through the
-// names as the client wrote them, so that a PATCH can change one member (RFC 7396).
+// isFree reports whether a message can be any JSON, such as a Struct. A path then continues with the names
+// that the client wrote, so that a PATCH can change a single member (RFC 7396).
 func isFree(message protoreflect.MessageDescriptor) bool {
 	return message.FullName() == "google.protobuf.Struct" || message.FullName() == "google.protobuf.Value"
 }
@@ -79,9 +78,8 @@ func freePaths(paths []string, prefix string, members map[string]any) []string {
 	return paths
 }
 
-// protoPaths rewrites the paths of a mask that a URL gave, in place, to the names of the
-// proto file, as reading the mask from JSON does. A path is first looked up in the
-// messages that it may lead into; elsewhere the rule of ProtoJSON applies.
+// protoPaths converts the paths of a mask from a URL to proto names, in place, as the JSON decoder does. It
+// looks a path up in the messages that it may refer to. If there is none, the rule of ProtoJSON applies.
 func (b *Builder) protoPaths(list protoreflect.List) error {
 	for i := range list.Len() {
 		path := list.Get(i).String()
@@ -100,13 +98,12 @@ func (b *Builder) protoPath(path string) string {
 		}
 	}
 	if strings.Contains(path, "_") {
-		return path // These are proto names already.
+		return path // The path already has proto names.
 	}
 	return snakeCase(path)
 }
 
-// resolvePath writes a path through a message with proto names. It fails at a name that
-// no field has.
+// resolvePath converts a path through a message to proto names. It returns false if there is no such field.
 func resolvePath(message protoreflect.MessageDescriptor, path string) (string, bool) {
 	steps := strings.Split(path, ".")
 	for i, step := range steps {
@@ -129,7 +126,7 @@ func resolvePath(message protoreflect.MessageDescriptor, path string) (string, b
 	return strings.Join(steps, "."), true
 }
 
-// snakeCase is the inverse of lowerCamelCase, as ProtoJSON reads a FieldMask.
+// snakeCase converts lowerCamelCase to snake_case, as ProtoJSON does for a FieldMask.
 func snakeCase(path string) string {
 	var out strings.Builder
 	for _, c := range []byte(path) {

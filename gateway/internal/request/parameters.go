@@ -11,14 +11,14 @@ import (
 	"github.com/statusway/statusway/gateway/internal/route"
 )
 
-// The reasons of a [contract.ValueError] that only filling a message finds.
+// The reasons of a [contract.ValueError] that are only found while a message is filled.
 const (
 	reasonInvalid   = "INVALID_VALUE"
 	reasonDuplicate = "DUPLICATE_PARAMETER"
 )
 
-// setVariables sets the fields that the path's variables name. The contract has checked
-// that they exist and hold one value.
+// setVariables sets the fields of the path variables. The contract has checked that the fields exist and are
+// singular.
 func (b *Builder) setVariables(message protoreflect.Message, params []route.Param) *contract.ValueError {
 	for i, param := range params {
 		p := contract.Parameter{Name: param.Field, Path: b.variables[i], Key: ""}
@@ -29,8 +29,8 @@ func (b *Builder) setVariables(message protoreflect.Message, params []route.Para
 	return nil
 }
 
-// setQuery sets the fields that the query's parameters name. The contract has checked
-// the query, so only what depends on the values can fail here.
+// setQuery sets the fields of the query parameters. The contract has checked the names, so only the values
+// can be invalid here.
 func (b *Builder) setQuery(message protoreflect.Message, raw string) *contract.ValueError {
 	if raw == "" {
 		return nil
@@ -65,9 +65,8 @@ func invalidValue(name string, field protoreflect.FieldDescriptor) *contract.Val
 	return &contract.ValueError{Parameter: name, Reason: reasonInvalid, Detail: expected(field)}
 }
 
-// set sets the parameter's field in message, and makes the messages on the way that are
-// not there. It refuses to replace another member of a oneof, because what that member
-// holds would be lost.
+// set sets the parameter's field in message, and creates the messages on the path to it. It refuses to
+// replace another member of a oneof, because the value of that member would be lost.
 func (b *Builder) set(message protoreflect.Message, p contract.Parameter, texts ...string) *contract.ValueError {
 	last := len(p.Path) - 1
 	for i, field := range p.Path {
@@ -140,7 +139,7 @@ func (b *Builder) setEntry(entries protoreflect.Map, field protoreflect.FieldDes
 	return nil
 }
 
-// parse is the function of that name, with the paths of a FieldMask resolved.
+// parse calls the function parse and converts the paths of a FieldMask to proto names.
 func (b *Builder) parse(field protoreflect.FieldDescriptor, text string, fresh func() protoreflect.Value) (protoreflect.Value, error) {
 	value, err := parse(field, text, fresh)
 	if err != nil || field.Message() == nil || field.Message().FullName() != fieldMask {
@@ -150,7 +149,7 @@ func (b *Builder) parse(field protoreflect.FieldDescriptor, text string, fresh f
 	return value, b.protoPaths(mask.Mutable(mask.Descriptor().Fields().ByNumber(1)).List())
 }
 
-// expected says what a value should be, for the client.
+// expected describes the expected value to the client.
 func expected(field protoreflect.FieldDescriptor) string {
 	if field.IsMap() {
 		return "the key or the value does not have the type that the map holds"

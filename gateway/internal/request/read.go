@@ -13,7 +13,7 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// CheckTarget refuses path variables and query parameters that cannot be used.
+// CheckTarget refuses invalid path variables and query parameters.
 func CheckTarget(req *http.Request) error {
 	ex := exchange.From(req.Context())
 	if err := ex.Binding.CheckVariables(ex.Params); err != nil {
@@ -25,7 +25,7 @@ func CheckTarget(req *http.Request) error {
 	return nil
 }
 
-// InvalidParameter is the failure for a path variable or a query parameter.
+// InvalidParameter returns the failure for an invalid path variable or query parameter.
 func InvalidParameter(err *contract.ValueError) error {
 	which := "a parameter"
 	if err.Parameter != "" {
@@ -36,8 +36,8 @@ func InvalidParameter(err *contract.ValueError) error {
 	})
 }
 
-// ReadBody returns the whole body of a route that has one; else it returns nil. Inside a
-// gateway its rules have read the body before.
+// ReadBody returns the whole body, or nil if the route has none. Inside a gateway, the rules have already
+// read the body.
 func ReadBody(req *http.Request) ([]byte, error) {
 	ex := exchange.From(req.Context())
 	if ex.Binding.Body == "" {
@@ -50,19 +50,19 @@ func ReadBody(req *http.Request) ([]byte, error) {
 	return data, nil
 }
 
-// unreadBody is the failure for a body that was not read to its end because of err.
+// unreadBody returns the failure for a body that could not be read to its end because of err.
 func unreadBody(ex *exchange.Exchange, err error) error {
 	if failure, ok := errors.AsType[*respond.Failure](err); ok {
 		return failure
 	}
 	if ex.TooLarge() {
-		// Before the response has begun, the middleware says how large a body may be.
+		// If the response has not begun, the rule Body replaces this by a failure with the limit.
 		return respond.Fail(policy.ReasonRequestTooLarge, "the body is too large").Because(err)
 	}
 	return respond.BrokenBody(err)
 }
 
-// invalidBody is the failure for a body that the codec refused with err; nil if err is.
+// invalidBody returns the failure for a body that the codec refused with err, or nil if err is nil.
 func invalidBody(err error) error {
 	if err == nil {
 		return nil

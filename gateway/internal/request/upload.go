@@ -20,23 +20,21 @@ import (
 	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
-// chunk is how many bytes of a raw body one message takes at most.
+// chunk is the maximum size of a message from a raw body, in bytes.
 const chunk = 32 << 10
 
-// ErrCallOver is what a [Sink] returns when the call has ended, so that no more messages
-// can be sent. The receiver of the call knows why it ended.
+// ErrCallOver is returned by a [Sink] if the call has ended. The receiver of the call gets the reason.
 var ErrCallOver = errors.New("the call is over")
 
-// Sink takes the messages of a client stream.
+// Sink sends the messages of a client stream.
 type Sink interface {
-	// Send sends one message, given the part of the body that fills it.
+	// Send sends one message. data is the part of the body that fills the message.
 	Send(data []byte) error
 	// CloseSend ends the client's side of the call.
 	CloseSend() error
 }
 
-// Upload reads the body of a client stream on a goroutine of its own, while the response
-// is written.
+// Upload reads the body of a client stream on its own goroutine, while the response is written.
 type Upload struct {
 	request *http.Request
 	control *http.ResponseController
@@ -46,27 +44,27 @@ type Upload struct {
 	once    sync.Once
 }
 
-// UploadParams are what an [Upload] is made of. All are needed but Silence.
+// UploadParams configure an [Upload]. All fields except Silence are required.
 type UploadParams struct {
 	Writer  http.ResponseWriter
 	Request *http.Request
-	// Silence is how long each message may take to arrive; 0 means for ever.
+	// Silence is the maximum time for each message to arrive; 0 means no limit.
 	Silence time.Duration
-	// Sink gets the messages.
+	// Sink sends the messages.
 	Sink Sink
-	// Fail is called if the body cannot be read or a message is invalid. The client's side
-	// of the call is not ended then, so that the backend does not take a part for the whole.
+	// Fail is called if the body cannot be read or a message is invalid. The upload then does not
+	// close its side of the call, so that the backend does not mistake a part for the whole.
 	Fail func(error)
 }
 
-// StartUpload sends the body of a request, message by message as they arrive. The caller
-// must call [Upload.Stop] before it returns.
+// StartUpload starts to send the messages of a request's body as they arrive. The caller must call
+// [Upload.Stop] before it returns.
 func (b *Builder) StartUpload(p UploadParams) *Upload {
 	u := &Upload{
 		request: p.Request, control: http.NewResponseController(p.Writer), silence: p.Silence, next: nil, done: make(chan struct{}), once: sync.Once{},
 	}
-	// Without it an HTTP/1.1 server reads the rest of the body before it writes. HTTP/2
-	// needs no permission.
+	// Without full duplex, an HTTP/1.1 server reads the rest of the body before it writes. HTTP/2 is
+	// always full duplex.
 	_ = u.control.EnableFullDuplex()
 	u.next = b.NewReader(p.Request)
 	go func() {
@@ -78,8 +76,8 @@ func (b *Builder) StartUpload(p UploadParams) *Upload {
 	return u
 }
 
-// Stop makes the goroutine end, and waits for it. The call must have been cancelled, or
-// be over, so that the goroutine does not wait for the backend.
+// Stop stops the goroutine and waits for it. Cancel the call before, unless it has ended, so that the
+// goroutine does not wait for the backend.
 func (u *Upload) Stop() {
 	u.once.Do(func() {
 		select {
@@ -87,7 +85,7 @@ func (u *Upload) Stop() {
 			return
 		default:
 		}
-		// The rest of the body is not needed, so its reader must not wait for it.
+		// The rest of the body is not needed, so the goroutine must not wait for it.
 		if u.control.SetReadDeadline(time.Now()) != nil {
 			_ = u.request.Body.Close() // This transport has no deadlines.
 		}
@@ -95,8 +93,8 @@ func (u *Upload) Stop() {
 	})
 }
 
-// send sends all messages. A timer ends a silence: when a read deadline passes, net/http
-// cancels the request over HTTP/1.1, as if the client had left.
+// send sends all messages. It uses a timer for the silence and not a read deadline, because over HTTP/1.1
+// net/http cancels the request when a read deadline passes.
 func (u *Upload) send(sink Sink, fail func(error)) error {
 	silence := time.AfterFunc(time.Hour, func() { fail(respond.BrokenBody(os.ErrDeadlineExceeded)) })
 	defer silence.Stop()
@@ -106,7 +104,7 @@ func (u *Upload) send(sink Sink, fail func(error)) error {
 			silence.Reset(u.silence)
 		}
 		data, err := u.next()
-		silence.Stop() // The backend may take as long as it likes.
+		silence.Stop() // There is no limit for the backend.
 		if errors.Is(err, io.EOF) {
 			return sink.CloseSend()
 		}
@@ -124,10 +122,9 @@ func (u *Upload) send(sink Sink, fail func(error)) error {
 	}
 }
 
-// NewReader returns a function that reads the next message of a client stream's body,
-// and io.EOF after the last. A message is one value of a sequence of JSON values, with
-// or without white space between, or one element of a single JSON array. If the route
-// takes a google.api.HttpBody, a message is what has arrived of the raw body.
+// NewReader returns a function that reads the next message of a client stream's body, and returns io.EOF
+// after the last one. The body is a sequence of JSON values, with or without white space between them, or a
+// single JSON array. If the route takes a google.api.HttpBody, a message is a part of the raw body.
 func (b *Builder) NewReader(r *http.Request) func() ([]byte, error) {
 	ex := exchange.From(r.Context())
 	if b.binding.RawBody {
@@ -152,14 +149,14 @@ func (b *Builder) NewReader(r *http.Request) func() ([]byte, error) {
 	}
 }
 
-// readChunk reads some of a raw body.
+// readChunk reads a part of a raw body.
 func readChunk(body io.Reader) ([]byte, error) {
 	data := make([]byte, chunk)
 	for {
 		n, err := body.Read(data)
 		switch {
 		case n > 0:
-			return data[:n], nil // An error comes again with the next Read.
+			return data[:n], nil // The next Read returns the error again.
 		case err != nil:
 			return nil, err
 		}
@@ -170,12 +167,12 @@ func readChunk(body io.Reader) ([]byte, error) {
 type valueReader struct {
 	body    *bufio.Reader
 	decoder *json.Decoder // nil before the first value
-	// arrays says that an array is a list of values; inArray says that it has begun.
+	// arrays means that an array is a list of values; inArray means that it has begun.
 	arrays, inArray bool
 }
 
-// next returns the next value, and io.EOF after the last. A value that breaks the
-// grammar is a [*jsoncodec.Error].
+// next returns the next value, and io.EOF after the last one. For invalid JSON, the error is a
+// [*jsoncodec.Error].
 func (v *valueReader) next() ([]byte, error) {
 	if v.decoder == nil {
 		if err := v.begin(); err != nil {
@@ -193,7 +190,7 @@ func (v *valueReader) next() ([]byte, error) {
 	return value, v.explain(err)
 }
 
-// begin looks whether the body is an array.
+// begin checks whether the body is an array.
 func (v *valueReader) begin() error {
 	first, err := peekValue(v.body)
 	if err != nil {
@@ -207,7 +204,7 @@ func (v *valueReader) begin() error {
 	return v.explain(err)
 }
 
-// peekValue skips white space, and returns the first byte behind it without taking it.
+// peekValue skips white space, and returns the next byte without consuming it.
 func peekValue(r *bufio.Reader) (byte, error) {
 	for {
 		c, err := r.ReadByte()
@@ -220,7 +217,7 @@ func peekValue(r *bufio.Reader) (byte, error) {
 	}
 }
 
-// end reads the end of the array, behind which nothing may follow. It returns io.EOF.
+// end reads the end of the array, which must be the end of the body. It returns io.EOF.
 func (v *valueReader) end() error {
 	if _, err := v.decoder.Token(); err != nil {
 		if errors.Is(err, io.EOF) {
@@ -238,7 +235,7 @@ func (v *valueReader) end() error {
 	}
 }
 
-// explain makes an error of the decoder one for the client, unless it is of the body.
+// explain converts an error of the decoder to an error for the client, except read errors of the body.
 func (v *valueReader) explain(err error) error {
 	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return &jsoncodec.Error{
@@ -248,9 +245,8 @@ func (v *valueReader) explain(err error) error {
 	return err
 }
 
-// EndReason returns why a call ended with err, as its caller reads it from ctx. If this
-// side cancelled the call with a [respond.Failure] as the cause, that is the reason, and
-// isOwn is true.
+// EndReason returns the reason why a call ended with err. If the gateway has cancelled the call, with a
+// [respond.Failure] as the cause of ctx, the reason is that failure and isOwn is true.
 func EndReason(ctx context.Context, err error) (isOwn bool, reason error) {
 	failure, ok := errors.AsType[*respond.Failure](context.Cause(ctx))
 	if ok && (errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled) {

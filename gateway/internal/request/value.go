@@ -24,9 +24,9 @@ var (
 	errPrecision = errors.New("finer than a nanosecond")
 )
 
-// parse reads one value of a field from a path or a query. fresh makes the message for
-// it, if it is one. It takes the forms of grpc-gateway, so that clients need not change,
-// and those of ProtoJSON. A number has the grammar of ProtoJSON alone.
+// parse parses one value of a field from a path or a query. If the field is a message, fresh creates it.
+// parse accepts the forms of grpc-gateway, so that clients need not change, and those of ProtoJSON. For
+// numbers it only accepts ProtoJSON.
 func parse(field protoreflect.FieldDescriptor, text string, fresh func() protoreflect.Value) (protoreflect.Value, error) {
 	switch field.Kind() {
 	case protoreflect.BoolKind:
@@ -64,11 +64,11 @@ func parse(field protoreflect.FieldDescriptor, text string, fresh func() protore
 	}
 }
 
-// numberPattern is a number of JSON (RFC 8259 §6).
+// numberPattern matches a JSON number (RFC 8259 §6).
 var numberPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
-// parseFloat takes a number of JSON and the three names that ProtoJSON adds.
-// strconv.ParseFloat alone also takes 0x1p-2 and nan.
+// parseFloat accepts a JSON number and the three names that ProtoJSON adds. strconv.ParseFloat alone would
+// also accept 0x1p-2 and nan.
 func parseFloat(text string, bits int) (float64, error) {
 	switch {
 	case text == "NaN", text == "Infinity", text == "-Infinity", numberPattern.MatchString(text):
@@ -78,7 +78,7 @@ func parseFloat(text string, bits int) (float64, error) {
 	}
 }
 
-// parseBytes takes both alphabets of base64 (RFC 4648 §4, §5), padded or not.
+// parseBytes accepts both alphabets of base64 (RFC 4648 §4, §5), with or without padding.
 func parseBytes(text string) ([]byte, error) {
 	text = strings.TrimRight(text, "=")
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
@@ -89,8 +89,8 @@ func parseBytes(text string) ([]byte, error) {
 	return nil, errBase64
 }
 
-// parseEnum takes a name, or a number. A number without a name is a value of an open
-// enum, and ProtoJSON keeps it; a closed enum has no such value.
+// parseEnum accepts a name or a number. An open enum accepts a number without a name, as in ProtoJSON; a
+// closed enum does not.
 func parseEnum(enum protoreflect.EnumDescriptor, text string) (protoreflect.EnumNumber, error) {
 	if value := enum.Values().ByName(protoreflect.Name(text)); value != nil {
 		return value.Number(), nil
@@ -102,7 +102,7 @@ func parseEnum(enum protoreflect.EnumDescriptor, text string) (protoreflect.Enum
 	return protoreflect.EnumNumber(number), nil
 }
 
-// parseMessage reads the well-known types that have a text.
+// parseMessage parses the well-known types with a text form.
 func parseMessage(message protoreflect.Message, text string) error {
 	name := message.Descriptor().FullName()
 	switch name {
@@ -123,7 +123,7 @@ func parseMessage(message protoreflect.Message, text string) error {
 	if name.Parent() != "google.protobuf" || !strings.HasSuffix(string(name), "Value") {
 		return errNoText
 	}
-	// The wrappers: one field, the value.
+	// A wrapper has one field, the value.
 	field := message.Descriptor().Fields().ByNumber(1)
 	value, err := parse(field, text, nil)
 	if err != nil {
@@ -133,7 +133,7 @@ func parseMessage(message protoreflect.Message, text string) error {
 	return nil
 }
 
-// parseDuration takes ProtoJSON's "1.5s" and, as grpc-gateway does, Go's "1m30s".
+// parseDuration accepts ProtoJSON's "1.5s" and, like grpc-gateway, Go's "1m30s".
 func parseDuration(message protoreflect.Message, text string) error {
 	err := fromJSON(message, quoted(text))
 	if err == nil {
@@ -152,11 +152,11 @@ func parseDuration(message protoreflect.Message, text string) error {
 	return nil
 }
 
-// partPattern is one number and unit of a Go duration.
+// partPattern matches one number and unit of a Go duration.
 var partPattern = regexp.MustCompile(`([0-9.]+)([a-zµμ]+)`)
 
-// isWholeNanoseconds reports whether time.ParseDuration loses nothing of text, which it
-// has parsed: it cuts off what is finer than a nanosecond.
+// isWholeNanoseconds reports whether time.ParseDuration has parsed text without loss: it truncates to
+// nanoseconds.
 func isWholeNanoseconds(text string) bool {
 	for _, part := range partPattern.FindAllStringSubmatch(text, -1) {
 		number, ok := new(big.Rat).SetString(part[1])
@@ -168,7 +168,7 @@ func isWholeNanoseconds(text string) bool {
 	return true
 }
 
-// parseMask takes the paths as they are written; see [Builder.protoPaths].
+// parseMask stores the paths unchanged; see [Builder.protoPaths].
 func parseMask(message protoreflect.Message, text string) error {
 	if text == "" {
 		return nil

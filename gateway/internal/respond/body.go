@@ -12,7 +12,7 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// appendBody appends the body of a failure that has been decided, in the given shape.
+// appendBody appends the body of a failure in the given format.
 func (d *decided) appendBody(dst []byte, shape statuswayv1.ErrorFormat) []byte {
 	o := object{out: append(dst, '{')}
 	switch shape {
@@ -38,8 +38,8 @@ func (d *decided) appendBody(dst []byte, shape statuswayv1.ErrorFormat) []byte {
 	return o.out
 }
 
-// appendProblem appends the members of RFC 9457 and this project's extensions, in the
-// order in which they are sent. They are listed once more by [members].
+// appendProblem appends the members of RFC 9457 and this project's extensions, in the order in which
+// they are sent. Keep [members] in step.
 func (d *decided) appendProblem(o *object) {
 	stated, info, omitted := d.parts.problem, d.parts.info, &d.parts.omitted
 	o.text("type", cmp.Or(omitted.whole(stated.GetType()), d.typeURI))
@@ -103,8 +103,8 @@ func (d *decided) appendViolations(o *object) {
 	d.parts.omitted.Errors += list.omitted
 }
 
-// appendQuotas appends the names of the quotas that are exhausted, as
-// draft-ietf-httpapi-ratelimit-headers-10 §6 does.
+// appendQuotas appends the names of the exhausted quotas, as in
+// draft-ietf-httpapi-ratelimit-headers-10 §6.
 func (d *decided) appendQuotas(o *object) {
 	var named []string
 	for _, one := range d.parts.quota.GetViolations() {
@@ -127,9 +127,8 @@ func (d *decided) appendQuotas(o *object) {
 	d.parts.omitted.Policies += list.omitted
 }
 
-// appendDetails appends every detail that the client may read, with nothing of it lost. A
-// detail can be many times as long in JSON as in protobuf, so the work is bounded as well as
-// the result.
+// appendDetails appends every detail that the client may read, without loss. A detail can be many
+// times as long in JSON as in protobuf, so both the work and the result have limits.
 func (d *decided) appendDetails(o *object) {
 	o.begin("details", '[')
 	list := o.list(MaxDetails, MaxDetailsBytes)
@@ -143,9 +142,9 @@ func (d *decided) appendDetails(o *object) {
 	d.parts.omitted.Details += list.omitted
 }
 
-// appendStated appends the members that the backend stated, but for those that a problem
-// has anyway: what a member of this project means must not depend on the backend. A
-// value without a JSON form, such as NaN, is left out; it must not cost the rest.
+// appendStated appends the extension members of the backend, except names that this project uses: the
+// meaning of those must not depend on the backend. It leaves out a value without a JSON form, such as
+// NaN, and keeps the others.
 func (d *decided) appendStated(o *object) {
 	stated := d.parts.problem.GetExtensions().GetFields()
 	if len(stated) == 0 {
@@ -167,7 +166,7 @@ func (d *decided) appendStated(o *object) {
 	d.parts.omitted.Extensions += list.omitted
 }
 
-// appendOmitted appends how much is missing, if anything is.
+// appendOmitted appends the counts of omitted parts, if there are any.
 func (d *decided) appendOmitted(o *object) {
 	if d.parts.omitted == (Omitted{}) {
 		return
@@ -181,8 +180,8 @@ func (d *decided) appendOmitted(o *object) {
 	o.end('}')
 }
 
-// members are those of a problem. Each means something where it stands, also in a
-// problem that leaves it out.
+// members returns the names of all members that this project defines for a problem, even those that a
+// particular problem leaves out.
 func members() []string {
 	return []string{
 		"type", "title", "status", "detail", "instance", "code", "reason", "domain",
@@ -190,23 +189,23 @@ func members() []string {
 	}
 }
 
-// isExtensionName follows RFC 9457 §3.2, so that a name works in any format.
+// isExtensionName reports whether a name follows RFC 9457 §3.2, so that it works in any format.
 func isExtensionName(name string) bool {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	return len(name) >= 3 && strings.ContainsRune(letters, rune(name[0])) && strings.Trim(name, letters+"0123456789_") == ""
 }
 
-// object is JSON that grows by the members of objects and the elements of arrays.
+// object builds JSON text, by members of objects and elements of arrays.
 type object struct{ out []byte }
 
-// next comes before each of them.
+// next begins a member or an element.
 func (o *object) next() {
 	if last := o.out[len(o.out)-1]; last != '{' && last != '[' {
 		o.out = append(o.out, ',')
 	}
 }
 
-// name begins a member.
+// name writes the name of a member.
 func (o *object) name(name string) {
 	o.next()
 	o.out = append(jsoncodec.AppendString(o.out, name), ':')
@@ -217,7 +216,7 @@ func (o *object) text(name, value string) {
 	o.out = jsoncodec.AppendString(o.out, value)
 }
 
-// optional leaves a member out that has no value.
+// optional writes a member, unless its value is empty.
 func (o *object) optional(name, value string) {
 	if value != "" {
 		o.text(name, value)
@@ -236,26 +235,26 @@ func (o *object) begin(name string, bracket byte) {
 
 func (o *object) end(bracket byte) { o.out = append(o.out, bracket) }
 
-// list bounds a part of an object. Its methods leave the object valid JSON.
+// list limits a part of an object. Its methods leave the object valid JSON.
 type list struct {
 	object   *object
 	maxCount int
-	end      int // how long the object may be
+	end      int // the maximum length of the object
 
 	count   int
 	omitted int
-	work    int // octets that were made, also those that did not fit
+	work    int // bytes that were written, including those that did not fit
 }
 
-// list returns a list of at most maxCount elements and maxBytes octets, which begins here.
+// list begins a list of at most maxCount elements and maxBytes bytes.
 //
 //nolint:unparam // the constants for maxBytes are independent, and equal today.
 func (o *object) list(maxCount, maxBytes int) *list {
 	return &list{object: o, maxCount: maxCount, end: len(o.out) + maxBytes}
 }
 
-// add appends an element by write, or counts it as omitted: if it is not allowed, or one too
-// many, or too long.
+// add appends an element with write. If the element is not allowed, too long or one too many, add
+// counts it as omitted.
 func (l *list) add(isAllowed bool, write func()) {
 	if !isAllowed || l.count == l.maxCount {
 		l.omitted++

@@ -8,75 +8,74 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// What an error may cost. Whatever a backend sends, or a client of MappingService, the work
-// for an error grows at most linearly with its size, and its response stays below
-// [MaxErrorBody]. What is beyond a bound is left out and counted: a problem has the counts
-// in its member "omitted", and the log has them for every shape.
+// The limits of an error. Whatever a backend sends, the work for an error grows at most linearly with
+// its size, and the response stays below [MaxErrorBody]. Parts beyond a limit are left out and counted.
+// A problem contains the counts in its member "omitted"; the log contains them for every format.
 //
-// Texts for people are shortened, because their beginning still helps. What programs read
-// is left out as a whole: half a URL or half a key means something else.
+// Texts for people are shortened, because their beginning still helps. Texts for programs are left out
+// as a whole, because half a URL or half a key would mean something else.
 const (
-	// MaxErrorBody is an upper bound of an error's body in octets, as it follows from the
-	// others.
+	// MaxErrorBody is the maximum size of an error's body in bytes. It follows from the other limits.
 	MaxErrorBody = 1 << 20
 
-	// MaxInspectedDetails is how many details are looked at, for the decision and for what
-	// the gateway itself reads of them.
+	// MaxInspectedDetails is the maximum number of details that the gateway reads itself, for the
+	// policy and for the members of a problem.
 	MaxInspectedDetails = 256
-	// MaxDetails is how many details are in the member "details".
+	// MaxDetails is the maximum number of details in the member "details".
 	MaxDetails = 32
-	// MaxDetailBytes is the longest detail there, in octets of its protobuf form.
+	// MaxDetailBytes is the maximum size of such a detail, in bytes of its protobuf form.
 	MaxDetailBytes = 16 << 10
-	// MaxDetailsBytes is how long all of them are together, in protobuf as in JSON.
+	// MaxDetailsBytes is the maximum size of all details together, in protobuf and in JSON.
 	MaxDetailsBytes = 64 << 10
 
-	// MaxListBytes is how long each other list or object that is made from details may
-	// be, as JSON: errors, violated-policies, metadata, and all extensions together.
+	// MaxListBytes is the maximum size of each other list or object from details, as JSON: errors,
+	// violated-policies, metadata, and all extensions together.
 	MaxListBytes = 64 << 10
-	// MaxViolations is how many field violations are in "errors".
+	// MaxViolations is the maximum number of field violations in "errors".
 	MaxViolations = 100
-	// MaxQuotaViolations is how many names are in "violated-policies".
+	// MaxQuotaViolations is the maximum number of names in "violated-policies".
 	MaxQuotaViolations = 32
-	// MaxMetadata is how many entries of ErrorInfo are in "metadata".
+	// MaxMetadata is the maximum number of entries in "metadata", from ErrorInfo.
 	MaxMetadata = 64
-	// MaxExtensions is how many members a statusway.v1.Problem may add.
+	// MaxExtensions is the maximum number of members that a statusway.v1.Problem can add.
 	MaxExtensions = 64
-	// MaxLocalizedMessages is how many languages there are to choose from.
+	// MaxLocalizedMessages is the maximum number of languages to choose from.
 	MaxLocalizedMessages = 32
-	// MaxLinks is how many links of google.rpc.Help are in the Link field.
+	// MaxLinks is the maximum number of google.rpc.Help links in the Link header.
 	MaxLinks = 8
-	// MaxLinkBytes is how long that field may be. Proxies often have 4 or 8 KiB for all
-	// fields together.
+	// MaxLinkBytes is the maximum size of that header. Proxies often allow 4 or 8 KiB for all
+	// headers together.
 	MaxLinkBytes = 2 << 10
 
-	// MaxMessageBytes is the longest message or detail. Callers of a backend with large
-	// trailers have relied on long ones; JSON can make it six times as long.
+	// MaxMessageBytes is the maximum size of a message or detail text. Clients of a backend with
+	// large trailers rely on long ones; JSON can make them six times as long.
 	MaxMessageBytes = 96 << 10
-	// MaxTextBytes is the longest other text for people, such as the description of a
+	// MaxTextBytes is the maximum size of any other text for people, such as the description of a
 	// violation.
 	MaxTextBytes = 4 << 10
-	// MaxNameBytes is the longest text for programs: a field's path, a reason, a key, a URI.
+	// MaxNameBytes is the maximum size of a text for programs: a field's path, a reason, a key, a URI.
 	MaxNameBytes = 1 << 10
-	// maxLocaleBytes is the longest language tag. RFC 5646 §4.4.1 asks for 35.
+	// maxLocaleBytes is the maximum size of a language tag. RFC 5646 §4.4.1 requires at least 35.
 	maxLocaleBytes = 64
 
-	// maxPartBytes is how much of one detail is decoded for the gateway's own use.
+	// maxPartBytes is the maximum size of the part of a detail that the gateway decodes for itself.
 	maxPartBytes = 64 << 10
-	// maxWork is how much JSON of details is made, also where it turns out to be too long.
+	// maxWork is the maximum size of JSON that is written for details, including JSON that turns out
+	// to be too long.
 	maxWork = 4 * MaxDetailsBytes
 )
 
-// Omitted counts what an error has beyond the bounds, by the member that it is missing from.
+// Omitted counts the parts of an error that were left out, by the member that they belong to.
 type Omitted struct {
-	// Details, Errors, Policies, Metadata and Extensions are elements or members.
+	// Details, Errors, Policies, Metadata and Extensions count elements or members.
 	Details, Errors, Policies, Metadata, Extensions int
-	// Links and LocalizedMessages are elements of details that become header fields.
+	// Links and LocalizedMessages count elements of details that become headers.
 	Links, LocalizedMessages int
-	// Texts are single texts that were shortened, or left out because they are for programs.
+	// Texts counts texts for people that were shortened and texts for programs that were left out.
 	Texts int
 }
 
-// counts are the names and numbers in the order in which they are written.
+// counts returns the names and numbers in the order in which they are written.
 func (o *Omitted) counts() [8]struct {
 	name  string
 	count int
@@ -96,8 +95,7 @@ func (o *Omitted) counts() [8]struct {
 	}
 }
 
-// String returns the counts for a log, such as "details=3 errors=4900"; empty if there are
-// none.
+// String returns the counts for a log, such as "details=3 errors=4900", or "" if nothing was omitted.
 func (o *Omitted) String() string {
 	var out strings.Builder
 	for _, one := range o.counts() {
@@ -136,10 +134,10 @@ func (o *Omitted) whole(text string) string {
 	return ""
 }
 
-// firstEntries returns a message's wire form with the first maxCount entries of one
-// repeated field, as far as the result stays within maxPartBytes, and how many are left
-// out. Decoding a message first would cost many times its size: an empty entry takes two
-// octets on the wire and a hundred in memory. ok is false for bytes that are not a message.
+// firstEntries returns a message's wire form with only the first maxCount entries of one repeated field,
+// and at most maxPartBytes, and the number of omitted entries. It works on the wire form because an
+// empty entry takes two bytes on the wire but a hundred in memory. ok is false for bytes that are not a
+// message.
 func firstEntries(wire []byte, field protowire.Number, maxCount int) (kept []byte, omitted int, ok bool) {
 	copied, count, size := false, 0, 0
 	for rest := wire; len(rest) > 0; {

@@ -2,14 +2,14 @@ package respond
 
 import "sync"
 
-// pool lends the buffers in which bodies are encoded. A body lives until it is sent, so
-// whoever keeps one longer has to copy it.
+// pool pools the buffers for encoded bodies. A buffer is reused after its body has been sent, so copy a
+// body to keep it longer.
 type pool struct{ sync.Pool }
 
 //nolint:gochecknoglobals // a pool is shared by its nature; nothing can be observed through it
 var buffers pool
 
-// largestBuffer is what is worth keeping: one that a huge body has grown is not.
+// largestBuffer is the maximum size of a buffer to keep. A larger one would waste memory.
 const largestBuffer = 1 << 20
 
 func (p *pool) get() *[]byte {

@@ -12,12 +12,11 @@ import (
 
 const (
 	gzipCoding = "gzip"
-	// gzipTag ends the entity-tag of a compressed representation: its bytes are others,
-	// so its strong tag has to be another (RFC 9110 §8.8.3.3). StrongETag encodes every
-	// percent sign of a version, so no tag of ours ends so by itself.
+	// gzipTag is the suffix of the entity-tag of a compressed representation. Its bytes differ, so
+	// its strong tag must differ too (RFC 9110 §8.8.3.3). StrongETag encodes every percent sign of a
+	// version, so no other tag of the gateway ends with this suffix.
 	gzipTag = "%gzip"
-	// gzipSize is the smallest body that is compressed. A smaller one fits into a packet
-	// as it is, so compressing it saves nothing.
+	// gzipSize is the minimum size of a body to compress. A smaller body fits into one packet anyway.
 	gzipSize = 1 << 10
 )
 
@@ -28,7 +27,7 @@ func (r *Responder) coding(req *http.Request) string {
 	if !r.gzip || len(lines) == 0 {
 		return ""
 	}
-	// Where nothing is acceptable the field is disregarded (RFC 9110 §12.5.3).
+	// If no coding is acceptable, Accept-Encoding is ignored (RFC 9110 §12.5.3).
 	if coding, ok := rfc9110.NegotiateEncoding(lines, []string{gzipCoding}); ok && coding == gzipCoding {
 		return coding
 	}
@@ -46,9 +45,8 @@ func (c *compressor) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// compressors are kept for reuse, because a new one takes 800 KB. There are as many as can
-// run at once, so that many responses together take no more: the others wait. An entry is nil
-// until it is first used.
+// compressors are reused, because a new one takes 800 KB. There are only as many as can run at the same
+// time; other responses wait for one. An entry is nil until its first use.
 //
 //nolint:gochecknoglobals // as buffers
 var compressors = func() chan *compressor {
@@ -59,8 +57,8 @@ var compressors = func() chan *compressor {
 	return free
 }()
 
-// compress appends a body in the coding gzip. Without a name and a time in its header
-// the same body has the same bytes.
+// compress appends a body in gzip coding. The gzip header contains no name and no time, so the same body
+// always gives the same bytes.
 func compress(out, body []byte) ([]byte, error) {
 	c := <-compressors
 	defer func() { compressors <- c }()
@@ -86,7 +84,7 @@ func compressible(contentType string, size int) bool {
 	return size >= gzipSize && !isCompressed(contentType)
 }
 
-// isCompressed reports whether content of a media type is compressed already.
+// isCompressed reports whether content of a media type is already compressed.
 func isCompressed(contentType string) bool {
 	name, _, _ := strings.Cut(contentType, ";")
 	top, sub, _ := strings.Cut(strings.ToLower(strings.TrimSpace(name)), "/")
@@ -113,8 +111,8 @@ func isCompressed(contentType string) bool {
 	return false
 }
 
-// isArchive is for the types of application/. It knows archives, documents that are archives
-// inside, and formats with a compression of their own.
+// isArchive reports whether a type of application/ is an archive, a document format that is an archive
+// inside, or another compressed format.
 func isArchive(sub string) bool {
 	switch sub {
 	case "zip", "x-zip-compressed", "gzip", "x-gzip", "zlib", "zstd", "x-bzip", "x-bzip2", "x-xz", "x-lzma", "x-compress",
@@ -125,9 +123,8 @@ func isArchive(sub string) bool {
 	return strings.HasPrefix(sub, "vnd.openxmlformats-officedocument.") || strings.HasPrefix(sub, "vnd.oasis.opendocument.")
 }
 
-// PlainTags returns the lines of If-Match or If-None-Match with the tags of compressed
-// representations as those of the resource: a backend knows one version, whatever way
-// it was sent.
+// PlainTags returns the lines of If-Match or If-None-Match, with the tags of compressed representations
+// replaced by the tags of the resource, because a backend only knows the version of the resource.
 func PlainTags(lines []string) []string {
 	plain := make([]string, len(lines))
 	for i, line := range lines {

@@ -9,11 +9,11 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// details are what a google.rpc.Status carries beside code and message, each decoded by
-// itself: a detail of unknown type, or with broken bytes, must not cost the others or the
-// error itself. The bounds of bounds.go hold for everything that is decoded.
+// details are the details of a google.rpc.Status. Each is decoded separately, so that a detail of
+// unknown type or with invalid bytes does not affect the others or the error itself. The limits of
+// bounds.go apply to everything that is decoded.
 type details struct {
-	all   []*anypb.Any // those that are looked at
+	all   []*anypb.Any // at most MaxInspectedDetails
 	names []string     // the message types' full names, in order
 
 	info      *errdetails.ErrorInfo
@@ -38,7 +38,7 @@ func parseDetails(all []*anypb.Any) details {
 	return d
 }
 
-// The fields of details that are bounded before they are decoded.
+// The fields of details that are limited before they are decoded.
 const (
 	badRequestViolations   protowire.Number = 1
 	quotaFailureViolations protowire.Number = 1
@@ -47,13 +47,13 @@ const (
 	problemExtensions      protowire.Number = 5
 	structFields           protowire.Number = 1
 
-	// maxDecodedMetadata is how many entries are decoded. More than are shown, because
-	// those that are shown are the first by their names, and the wire has no order.
+	// maxDecodedMetadata is the maximum number of entries to decode. It is larger than MaxMetadata,
+	// because the response contains the first entries by name, and the wire form is not sorted.
 	maxDecodedMetadata = 16 * MaxMetadata
 )
 
-// add decodes a detail that the gateway uses. Where a type comes twice the first counts,
-// as AIP-193 allows each only once; LocalizedMessage may come once for each locale.
+// add decodes a detail that the gateway uses. If a type occurs twice, the first counts, because AIP-193
+// allows each type only once. LocalizedMessage may occur once for each locale.
 func (d *details) add(one *anypb.Any) {
 	switch one.MessageName() {
 	case "google.rpc.ErrorInfo":
@@ -73,8 +73,8 @@ func (d *details) add(one *anypb.Any) {
 	}
 }
 
-// addProblem decodes a Problem without its extensions if these are too long. They are one
-// field, so they cannot be bounded one by one.
+// addProblem decodes a Problem. If its extensions are too long, it leaves all of them out, because they
+// are one field and cannot be limited separately.
 func (d *details) addProblem(one *anypb.Any) {
 	wire, tooLong, ok := firstEntries(one.GetValue(), problemExtensions, 1)
 	if tooLong > 0 || len(wire) > maxPartBytes {
@@ -125,17 +125,16 @@ func (d *details) addLocalized(one *anypb.Any) {
 	}
 }
 
-// bound is how many entries of a repeated field are decoded. The zero value bounds no
-// field: the message then consists of texts and numbers, and takes no more memory than
-// its wire form.
+// bound limits how many entries of a repeated field are decoded. The zero value limits nothing; it is
+// for messages of texts and numbers, which take no more memory than their wire form.
 type bound struct {
 	field   protowire.Number
 	max     int
 	omitted *int
 }
 
-// unpack stores in *slot the message that one holds, unless there is one or the bytes
-// are broken: a broken detail is still shown to the client as it is.
+// unpack decodes the message of a detail into *slot, unless *slot is set or the bytes are invalid. The
+// client gets an invalid detail unchanged.
 func unpack[M interface {
 	comparable
 	proto.Message
@@ -163,7 +162,7 @@ func unpack[M interface {
 
 const debugInfo = "google.rpc.DebugInfo"
 
-// public returns the details that a client may read: DebugInfo is never sent.
+// public returns the details that a client may read: all except DebugInfo.
 func (d *details) public() []*anypb.Any {
 	kept := make([]*anypb.Any, 0, min(len(d.all), MaxDetails))
 	left := MaxDetailsBytes

@@ -16,36 +16,35 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Failure is an error as data: what a backend answered, or what the gateway found
-// wrong itself. It is not yet an answer; the policy decides what it becomes.
+// Failure is an error as data, from a backend or from the gateway itself. The policy decides which
+// response it becomes.
 type Failure struct { //nolint:errname // it is an outcome as data, which can also be returned as an error.
 	// Status is the gRPC code, message and details.
 	Status *spb.Status
-	// Header are fields that go with this failure only, such as Allow.
+	// Header contains the headers that belong to this failure, such as Allow.
 	Header http.Header
-	// Cause is for the log and for errors.Is; no client reads it. May be nil.
+	// Cause is for the log and for errors.Is. It is not sent to the client. It may be nil.
 	Cause error
 }
 
-// Fail returns a failure of the gateway's own. reason is one of the mapping package's Reason
-// constants, which implies the code. The message is for the client.
+// Fail returns a failure of the gateway itself. reason is one of the Reason constants of package policy,
+// which determines the code. The message is for the client.
 func Fail(reason, message string) *Failure { return FailAs(policy.CodeOf(reason), reason, message) }
 
-// FailAs returns a failure with a code that its reason does not imply.
+// FailAs is like Fail with another code than that of the reason.
 func FailAs(code codes.Code, reason, message string) *Failure {
 	failure := &Failure{Status: &spb.Status{Code: int32(code), Message: message}} //nolint:gosec // no code is near 2^31.
 	return failure.With(&errdetails.ErrorInfo{Domain: policy.Domain, Reason: reason})
 }
 
-// Invalid makes a failure for a part of the request that cannot be read, which the
-// violation names.
+// Invalid returns a failure for a malformed part of the request. The violation names the part.
 func Invalid(message string, violation *errdetails.BadRequest_FieldViolation) *Failure {
 	return Fail(policy.ReasonInvalidArgument, message).
 		With(&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{violation}})
 }
 
-// BrokenBody is the failure of a request whose body could not be read to its end: cause, if
-// that is a failure itself.
+// BrokenBody returns the failure of a request whose body could not be read to its end. If cause is a
+// failure, it returns cause.
 func BrokenBody(cause error) *Failure {
 	if failure, ok := errors.AsType[*Failure](cause); ok {
 		return failure
@@ -62,8 +61,7 @@ func BrokenBody(cause error) *Failure {
 func (f *Failure) With(detail proto.Message) *Failure {
 	packed, err := anypb.New(detail)
 	if err != nil {
-		// Only a message with invalid UTF-8 gets here. The error itself matters more
-		// than what goes with it.
+		// Only a message with invalid UTF-8 gets here. The error is more important than its detail.
 		f.Cause = errors.Join(f.Cause, err)
 		return f
 	}
@@ -71,9 +69,9 @@ func (f *Failure) With(detail proto.Message) *Failure {
 	return f
 }
 
-// About adds to the metadata of the failure's ErrorInfo what its message says of this
-// one request, under a key in camelCase, and returns f: a client reads it there and
-// not in the text (AIP-193). A failure without ErrorInfo stays as it is.
+// About adds a value that the message mentions to the metadata of the failure's ErrorInfo, and returns f.
+// Clients read it there and not in the text (AIP-193). The key is in camelCase. Without ErrorInfo, About
+// does nothing.
 func (f *Failure) About(key, value string) *Failure {
 	for _, detail := range f.Status.GetDetails() {
 		info := &errdetails.ErrorInfo{}
@@ -92,7 +90,7 @@ func (f *Failure) About(key, value string) *Failure {
 	return f
 }
 
-// WithHeader adds a header field and returns f.
+// WithHeader adds a header and returns f.
 func (f *Failure) WithHeader(name, value string) *Failure {
 	if f.Header == nil {
 		f.Header = http.Header{}
@@ -101,7 +99,7 @@ func (f *Failure) WithHeader(name, value string) *Failure {
 	return f
 }
 
-// Because notes the cause, for the log, and returns f.
+// Because sets the cause, for the log, and returns f.
 func (f *Failure) Because(cause error) *Failure {
 	f.Cause = cause
 	return f
@@ -117,12 +115,12 @@ func (f *Failure) Error() string {
 
 func (f *Failure) Unwrap() error { return f.Cause }
 
-// GRPCStatus makes a failure an error that grpc-go sends as it is.
+// GRPCStatus returns the status, so that grpc-go sends the failure unchanged.
 func (f *Failure) GRPCStatus() *status.Status { return status.FromProto(f.Status) }
 
-// AsFailure makes a failure of any error. A gRPC status is found however deep it is
-// wrapped, and is taken as the backend sent it: the text of the wrapping would
-// otherwise reach the client. An error of any other kind is the server's own fault.
+// AsFailure converts any error to a failure. It finds a gRPC status however deep it is wrapped, and uses
+// the status without the texts of the wrapping errors, which are not for the client. Any other error is
+// a fault of the server.
 func AsFailure(err error) *Failure {
 	var failure *Failure
 	var withStatus interface{ GRPCStatus() *status.Status }

@@ -12,8 +12,8 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// File is a body that is no gRPC method's and that many requests get, such as a
-// document or a script. It does not change.
+// File is a fixed body that does not come from a gRPC method, such as a document or a script. It is
+// immutable.
 type File struct {
 	contentType string
 	body        []byte
@@ -21,7 +21,7 @@ type File struct {
 	compressed  func() ([]byte, error)
 }
 
-// NewFile returns a file whose entity-tag is of its bytes.
+// NewFile returns a file with an entity-tag that is a hash of its bytes.
 func NewFile(contentType string, body []byte) *File {
 	sum := sha256.Sum256(body)
 	body = slices.Clip(body)
@@ -29,13 +29,13 @@ func NewFile(contentType string, body []byte) *File {
 		contentType: contentType,
 		body:        body,
 		tag:         rfc9110.StrongETag(base64.RawURLEncoding.EncodeToString(sum[:12])),
-		// Once: it may be large, and whoever asks has no allowance to use up.
+		// Compress only once, because the file may be large, and no rate limit applies to pages.
 		compressed: sync.OnceValues(func() ([]byte, error) { return compress(nil, body) }),
 	}
 }
 
-// File answers with a file, or with 304 or 412 where the request's conditions say so;
-// conditions that cannot be read are ignored. An error means that nothing was written.
+// File responds with a file, or with 304 or 412 if the request's conditions require it. It ignores
+// malformed conditions. If it returns an error, it has written nothing.
 func (r *Responder) File(w http.ResponseWriter, req *http.Request, file *File) error {
 	answer := Answer{Header: http.Header{"Content-Type": {file.contentType}, "Cache-Control": {"no-cache"}}, Body: file.body}
 	tag := file.tag

@@ -6,8 +6,8 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// The media types of an error. A request that names one in Accept gets it, whatever
-// the policy's default; to any other the default is sent, as RFC 9457 §3 allows.
+// The media types of an error. If Accept names one of them, the client gets it; else the client gets the
+// policy's default, as RFC 9457 §3 allows.
 const (
 	// ProblemType is RFC 9457's.
 	ProblemType = contract.ProblemType
@@ -17,13 +17,13 @@ const (
 	ErrorType = contract.ErrorType
 )
 
-// format is the shape of an error's body and the media type that says so.
+// format is the format of an error's body and its media type.
 type format struct {
 	shape       statuswayv1.ErrorFormat
 	contentType string
 }
 
-// choose returns the format that the request names, else the policy's.
+// choose returns the format that Accept names, else the policy's default.
 func (r *Responder) choose(accept []rfc9110.MediaRange) format {
 	var named []rfc9110.MediaRange
 	for _, one := range accept {
@@ -44,7 +44,7 @@ func (r *Responder) choose(accept []rfc9110.MediaRange) format {
 	}
 	switch r.format {
 	case statuswayv1.ErrorFormat_ERROR_FORMAT_STATUS, statuswayv1.ErrorFormat_ERROR_FORMAT_ERROR:
-		// By default these are plain JSON, as the clients that expect them know it.
+		// As the policy's default, these formats are sent as application/json, which their clients expect.
 		return format{r.format, JSONType}
 	default:
 		return format{statuswayv1.ErrorFormat_ERROR_FORMAT_PROBLEM, ProblemType}

@@ -7,11 +7,11 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// octets is the media type of what has none (RFC 9110 §8.3).
+// octets is the media type of content without one (RFC 9110 §8.3).
 const octets = "application/octet-stream"
 
-// rawBody returns the bytes of a response that is a google.api.HttpBody, or whose field
-// that response_body names is one, and their media type.
+// rawBody returns the bytes and the media type of a google.api.HttpBody, which is the response or the
+// field that response_body names.
 func rawBody(binding *contract.Binding, response proto.Message) ([]byte, string) {
 	message := response.ProtoReflect()
 	if binding.ResponseBody != nil {
@@ -19,7 +19,7 @@ func rawBody(binding *contract.Binding, response proto.Message) ([]byte, string)
 	}
 	fields := message.Descriptor().Fields()
 	kind := octets
-	// A backend's media type is trusted only if it is one.
+	// Use the backend's media type only if it is valid.
 	if parsed, err := rfc9110.ParseMediaType(message.Get(fields.ByNumber(1)).String()); err == nil {
 		kind = parsed.String()
 	}

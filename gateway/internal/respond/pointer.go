@@ -2,12 +2,11 @@ package respond
 
 import "strings"
 
-// pointer turns the path of a field violation, such as entity.display_name or
-// emailAddresses[2].type (google/rpc/error_details.proto), into a JSON pointer
-// (RFC 6901) into the request's body, in JSON names.
+// pointer converts the path of a field violation, such as entity.display_name or emailAddresses[2].type
+// (google/rpc/error_details.proto), to a JSON pointer (RFC 6901) into the request's body, with JSON names.
 func pointer(path, bodyField string) string {
 	if strings.HasPrefix(path, "/") {
-		return escapeStray(path) // It is one already.
+		return escapeStray(path) // It is already a pointer.
 	}
 	segments := splitPath(path)
 	if bodyField != "" && bodyField != "*" && len(segments) > 0 && segments[0] == jsonName(bodyField) {
@@ -22,8 +21,8 @@ func pointer(path, bodyField string) string {
 	return out.String()
 }
 
-// escapeStray makes a valid pointer of what looks like one: "~" stands there only
-// before 0 or 1 (RFC 6901 §3).
+// escapeStray escapes every "~" that is not followed by 0 or 1, so that the pointer is valid
+// (RFC 6901 §3).
 func escapeStray(path string) string {
 	first, rest, found := strings.Cut(path, "~")
 	if !found {
@@ -75,7 +74,7 @@ func subscript(rest string) (string, string) {
 	return key, after
 }
 
-// jsonName is the lowerCamelCase of a proto field name, as protoc makes it.
+// jsonName returns the JSON name of a proto field name, as protoc derives it.
 func jsonName(name string) string {
 	var out strings.Builder
 	upper := false

@@ -7,8 +7,8 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// prefer does to a success what the request prefers, and notes that it did. What is
-// asked for has been checked against the contract.
+// prefer applies the preferences of the request to a success, and records which ones it has applied. The
+// rule Prefer has already removed those that the method does not honour.
 func (s *success) prefer(asked rfc9110.Preferences) {
 	status := s.decision.Status()
 	applied := rfc9110.Preferences{
@@ -19,15 +19,15 @@ func (s *success) prefer(asked rfc9110.Preferences) {
 	switch {
 	case asked.Return == rfc9110.ReturnRepresentation && status == http.StatusCreated:
 		applied.Return = asked.Return
-		// The body is not of the resource that was asked, but of the new one (RFC 7240 §4.2).
+		// The body represents the new resource, not the target of the request (RFC 7240 §4.2).
 		s.contentLocation = s.location
 	case asked.Return == rfc9110.ReturnRepresentation && status == http.StatusOK:
 		applied.Return = asked.Return
 	case asked.Return == rfc9110.ReturnMinimal && status == http.StatusCreated:
 		applied.Return = asked.Return
-		s.contentLocation = "" // Without a body it would be about nothing.
+		s.contentLocation = "" // Content-Location describes a body, and there is none.
 	case asked.Return == rfc9110.ReturnMinimal && status == http.StatusOK:
-		// A policy without 204 knows no success without a body but 201: then nothing changes.
+		// If the policy has no 204, only a 201 can be without a body. Else nothing changes.
 		if empty := s.responder.table.Decide(policy.Input{Declared: []int32{http.StatusNoContent}}); empty.Status() == http.StatusNoContent {
 			s.decision, applied.Return = empty, asked.Return
 		}

@@ -9,9 +9,8 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// Raw returns the answer to a request with that method as HTTP/1.1 has it, with fields
-// beside its own, for the few that net/http writes itself before any handler runs. The
-// connection closes after it.
+// Raw returns the response as HTTP/1.1 bytes, with additional headers. It is for the few responses that
+// net/http sends itself before any handler runs. The connection closes afterwards.
 func (a Answer) Raw(method string, fields http.Header, now time.Time) []byte {
 	response := http.Response{
 		StatusCode:    a.Decision.Status(),

@@ -15,21 +15,21 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Answer is a whole answer before it is written.
+// Answer is a whole response before it is sent.
 type Answer struct {
 	Decision policy.Decision
-	// Code, Domain and Reason are what a failure was decided by; zero for a success.
+	// Code, Domain and Reason are those of the failure; zero for a success.
 	Code           int32
 	Domain, Reason string
 	Header         http.Header
-	// Body is empty where the answer has none.
+	// Body is empty if the response has none.
 	Body []byte
-	// Omitted counts what the failure has beyond the bounds of an error.
+	// Omitted counts the parts of the failure that were left out.
 	Omitted Omitted
 }
 
-// decided is a failure whose row is known and whose redaction is done: what stands
-// here may be read by the client.
+// decided is a failure after the decision of the policy and the redaction. The client may read its
+// contents.
 type decided struct {
 	decision   policy.Decision
 	code       int32
@@ -44,7 +44,7 @@ type decided struct {
 	codec      jsoncodec.Codec
 }
 
-// Render builds the answer to a failure. It writes nothing and never fails.
+// Render builds the response to a failure. It sends nothing and never fails.
 func (r *Responder) Render(failure *Failure, request Request) Answer {
 	return r.render(nil, failure, request)
 }
@@ -85,8 +85,8 @@ func (r *Responder) decide(failure *Failure, request Request) *decided {
 	return d
 }
 
-// errorCode keeps a failure a failure: a status error with code OK is a bug of
-// whoever sent it, and must not read as a success, in the body neither.
+// errorCode returns UNKNOWN for OK. An error with the code OK is a bug of its sender, and must not look
+// like a success.
 func errorCode(code int32) int32 {
 	if code == int32(codes.OK) {
 		return int32(codes.Unknown)
@@ -94,9 +94,9 @@ func errorCode(code int32) int32 {
 	return code
 }
 
-// redact replaces what a server-side failure says by the row's own text. A rule
-// keyed on a reason lets it through: whoever raised that reason speaks to the
-// client on purpose, while a bare INTERNAL may say anything.
+// redact replaces the message and details of a server error by the text of the policy's row. It keeps
+// them if the rule's key is a reason: a reason is meant for the client, but a plain INTERNAL may contain
+// anything.
 func (r *Responder) redact(d *decided) {
 	if d.decision.Status() < http.StatusInternalServerError || d.decision.Rule.GetReason() != "" {
 		return
@@ -111,7 +111,7 @@ func (r *Responder) redact(d *decided) {
 	}
 }
 
-// localize puts the message in a language that the request asks for, if there is one.
+// localize chooses a message in a language that the request asks for, if there is one.
 func (d *decided) localize() {
 	if len(d.parts.localized) == 0 || len(d.request.Languages) == 0 {
 		return
@@ -126,7 +126,7 @@ func (d *decided) localize() {
 	}
 }
 
-// retrySeconds is Retry-After, or 0 where coming back would not help.
+// retrySeconds returns the value of Retry-After, or 0 if a retry would not help.
 func (d *decided) retrySeconds() int64 {
 	switch d.decision.Status() {
 	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -142,9 +142,9 @@ func (d *decided) retrySeconds() int64 {
 	return max(1, rfc9110.DelaySeconds(wait))
 }
 
-// errorHeader are the fields that follow from the failure itself.
+// errorHeader returns the headers of the response to a failure.
 func (r *Responder) errorHeader(d *decided, failure *Failure) http.Header {
-	// Cloned, because a failure may be one value that answers many requests.
+	// Clone the header, because many requests may share one failure.
 	header := failure.Header.Clone()
 	if header == nil {
 		header = http.Header{}
@@ -172,8 +172,8 @@ func (r *Responder) errorHeader(d *decided, failure *Failure) http.Header {
 	return header
 }
 
-// challenge is configured, never a message (RFC 6750 §3). Without credentials it
-// carries no error: the client did nothing wrong yet (§3.1).
+// challenge returns the Bearer challenge (RFC 6750 §3). It contains an error code only if the request has
+// credentials (§3.1).
 func (r *Responder) challenge(credentials bool) string {
 	if credentials {
 		return rfc9110.Challenge("Bearer", rfc9110.Param{Name: "realm", Value: r.realm}, rfc9110.Param{Name: "error", Value: "invalid_token"})
@@ -181,7 +181,7 @@ func (r *Responder) challenge(credentials bool) string {
 	return rfc9110.Challenge("Bearer", rfc9110.Param{Name: "realm", Value: r.realm})
 }
 
-// helpLinks is the Link field, or "". A link that does not fit is left out as a whole.
+// helpLinks returns the Link header, or "". It leaves out links that do not fit.
 func (d *decided) helpLinks() string {
 	field := ""
 	for _, link := range d.parts.help.GetLinks() {
@@ -206,8 +206,8 @@ func (d *decided) helpLinks() string {
 	return field
 }
 
-// detail is what the backend stated, unless there is a text in a language that the
-// request asks for: Content-Language then has to be true.
+// detail returns the detail of the backend's Problem, unless there is a message in a language that the
+// request asks for, because the text has to match Content-Language.
 func (d *decided) detail() string {
 	if d.language != "" {
 		return d.message

@@ -8,10 +8,9 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Replay answers as an earlier request was answered, by what [exchange.Exchange].Keep
-// was given then. Where the policy no longer has that row it is 200: a change of
-// policy must not make a failure of what succeeded. An error means that nothing was
-// written.
+// Replay sends the response to an earlier request again, as [exchange.Exchange].Keep got it. If the
+// policy no longer has that status, Replay sends 200, because a change of policy must not turn a success
+// into a failure. If it returns an error, it has written nothing.
 func (r *Responder) Replay(w http.ResponseWriter, req *http.Request, sent exchange.Sent) error {
 	answer := Answer{
 		Decision: r.table.Decide(policy.Input{Declared: []int32{int32(sent.Status)}}), //nolint:gosec // an unknown number has no row.

@@ -7,31 +7,30 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// Request is as much of a request as the answer to it depends on.
+// Request is the part of a request that the response depends on.
 type Request struct {
-	// Method is the HTTP method. To HEAD no body is sent.
+	// Method is the HTTP method. The response to HEAD has no body.
 	Method string
-	// Prefix is the path below which clients reach the API; "" if it is at the root.
+	// Prefix is the path prefix under which clients reach the API; "" if the API is at the root.
 	Prefix string
-	// Path is the path of the target as the client sent it, with the prefix: the instance of a
-	// problem.
+	// Path is the path that the client sent, with the prefix. It is the instance of a problem.
 	Path string
-	// BodyField is the field of the gRPC request that the body fills; a violation of
-	// a field below it is pointed at without it. Empty or "*": the whole request.
+	// BodyField is the field of the gRPC request that the body fills; pointers of violations do not
+	// contain it. Empty or "*" means the whole request.
 	BodyField string
-	// Accept is the Accept field; nil if there is none.
+	// Accept is the Accept header; nil if there is none.
 	Accept []rfc9110.MediaRange
 	// Languages are the lines of Accept-Language.
 	Languages []string
-	// Conditional says that it carries a precondition.
+	// Conditional reports whether the request has a precondition.
 	Conditional bool
-	// Credentials says that it carries credentials.
+	// Credentials reports whether the request has credentials.
 	Credentials bool
-	// RequestID and TraceID name the exchange; empty if they do not.
+	// RequestID and TraceID identify the request. They may be empty.
 	RequestID, TraceID string
 }
 
-// RequestOf is what an answer to r depends on.
+// RequestOf returns the part of r that the response depends on.
 func RequestOf(r *http.Request) Request {
 	ex := exchange.From(r.Context())
 	request := Request{

@@ -23,43 +23,42 @@ const noStore = "no-store"
 
 // Params configure a [Responder].
 type Params struct {
-	// Table is the policy that decides.
+	// Table is the policy.
 	Table *policy.Table
-	// PublicURL is the URL under which clients reach the API, such as
-	// "https://example.com/api". It is configured and never read from the Host field, which a
-	// client chooses. If it is empty, a problem's type is a path (RFC 9457 §3.1.1).
+	// PublicURL is the URL under which clients reach the API, such as "https://example.com/api". The
+	// responder never uses Host, because the client chooses it. If PublicURL is empty, a problem's
+	// type is a path (RFC 9457 §3.1.1).
 	PublicURL string
-	// PagesURL is the URL below which the pages of the statuses are, /statuses/404 and so on,
-	// if this server does not have them. Empty means that they are below PublicURL.
+	// PagesURL is the base URL of the pages of the statuses, such as /statuses/404, if another server
+	// has them. Empty means that they are below PublicURL.
 	PagesURL string
-	// NoPages says that no server has these pages. The type of a problem is about:blank then.
+	// NoPages means that no server has these pages. Then the type of a problem is about:blank.
 	NoPages bool
-	// Realm is the realm of the Bearer challenge on 401; empty is a realm too.
+	// Realm is the realm of the Bearer challenge of a 401. It may be empty.
 	Realm string
-	// Gzip compresses successes of 1 KiB or more for the clients that accept it, unless
-	// their media type is compressed already, as an image's is.
+	// Gzip compresses successes of 1 KiB or more for clients that accept it, except media types that
+	// are already compressed, such as images.
 	Gzip bool
-	// OpenDelay is how long a stream waits for its first message, once the backend has
-	// sent its metadata, before it sends the header section alone. A failure within that
-	// time gets its own status. 0 means [DefaultOpenDelay], and a negative value that the
-	// header section always waits for the first message.
+	// OpenDelay is how long a stream waits for its first message after the backend has sent its
+	// metadata. After that it sends the headers alone. A failure within that time gets its own
+	// status. 0 means [DefaultOpenDelay]; with a negative value, the headers always wait for the
+	// first message.
 	OpenDelay time.Duration
-	// CommentInterval is how long Server-Sent Events may be silent before a comment line
-	// shows that the stream is open. 0 means [DefaultCommentInterval], and a negative
-	// value that no comments are sent.
+	// CommentInterval is how long Server-Sent Events may be silent before a comment line shows that
+	// the stream is open. 0 means [DefaultCommentInterval], a negative value means no comments.
 	CommentInterval time.Duration
-	// SendTimeout is how long a response may make no progress on its way to a client that
-	// does not read; it then ends, over HTTP/1.1 with the connection. 0 means
-	// [DefaultSendTimeout], and less than 0 for ever.
+	// SendTimeout is how long a response may make no progress because its client does not read. Then
+	// the response ends, over HTTP/1.1 with the connection. 0 means [DefaultSendTimeout], a negative
+	// value means no limit.
 	SendTimeout time.Duration
-	// ResponseMemory is how many bytes all responses may hold together while they wait for
-	// their clients to read them. When they hold more, those that have made no progress for
-	// a second or more are cut off, the longest-stalled first. 0 means
-	// [DefaultResponseMemory], and less than 0 any number.
+	// ResponseMemory is the maximum memory of all responses together, in bytes, while their clients
+	// read them. At the maximum, responses that have made no progress for a second or more are cut
+	// off, the longest-stalled first. 0 means [DefaultResponseMemory], a negative value means no
+	// limit.
 	ResponseMemory int64
 }
 
-// Responder writes answers. It is safe for concurrent use.
+// Responder builds and sends responses. It is safe for concurrent use.
 type Responder struct {
 	table     *policy.Table
 	redaction *statuswayv1.Redaction
@@ -75,8 +74,8 @@ type Responder struct {
 	openDelay, commentInterval time.Duration
 }
 
-// ParsePublicURL splits a PublicURL into its origin and its path, which has no slash at its end.
-// Both are empty if text is. The error says what a public URL looks like.
+// ParsePublicURL splits a public URL into its origin and its path, without a slash at the end. Both are
+// empty if text is empty.
 func ParsePublicURL(text string) (origin, path string, err error) {
 	if text == "" {
 		return "", "", nil
@@ -120,7 +119,7 @@ func New(p Params) (*Responder, error) {
 	}, nil
 }
 
-// With returns a responder that is configured like r but decides by another policy.
+// With returns a copy of r with another policy.
 func (r *Responder) With(table *policy.Table) *Responder {
 	other := *r
 	other.table = table
@@ -129,18 +128,18 @@ func (r *Responder) With(table *policy.Table) *Responder {
 	return &other
 }
 
-// WithTypes returns a responder that is configured like r but looks up in types what
-// an Any holds, in a response as in an error's details.
+// WithTypes returns a copy of r that looks up the types of messages in an Any in types, for responses and
+// for error details.
 func (r *Responder) WithTypes(types jsoncodec.Types) *Responder {
 	other := *r
 	other.codec = jsoncodec.New(types)
 	return &other
 }
 
-// Table is the policy that decides.
+// Table returns the policy.
 func (r *Responder) Table() *policy.Table { return r.table }
 
-// TypeURI returns the problem type of an HTTP status, for a server below the path prefix.
+// TypeURI returns the problem type for an HTTP status. prefix is the path prefix of the API.
 func (r *Responder) TypeURI(status int, prefix string) string {
 	switch {
 	case r.noPages:
@@ -152,8 +151,8 @@ func (r *Responder) TypeURI(status int, prefix string) string {
 	}
 }
 
-// Error answers with what err becomes. It is called once an exchange, by the
-// outermost handler, and only if nothing has been written.
+// Error sends the response for an error. The outermost handler calls it at most once per request, and
+// only if nothing has been written.
 func (r *Responder) Error(w http.ResponseWriter, req *http.Request, err error) {
 	buffer := buffers.get()
 	answer := r.render(*buffer, AsFailure(err), RequestOf(req))
@@ -163,7 +162,7 @@ func (r *Responder) Error(w http.ResponseWriter, req *http.Request, err error) {
 	r.finish(w, req, answer, buffer)
 }
 
-// Note puts on the exchange why it fails, and by what the answer to that was decided.
+// Note records the failure of a request, and the decision of the policy, on the exchange.
 func Note(ex *exchange.Exchange, err error, answer Answer) {
 	ex.Failure = err
 	ex.Code, ex.Domain, ex.Reason = answer.Code, answer.Domain, answer.Reason
@@ -172,32 +171,31 @@ func Note(ex *exchange.Exchange, err error, answer Answer) {
 	ex.Fault = answer.Decision.Status() >= http.StatusInternalServerError
 }
 
-// Page answers with a body that is no gRPC method's, such as a health check's.
+// Page responds with a body that does not come from a gRPC method, such as that of a health check.
 func (r *Responder) Page(w http.ResponseWriter, req *http.Request, contentType string, body []byte) {
 	header := http.Header{"Content-Type": {contentType}, "Cache-Control": {noStore}}
 	r.send(w, req, Answer{Decision: r.table.Decide(policy.Input{}), Header: header, Body: body})
 }
 
-// Empty answers with a success that has no body, such as that to OPTIONS.
+// Empty responds with a success without a body, for example to OPTIONS.
 func (r *Responder) Empty(w http.ResponseWriter, req *http.Request) error {
 	r.send(w, req, Answer{Decision: r.table.Decide(policy.Input{Declared: []int32{http.StatusNoContent}}), Header: http.Header{"Cache-Control": {noStore}}})
 	return nil
 }
 
-// send sends a whole answer.
+// send sends a whole response.
 func (r *Responder) send(w http.ResponseWriter, req *http.Request, answer Answer) {
 	merge(w.Header(), answer.Header)
 	r.finish(w, req, answer, nil)
 }
 
-// hasContent is false for the statuses that end with their header section
-// (RFC 9110 §15.3.5, §15.4.5).
+// hasContent returns false for the statuses without a body (RFC 9110 §15.3.5, §15.4.5).
 func hasContent(status int) bool {
 	return status != http.StatusNoContent && status != http.StatusNotModified
 }
 
-// merge adds fields to header, but for values that are not allowed on the wire: a
-// backend may put anything into its metadata. The two then share their values.
+// merge adds fields to header, except values that are not allowed on the wire, because a backend may put
+// anything into its metadata. header and fields then share their values.
 func merge(header, fields http.Header) {
 	for name, values := range fields {
 		if len(header[name]) == 0 && !slices.ContainsFunc(values, isUnclean) {

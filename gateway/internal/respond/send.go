@@ -15,22 +15,22 @@ import (
 const (
 	// DefaultSendTimeout is how long a response may make no progress.
 	DefaultSendTimeout = 30 * time.Second
-	// DefaultResponseMemory is how many bytes all responses may hold together while they
+	// DefaultResponseMemory is the maximum memory of all responses together, in bytes, while they
 	// wait for their clients.
 	DefaultResponseMemory = 128 << 20
 
-	// pieceSize is how much is written at a time. A client that takes less than this within
-	// the send timeout is cut off, which is about a kilobyte a second by default.
+	// pieceSize is the number of bytes per write. A client that reads less within the send timeout,
+	// by default about a kilobyte per second, is cut off.
 	pieceSize = 32 << 10
-	// responseOverhead is charged for each response beside its body: the goroutine, the
-	// header fields and net/http's buffers.
+	// responseOverhead is charged for each response in addition to its body: for the goroutine, the
+	// headers and net/http's buffers.
 	responseOverhead = 16 << 10
 
-	// lingerTime is how long the rest of an unread body may take to arrive after an early
-	// response, so that closing the connection does not destroy the response on its way.
+	// lingerTime is how long to wait for the rest of an unread body after an early response, so that
+	// closing the connection does not destroy the response on its way.
 	lingerTime = 500 * time.Millisecond
-	// arrivedTime and arrivedBytes bound the look at the rest of an unread body. If it
-	// has arrived already, the connection can be kept.
+	// arrivedTime and arrivedBytes limit the reading of an unread body. If the rest of the body has
+	// already arrived, the connection can stay open.
 	arrivedTime  = 5 * time.Millisecond
 	arrivedBytes = 64 << 10
 )
@@ -38,10 +38,10 @@ const (
 // MemoryUsage is the state of a bounded memory.
 type MemoryUsage = budget.Usage
 
-// Usage is the state of the memory for responses that wait for their clients.
+// Usage returns the usage of the memory for responses.
 func (r *Responder) Usage() MemoryUsage { return r.memory.Usage() }
 
-// reserve finds room for a body in the memory for all responses.
+// reserve reserves memory for a body.
 func (r *Responder) reserve(w http.ResponseWriter, req *http.Request, size int) error {
 	ex := exchange.From(req.Context())
 	out := &ex.Outgoing
@@ -49,7 +49,7 @@ func (r *Responder) reserve(w http.ResponseWriter, req *http.Request, size int) 
 	r.memory.Join(&out.Memory, out)
 	grow := out.Memory.Grow
 	if size+responseOverhead <= budget.SmallSize {
-		grow = out.Memory.GrowAnyway // A 503 in its place would take as much.
+		grow = out.Memory.GrowAnyway // A 503 instead would need as much memory.
 	}
 	if err := grow(req.Context(), int64(size)+responseOverhead); err != nil {
 		leave(ex)
@@ -64,8 +64,8 @@ func fullOfResponses() *Failure {
 	return Fail(policy.ReasonOverloaded, "too many responses wait for their clients to read them")
 }
 
-// finish completes every response but a stream's, once its fields are set, and takes the
-// buffer, if the body is in one. Inside a gateway the response is sent later: see [Send].
+// finish completes a response that is not a stream, and takes over the buffer of its body. Inside a
+// gateway, [Responder.Send] sends the response later.
 func (r *Responder) finish(w http.ResponseWriter, req *http.Request, answer Answer, buffer *[]byte) {
 	ex := exchange.From(req.Context())
 	status := answer.Decision.Status()
@@ -81,7 +81,7 @@ func (r *Responder) finish(w http.ResponseWriter, req *http.Request, answer Answ
 	if out.Writer == nil { // nothing has been reserved
 		out.Writer = w
 		r.memory.Join(&out.Memory, out)
-		// The response must not fail: it may be the one that says that there is no room.
+		// This must not fail: the response may be the 503 that says that there is no memory.
 		_ = out.Memory.GrowAnyway(req.Context(), int64(len(out.Body))+responseOverhead)
 	}
 	if !out.Later {
@@ -89,12 +89,11 @@ func (r *Responder) finish(w http.ResponseWriter, req *http.Request, answer Answ
 	}
 }
 
-// Send sends the response that waits in the request's exchange, if there is one. It is
-// called once, by the outermost handler, when all rules and the backend have returned: the
-// call has given back its slot and its body's memory, so a client that reads slowly holds
-// nothing but the bytes of its own response.
+// Send sends the response that is ready in the request's exchange, if there is one. The outermost handler
+// calls it once, after all rules and the backend have returned. By then the call has released its slot
+// and the memory of its body, so a client that reads slowly only holds the memory of its own response.
 //
-// Send does not wait for a request body that nothing has read.
+// Send does not wait for an unread request body.
 func (*Responder) Send(w http.ResponseWriter, req *http.Request) {
 	ex := exchange.From(req.Context())
 	unread := prepareEarly(w, req, ex)
@@ -122,10 +121,9 @@ func Discard(ex *exchange.Exchange) {
 	ex.Status, ex.Rule = 0, ""
 }
 
-// prepareEarly is for a response to a request whose body has not been read. Over HTTP/1.1
-// net/http would read the body before it sends the response, for as long as the client
-// likes. HTTP/2 has no such problem. It reports whether some of the body is still unread;
-// then the connection closes.
+// prepareEarly prepares the response to a request with an unread body. Over HTTP/1.1, net/http would read
+// the whole body before it sends the response, even if that takes for ever; HTTP/2 has no such problem.
+// prepareEarly reports whether a part of the body is still unread. In that case the connection closes.
 func prepareEarly(w http.ResponseWriter, req *http.Request, ex *exchange.Exchange) bool {
 	if req.Body == nil || req.Body == http.NoBody || req.ProtoMajor != 1 || ex.Incoming.Ended() {
 		return false
@@ -135,7 +133,7 @@ func prepareEarly(w http.ResponseWriter, req *http.Request, ex *exchange.Exchang
 	// With Expect, reading would ask the client to send the body.
 	if ex.Outgoing.Ready && isSmall && ex.Incoming.Writer == nil && req.Header["Expect"] == nil {
 		if control.SetReadDeadline(time.Now().Add(arrivedTime)) != nil {
-			return false // A transport without deadlines, as in a test, has no slow clients either.
+			return false // A transport without deadlines, as in tests, has no slow clients.
 		}
 		if _, err := io.Copy(io.Discard, req.Body); err == nil {
 			_ = control.SetReadDeadline(time.Time{})
@@ -149,7 +147,7 @@ func prepareEarly(w http.ResponseWriter, req *http.Request, ex *exchange.Exchang
 	return true
 }
 
-// sendResponse writes a whole response. All its errors mean that the client has gone.
+// sendResponse writes a whole response. Any write error means that the client has left.
 func sendResponse(w http.ResponseWriter, req *http.Request, ex *exchange.Exchange) {
 	out := &ex.Outgoing
 	body := out.Body
@@ -159,7 +157,7 @@ func sendResponse(w http.ResponseWriter, req *http.Request, ex *exchange.Exchang
 	w.WriteHeader(ex.Status)
 	n, err := writePieces(w, body, &out.Memory)
 	ex.Written += n
-	// Over HTTP/2 a header section alone is not held up by the client's window.
+	// Over HTTP/2, the client's flow-control window does not delay headers without a body.
 	if err == nil && (len(body) > 0 || req.ProtoMajor == 1) {
 		_ = flush(w)
 	}
@@ -170,15 +168,14 @@ func sendResponse(w http.ResponseWriter, req *http.Request, ex *exchange.Exchang
 	out.Ready, out.Body, out.Buffer = false, nil, nil
 }
 
-// writePieces writes data and notes the progress. All bytes of responses but the flush
-// behind them leave through it.
+// writePieces writes data in pieces and reports progress to the budget. All responses are written with it.
 func writePieces(w http.ResponseWriter, data []byte, memory *budget.Holder) (int64, error) {
 	var written int64
 	for len(data) > 0 {
 		n, err := w.Write(data[:min(len(data), pieceSize)])
 		written += int64(n)
 		if err != nil {
-			return written, err //nolint:wrapcheck // the caller says what it means.
+			return written, err //nolint:wrapcheck // the caller wraps it.
 		}
 		if err := memory.Progress(); err != nil {
 			return written, err
@@ -188,8 +185,8 @@ func writePieces(w http.ResponseWriter, data []byte, memory *budget.Holder) (int
 	return written, nil
 }
 
-// flush hands what has been written to the connection, while the budget still watches: net/http
-// would otherwise do so when nothing bounds the time any more.
+// flush flushes the response while the budget still limits its time. Otherwise net/http would flush it
+// later without a limit.
 func flush(w http.ResponseWriter) error {
 	switch w.(type) {
 	case http.Flusher, interface{ Unwrap() http.ResponseWriter }:
@@ -202,8 +199,8 @@ func flush(w http.ResponseWriter) error {
 	return nil
 }
 
-// leave ends the time in which the response holds memory. If the client was cut off just
-// when the response was complete, the deadline must not hit the connection's next one.
+// leave releases the memory of the response. If the budget has cut the client off just when the response
+// was complete, leave resets the deadline, so that it does not affect the connection's next response.
 func leave(ex *exchange.Exchange) {
 	out := &ex.Outgoing
 	if out.Memory.Leave() {
@@ -212,8 +209,8 @@ func leave(ex *exchange.Exchange) {
 	}
 }
 
-// push sends a part of a stream at once. Meanwhile the stream holds no slot, and the bytes
-// count among those of all responses that wait for their clients.
+// push sends a part of a stream immediately. Meanwhile the stream holds no slot, and the bytes count as
+// memory of responses.
 func (r *Responder) push(w http.ResponseWriter, req *http.Request, data []byte) error {
 	ex := exchange.From(req.Context())
 	if ex.Slot != nil {
@@ -225,7 +222,7 @@ func (r *Responder) push(w http.ResponseWriter, req *http.Request, data []byte) 
 	r.memory.Join(&out.Memory, out)
 	defer leave(ex)
 	size := int64(len(data)) + responseOverhead
-	if ex.Failure != nil { // This is the last part, which says so.
+	if ex.Failure != nil { // This is the last part, which contains the failure.
 		_ = out.Memory.GrowAnyway(req.Context(), size)
 	} else if err := out.Memory.Grow(req.Context(), size); err != nil {
 		ex.Shed = true

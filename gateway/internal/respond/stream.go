@@ -16,16 +16,15 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// The media types of a stream of messages. The first is sent unless Accept prefers
-// the other.
+// The media types of a stream of messages. NDJSONType is the default; Accept can choose EventType.
 const (
-	// NDJSONType: a JSON object a line, {"result": message}, or with the field of the message
-	// that response_body names. If the stream fails after its header section was sent, the
-	// last line is {"error": problem}.
+	// NDJSONType: one JSON object per line, {"result": message}, or with the field that
+	// response_body names. If the stream fails after its headers were sent, the last line is
+	// {"error": problem}.
 	NDJSONType = contract.NDJSONType
-	// EventType: server-sent events, each with the message as data. If the stream fails,
-	// the last event has the name "error" and the problem as data, and says by "retry"
-	// when to connect again, if the failure does.
+	// EventType: server-sent events, each with a message as data. If the stream fails, the last
+	// event has the name "error" and the problem as data. Its "retry" says when to connect again, if
+	// the failure says so.
 	EventType = contract.EventType
 )
 
@@ -35,13 +34,12 @@ const (
 	DefaultCommentInterval = 15 * time.Second
 )
 
-// ErrEnough is what [Stream.Send] returns when nothing more needs to be sent,
-// because the request was HEAD. It is no failure.
-var ErrEnough = errors.New("the answer is complete")
+// ErrEnough is returned by [Stream.Send] when the response to HEAD is complete. It is not a failure.
+var ErrEnough = errors.New("the response is complete")
 
-// Stream sends a response of many messages. It belongs to the goroutine of the request,
-// which does all writing. The header section is sent with the first message, or if that
-// is late; see [Stream.Wait]. A call that fails before gets its own status.
+// Stream sends a response of many messages. Only the goroutine of the request may use it. The headers
+// are sent with the first message, or earlier if the first message is late; see [Stream.Wait]. If the
+// call fails before that, the response has the status of the failure.
 type Stream struct {
 	responder *Responder
 	w         http.ResponseWriter
@@ -51,37 +49,36 @@ type Stream struct {
 	events    bool
 	started   bool
 	raw       string // the media type of the first raw bytes
-	typeless  bool   // the header section is sent before that type is known
+	typeless  bool   // the headers were sent before that type was known
 	buffer    []byte
 }
 
-// Stream begins an answer that consists of many messages. header are fields that the
-// backend may set, by the gateway's allow-list; it may be nil.
+// Stream begins a response of many messages. header contains the headers from the backend's metadata that
+// the allow-list permits; it may be nil.
 func (r *Responder) Stream(w http.ResponseWriter, req *http.Request, header http.Header) *Stream {
 	ex := exchange.From(req.Context())
 	offer, _ := rfc9110.Negotiate(ex.Accept, []string{NDJSONType, EventType})
 	return &Stream{responder: r, w: w, req: req, exchange: ex, header: header, events: offer == EventType}
 }
 
-// isRaw reports whether the bytes of each message are sent as they are.
+// isRaw reports whether the messages are raw bytes.
 func (s *Stream) isRaw() bool { return s.exchange.Binding.RawResponse }
 
 // Started reports whether anything has been written.
 func (s *Stream) Started() bool { return s.started }
 
-// SetHeader replaces the fields that the backend may set, if nothing has been written.
+// SetHeader replaces the headers from the backend's metadata, if nothing has been written.
 func (s *Stream) SetHeader(header http.Header) {
 	if !s.started {
 		s.header = header
 	}
 }
 
-// Wait calls receive, which waits for the backend's next message or its end, and returns
-// its error. It is to be called once the backend has sent its metadata. While receive
-// takes its time, Wait sends the header section and comment lines, so that the client
-// sees that the stream is open; meanwhile receive runs on another goroutine. Wait may
-// return an error of its own before receive has returned, and the caller then has to
-// cancel the call.
+// Wait calls receive, which waits for the backend's next message or the end of the call, and returns its
+// error. Call it only after the backend has sent its metadata. While receive waits, Wait sends the
+// headers and comment lines, so that the client sees that the stream is open; receive then runs on another
+// goroutine. Wait may return an error of its own before receive has returned. Then the caller must cancel
+// the call.
 func (s *Stream) Wait(receive func() error) error {
 	pause := s.pause()
 	if pause < 0 {
@@ -106,7 +103,7 @@ func (s *Stream) Wait(receive func() error) error {
 		select {
 		case done := <-results:
 			if done.panicked != nil {
-				panic(done.panicked) //nolint:forbidigo // it goes on where it would have been without the goroutine.
+				panic(done.panicked) //nolint:forbidigo // re-panic on the goroutine of the request.
 			}
 			return done.err
 		case <-timer.C:
@@ -120,11 +117,11 @@ func (s *Stream) Wait(receive func() error) error {
 	}
 }
 
-// pause is how long the stream may now be silent; negative if for ever.
+// pause returns how long the stream may be silent now; a negative value means no limit.
 func (s *Stream) pause() time.Duration {
 	switch {
 	case !s.started && s.isRaw() && s.req.Method != http.MethodHead:
-		return -1 // The first message says what Content-Type is.
+		return -1 // The first message determines Content-Type.
 	case !s.started:
 		return s.responder.openDelay
 	case s.events:
@@ -134,13 +131,13 @@ func (s *Stream) pause() time.Duration {
 	}
 }
 
-// showOpen sends what an idle stream sends: the header section, and later comments.
+// showOpen shows the client that an idle stream is open: it sends the headers, and later comments.
 func (s *Stream) showOpen() error {
 	switch {
 	case s.started:
 		return s.write([]byte(":\n\n"))
 	case s.req.Method == http.MethodHead:
-		s.typeless = s.isRaw() // RFC 9110 §9.3.2: a field that needs the content may be left out
+		s.typeless = s.isRaw() // RFC 9110 §9.3.2: a header that depends on the content may be left out.
 		s.start()
 		return ErrEnough
 	default:
@@ -167,8 +164,8 @@ func (s *Stream) Send(message proto.Message) error {
 	return s.frame("result", text)
 }
 
-// End ends the stream. With an error and nothing sent it returns that error, which
-// then is answered like any other; after the first message it sends the last frame.
+// End ends the stream. If err is not nil and nothing has been sent, End returns err, and the response is
+// that of any other error. If something has been sent, End sends err in the last frame.
 func (s *Stream) End(err error) error {
 	if errors.Is(err, ErrEnough) {
 		return nil
@@ -186,7 +183,7 @@ func (s *Stream) End(err error) error {
 	failure := AsFailure(err)
 	answer := s.responder.Render(failure, RequestOf(s.req))
 	Note(s.exchange, err, answer)
-	// The status line has gone out as 200, so only this frame can tell of the failure.
+	// The status 200 has already been sent, so only this frame can report the failure.
 	if s.events {
 		_ = s.write(fmt.Appendf(nil, "event: error\n%sdata: %s\n\n", retryLine(failure), answer.Body))
 		return nil
@@ -195,8 +192,8 @@ func (s *Stream) End(err error) error {
 	return nil
 }
 
-// retryLine is the line of an event that tells the client when to connect again; empty
-// if the failure does not.
+// retryLine returns the line of an event that tells the client when to connect again, or "" if the
+// failure does not say when.
 func retryLine(failure *Failure) string {
 	for _, detail := range failure.Status.GetDetails() {
 		retry := &errdetails.RetryInfo{}
@@ -236,8 +233,7 @@ func (s *Stream) start() {
 	s.w.WriteHeader(decision.Status())
 }
 
-// frame writes one line or one event. JSON contains no raw line break, so neither form
-// needs more than this.
+// frame writes one line or one event. The JSON contains no line breaks, so it needs no escaping.
 func (s *Stream) frame(kind string, text []byte) error {
 	var out []byte
 	if s.events {
@@ -248,11 +244,10 @@ func (s *Stream) frame(kind string, text []byte) error {
 	return s.write(out)
 }
 
-// write sends bytes at once; without any, it sends the header section.
+// write sends bytes immediately. Without bytes, it sends the headers.
 func (s *Stream) write(out []byte) error { return s.responder.push(s.w, s.req, out) }
 
-// sendRaw sends a google.api.HttpBody as it is. The first one says of what type all of
-// them are.
+// sendRaw sends the bytes of a google.api.HttpBody. The first one determines the media type of all.
 func (s *Stream) sendRaw(data []byte, kind string) error {
 	if s.raw == "" {
 		s.raw = kind
@@ -264,9 +259,9 @@ func (s *Stream) sendRaw(data []byte, kind string) error {
 	return s.write(data)
 }
 
-// abort breaks the connection: raw bytes have no frame that could say that they are
-// not all, and their end must not look like one (RFC 9112 §8).
+// abort breaks the connection. Raw bytes have no frame that could report a failure, and an incomplete
+// response must not look complete (RFC 9112 §8).
 func (s *Stream) abort(err error) error {
 	Note(s.exchange, err, s.responder.Render(AsFailure(err), RequestOf(s.req)))
-	panic(http.ErrAbortHandler) //nolint:forbidigo // it is how a handler tells net/http to break the connection.
+	panic(http.ErrAbortHandler) //nolint:forbidigo // with this value a handler asks net/http to break the connection.
 }

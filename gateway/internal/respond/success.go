@@ -13,23 +13,23 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// JSONType is the media type of a success.
+// JSONType is the media type of a success, except raw bytes and streams.
 const JSONType = contract.JSONType
 
-// Reply is what a backend answered.
+// Reply is the successful response of a backend.
 type Reply struct {
 	// Message is the response.
 	Message proto.Message
-	// Chosen is the status of success that the backend asked for; 0 if it did not.
-	// It counts only if the method declares it.
+	// Chosen is the success status that the backend chose, or 0. It counts only if the method declares
+	// it.
 	Chosen int32
-	// Header are fields that the backend may set, by the gateway's allow-list.
+	// Header contains the headers from the backend's metadata that the allow-list permits.
 	Header http.Header
 }
 
-// Reply answers with a success: the status that the method declares, Location, the
-// validators and the body; or 304 or 412, where the request's conditions say so. An
-// error means that nothing was written.
+// Reply sends a success: the status that the method declares, Location, the validators and the body. It
+// sends 304, or returns a failure for 412, if the request's conditions require it. If it returns an
+// error, it has written nothing.
 func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply) error {
 	ex := exchange.From(req.Context())
 	s := success{responder: r, reply: reply, method: ex.Binding.Method, current: validators(ex.Binding.Method, reply.Message)}
@@ -39,14 +39,13 @@ func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply)
 		buffers.put(buffer)
 		return err
 	}
-	// From here on nothing can fail, so that no field of a success is left on an error.
+	// Nothing below can fail, so headers of a success never get into an error response.
 	s.fields(w.Header())
 	r.finish(w, req, Answer{Decision: s.decision, Body: s.body}, buffer)
 	return nil
 }
 
-// complete decides the status, makes the body, and finds room for it while it waits for
-// the client.
+// complete decides the status, builds the body, and reserves memory for it.
 func (s *success) complete(w http.ResponseWriter, req *http.Request, buffer *[]byte) error {
 	ex := exchange.From(req.Context())
 	in := policy.Input{Declared: s.method.Success, Chosen: s.reply.Chosen}
@@ -77,9 +76,9 @@ func (s *success) complete(w http.ResponseWriter, req *http.Request, buffer *[]b
 	return s.responder.reserve(w, req, len(s.body))
 }
 
-// evaluate compares the request's conditions with the representation that the client would
-// get. A client that has the compressed one gets 304 without any encoding. Otherwise the
-// size of the body says which representation that is.
+// evaluate evaluates the request's conditions for the representation that the client would get. If the
+// client has the compressed representation, it gets 304 without any encoding. Otherwise the size of the
+// body determines the representation.
 func (s *success) evaluate(ex *exchange.Exchange, buffer *[]byte) (rfc9110.Outcome, error) {
 	if s.coding == "" || !s.current.HasTag {
 		return ex.Conditions.Evaluate(true, s.current), nil
@@ -96,7 +95,7 @@ func (s *success) evaluate(ex *exchange.Exchange, buffer *[]byte) (rfc9110.Outco
 	return ex.Conditions.Evaluate(true, s.current), nil
 }
 
-// success is an answer to a call that succeeded, as far as it is known.
+// success is the response to a successful call while it is built.
 type success struct {
 	responder *Responder
 	reply     Reply
@@ -106,19 +105,18 @@ type success struct {
 
 	location, contentLocation string
 	applied                   string // Preference-Applied
-	bare                      bool   // the body is left out, because the request prefers it
+	bare                      bool   // the request prefers a response without a body
 	contentType               string
 	coding                    string // negotiated; encode clears it where the body is not compressible
 	encoded                   bool
 	body                      []byte
 
-	// values are those of the fields: an answer has few, and each would be allocated
-	// for itself.
+	// values holds the values of the headers in one array, to save allocations.
 	values [8]string
 	used   int
 }
 
-// fields sets the answer's header fields.
+// fields sets the headers of the response.
 func (s *success) fields(header http.Header) {
 	merge(header, s.reply.Header)
 	s.set(header, "Cache-Control", s.method.CacheControl)
@@ -138,7 +136,7 @@ func (s *success) fields(header http.Header) {
 	}
 }
 
-// set sets a field by its canonical name.
+// set sets a header by its canonical name.
 func (s *success) set(header http.Header, name, value string) {
 	if s.used == len(s.values) {
 		header[name] = []string{value}
@@ -149,9 +147,9 @@ func (s *success) set(header http.Header, name, value string) {
 	header[name] = s.values[s.used-1 : s.used : s.used]
 }
 
-// validators reads the entity-tag and the date that the method declares. The tag is
-// made of the resource's own version, never of the body's bytes: those may differ
-// between builds while the version does not.
+// validators returns the entity-tag and the date of the resource, from the fields that the method
+// declares. The tag contains the version of the resource and not a hash of the body, because the bytes of
+// the body may differ between builds for the same version.
 func validators(method *contract.Method, message proto.Message) rfc9110.Validators {
 	var current rfc9110.Validators
 	if method.ETag != nil {
@@ -169,11 +167,11 @@ func (s *success) setValidators(header http.Header) {
 	if s.current.HasTag {
 		s.set(header, "Etag", s.current.Tag.String())
 	}
-	// Beside an ETag a 304 has no use for it (RFC 9110 §15.4.5).
+	// A 304 with an ETag does not need Last-Modified (RFC 9110 §15.4.5).
 	if s.current.LastModified.IsZero() || (s.decision.Status() == http.StatusNotModified && s.current.HasTag) {
 		return
 	}
-	// A date ahead of ours is another clock's, and must not be sent (RFC 9110 §8.8.2.1).
+	// A date in the future comes from another clock and must not be sent (RFC 9110 §8.8.2.1).
 	modified := s.current.LastModified
 	if now := time.Now(); modified.After(now) {
 		modified = now
@@ -181,7 +179,7 @@ func (s *success) setValidators(header http.Header) {
 	s.set(header, "Last-Modified", rfc9110.FormatDate(modified))
 }
 
-// locate finds the Location where the answer is one that has it.
+// locate sets the Location if the status needs it.
 func (s *success) locate(prefix string) error {
 	status := s.decision.Status()
 	if s.method.Location == nil || (status != http.StatusCreated && status != http.StatusAccepted) {
@@ -193,14 +191,14 @@ func (s *success) locate(prefix string) error {
 	}
 	s.location = prefix + s.location
 	if status == http.StatusCreated && s.method.ETag != nil {
-		// The body is what a GET of the new resource returns (RFC 9110 §8.7).
+		// The body is the representation that a GET of the new resource returns (RFC 9110 §8.7).
 		s.contentLocation = s.location
 	}
 	return nil
 }
 
-// encode makes the body, unless there is one already, and with it the choice of the
-// coding and of the entity-tag that belongs to it.
+// encode encodes the body, unless it is already encoded, and applies the content coding and its
+// entity-tag.
 func (s *success) encode(buffer *[]byte, binding *contract.Binding) error {
 	if s.bare || !hasContent(s.decision.Status()) {
 		s.body, s.contentType = nil, ""
@@ -223,7 +221,7 @@ func (s *success) encode(buffer *[]byte, binding *contract.Binding) error {
 	return nil
 }
 
-// encodeBody makes the body. It may stand in the buffer, which it then may have grown.
+// encodeBody encodes the body. It may use the buffer, and may grow it.
 func (s *success) encodeBody(buffer *[]byte, binding *contract.Binding) error {
 	if binding.RawResponse {
 		s.body, s.contentType = rawBody(binding, s.reply.Message)
@@ -238,7 +236,7 @@ func (s *success) encodeBody(buffer *[]byte, binding *contract.Binding) error {
 	return nil
 }
 
-// appendJSON appends the response, or the field of it that response_body names.
+// appendJSON appends the response, or its field that response_body names.
 func (r *Responder) appendJSON(dst []byte, binding *contract.Binding, message proto.Message) ([]byte, error) {
 	if binding.ResponseBody != nil {
 		return r.codec.AppendField(dst, message.ProtoReflect(), binding.ResponseBody)
@@ -246,7 +244,7 @@ func (r *Responder) appendJSON(dst []byte, binding *contract.Binding, message pr
 	return r.codec.Append(dst, message)
 }
 
-// recode puts the body into the content coding, and into the buffer.
+// recode applies the content coding, and stores the result in the buffer.
 func (s *success) recode(buffer *[]byte) error {
 	if s.coding == "" || len(s.body) == 0 {
 		return nil
@@ -257,15 +255,15 @@ func (s *success) recode(buffer *[]byte) error {
 	if *compressed, err = compress(*compressed, s.body); err != nil {
 		return err
 	}
-	// The body may stand in the buffer, which can be used again now.
+	// The buffer may contain the old body and can be reused now.
 	*buffer, *compressed = *compressed, *buffer
 	s.body = *buffer
 	return nil
 }
 
-// keep hands the answer on to whoever keeps it, without its content coding: the client
-// that gets it next may take another. It does so before anything is sent, so that an
-// answer which does not arrive can be had again.
+// keep passes the response to [exchange.Exchange].Keep, without its content coding, because the next
+// client may accept another one. It does so before the response is sent, so that a client can repeat the
+// request if the response does not arrive.
 func (s *success) keep(ex *exchange.Exchange) {
 	if ex.Keep == nil {
 		return

@@ -96,11 +96,12 @@ func (r Route) Matches(verb, path string) bool {
 	return (r.Verb == verb || r.Verb == "*") && pattern(r.Path).MatchString(path)
 }
 
-// FindRoute returns the route of a request. A route without variables comes first.
+// FindRoute returns the route of a request. A route without variables comes first, and one for any
+// HTTP method last.
 func FindRoute(routes []Route, verb, path string) (Route, bool) {
 	var found Route
 	for _, r := range routes {
-		if r.Matches(verb, path) && (found.Path == "" || !strings.Contains(r.Path, "{")) {
+		if r.Matches(verb, path) && (found.Path == "" || found.Verb == "*" || !strings.Contains(r.Path, "{")) {
 			found = r
 		}
 	}

@@ -151,7 +151,8 @@ func TestHostilePolicy(t *testing.T) {
 	for _, path := range pages {
 		page := parse(t, s.browse(t, path).Body.String())
 		for one := range page.all() {
-			if one.Data == "img" || one.Data == "script" && strings.TrimLeft(one.attribute("src"), "./") != "catalogue/page.js" || one.has("onclick") || one.has("onerror") ||
+			if one.Data == "img" || one.Data == "script" && strings.TrimLeft(one.attribute("src"), "./") != "catalogue/page.js" ||
+				one.has("onclick") || one.has("onerror") ||
 				strings.HasPrefix(one.attribute("href"), "javascript:") || one.Data == "strong" {
 				t.Errorf("%s: the words have become a %s %v", path, one.Data, one.Attr)
 			}

@@ -68,7 +68,8 @@ passes or if the target cannot be tested, and 2 for a mistake in the arguments.`
 
 func (s *conformanceSettings) flags(set *pflag.FlagSet) {
 	set.StringVar(&s.target, "target", "", "`URL` of the server: a scheme and an authority")
-	set.StringVar(&s.policy, "policy", "", "`name` of the policy: documented or canonical (default the policy that the target's response to FAILED_PRECONDITION shows)")
+	set.StringVar(&s.policy, "policy", "",
+		"`name` of the policy: documented or canonical (default the policy that the target's response to FAILED_PRECONDITION shows)")
 	set.StringVar(&s.transport, "transport", "all", "`name` of the protocol: http1, h2c (HTTP/2; over TLS if the URL is https) or all")
 	set.StringVar(&s.filter, "filter", "", "run only the cases whose name matches this regular `expression`")
 	set.BoolVar(&s.list, "list", false, "list the cases without running them")

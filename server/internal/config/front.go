@@ -100,7 +100,8 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 	set.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "`file` of the certificate's key")
 	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "maximum time for a request body, or the next message of a client stream, to arrive")
 	set.DurationVar(&c.SendTimeout, "send-timeout", c.SendTimeout, "maximum time for a response without progress, before the server cuts it off")
-	set.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay, "after SIGTERM, how long the server still serves everything while /readyz fails, before the listener closes")
+	set.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay,
+		"after SIGTERM, how long the server still serves everything while /readyz fails, before the listener closes")
 	set.DurationVar(&c.Grace, "grace", c.Grace, "how long running requests may take to finish after the listener has closed")
 	set.StringVar(&c.MetricsAddr, "metrics-addr", c.MetricsAddr, "separate `address` of /metrics, or off (default the REST address)")
 	set.StringVar(&c.LogLevel, "log-level", c.LogLevel, "lowest `level` that is logged: debug, info, warn or error")

@@ -61,7 +61,8 @@ func ProxyDefaults() Proxy {
 // Flags declares the flags of proxy on set, with the values of c as defaults.
 func (c *Proxy) Flags(set *pflag.FlagSet) {
 	c.Front.Flags(set)
-	set.StringSliceVar(&c.Backend, "backend", c.Backend, "`[service=]host:port` of a gRPC server; repeat it for several servers, or give each service its own by its full name")
+	set.StringSliceVar(&c.Backend, "backend", c.Backend,
+		"`[service=]host:port` of a gRPC server; repeat it for several servers, or give each service its own by its full name")
 	set.StringVar(&c.Descriptors, "descriptors", c.Descriptors, "`file` of a FileDescriptorSet with all imports, from buf or protoc (default server reflection)")
 	set.StringVar(&c.ServiceConfig, "service-config", c.ServiceConfig, "`file` of a google.api.Service in YAML, whose http rules replace those of the protos")
 	set.DurationVar(&c.ReflectionInterval, "reflection-interval", c.ReflectionInterval, "how often the proxy asks server reflection for changes")
