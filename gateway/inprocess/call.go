@@ -9,16 +9,16 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// call is the server's end of one call: its handler's context and transport.
+// call is the server side of one call: the context and transport of its handler.
 type call struct {
 	base      serverContext
 	transport transport
-	// ctx is what the handler gets: base with incoming metadata and transport.
+	// ctx is the handler's context: base with incoming metadata and transport.
 	ctx context.Context //nolint:containedctx // a call is what the context belongs to
 }
 
-// newCall crosses the boundary: it fails if the caller's context is done, or has
-// metadata that cannot be sent. The caller must end the call.
+// newCall begins a call on the server side. It fails if the caller's context is
+// done or contains metadata that cannot be sent. The caller must end the call.
 func (c *Conn) newCall(ctx context.Context, name string) (*call, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, status.FromContextError(err).Err()
@@ -44,14 +44,14 @@ func (call *call) end() {
 
 type outgoingKey struct{}
 
-// Outgoing returns a context for a call that carries md, and nothing that ctx has of
-// outgoing metadata. It is metadata.NewOutgoingContext for this connection alone, which
-// then need not copy md: nobody may change it any more.
+// Outgoing is like metadata.NewOutgoingContext for calls of this connection, but it
+// does not copy md. Do not change md afterwards.
 func (*Conn) Outgoing(ctx context.Context, md metadata.MD) context.Context {
 	return context.WithValue(ctx, outgoingKey{}, md)
 }
 
-// incomingMetadata is the caller's outgoing metadata, as it arrives. It may be nil.
+// incomingMetadata returns the caller's outgoing metadata as the handler gets it. It
+// may be nil.
 func incomingMetadata(ctx context.Context) (metadata.MD, error) {
 	md, _ := ctx.Value(outgoingKey{}).(metadata.MD)
 	if md == nil {

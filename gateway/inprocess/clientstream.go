@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// clientStream is what a caller holds of a stream.
+// clientStream is the caller's side of a stream.
 type clientStream struct {
 	*pipe
 	ctx     context.Context //nolint:containedctx // grpc.ClientStream has to return it
@@ -54,8 +54,8 @@ func (s *clientStream) Header() (metadata.MD, error) {
 	}
 }
 
-// Trailer implements [grpc.ClientStream]. It is empty until RecvMsg returned an
-// error, and stays so if that error is not the handler's.
+// Trailer implements [grpc.ClientStream]. It is empty until RecvMsg has returned an
+// error, and stays empty if that error does not come from the handler.
 func (s *clientStream) Trailer() metadata.MD {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +89,7 @@ func (s *clientStream) SendMsg(message any) error {
 	return nil
 }
 
-// keep copies a message that may be sent.
+// keep checks a message and copies it for sending.
 func (s *clientStream) keep(message any) (any, error) {
 	if s.requests.isClosed() {
 		return nil, status.Error(codes.Internal, "SendMsg called after CloseSend")
@@ -152,8 +152,8 @@ func (s *clientStream) expectEnd() error {
 	return status.Error(codes.Internal, "cardinality violation: expected <EOF> for non server-streaming RPCs, but received another message")
 }
 
-// next returns the next response. After the last one it returns how the handler
-// ended, io.EOF for OK.
+// next returns the next response. After the last one it returns the error of the
+// handler, or io.EOF for OK.
 func (s *clientStream) next() (any, error) {
 	kept, err := s.responses.receive(s.ctx.Done())
 	if errors.Is(err, errLeft) {
@@ -181,7 +181,8 @@ func (s *clientStream) concluded() (bool, error) {
 	return s.over, s.result
 }
 
-// conclude ends the stream from the caller's side, with err unless it was over before.
+// conclude ends the stream from the caller's side with err, unless it has already
+// ended.
 func (s *clientStream) conclude(err error) {
 	s.mu.Lock()
 	if s.over {

@@ -1,10 +1,10 @@
-// Package inprocess reaches gRPC services that live in the same process as
-// their caller. [Conn] is both sides at once: services register on it as on a
-// grpc.Server, and generated clients call it as a grpc.ClientConn. There is no
-// socket between them, but interceptors run, all four kinds of streams work,
-// and metadata, deadlines, limits and errors behave as over a network.
+// Package inprocess calls gRPC services in the same process. [Conn] is server and
+// client at the same time: services register on it as on a grpc.Server, and
+// generated clients call it as a grpc.ClientConn. There is no socket between them,
+// but interceptors run, all four kinds of streams work, and metadata, deadlines,
+// limits and errors behave as over a network.
 //
-// # What is as over a network
+// # The same as over a network
 //
 //   - Outgoing metadata arrives as incoming metadata; nothing else of the
 //     caller's own metadata, peer or transport stream is visible to the handler.
@@ -14,43 +14,42 @@
 //     error values never cross. A context error becomes CANCELLED or
 //     DEADLINE_EXCEEDED, any other error UNKNOWN.
 //   - The handler's context ends with the caller's, and when the call ends.
-//   - Messages on a stream are copied when they are sent, so both sides may use
-//     theirs again at once. A fast sender waits for a slow receiver.
+//   - Messages on a stream are copied when they are sent, so both sides can reuse
+//     theirs immediately. A fast sender waits for a slow receiver.
 //
-// # What is not
+// # Different from a network
 //
-//   - Context values pass through. This is on purpose: it is how a program's
-//     HTTP side hands an authenticated principal to its interceptors.
+//   - Context values pass through. This is intended: the HTTP side of a program can
+//     pass an authenticated user to its interceptors.
 //   - A unary call runs on the caller's goroutine. It returns when its handler
-//     does, even if the deadline passed meanwhile. The error is then
-//     DEADLINE_EXCEEDED if the handler returned the context's error, or any error
-//     without a status: drivers tend to hide the one in the other. A status or a
-//     reply that the handler came to in spite of the deadline is delivered.
-//   - Nothing is encoded, so nobody notices what only an encoder would: text that
-//     is not UTF-8, a required field of proto2 that is not set.
+//     returns, even if the deadline has passed. The error is then DEADLINE_EXCEEDED
+//     if the handler returned the context's error or any error without a status,
+//     because drivers often wrap the context's error. If the handler returned a
+//     status or a reply despite the deadline, the caller gets it.
+//   - Nothing is encoded, so problems that only an encoder finds go unnoticed: text
+//     that is not UTF-8, or a missing required field of proto2.
 //   - The messages of a unary call are shared; see below.
-//   - A panic fails the call alone, with a [PanicError]. In a grpc.Server it
-//     ends the process.
+//   - A panic only fails the call, with a [PanicError]. In a grpc.Server it ends
+//     the process.
 //   - A unary handler that returns neither a reply nor an error fails with
 //     INTERNAL. A grpc.Server would send an empty message, which hides the bug.
 //   - Metadata that only a transport adds (content-type, user-agent, :authority,
 //     grpc-status-details-bin) is absent. Credentials and compressors given as
 //     call options have no effect, nor have stats handlers. A codec given as a call
-//     option (grpc.ForceCodecV2) is used for what is not a protobuf message.
+//     option (grpc.ForceCodecV2) is used only for values that are not protobuf
+//     messages.
 //
-// # Who owns a message
+// # Ownership of messages
 //
-// A unary call hands messages over without a deep copy. The handler gets a
-// request of its own, and the caller keeps its own reply, so setting a field of
-// either is never seen by the other. But what these fields point to is shared:
-// nested messages, lists, maps and bytes.
+// A unary call passes messages without a deep copy. Each side has its own message
+// struct, so the other side does not see it when a field is set. But the values
+// that the fields point to are shared: nested messages, lists, maps and bytes.
 //
-// This is safe where each call has a request of its own that nobody changes
-// afterwards, as in a gateway that decodes one for each HTTP request, and where
-// nobody changes what a reply points to once it was returned, which grpc-go asks
-// of every handler anyway. A handler that keeps a part of its request or reply
-// and changes it later must clone it first (proto.Clone), and so must a caller
-// that edits a reply.
+// This is safe if the caller does not change a request after the call, as in a
+// gateway that decodes one for each HTTP request, and if the handler does not
+// change a reply after returning it, which grpc-go requires anyway. A handler that
+// keeps a part of its request or reply and changes it later must clone it first
+// (proto.Clone), and so must a caller that edits a reply.
 //
 // Messages without plain struct fields (the opaque API of protobuf, dynamicpb,
 // proto2 extensions) are copied in full instead, and messages of two different
@@ -71,26 +70,25 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// DefaultMaxBytes is the limit of a message where none is given: 4 MiB, what
-// grpc-go allows a server and a client to receive.
+// DefaultMaxBytes is the default maximum size of a message: 4 MiB, as in grpc-go.
 const DefaultMaxBytes = 4 << 20
 
-// Params are the settings of a [Conn]. The zero value is usable.
+// Params configure a [Conn]. The zero value is usable.
 type Params struct {
 	// UnaryInterceptors run around every unary call, the first one outermost.
 	UnaryInterceptors []grpc.UnaryServerInterceptor
 	// StreamInterceptors run around every streaming call, the first one outermost.
 	StreamInterceptors []grpc.StreamServerInterceptor
-	// MaxRequestBytes is the largest request message, in bytes of its wire form.
-	// A larger one fails with RESOURCE_EXHAUSTED and [ReasonRequestTooLarge].
-	// 0 is [DefaultMaxBytes]; below 0 there is no limit.
+	// MaxRequestBytes is the maximum size of a request message, in bytes on the wire.
+	// A larger one fails with RESOURCE_EXHAUSTED and [ReasonRequestTooLarge]. 0 means
+	// [DefaultMaxBytes], a negative value means no limit.
 	MaxRequestBytes int
 	// MaxResponseBytes is the same for a response message, with
 	// [ReasonResponseTooLarge]. grpc.MaxCallRecvMsgSize replaces it for a call.
 	//
-	// A limit is not free: each message is walked, field by field. For a reply with
-	// a long list this is nearly all of the call's time, and it saves no memory any
-	// more, so a program that trusts its own handlers may set it below 0.
+	// A limit costs time, because each message is measured field by field. For a
+	// reply with a long list this is nearly all of the call's time, and it saves no
+	// memory, so a program that trusts its own handlers may set a negative value.
 	MaxResponseBytes int
 }
 
@@ -131,11 +129,10 @@ func New(p Params) *Conn {
 	}
 }
 
-// RegisterService adds a service, under the contract of [grpc.Server]: an impl
-// that does not implement the service, or a name that is taken, is a bug of the
-// program. It is logged and ends the process; the interface has no error result,
-// and a service that is silently missing would be worse. A nil impl is not
-// checked. It must not run while calls do.
+// RegisterService adds a service, like [grpc.Server]. If impl does not implement
+// the service, or the name is already registered, it logs that and ends the
+// process, because the interface has no error result. It does not check a nil
+// impl. Do not call it while calls are running.
 func (c *Conn) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	if impl != nil && desc.HandlerType != nil { // a nil pointer to the interface
 		want := reflect.TypeOf(desc.HandlerType).Elem()
@@ -163,8 +160,8 @@ func (c *Conn) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	c.services[desc.ServiceName] = info
 }
 
-// GetServiceInfo returns the registered services by name, with their methods in
-// the order of their descriptors, unary ones first. Server reflection reads it.
+// GetServiceInfo returns the registered services by name, for server reflection.
+// Their methods are in the order of the descriptors, unary ones first.
 func (c *Conn) GetServiceInfo() map[string]grpc.ServiceInfo {
 	infos := make(map[string]grpc.ServiceInfo, len(c.services))
 	for name, info := range c.services {
@@ -175,7 +172,7 @@ func (c *Conn) GetServiceInfo() map[string]grpc.ServiceInfo {
 	return infos
 }
 
-// unimplemented is the error of a method that is not registered.
+// unimplemented returns the error for a method that is not registered.
 func (c *Conn) unimplemented(name string) error {
 	path, rooted := strings.CutPrefix(name, "/")
 	slash := strings.LastIndexByte(path, '/')
@@ -194,7 +191,8 @@ func fullName(service, method string) string {
 	return fmt.Sprintf("/%s/%s", service, method)
 }
 
-// refusef ends the process. Fatalf of grpclog does so whatever logger is set.
+// refusef logs a message and ends the process. Fatalf of grpclog ends it with any
+// logger.
 func refusef(format string, args ...any) {
 	grpclog.Component("inprocess").Fatalf("RegisterService: "+format, args...)
 }

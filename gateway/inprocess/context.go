@@ -16,13 +16,13 @@ type address struct{}
 func (address) Network() string { return "inprocess" }
 func (address) String() string  { return "inprocess" }
 
-// loopback is the peer that each side sees in the other.
+// loopback returns the peer that each side sees.
 func loopback() *peer.Peer {
 	return &peer.Peer{Addr: address{}, LocalAddr: address{}}
 }
 
-// boundary holds what a handler must find in its context instead of what its
-// caller has there: the peer, and no metadata in either direction. All calls
+// boundary returns a context with the values that replace those of the caller in a
+// handler's context: the peer, and empty metadata in both directions. All calls
 // share one.
 func boundary() context.Context {
 	ctx := peer.NewContext(context.Background(), loopback())
@@ -32,11 +32,11 @@ func boundary() context.Context {
 	return metadata.NewIncomingContext(ctx, metadata.MD{})
 }
 
-// serverContext is the context of a handler: the caller's, behind a boundary,
-// and cancelled when the call ends.
+// serverContext is the context of a handler: the caller's context with the values
+// of a boundary. It is cancelled when the call ends.
 //
-// Why not context.WithCancel: most unary handlers never wait on their context,
-// so what a cancellation needs is only made when Done is first called.
+// Why not context.WithCancel: most unary handlers never wait on their context, so
+// the cancelable context is only created when Done is first called.
 type serverContext struct {
 	context.Context                 //nolint:containedctx // the caller's: this is a context itself
 	boundary        context.Context //nolint:containedctx // values only; see boundary

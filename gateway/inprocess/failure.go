@@ -11,34 +11,34 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// What the google.rpc.ErrorInfo of a size error says. grpc-go's own error has
-// only a text, which cannot be told from an exhausted quota.
+// The google.rpc.ErrorInfo of a size error. grpc-go's own error has only a text, so
+// a client cannot distinguish it from an exhausted quota.
 const (
 	// Domain is the domain of the reasons below.
 	Domain = "statusway.v1"
-	// ReasonRequestTooLarge is the reason where a request was over its limit.
+	// ReasonRequestTooLarge is the reason if a request is over its limit.
 	ReasonRequestTooLarge = "REQUEST_TOO_LARGE"
-	// ReasonResponseTooLarge is the reason where a response was over its limit.
+	// ReasonResponseTooLarge is the reason if a response is over its limit.
 	ReasonResponseTooLarge = "RESPONSE_TOO_LARGE"
 )
 
-// PanicError is the error of a call whose handler or interceptor panicked. As a
-// status it is INTERNAL with a fixed message: what a panic says is for a log, not
-// for a client. Find it with errors.As.
+// PanicError is the error of a call whose handler or interceptor panicked. Its
+// status is INTERNAL with a fixed message, because the value of a panic is for the
+// log and not for clients. Use errors.As to get it.
 type PanicError struct {
-	// Value is what was given to panic.
+	// Value is the argument of panic.
 	Value any
-	// Stack is the stack of the panicking goroutine, as runtime/debug.Stack has it.
+	// Stack is the stack of the panicking goroutine, from runtime/debug.Stack.
 	Stack []byte
 }
 
-// Error returns the text of the status. It does not contain Value, because a
-// wrapped error shows this text to clients.
+// Error returns the text of the status. It does not contain Value, because clients
+// see this text if the error is wrapped.
 func (e *PanicError) Error() string {
 	return e.GRPCStatus().String()
 }
 
-// LogValue is what [PanicError.Error] does not say.
+// LogValue returns Value and Stack, for the log.
 func (e *PanicError) LogValue() slog.Value {
 	return slog.StringValue(fmt.Sprintf("panic: %v\n%s", e.Value, e.Stack))
 }
@@ -55,12 +55,13 @@ func catch(err *error) {
 	}
 }
 
-// errNoReply is what grpc-go's client says of a call that succeeded without a message.
+// errNoReply returns the error of grpc-go's client for a call that succeeded without
+// a message.
 func errNoReply() error {
 	return status.Error(codes.Internal, "cardinality violation: received no response message from non-server-streaming RPC")
 }
 
-// tooLarge is the error of a message of size bytes over its limit.
+// tooLarge returns the error for a message over its limit.
 func tooLarge(reason string, size, limit int) error {
 	st := status.New(codes.ResourceExhausted, fmt.Sprintf("message of %d bytes is larger than the limit of %d", size, limit))
 	detailed, err := st.WithDetails(&errdetails.ErrorInfo{

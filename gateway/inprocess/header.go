@@ -10,9 +10,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// transport carries header and trailer of one call from its handler to its
-// caller. It is what grpc.SetHeader, SendHeader and SetTrailer find in the
-// handler's context.
+// transport carries header and trailer of one call from its handler to its caller.
+// grpc.SetHeader, SendHeader and SetTrailer find it in the handler's context.
 type transport struct {
 	method string
 
@@ -21,7 +20,7 @@ type transport struct {
 	trailer metadata.MD
 	ended   bool
 	sent    bool
-	// arrived is closed when the header is sent; nil where nobody waits for it.
+	// arrived is closed when the header is sent. It is nil for unary calls.
 	arrived chan struct{}
 }
 
@@ -85,8 +84,8 @@ func (t *transport) flush() {
 	}
 }
 
-// end closes header and trailer. A header that was set but not sent goes now; if
-// there is none the caller sees no header, as with a trailers-only response.
+// end closes header and trailer. It sends a header that was set but not sent. If
+// there is none, the caller gets no header, as with a trailers-only response.
 func (t *transport) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -104,8 +103,8 @@ func (t *transport) send() {
 	}
 }
 
-// received returns what arrived at the caller, nil where nothing did. After end
-// nobody writes to either any more, so they are the caller's own.
+// received returns the header and trailer that the caller gets, or nil. After end
+// they do not change any more, so the caller owns them.
 func (t *transport) received() (header, trailer metadata.MD) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -120,7 +119,7 @@ func errHeaderSent() error {
 	return status.Error(codes.Internal, "inprocess: header or trailer set after it was sent")
 }
 
-// merge adds a copy of md to dst, without what the transport keeps to itself.
+// merge adds a copy of md to dst, without reserved keys.
 func merge(dst, md metadata.MD) metadata.MD {
 	if dst == nil && len(md) > 0 {
 		dst = make(metadata.MD, len(md))
@@ -134,9 +133,9 @@ func merge(dst, md metadata.MD) metadata.MD {
 	return dst
 }
 
-// reserved tells the keys that belong to the transport. grpc-go drops them in
-// silence from what an application sends, and so must we: a handler trusts
-// :authority or user-agent not to come from a caller's metadata.
+// reserved reports whether a key belongs to the transport. grpc-go silently drops
+// these keys from the metadata of an application. The same is needed here, because
+// handlers trust that :authority and user-agent do not come from a caller's metadata.
 func reserved(key string) bool {
 	switch key {
 	case "content-type", "user-agent", "te", "host", "connection",
@@ -147,19 +146,19 @@ func reserved(key string) bool {
 	return strings.HasPrefix(key, ":")
 }
 
-// alphabet says which bytes a metadata value may have.
+// alphabet is the set of bytes that a metadata value may contain.
 type alphabet bool
 
 const (
 	// printable is the rule of grpc-go's client for a request: %x20-7E.
 	printable alphabet = false
-	// fieldValue is the rule of RFC 9110 §5.5. It is for responses, where
-	// grpc.SetHeader of grpc-go lets through whatever HTTP/2 does.
+	// fieldValue is the rule of RFC 9110 §5.5. It is for responses: grpc.SetHeader of
+	// grpc-go accepts all values that HTTP/2 can carry.
 	fieldValue alphabet = true
 )
 
-// checkMetadata refuses what HTTP/2 could not carry, so that code which works
-// here works over a network too. Values of "-bin" keys may be any bytes.
+// checkMetadata refuses metadata that HTTP/2 cannot carry, so that code that works
+// here also works over a network. Values of "-bin" keys may be any bytes.
 func checkMetadata(md metadata.MD, allowed alphabet) error {
 	for key, values := range md {
 		if !validKey(key) {

@@ -6,7 +6,8 @@ import (
 	"google.golang.org/grpc"
 )
 
-// chainUnary makes one interceptor of many, the first one outermost; nil of none.
+// chainUnary combines interceptors into one, the first one outermost. It returns nil
+// if there are none.
 func chainUnary(chain []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
 	switch len(chain) {
 	case 0:

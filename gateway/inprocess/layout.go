@@ -7,21 +7,21 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// layout is what is known of the Go struct of a message.
+// layout describes the Go struct of a message.
 type layout struct {
-	// plain tells that all content is in exported fields, as in the open API of
-	// protobuf. Nothing else is known of a layout that is not plain.
+	// plain means that all content is in exported fields, as in the open API of
+	// protobuf. If it is false, the other fields are not set.
 	plain bool
-	// content is these fields, by index.
+	// content are the indexes of these fields.
 	content []int
-	// unknown is the field of the unknown bytes, by index; below 0 there is none.
+	// unknown is the index of the field with the unknown bytes; -1 if there is none.
 	unknown int
 
-	// measure says how the wire form is bounded; see bound.
+	// measure says how to bound the size of the wire form; see bound.
 	measure measure
-	// scalars is what the fields of fixed size take at most, in bytes.
+	// scalars is the maximum size of all fields of fixed size together, in bytes.
 	scalars int
-	// sized is the fields that have to be looked at, where measure is byField.
+	// sized are the fields whose values must be measured if measure is byField.
 	sized []sizedField
 }
 
@@ -36,7 +36,7 @@ type sizedField struct {
 type measure int
 
 const (
-	exactly  measure = iota // by proto.Size: its fields are of other shapes
+	exactly  measure = iota // with proto.Size, because it has fields of other shapes
 	byField                 // field by field
 	asStruct                // google.protobuf.Struct and its kin; see boundValue
 )
@@ -56,8 +56,8 @@ const (
 	shapeMessages
 )
 
-// layouts finds layouts by the type of a pointer to a message. The zero value is
-// ready for use.
+// layouts caches layouts by the type of a pointer to a message. The zero value is
+// ready to use.
 type layouts struct {
 	known sync.Map // reflect.Type -> *layout
 }
@@ -72,8 +72,8 @@ func (l *layouts) of(pointer reflect.Type) *layout {
 	return made
 }
 
-// newLayout reads a type and those that it is made of. A type may contain itself,
-// so begun has those that are not finished too.
+// newLayout reads a type and the types of its fields. A type may contain itself, so
+// begun also contains unfinished layouts.
 func newLayout(pointer reflect.Type, begun map[reflect.Type]*layout) *layout {
 	if found := begun[pointer]; found != nil {
 		return found
@@ -100,7 +100,7 @@ func newLayout(pointer reflect.Type, begun map[reflect.Type]*layout) *layout {
 	return made
 }
 
-// add reads one field. It reports false if the field's meaning is not known.
+// add reads one field. It returns false if the field is unknown.
 func (l *layout) add(field reflect.StructField, begun map[reflect.Type]*layout) bool {
 	index := field.Index[0]
 	_, tagged := field.Tag.Lookup("protobuf")

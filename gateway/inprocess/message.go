@@ -10,17 +10,17 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// handover gives messages from one side of a call to the other.
+// handover passes messages from one side of a call to the other.
 type handover struct {
 	codec   encoding.CodecV2
 	layouts layouts
 }
 
-// give makes dst equal to src. Where both are structs of one type with plain
-// fields, dst then shares with src what the fields point to.
+// give makes dst equal to src. If both are structs of one type with plain fields,
+// dst then shares the values that the fields of src point to.
 //
-// Why not copy the struct whole: its size cache is written by whoever encodes
-// it, and a handler may return one and the same message to many calls.
+// Why not copy the whole struct: encoding a message writes its size cache, and a
+// handler may return the same message to many calls.
 func (h *handover) give(dst, src any) error {
 	to, ok := dst.(proto.Message)
 	from, okay := src.(proto.Message)
@@ -54,7 +54,8 @@ func (h *handover) give(dst, src any) error {
 	return nil
 }
 
-// fill gives src to the caller, whose own codec decodes it if dst is not a message.
+// fill makes the caller's dst equal to src. If dst is not a message, the caller's own
+// codec decodes it.
 func (h *handover) fill(dst, src any, codec encoding.CodecV2) error {
 	if codec == nil || dst == nil || messageOf(dst) != nil {
 		return h.give(dst, src)
@@ -66,8 +67,8 @@ func (h *handover) fill(dst, src any, codec encoding.CodecV2) error {
 // wire is a message in its wire form.
 type wire []byte
 
-// encode returns what the caller sends: a message as it is, and anything else in the
-// wire form that the caller's own codec writes.
+// encode returns a message unchanged, and any other value in the wire form of the
+// caller's own codec.
 func encode(message any, codec encoding.CodecV2) (any, error) {
 	if codec == nil || message == nil || messageOf(message) != nil {
 		return message, nil
@@ -81,7 +82,7 @@ func encode(message any, codec encoding.CodecV2) (any, error) {
 	return wire(data.Materialize()), nil
 }
 
-// recode makes dst equal to src by way of the wire form.
+// recode makes dst equal to src through the wire form.
 func recode(dst, src any, from, to encoding.CodecV2) error {
 	var data mem.BufferSlice
 	switch src := src.(type) {
@@ -102,8 +103,8 @@ func recode(dst, src any, from, to encoding.CodecV2) error {
 	return nil
 }
 
-// keep returns a copy of a message that is sent on a stream: grpc-go lets both
-// sides reuse a message once it was sent, and encodes it for that reason.
+// keep returns a copy of a message for a stream, because both sides may reuse a
+// message after it was sent, as with grpc-go, which encodes it.
 func (*handover) keep(message any) (any, error) {
 	switch message.(type) {
 	case nil: // an empty message of any type, as in grpc-go

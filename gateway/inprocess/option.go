@@ -7,16 +7,16 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// limits are sizes in bytes of a message's wire form; below 0 there is none.
+// limits are maximum sizes of messages in bytes on the wire; negative means no limit.
 type limits struct {
 	request, response int
 }
 
-// options are the call options that have a meaning in process.
+// options are the options of a call. Some have no effect in process.
 type options []grpc.CallOption
 
-// limits narrows and replaces the limits of the connection as grpc-go would:
-// MaxCallSendMsgSize comes on top of the server's limit for requests, and
+// limits applies the options to the limits of the connection, as grpc-go does:
+// MaxCallSendMsgSize applies in addition to the server's limit for requests, and
 // MaxCallRecvMsgSize replaces the client's limit for responses.
 func (o options) limits(conn limits) limits {
 	for _, option := range o {
@@ -33,8 +33,8 @@ func (o options) limits(conn limits) limits {
 	return conn
 }
 
-// codec returns the caller's own codec, or nil. It is used for what is not a message: as in
-// grpc-go, whoever sends such a value says how to encode it.
+// codec returns the caller's own codec, or nil. It is used for values that are not
+// protobuf messages.
 func (o options) codec() encoding.CodecV2 {
 	var codec encoding.CodecV2
 	for _, option := range o {
@@ -49,7 +49,7 @@ func (o options) codec() encoding.CodecV2 {
 	return codec
 }
 
-// byteCodec makes a codec of one that knows no buffers.
+// byteCodec adapts a codec without buffers to [encoding.CodecV2].
 type byteCodec struct{ encoding.Codec }
 
 func (c byteCodec) Marshal(v any) (mem.BufferSlice, error) {
@@ -62,7 +62,7 @@ func (c byteCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return c.Codec.Unmarshal(data.Materialize(), v)
 }
 
-// report tells the caller how a call ended.
+// report reports the end of a call to the caller's options.
 func (o options) report(header, trailer metadata.MD, err error) {
 	for _, option := range o {
 		switch option := option.(type) {

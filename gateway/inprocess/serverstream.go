@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// serverStream is what a handler holds of a stream.
+// serverStream is the handler's side of a stream.
 type serverStream struct {
 	*pipe
 	clientStreams bool // the method takes any number of requests
@@ -33,7 +33,7 @@ func (s *serverStream) SendHeader(md metadata.MD) error { return s.call.transpor
 // so a trailer that cannot be sent is dropped.
 func (s *serverStream) SetTrailer(md metadata.MD) { _ = s.call.transport.SetTrailer(md) }
 
-// SendMsg implements [grpc.ServerStream]. Any error of it also ends the stream.
+// SendMsg implements [grpc.ServerStream]. An error also ends the stream.
 func (s *serverStream) SendMsg(message any) error {
 	err := s.send(message)
 	if err != nil {
@@ -56,8 +56,8 @@ func (s *serverStream) send(message any) error {
 	return nil
 }
 
-// RecvMsg implements [grpc.ServerStream]. Any error of it but io.EOF also ends
-// the stream.
+// RecvMsg implements [grpc.ServerStream]. An error other than io.EOF also ends the
+// stream.
 func (s *serverStream) RecvMsg(message any) error {
 	err := s.receive(message)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -103,7 +103,7 @@ func (s *serverStream) expectEnd() error {
 	return status.Error(codes.Internal, "cardinality violation: received multiple request messages for non-client-streaming RPC")
 }
 
-// canceled is the error of a stream that the caller left, or that has ended.
+// canceled returns the error of a stream that the caller has left, or that has ended.
 func (s *serverStream) canceled() error {
 	return status.FromContextError(s.call.base.Err()).Err()
 }

@@ -8,16 +8,16 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// fieldOverhead is the most that a field's tag takes (5 bytes), with the longest
-// scalar or with the length of text or a message (10).
+// fieldOverhead is the maximum size of a field's tag (5 bytes) plus the longest scalar
+// or the length of a text or message (10 bytes).
 const fieldOverhead = 15
 
-// checkSize fails if the wire form of a message is over its limit; below 0 there
-// is none.
+// checkSize fails if the wire form of a message is over its limit. A negative limit
+// means no limit.
 //
-// Why not proto.Size alone: it allocates for each map entry, so a list of 100
-// entities with free-form attributes costs it 100 times as much as the call
-// itself. A bound is enough to let nearly all messages pass.
+// Why not proto.Size alone: it allocates for each map entry, so for a list of 100
+// entities with free-form attributes it takes 100 times as long as the call itself.
+// For nearly all messages an upper bound is enough.
 func (h *handover) checkSize(message any, limit int, reason string) error {
 	if encoded, ok := message.(wire); ok && limit >= 0 && len(encoded) > limit {
 		return tooLarge(reason, len(encoded), limit)
@@ -33,7 +33,7 @@ func (h *handover) checkSize(message any, limit int, reason string) error {
 	return nil
 }
 
-// messageOf returns nil for what is no message at all.
+// messageOf returns v as a message, or nil if it is not one.
 func messageOf(v any) proto.Message {
 	switch v := v.(type) {
 	case proto.Message:
@@ -45,8 +45,8 @@ func messageOf(v any) proto.Message {
 	return nil
 }
 
-// bound returns a size in bytes that the wire form of m does not exceed. It does
-// not allocate for messages with plain fields.
+// bound returns an upper bound of the size of m on the wire, in bytes. It does not
+// allocate for messages with plain fields.
 func (h *handover) bound(m proto.Message) int {
 	return h.layouts.of(reflect.TypeOf(m)).bound(reflect.ValueOf(m))
 }

@@ -12,20 +12,19 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// window is how many messages one side may be ahead of the other, in each
-// direction. More would save switches between goroutines, at the price of memory:
-// each message may be as large as its limit.
+// window is how many messages a sender can be ahead of the receiver. A larger window
+// would save switches between goroutines but use more memory.
 const window = 8
 
 var (
-	// errLeft means that the side that waits was told to stop waiting.
+	// errLeft means that the call was cancelled or has ended while one side waited.
 	errLeft = errors.New("inprocess: the stream was left")
-	// errExited is the end of a handler that called runtime.Goexit.
+	// errExited is the error of a handler that called runtime.Goexit.
 	errExited = status.Error(codes.Internal, "the handler exited its goroutine")
 )
 
-// lane is one direction of a stream: copies of messages, or their wire form, in a bounded channel, so
-// that a fast sender waits for a slow receiver.
+// lane is one direction of a stream: a bounded channel with copies of messages or
+// their wire form, so that a fast sender waits for a slow receiver.
 type lane struct {
 	messages chan any
 	closed   chan struct{} // no more messages will follow
@@ -36,7 +35,7 @@ func newLane() lane {
 	return lane{messages: make(chan any, window), closed: make(chan struct{})}
 }
 
-// close says that nothing follows. It may be called more than once.
+// close closes the lane for new messages. It may be called more than once.
 func (l *lane) close() {
 	l.once.Do(func() { close(l.closed) })
 }
@@ -53,7 +52,7 @@ func (l *lane) isClosed() bool {
 // send waits for room, or returns errLeft if left is closed before there is any.
 func (l *lane) send(message any, left <-chan struct{}) error {
 	select {
-	case <-left: // first of all: select picks at random, and a left stream takes no more
+	case <-left: // checked first, because select below picks at random
 		return errLeft
 	default:
 	}
@@ -88,7 +87,7 @@ func (l *lane) receive(left <-chan struct{}) (any, error) {
 	}
 }
 
-// pipe is a stream as both sides share it.
+// pipe is the part of a stream that both sides share.
 type pipe struct {
 	call                *call
 	requests, responses lane
@@ -96,8 +95,8 @@ type pipe struct {
 	limits              limits
 
 	once sync.Once
-	// err is how the handler's side ended, nil for OK. It may be read once
-	// responses is closed.
+	// err is the error of the handler, nil for OK. Read it only after responses is
+	// closed.
 	err error
 }
 
@@ -112,9 +111,9 @@ func (p *pipe) finish(err error) {
 	})
 }
 
-// NewStream implements [grpc.ClientConnInterface]. The handler runs on a goroutine
-// of its own. To release it, do what grpc-go asks for: receive until there is an
-// error, or cancel ctx.
+// NewStream implements [grpc.ClientConnInterface]. The handler runs on its own
+// goroutine. To release it, receive until there is an error, or cancel ctx, as with
+// grpc-go.
 func (c *Conn) NewStream(
 	ctx context.Context, desc *grpc.StreamDesc, name string, opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
@@ -191,7 +190,7 @@ func (c *Conn) handle(m *method, stream *serverStream) error {
 	return c.stream(m.impl, stream, info, m.stream.Handler)
 }
 
-// handleUnary serves a unary method to a caller that opened a stream, as proxies do.
+// handleUnary serves a unary method to a caller that opens a stream, as proxies do.
 func (c *Conn) handleUnary(m *method, stream *serverStream) error {
 	reply, err := m.unary.Handler(m.impl, stream.call.ctx, stream.RecvMsg, c.unary)
 	if err != nil {

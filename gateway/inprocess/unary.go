@@ -12,8 +12,8 @@ import (
 )
 
 // Invoke implements [grpc.ClientConnInterface]. The handler runs on the caller's
-// goroutine, and Invoke returns when it does. Every error is a status; that of a
-// panic is also a [PanicError].
+// goroutine, and Invoke returns when the handler returns. Every error is a status.
+// After a panic, the error is also a [PanicError].
 func (c *Conn) Invoke( //nolint:revive // the interface has this many arguments
 	ctx context.Context, name string, args, reply any, opts ...grpc.CallOption,
 ) error {
@@ -39,7 +39,7 @@ func (c *Conn) Invoke( //nolint:revive // the interface has this many arguments
 	return err
 }
 
-// unaryCall is what one unary call is made of.
+// unaryCall is the state of one unary call.
 type unaryCall struct {
 	call        *call
 	method      *method // nil: not registered
@@ -67,7 +67,7 @@ func (c *Conn) serveUnary(u *unaryCall) (err error) { //nolint:nonamedreturns //
 	decode := func(request any) error { return c.messages.give(request, args) }
 	reply, err := u.method.unary.Handler(u.method.impl, u.call.ctx, decode, c.unary)
 	if err != nil {
-		return u.failed(err)
+		return u.handlerError(err)
 	}
 	if absent(reply) {
 		return errNoReply()
@@ -79,8 +79,8 @@ func (c *Conn) serveUnary(u *unaryCall) (err error) { //nolint:nonamedreturns //
 	return c.messages.fill(u.reply, reply, u.codec)
 }
 
-// failed is the error of a call whose handler returned err.
-func (u *unaryCall) failed(err error) error {
+// handlerError returns the error of a call whose handler returned err.
+func (u *unaryCall) handlerError(err error) error {
 	st, ok := status.FromError(err)
 	if !ok {
 		if done := u.call.base.Context.Err(); done != nil {
@@ -88,14 +88,14 @@ func (u *unaryCall) failed(err error) error {
 		}
 		st = status.FromContextError(err)
 	}
-	if st.Code() == codes.OK { // a success without a reply, which there is not
+	if st.Code() == codes.OK { // A success needs a reply.
 		return errNoReply()
 	}
 
 	return st.Err()
 }
 
-// absent tells a reply that is nil, or a nil pointer.
+// absent reports whether a reply is nil or a nil pointer.
 func absent(reply any) bool {
 	if reply == nil {
 		return true

@@ -17,38 +17,37 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Version is the version of OpenAPI that a [Document] is of.
+// Version is the OpenAPI version of a [Document].
 const Version = "3.1.1"
 
-// Params are what a [Document] is made of.
+// Params configure a [Document].
 type Params struct {
 	// Table is the policy of the gateway. Nil means the policy "documented".
 	Table *policy.Table
-	// PublicURL is the URL under which clients reach the service. If it is empty, the document
-	// names its own place as the server.
+	// PublicURL is the URL under which clients reach the service. If it is empty, the server of the
+	// document is the URL from which a client loads the document.
 	PublicURL string
-	// Title is the API's name; empty means the proto packages' names.
+	// Title is the name of the API. If it is empty, the title lists the names of the proto packages.
 	Title string
-	// License is the SPDX identifier of the API's licence; empty means that the
-	// document says nothing of one.
+	// License is the SPDX identifier of the API's licence. It may be empty.
 	License string
-	// Keys says that the gateway has a store for Idempotency-Key. Without one it refuses
-	// every key.
+	// Keys reports whether the gateway has a store for Idempotency-Key. Without one it refuses every
+	// key.
 	Keys bool
-	// Pages are the paths of pages that are served beside routes of MappingService: the same
-	// for people, as text/html, chosen by Accept.
+	// Pages are the paths of HTML pages that are served in addition to routes of MappingService.
+	// Accept chooses between the page and the JSON of the route.
 	Pages []string
 }
 
-// New returns the document of a backend. A nil backend has no routes. Comments become descriptions if
-// its descriptors have their source. The error is that of [gateway.New] for such a backend, or says that PublicURL is
-// not an http or https URL.
+// New returns the OpenAPI document of a backend. A nil backend has no routes. If the descriptors contain source info, proto comments
+// become descriptions. It returns the errors that [gateway.New] returns for this backend, and an error if
+// PublicURL is not an http or https URL.
 func New(b *backend.Backend, p Params) (*Document, error) {
 	servers := []server{{URL: "./"}} // relative to the document (OpenAPI 3.1 §4.8.5)
 	if p.PublicURL != "" {
 		public, err := url.Parse(p.PublicURL)
 		if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
-			return nil, fmt.Errorf("the public URL %q is not of the form https://api.example.com", p.PublicURL)
+			return nil, fmt.Errorf("invalid public URL %q: use a URL such as https://api.example.com", p.PublicURL)
 		}
 		servers[0].URL = strings.TrimRight(public.Scheme+"://"+public.Host+public.EscapedPath(), "/")
 	}
@@ -85,25 +84,25 @@ func New(b *backend.Backend, p Params) (*Document, error) {
 	return made.document()
 }
 
-// mappingService is the service that responds with the pages of the policy as JSON.
+// mappingService is the service that serves the pages of the policy as JSON.
 const mappingService = "/statusway.mapping.v1.MappingService/"
 
-// builder puts a document together.
+// builder builds a document.
 type builder struct {
 	Params
 
 	contract *contract.Contract
-	pages    map[*contract.Binding]bool // the routes that have a page besides
+	pages    map[*contract.Binding]bool // the routes with an HTML page at the same path
 	root     *root
 	schemas  schemas
-	// wordless are the routes that OpenAPI has no words for.
+	// wordless are the routes that OpenAPI cannot describe.
 	wordless []string
 }
 
 func (b *builder) method(method *contract.Method) {
 	served := 0
 	for _, binding := range method.Bindings {
-		// Nothing below a retired prefix is served, whatever is declared there.
+		// Routes under a retired prefix are not served.
 		if _, gone := b.contract.RetiredBy(binding.Path); gone {
 			continue
 		}
@@ -115,7 +114,7 @@ func (b *builder) method(method *contract.Method) {
 	}
 }
 
-// tag groups the operations by their services.
+// tag adds a tag for a service, which groups its operations.
 func (b *builder) tag(service protoreflect.Descriptor) {
 	name := string(service.FullName())
 	if !slices.ContainsFunc(b.root.Tags, func(t tag) bool { return t.Name == name }) {
@@ -159,8 +158,7 @@ func (b *builder) info() info {
 	return about
 }
 
-// versionOf is the version that all packages end with, such as "v1"; "0" where they
-// differ or have none.
+// versionOf returns the version suffix of the packages, such as "v1", or "0" if they differ or have none.
 func versionOf(packages []string) string {
 	version := ""
 	for _, name := range packages {
@@ -174,21 +172,20 @@ func versionOf(packages []string) string {
 	return cmp.Or(version, "0")
 }
 
-// document encodes the document without the components that it does not refer to. Each
-// component is encoded once to find out what it refers to, because encoding takes most of
-// the time that a document takes.
+// document encodes the document without unused components. It encodes each component once to find its
+// references, because encoding takes most of the time.
 func (b *builder) document() (*Document, error) {
-	own := &b.root.Components
-	own.Schemas, own.Responses, own.Examples = sorted(&b.schemas.known), sorted(own.Responses), sorted(own.Examples)
+	all := &b.root.Components
+	all.Schemas, all.Responses, all.Examples = sorted(&b.schemas.known), sorted(all.Responses), sorted(all.Examples)
 	parts := map[string][]byte{}
 	if err := errors.Join(
-		encodeEach(parts, "schemas", own.Schemas), encodeEach(parts, "responses", own.Responses),
-		encodeEach(parts, "parameters", own.Parameters), encodeEach(parts, "headers", own.Headers),
+		encodeEach(parts, "schemas", all.Schemas), encodeEach(parts, "responses", all.Responses),
+		encodeEach(parts, "parameters", all.Parameters), encodeEach(parts, "headers", all.Headers),
 	); err != nil {
 		return nil, err
 	}
 	rest := *b.root
-	rest.Components = components{Examples: own.Examples, SecuritySchemes: own.SecuritySchemes}
+	rest.Components = components{Examples: all.Examples, SecuritySchemes: all.SecuritySchemes}
 	text, err := encode(rest)
 	if err != nil {
 		return nil, err
@@ -198,10 +195,10 @@ func (b *builder) document() (*Document, error) {
 	unused := func(kind string) func(string) bool {
 		return func(name string) bool { return !used[kind+"/"+name] }
 	}
-	own.Schemas.drop(unused("schemas"))
-	own.Responses.drop(unused("responses"))
-	own.Parameters.drop(unused("parameters"))
-	own.Headers.drop(unused("headers"))
+	all.Schemas.drop(unused("schemas"))
+	all.Responses.drop(unused("responses"))
+	all.Parameters.drop(unused("parameters"))
+	all.Headers.drop(unused("headers"))
 	if text, err = encode(b.root); err != nil {
 		return nil, err
 	}
@@ -233,7 +230,7 @@ func follow(text []byte, parts map[string][]byte, used map[string]bool) {
 	}
 }
 
-// references are the kinds and names of the components that a text refers to.
+// references returns the kinds and names of the components that a text refers to.
 func references(text []byte) map[string]bool {
 	used := map[string]bool{}
 	for {
@@ -247,8 +244,7 @@ func references(text []byte) map[string]bool {
 	}
 }
 
-// sorted is an object with its members by name: in what order components were come
-// upon tells a reader nothing.
+// sorted sorts the members of an object by name.
 func sorted[V any](of *ordered[V]) *ordered[V] {
 	of.names = slices.Sorted(slices.Values(of.names))
 	return of

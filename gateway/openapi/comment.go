@@ -6,9 +6,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// comment is what a proto file says of at, in front of it or else behind it: nothing
-// where the descriptors carry no source. Lines of one paragraph are joined, because a
-// line's end means something in the Markdown that a description is.
+// comment returns the leading comment of a declaration or, if there is none, the trailing comment. It is
+// empty if the descriptors contain no source info. comment joins the lines of a paragraph, because
+// descriptions are Markdown, where some clients render line ends.
 func comment(at protoreflect.Descriptor) string {
 	location := at.ParentFile().SourceLocations().ByDescriptor(at)
 	text := location.LeadingComments
@@ -20,7 +20,7 @@ func comment(at protoreflect.Descriptor) string {
 
 func paragraphs(text string) string {
 	var out strings.Builder
-	broken := true // what comes begins a line
+	broken := true // the next line starts on a new line
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.TrimPrefix(strings.TrimRight(line, " \t\r"), " ")
 		// A list, a table or code keeps its lines.
@@ -38,7 +38,7 @@ func paragraphs(text string) string {
 	return strings.TrimSpace(out.String())
 }
 
-// summary is the first sentence of a comment.
+// summary returns the first sentence of a comment.
 func summary(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
 	if end := strings.Index(text, ". "); end >= 0 {

@@ -12,17 +12,16 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// read reads the options of a descriptor into a message of the linked type: what came
-// over the network holds extensions as unknown bytes, and what another resolver made
-// holds other types of the same bytes.
-// What cannot be read says nothing: a backend may use the numbers for options of its own.
+// read reads the options of a descriptor into a message of the linked type, by their wire form: options from
+// the network contain extensions as unknown bytes, and options from another resolver contain other Go types.
+// It ignores invalid options, because a backend may use the field numbers for other options.
 func read(of protoreflect.Descriptor, into proto.Message) {
 	if wire, err := proto.Marshal(of.Options()); err != nil || proto.Unmarshal(wire, into) != nil {
 		proto.Reset(into)
 	}
 }
 
-// rules are what a field has under buf.validate; never nil.
+// rulesOf returns the buf.validate rules of a field. It never returns nil.
 func rulesOf(field protoreflect.FieldDescriptor) *validate.FieldRules {
 	options := &descriptorpb.FieldOptions{}
 	read(field, options)
@@ -40,7 +39,7 @@ func needsOne(oneof protoreflect.OneofDescriptor) bool {
 	return rules.GetRequired()
 }
 
-// behaviour is what google.api.field_behavior says (AIP-203).
+// behaviour is the google.api.field_behavior of a field (AIP-203).
 type behaviour struct{ required, output, input bool }
 
 func behaviourOf(field protoreflect.FieldDescriptor) behaviour {
@@ -54,12 +53,11 @@ func behaviourOf(field protoreflect.FieldDescriptor) behaviour {
 	}
 }
 
-// constrain puts into a schema what JSON Schema can say of the rules, and returns
-// whether they need the field to be there. It says less rather than more than they do:
-// what a request may be is the backend's to decide.
+// constrain adds the rules that JSON Schema can express to a schema, and reports whether the rules require
+// the field. If in doubt it leaves a rule out, because the backend decides which requests are valid.
 func constrain(property *schema, field protoreflect.FieldDescriptor, rules *validate.FieldRules) bool {
 	c := constraint{property: property}
-	// A field that may hold its zero value whatever its rules say has no lower bound.
+	// If the rules do not apply to the zero value, there is no lower bound.
 	c.zero = rules.GetIgnore() == validate.Ignore_IGNORE_IF_ZERO_VALUE && !field.HasPresence()
 	property.Examples = examplesOf(rules)
 	switch {
@@ -78,11 +76,11 @@ func constrain(property *schema, field protoreflect.FieldDescriptor, rules *vali
 	case property.Type == typeInteger:
 		c.number(rules)
 	}
-	// Without presence what is left out is the zero value, and that has to keep the rules.
+	// For a field without presence, a missing field is the zero value, which must satisfy the rules.
 	return rules.GetRequired() || c.needed && !field.HasPresence()
 }
 
-// typed are the rules of whichever type the field has; nil if there are none.
+// typed returns the rules for the type of the field, or nil if there are none.
 func typed(rules *validate.FieldRules) protoreflect.Message {
 	all := rules.ProtoReflect()
 	kind := all.WhichOneof(all.Descriptor().Oneofs().ByName("type"))
@@ -92,8 +90,7 @@ func typed(rules *validate.FieldRules) protoreflect.Message {
 	return all.Get(kind).Message()
 }
 
-// examplesOf are the values that the rules give as examples, of the types whose JSON is
-// the value itself.
+// examplesOf returns the examples in the rules, for types whose JSON form is the value itself.
 func examplesOf(rules *validate.FieldRules) []any {
 	own := typed(rules)
 	if own == nil {
@@ -118,13 +115,13 @@ func examplesOf(rules *validate.FieldRules) []any {
 
 type constraint struct {
 	property *schema
-	// zero says that the zero value is allowed beside what the rules allow.
+	// zero means that the zero value is always allowed.
 	zero bool
-	// needed says that the rules refuse the zero value.
+	// needed means that the rules refuse the zero value.
 	needed bool
 }
 
-// least takes a lower bound.
+// least applies a lower bound.
 func (c *constraint) least(into *uint64, bound uint64) {
 	if bound == 0 || c.zero {
 		return
@@ -147,7 +144,7 @@ func (c *constraint) text(rules *validate.StringRules) {
 	c.least(&c.property.MinLength, rules.GetLen())
 	most(&c.property.MaxLength, rules.MaxLen)
 	most(&c.property.MaxLength, rules.Len)
-	most(&c.property.MaxLength, rules.MaxBytes) // No character has less than a byte.
+	most(&c.property.MaxLength, rules.MaxBytes) // A character has at least one byte.
 	if c.zero {
 		return
 	}
@@ -163,8 +160,8 @@ func (c *constraint) text(rules *validate.StringRules) {
 	}
 }
 
-// isPortable says whether a pattern of RE2 means the same in ECMA-262, which is what
-// JSON Schema has: both know what is left when these are gone.
+// isPortable reports whether an RE2 pattern has the same meaning in ECMA-262, which JSON Schema uses. The
+// syntax below exists only in RE2 or differs.
 func isPortable(pattern string) bool {
 	for _, own := range []string{"(?", `\A`, `\z`, `\Q`, `\C`, `\a`, `\p`, `\P`, `\x{`, "[[:", "[:^"} {
 		if strings.Contains(pattern, own) {
@@ -239,7 +236,7 @@ func (c *constraint) enum(rules *validate.EnumRules) {
 	}
 }
 
-// number takes the rules of whichever kind of integer it is: all have the same names.
+// number applies the rules of an integer. The rules of all integer types have the same names.
 func (c *constraint) number(rules *validate.FieldRules) {
 	own := bounds{typed(rules)}
 	if own.rules == nil || own.areOutside() {
@@ -275,7 +272,7 @@ func (b bounds) get(name protoreflect.Name) (int64, bool) {
 	return integer(b.rules.Get(field), field.Kind()), true
 }
 
-// areOutside says whether what is meant lies outside of the two bounds.
+// areOutside reports whether valid values are outside the two bounds and not between them.
 func (b bounds) areOutside() bool {
 	low, isLow := b.either("gte", "gt")
 	high, isHigh := b.either("lte", "lt")

@@ -8,7 +8,8 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// description is what holds for the whole API, and what OpenAPI has no other place for.
+// description returns the description of the API: rules for all operations, and facts that OpenAPI cannot
+// express elsewhere.
 func (b *builder) description() string {
 	shape := "`" + contract.ProblemType + "` (RFC 9457)"
 	switch b.Table.Policy().GetErrorFormat() {
@@ -41,7 +42,7 @@ func (b *builder) description() string {
 	return strings.TrimSpace(strings.Join(parts, "\n\n"))
 }
 
-// retired are the prefixes that are gone.
+// retired returns a line for each retired prefix.
 func (b *builder) retired() []string {
 	lines := make([]string, 0, len(b.contract.Retired))
 	for _, one := range b.contract.Retired {

@@ -1,25 +1,21 @@
-// Package openapi writes the OpenAPI 3.1 document of what a gateway serves: every
-// route with its parameters and bodies, every answer that the policy in force can give
-// to it, and the header fields and the body of each.
+// Package openapi generates the OpenAPI 3.1 document of a gateway. It describes every route with its
+// parameters and bodies, and every response that the policy allows, with its headers and its body.
 //
-// The document is built when the program runs, from the same three things that decide
-// the answers: the contract, its descriptors, and the policy's table. Patching what
-// protoc-gen-openapiv3 writes was the other way, and was not taken: the generator knows
-// 200 and "default", so that all but the schemas would have been written over; a
-// document made when the code is generated cannot follow a policy that is a file; and a
-// backend that the gateway learns of by server reflection has no generated code.
+// The document is complete. Any method may fail with any gRPC code, so each operation lists the statuses
+// for all codes, for the details and for the reasons of the backend; it lists the gateway's own reasons if
+// they can occur on the route. There is no "default" response: the gateway sends no response that is not in
+// the document. OpenAPI cannot express HEAD, OPTIONS and retired prefixes for all paths, so the description
+// of the document explains them.
 //
-// The document itself is a few plain structs with the order of their members. The
-// libraries for it (libopenapi, kin-openapi) are made for reading documents, hold
-// anything, and would come along to everybody who imports the gateway. The tests in
-// server/check, a module of its own, check with one of them that the document is valid, and
-// that the running server answers as it says.
+// # Why not protoc-gen-openapiv3
 //
-// What it says is as exact as the contract allows, and total. Any method may fail with
-// any gRPC code, so each has the rows that the policy gives to those, to its details
-// and to the reasons of its own domains; the reasons that only the gateway raises lead
-// to a row where they can come up. There is no "default" answer: what does not stand in
-// the document is not sent. Three things have no place in it, because OpenAPI has no
-// words for them, and its description says them once: HEAD, OPTIONS, and the prefixes
-// that are retired.
+// The generator only knows the responses 200 and "default", so everything except the schemas would have to
+// be replaced. A document that is generated with the code cannot follow a policy in a file. A backend with
+// server reflection has no generated code.
+//
+// # Why not a library
+//
+// libopenapi and kin-openapi are made for reading documents and would be linked into every program that
+// imports the gateway. The document is a few plain structs. The tests in server/check use one of the
+// libraries to check the document, and to check the responses of the running server against it.
 package openapi

@@ -9,14 +9,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Document is an OpenAPI document. It does not change.
+// Document is an OpenAPI document. It is immutable.
 type Document struct{ text []byte }
 
-// JSON is the document as JSON, indented, with a line break at its end. The same
-// contract and policy give the same bytes.
+// JSON returns the document as indented JSON with a line break at the end. The same backend and policy give
+// the same bytes.
 func (d *Document) JSON() []byte { return bytes.Clone(d.text) }
 
-// YAML is the same document as YAML, in the same order.
+// YAML returns the same document as YAML, in the same order.
 func (d *Document) YAML() ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(d.text))
 	decoder.UseNumber()
@@ -33,8 +33,8 @@ func (d *Document) YAML() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// yamlNode reads one value. JSON is YAML too, but a parser of YAML refuses characters
-// that a comment in a proto may well have.
+// yamlNode converts one JSON value. JSON is also YAML, but a YAML parser refuses some characters that proto
+// comments may contain.
 func yamlNode(decoder *json.Decoder) (*yaml.Node, error) {
 	token, err := decoder.Token()
 	if err != nil {
@@ -63,7 +63,7 @@ func yamlNode(decoder *json.Decoder) (*yaml.Node, error) {
 func yamlContainer(decoder *json.Decoder, open json.Delim) (*yaml.Node, error) {
 	node := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 	if open == '{' {
-		node = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"} // Names and values are of one list.
+		node = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"} // Content alternates names and values.
 	}
 	for decoder.More() {
 		inner, err := yamlNode(decoder)
@@ -78,8 +78,7 @@ func yamlContainer(decoder *json.Decoder, open json.Delim) (*yaml.Node, error) {
 	return node, nil
 }
 
-// The parts of a document, as far as this package writes them. A member's order is
-// that of its struct.
+// The parts of a document that this package writes. Members are in the order of the struct.
 type (
 	root struct {
 		OpenAPI    string              `json:"openapi"`
@@ -111,10 +110,10 @@ type (
 		Description string `json:"description,omitempty"`
 	}
 
-	// requirement names security schemes, all of which are needed.
+	// requirement lists the required security schemes.
 	requirement map[string][]string
 
-	// pathItem has its operations by the method in lower case.
+	// pathItem maps HTTP methods in lower case to operations.
 	pathItem = ordered[*operation]
 
 	operation struct {
@@ -189,7 +188,7 @@ type (
 		Description string `json:"description,omitempty"`
 	}
 
-	// schema is of JSON Schema 2020-12. The zero value holds for anything.
+	// schema is a JSON Schema (2020-12). The zero value accepts any value.
 	schema struct {
 		Ref                  string            `json:"$ref,omitempty"`
 		Description          string            `json:"description,omitempty"`
@@ -228,7 +227,7 @@ type (
 	}
 )
 
-// newDocument is the document whose JSON is text.
+// newDocument returns the document for a JSON text.
 func newDocument(text []byte) (*Document, error) {
 	var out bytes.Buffer
 	if err := json.Indent(&out, text, "", "  "); err != nil {
@@ -238,5 +237,5 @@ func newDocument(text []byte) (*Document, error) {
 	return &Document{text: out.Bytes()}, nil
 }
 
-// jsonNumber is a number as it is written; empty is none.
+// jsonNumber is a number in its JSON form; empty means no number.
 type jsonNumber = json.Number

@@ -18,16 +18,16 @@ type cause struct {
 	details        []string
 }
 
-// codeOther stands for every number that no code has.
+// codeOther represents all numbers that are not gRPC codes.
 const codeOther = codes.Code(17)
 
-// failures are the statuses from 400 on of a route.
+// failures returns the statuses of 400 or more of a route.
 func (b *builder) failures(binding *contract.Binding) map[int]bool {
 	found := map[int]bool{}
 	for _, one := range slices.Concat(b.anywhere(), b.raised(binding)) {
 		for _, conditional := range []bool{false, true} {
 			if one.reason == policy.ReasonPreconditionFailed && one.domain == policy.Domain && !conditional && b.isConditionalRead(binding) {
-				continue // It is the gateway that says it, of the request's own condition.
+				continue // The gateway raises this reason only for a request with a condition.
 			}
 			found[b.decide(one, conditional).Status()] = true
 		}
@@ -41,8 +41,8 @@ func (b *builder) decide(one cause, conditional bool) policy.Decision {
 	})
 }
 
-// anywhere are the causes that no contract rules out: a backend may answer with any
-// code and any detail, and with any reason of a domain that is not the gateway's.
+// anywhere returns the causes that can occur on every route: a backend may fail with any code and any
+// detail, and with any reason of another domain than the gateway's.
 func (b *builder) anywhere() []cause {
 	var all []cause
 	for code := codes.Canceled; code <= codeOther; code++ {
@@ -60,7 +60,7 @@ func (b *builder) anywhere() []cause {
 	return all
 }
 
-// codeNamed is the code that a rule is narrowed to; UNKNOWN if it is none.
+// codeNamed returns the code with this name, or UNKNOWN if there is none.
 func codeNamed(name string) codes.Code {
 	var code codes.Code
 	if name == "" || code.UnmarshalJSON([]byte(strconv.Quote(name))) != nil || code == codes.OK {
@@ -69,12 +69,11 @@ func codeNamed(name string) codes.Code {
 	return code
 }
 
-// raised are the causes that only the gateway knows, of those that can come up on a
-// route.
+// raised returns the gateway's own causes that can occur on a route.
 func (b *builder) raised(binding *contract.Binding) []cause {
 	method := binding.Method
 	reasons := []string{
-		policy.ReasonMethodNotAllowed, // what the path answers to any other method
+		policy.ReasonMethodNotAllowed, // for other HTTP methods on the path
 		policy.ReasonInvalidArgument, policy.ReasonReservedHeader, policy.ReasonExpectationFailed, policy.ReasonHeaderTooLarge,
 		policy.ReasonRequestTooLarge, policy.ReasonRateLimited, policy.ReasonConcurrencyLimited, policy.ReasonOverloaded,
 		policy.ReasonDraining, policy.ReasonMaintenance,
@@ -112,8 +111,8 @@ func (b *builder) raised(binding *contract.Binding) []cause {
 	return all
 }
 
-// failureResponse is a component that all routes of the same traits refer to. Its name
-// says the traits.
+// failureResponse returns a reference to the component for a status. Routes with the same headers share a
+// component; the suffixes of its name list these headers.
 func (b *builder) failureResponse(binding *contract.Binding, status int) *response {
 	method := binding.Method
 	name := "Error" + strconv.Itoa(status)
@@ -162,7 +161,7 @@ func (b *builder) failureHeaders(r *response, status int) {
 		b.headers(r, "Allow")
 	case 409, 429, 503, 504:
 		b.headers(r, "Retry-After")
-		// Where every rule says how long, so does every answer.
+		// If every rule for the status sets Retry-After, every response contains it.
 		if isEvery(b.Table.RulesTo(status), func(rule *statuswayv1.Rule) bool { return rule.GetRetryAfter() != nil }) {
 			always, _ := b.root.Components.Headers.get("Retry-After")
 			r.Headers.set("Retry-After", &header{Description: always.Description, Required: true, Schema: always.Schema})
@@ -176,7 +175,7 @@ func isEvery(rules []*statuswayv1.Rule, holds func(*statuswayv1.Rule) bool) bool
 	return len(rules) > 0 && !slices.ContainsFunc(rules, func(rule *statuswayv1.Rule) bool { return !holds(rule) })
 }
 
-// readsBody says whether a status is what a body of the wrong type gets.
+// readsBody reports whether a body with an unsupported type or coding gets this status.
 func (b *builder) readsBody(binding *contract.Binding, status int) bool {
 	if binding.Body == "" {
 		return false
@@ -189,8 +188,8 @@ func (b *builder) readsBody(binding *contract.Binding, status int) bool {
 	return false
 }
 
-// isReplayed says whether a failure can come again under its Idempotency-Key: one of
-// the backend's that is not gone the next time.
+// isReplayed reports whether a failure with this status can be stored and repeated for an Idempotency-Key:
+// it comes from the backend and is not temporary.
 func (b *builder) isReplayed(binding *contract.Binding, status int) bool {
 	if !b.honoursKey(binding.Method) || status == 401 || status == 429 || status >= 500 {
 		return false

@@ -7,7 +7,7 @@ const (
 	anyType  = "*/*"
 )
 
-// success is what a success sends.
+// success returns the content of a success.
 func (b *builder) success(binding *contract.Binding) *ordered[*mediaType] {
 	content := &ordered[*mediaType]{}
 	switch {
@@ -24,7 +24,7 @@ func (b *builder) success(binding *contract.Binding) *ordered[*mediaType] {
 	return content
 }
 
-// responseSchema is the schema of a response message, or of the field of it that is sent.
+// responseSchema returns the schema of the response message, or of its field that is sent.
 func (b *builder) responseSchema(binding *contract.Binding) *schema {
 	field := binding.ResponseBody
 	if field == nil {
@@ -37,8 +37,8 @@ func (b *builder) responseSchema(binding *contract.Binding) *schema {
 	return of
 }
 
-// stream is of many messages. Of what comes one after the other the document shows the
-// list, which is how the next version of OpenAPI reads such a schema.
+// stream adds the content of a stream. The schema of a sequence of messages is an array, as in the next
+// version of OpenAPI.
 func (b *builder) stream(content *ordered[*mediaType], message *schema) {
 	failure := b.failureSchema()
 	line := &schema{Type: typeObject, MinProperties: 1, MaxProperties: new(uint64), Properties: &ordered[*schema]{}}

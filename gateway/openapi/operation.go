@@ -9,10 +9,10 @@ import (
 	"github.com/statusway/statusway/gateway/internal/contract"
 )
 
-// bearer names the one security scheme. What the gateway challenges with is Bearer.
+// bearer is the name of the only security scheme, because the gateway's challenge is Bearer.
 const bearer = "bearer"
 
-// operation is a route.
+// operation returns the operation of a route.
 func (b *builder) operation(binding *contract.Binding) *operation {
 	method := binding.Method
 	text := comment(method.Descriptor)
@@ -38,10 +38,10 @@ func (b *builder) operation(binding *contract.Binding) *operation {
 	return o
 }
 
-// operationID is the gRPC method's full name, and from its second route on the route's
-// number. It depends on no other method, so that it stays when others come and go. No proto
-// name has a hyphen, and a generator does not take what follows one for a method of its own,
-// as it does what follows a dot.
+// operationID returns the full name of the gRPC method, followed by the number of the route from the second
+// route on. It does not depend on other methods, so it stays the same when they change. The separator is a
+// hyphen, because proto names contain none, and because client generators treat the text after a dot as a
+// method name.
 func operationID(binding *contract.Binding) string {
 	name := string(binding.Method.Descriptor.FullName())
 	if binding.Number == 0 {
@@ -50,7 +50,7 @@ func operationID(binding *contract.Binding) string {
 	return name + "-" + strconv.Itoa(binding.Number+1)
 }
 
-// body is the request's body; nil if the route has none.
+// body returns the request body, or nil if the route has none.
 func (b *builder) body(binding *contract.Binding) *requestBody {
 	if binding.Body == "" {
 		return nil
@@ -76,7 +76,7 @@ func (b *builder) body(binding *contract.Binding) *requestBody {
 	return body
 }
 
-// bodySchema is of what the body fills, and whether it has to be there; nil if it is raw.
+// bodySchema returns the schema of the body, nil for a raw body, and reports whether the body is required.
 func (b *builder) bodySchema(binding *contract.Binding) (*schema, bool) {
 	field := binding.BodyField
 	if field == nil {
@@ -113,7 +113,7 @@ func (b *builder) wholeBody(binding *contract.Binding, input protoreflect.Messag
 		object := b.schemas.object(input, nil)
 		return b.schemas.message(input), len(object.Required) > 0
 	}
-	// What the path says already the body need not.
+	// The body does not contain the fields of the path.
 	object := b.schemas.object(input, func(field protoreflect.FieldDescriptor) bool { return bound[string(field.Name())] })
 	if isPatch(binding) {
 		object.Required = nil

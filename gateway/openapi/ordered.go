@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// ordered is an object of JSON whose members keep the order in which they were set, so
-// that a message's fields stand as in its proto, and each document is always the same.
+// ordered is a JSON object whose members keep their insertion order, so that fields are in the order of the
+// proto, and a document always has the same bytes.
 type ordered[V any] struct {
 	names  []string
 	values map[string]V
 }
 
-// set adds a member, or gives it another value in its place.
+// set adds a member or replaces its value.
 func (o *ordered[V]) set(name string, value V) {
 	if o.values == nil {
 		o.values = map[string]V{}
@@ -39,7 +39,7 @@ func (o *ordered[V]) has(name string) bool {
 	return ok
 }
 
-// IsZero leaves an empty object out of the one that it stands in.
+// IsZero makes encoding/json omit an empty object.
 func (o *ordered[V]) IsZero() bool { return o == nil || len(o.names) == 0 }
 
 // MarshalJSON implements json.Marshaler.
@@ -62,7 +62,7 @@ func (o *ordered[V]) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// encode is JSON for people too: no < has to be escaped in it.
+// encode encodes JSON without HTML escaping, so that < stays readable.
 func encode(value any) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -73,7 +73,7 @@ func encode(value any) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// drop takes the members away of whose names unwanted is true, and returns how many.
+// drop removes the members whose names are unwanted, and returns their number.
 func (o *ordered[V]) drop(unwanted func(name string) bool) int {
 	before := len(o.names)
 	o.names = slices.DeleteFunc(o.names, func(name string) bool {

@@ -10,7 +10,7 @@ import (
 	"github.com/statusway/statusway/gateway/internal/contract"
 )
 
-// parameters are those of a route: of its path, its query and its header fields.
+// parameters returns the parameters of a route in path, query and headers.
 func (b *builder) parameters(binding *contract.Binding) []*parameter {
 	var all []*parameter
 	for _, w := range binding.Wildcards {
@@ -58,25 +58,25 @@ func wildcard(open bool) string {
 	return "*"
 }
 
-// bare takes off a schema what a parameter says itself.
+// bare removes the parts of a schema that the parameter itself contains.
 func bare(s *schema) { s.Description, s.Deprecated, s.ReadOnly, s.WriteOnly = "", false, false, false }
 
-// How many query parameters of a route are told, and how deep within its message: a
-// message of many that hold others has more than anybody could read.
+// The maximum number of query parameters in a document per route, and their maximum depth in the message.
+// Deeply nested messages would have too many.
 const (
 	mostParameters = 200
 	mostDepth      = 8
 )
 
-// query finds the query parameters of a route.
+// query returns the query parameters of a route.
 type query struct {
 	builder *builder
 	binding *contract.Binding
 	found   []*parameter
 }
 
-// fields adds a parameter for each field of a message that a URL can hold, and goes into
-// the messages that hold such fields, but into none within itself.
+// fields adds a parameter for each field of a message that a URL can contain. It descends into nested
+// messages, but not into a message inside itself.
 func (q *query) fields(message protoreflect.MessageDescriptor, prefix string, within []protoreflect.FullName) {
 	if slices.Contains(within, message.FullName()) || len(within) == mostDepth {
 		return
@@ -102,7 +102,7 @@ func (q *query) add(field protoreflect.FieldDescriptor, name string) {
 	if field.IsMap() {
 		written += "[key]"
 	}
-	// The server itself says what it knows: not what the path or the body sets already.
+	// Use the server's own check: fields that the path or the body sets are not parameters.
 	if err := q.binding.CheckQuery(url.QueryEscape(written) + "="); err != nil && err.Reason == "UNKNOWN_PARAMETER" {
 		return
 	}
@@ -127,7 +127,7 @@ func (q *query) add(field protoreflect.FieldDescriptor, name string) {
 	q.found = append(q.found, p)
 }
 
-// textual says whether a value can be a text in a URL, and whether that is JSON.
+// textual reports whether a value can be written in a URL, and whether the text is JSON.
 func textual(field protoreflect.FieldDescriptor) (isText, isJSON bool) {
 	message := field.Message()
 	if message == nil {
@@ -146,7 +146,7 @@ func textual(field protoreflect.FieldDescriptor) (isText, isJSON bool) {
 	}
 }
 
-// requestFields are the names of the header parameters that mean something on a route.
+// requestFields returns the names of the request headers that a route uses.
 func (b *builder) requestFields(binding *contract.Binding) []string {
 	method := binding.Method
 	var names []string
@@ -173,7 +173,7 @@ func (b *builder) honoursKey(method *contract.Method) bool {
 	return b.Keys && method.IdempotencyKey != contract.KeyUnsupported
 }
 
-// headerParameters are all that [builder.requestFields] can name.
+// headerParameters returns the parameters for all headers that [builder.requestFields] can return.
 func headerParameters() *ordered[*parameter] {
 	all := &ordered[*parameter]{}
 	add := func(key, name, description string, of *schema) {

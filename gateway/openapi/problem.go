@@ -10,8 +10,8 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// The schemas of the three shapes of an error, and of a code. No proto name is like
-// them: those have a dot.
+// The names of the schemas of the three error formats and of a code. They contain no dot, so they cannot
+// clash with the full name of a message.
 const (
 	problemSchema = "Problem"
 	statusSchema  = "RPCStatus"
@@ -19,7 +19,7 @@ const (
 	codeName      = "RPCCode"
 )
 
-// errorSchemas adds the three shapes.
+// errorSchemas adds the schemas of the three error formats.
 func (b *builder) errorSchemas() {
 	details := &schema{Type: typeArray, Description: "The details of the google.rpc.Status.", Items: b.schemas.any()}
 	b.schemas.known.set(problemSchema, b.problem(details))
@@ -67,8 +67,8 @@ func (b *builder) problem(details *schema) *schema {
 	return of
 }
 
-// omitted has a member for each list that is not whole; gateway/internal/respond/bounds.go has the
-// bounds.
+// omitted returns the schema of the counts of omitted parts; gateway/internal/respond/bounds.go defines the
+// limits.
 func (b *builder) omitted() *schema {
 	count := func(description string) *schema {
 		return &schema{Type: typeInteger, Minimum: "1", Description: description}
@@ -85,7 +85,7 @@ func (b *builder) omitted() *schema {
 	)
 }
 
-// codeSchema is of the names of all codes but OK.
+// codeSchema returns the schema for the names of all codes except OK.
 func (b *builder) codeSchema() *schema {
 	of := &schema{Type: typeString, Description: "The gRPC code."}
 	for code := int32(codes.Canceled); code < int32(codeOther); code++ {
@@ -117,12 +117,14 @@ func object(description string, properties ...property) *schema {
 	return of
 }
 
-// failureSchema is of an error within a stream, whose type does not say its shape.
+// failureSchema returns the schema of an error in a stream, which can have any format, because the media
+// type of the stream does not determine it.
 func (b *builder) failureSchema() *schema {
 	return &schema{AnyOf: []*schema{schemaRef(problemSchema), schemaRef(statusSchema), schemaRef(errorSchema)}}
 }
 
-// failureContent has all three shapes, the policy's own first: Accept can ask for any.
+// failureContent returns the content of an error in all three formats, because Accept can choose one. The
+// policy's default comes first.
 func (b *builder) failureContent(status int) *ordered[*mediaType] {
 	content := &ordered[*mediaType]{}
 	switch b.Table.Policy().GetErrorFormat() {
@@ -130,7 +132,7 @@ func (b *builder) failureContent(status int) *ordered[*mediaType] {
 		content.set(contract.JSONType, &mediaType{Schema: schemaRef(statusSchema)})
 	case statuswayv1.ErrorFormat_ERROR_FORMAT_ERROR:
 		content.set(contract.JSONType, &mediaType{Schema: schemaRef(errorSchema)})
-	default: // The problem, which stands below in any case.
+	default: // The problem is added below in any case.
 	}
 	pinned := object("", maybe("status", &schema{Const: status}))
 	pinned.Type = ""
@@ -143,7 +145,7 @@ func (b *builder) failureContent(status int) *ordered[*mediaType] {
 	return content
 }
 
-// exampleProblem has the order of a problem that is sent.
+// exampleProblem is an example of a problem, with the members in the order of a real one.
 type exampleProblem struct {
 	Type       string `json:"type"`
 	Title      string `json:"title"`
@@ -156,12 +158,12 @@ type exampleProblem struct {
 	RequestID  string `json:"requestId"`
 }
 
-// examples show a problem for each rule that leads to a status.
+// examples returns an example for each rule that leads to a status.
 func (b *builder) examples(status int) *ordered[*example] {
 	all := &ordered[*example]{}
 	for _, rule := range b.Table.RulesTo(status) {
 		if rule.GetDetail() != "" {
-			continue // It shows no more than its code does.
+			continue // The example would be the same as that of its code.
 		}
 		row := b.Table.Row(status)
 		problem := exampleProblem{
@@ -177,7 +179,7 @@ func (b *builder) examples(status int) *ordered[*example] {
 	return all
 }
 
-// ruleCode is the code of an error that a rule is for.
+// ruleCode returns the gRPC code of an error for which a rule decides.
 func ruleCode(rule *statuswayv1.Rule) string {
 	code := codeNamed(rule.GetCode())
 	switch {

@@ -17,7 +17,7 @@ const (
 	statusNotModified = 304
 )
 
-// responses are all answers of a route, by their status.
+// responses returns all responses of a route, by status.
 func (b *builder) responses(binding *contract.Binding) *ordered[*response] {
 	all := map[int]*response{}
 	for _, status := range b.successes(binding) {
@@ -35,8 +35,8 @@ func (b *builder) responses(binding *contract.Binding) *ordered[*response] {
 	return out
 }
 
-// successes are the statuses below 400 of a route. The table decides here as it does
-// for an answer: where it has no row for one of them, it is another.
+// successes returns the statuses below 400 of a route. The policy decides, as for a real response, because
+// it may replace a declared status that is not in its catalogue.
 func (b *builder) successes(binding *contract.Binding) []int {
 	method := binding.Method
 	var all []int
@@ -57,8 +57,8 @@ func (b *builder) successes(binding *contract.Binding) []int {
 	return all
 }
 
-// isConditionalRead says whether the gateway compares the request's conditions with what
-// the backend returns.
+// isConditionalRead reports whether the gateway evaluates the request's conditions for the response of the
+// backend.
 func (b *builder) isConditionalRead(binding *contract.Binding) bool {
 	return binding.Conditions == contract.ConditionsCompared && !binding.Method.ServerStreams
 }
@@ -115,10 +115,10 @@ func (b *builder) limits(r *response) {
 		"X-Concurrency-Limit-Limit", "X-Concurrency-Limit-Remaining")
 }
 
-// noStore is the Cache-Control of what must not be kept.
+// noStore is the Cache-Control of responses that must not be stored.
 const noStore = "no-store"
 
-// fixed is Cache-Control, which an answer always has, and always the same.
+// fixed returns a required header with a constant value, for Cache-Control.
 func fixed(cacheControl string) *header {
 	return &header{
 		Description: "How long it may be kept (RFC 9111 §5.2).", Required: true,
@@ -133,7 +133,7 @@ func describe(row *statuswayv1.Row) string {
 	return row.GetTitle() + ". " + row.GetDescription()
 }
 
-// components are the parts that operations refer to.
+// components adds the parts that operations refer to.
 func (b *builder) components() {
 	b.root.Components = components{
 		Responses:       &ordered[*response]{},
@@ -148,8 +148,8 @@ func (b *builder) components() {
 	b.errorSchemas()
 }
 
-// DescribeField says what a header field of answers means; "" of one that no document
-// has. The name is spelt as in the document.
+// DescribeField returns the description of a response header, or "" if documents do not contain the header.
+// name is spelled as in the document.
 func DescribeField(name string) string {
 	if one, ok := headers().get(name); ok {
 		return one.Description
@@ -157,7 +157,7 @@ func DescribeField(name string) string {
 	return ""
 }
 
-// headers are the header fields of answers.
+// headers returns all response headers.
 func headers() *ordered[*header] {
 	all := &ordered[*header]{}
 	add := func(name, description string, of *schema) {

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// sample is a value that a schema holds for, made of the examples of its members: those
-// without one are left out. It is nil where there is none, also where a member that is
-// needed has none, or holds itself.
+// sample returns an example value for a schema, built from the examples of its members. It leaves out
+// members without an example. It returns nil if a required member has no example or contains itself.
 func (s *schemas) sample(of *schema) any {
 	switch {
 	case of == nil:
@@ -30,8 +29,8 @@ func (s *schemas) sample(of *schema) any {
 	}
 }
 
-// sampleOf is the sample of a component, made once: messages that hold each other have
-// more ways through them than there is time.
+// sampleOf returns the sample of a component. It builds each sample only once, because nested messages could
+// otherwise take exponential time.
 func (s *schemas) sampleOf(name string) any {
 	sample, ok := s.samples[name]
 	if ok {

@@ -15,19 +15,19 @@ const (
 	typeArray   = "array"
 )
 
-// schemas makes the schemas of messages and enums, by the ProtoJSON mapping, and keeps
-// each once, under its full name: a message that holds itself is a reference to itself.
+// schemas builds the schemas of messages and enums by the ProtoJSON mapping. Each schema is a component with
+// the full name of the type, so a recursive message can refer to itself.
 type schemas struct {
 	known ordered[*schema]
-	// samples are of components; nil while one is being made.
+	// samples are the samples of components. A sample is nil while it is being built.
 	samples map[string]any
 }
 
-// patchSuffix ends the name of a message as a JSON merge patch (RFC 7396): nothing is
-// needed, and null takes a member away. No proto name has a hyphen.
+// patchSuffix is the suffix for the schema of a message as a JSON merge patch (RFC 7396), where no member is
+// required and null removes a member. Proto names contain no hyphen.
 const patchSuffix = "-patch"
 
-// message is the schema of a message.
+// message returns the schema of a message.
 func (s *schemas) message(of protoreflect.MessageDescriptor) *schema {
 	if of.FullName() == anyName {
 		return s.any()
@@ -37,13 +37,13 @@ func (s *schemas) message(of protoreflect.MessageDescriptor) *schema {
 	}
 	name := componentName(of)
 	if _, ok := s.known.get(name); !ok {
-		s.known.set(name, &schema{}) // first, for whatever leads back here
+		s.known.set(name, &schema{}) // before the fields, because they may refer to this message
 		s.known.set(name, s.object(of, nil))
 	}
 	return schemaRef(name)
 }
 
-// patch is the schema of a merge patch of a message.
+// patch returns the schema of a merge patch of a message.
 func (s *schemas) patch(of protoreflect.MessageDescriptor) *schema {
 	if of.FullName() == anyName {
 		return s.any()
@@ -59,7 +59,7 @@ func (s *schemas) patch(of protoreflect.MessageDescriptor) *schema {
 	return schemaRef(name)
 }
 
-// anyName is the one well-known type that is a component: it is an object like others.
+// anyName is the only well-known type that is a component, because it is an ordinary object.
 const anyName = "google.protobuf.Any"
 
 func (s *schemas) any() *schema {
@@ -85,7 +85,7 @@ func (s *schemas) patchObject(of protoreflect.MessageDescriptor) *schema {
 		}
 		plain := *property
 		plain.Description, plain.Deprecated, plain.ReadOnly, plain.WriteOnly = "", false, false, false
-		if plain.Type != "" || plain.Ref != "" || plain.AnyOf != nil { // else it holds for null already
+		if plain.Type != "" || plain.Ref != "" || plain.AnyOf != nil { // else the schema already accepts null
 			nullable.AnyOf = []*schema{&plain, {Type: "null"}}
 		}
 		object.Properties.set(field.JSONName(), nullable)
@@ -93,8 +93,7 @@ func (s *schemas) patchObject(of protoreflect.MessageDescriptor) *schema {
 	return object
 }
 
-// object is the schema of a message in place. Fields for which without is true are
-// left out.
+// object returns the inline schema of a message. It leaves out fields for which without returns true.
 func (s *schemas) object(of protoreflect.MessageDescriptor, without func(protoreflect.FieldDescriptor) bool) *schema {
 	object := &schema{Type: typeObject, Description: comment(of), Properties: &ordered[*schema]{}, Deprecated: isDeprecated(of)}
 	for i := range of.Fields().Len() {
@@ -112,8 +111,8 @@ func (s *schemas) object(of protoreflect.MessageDescriptor, without func(protore
 	return object
 }
 
-// oneofs says which members exclude each other, in words that a generator of code may
-// pass over, and of which there has to be one.
+// oneofs adds the constraints of the oneofs: members that exclude each other, and oneofs that need a member.
+// The form of the constraints is one that code generators can ignore.
 func (s *schemas) oneofs(object *schema, of protoreflect.MessageDescriptor) {
 	for i := range of.Oneofs().Len() {
 		oneof := of.Oneofs().Get(i)
@@ -133,7 +132,7 @@ func (s *schemas) oneofs(object *schema, of protoreflect.MessageDescriptor) {
 	}
 }
 
-// exclude lets no two of the members be there.
+// exclude forbids two of the members at the same time.
 func exclude(object *schema, names []string) {
 	for i, name := range names[:max(0, len(names)-1)] {
 		others := &ordered[*schema]{}
@@ -147,7 +146,7 @@ func exclude(object *schema, names []string) {
 	}
 }
 
-// demand lets one of the members be there.
+// demand requires one of the members.
 func demand(object *schema, names []string) {
 	if len(names) == 1 {
 		object.Required = append(object.Required, names[0])
@@ -162,13 +161,13 @@ func demand(object *schema, names []string) {
 	object.AllOf = append(object.AllOf, one)
 }
 
-// field is the schema of a field, with what its proto says of it, and whether a request
-// needs it.
+// field returns the schema of a field, with its comment and its constraints, and reports whether the field
+// is required in a request.
 func (s *schemas) field(field protoreflect.FieldDescriptor) (*schema, bool) {
 	rules := rulesOf(field)
 	property := s.plainField(field)
 	if property.Ref != "" {
-		property = &schema{Ref: property.Ref} // beside it stands what is the field's own
+		property = &schema{Ref: property.Ref} // the properties of the field itself are added to the reference
 	}
 	needed := constrain(property, field, rules)
 	if text := comment(field); text != "" {
@@ -180,7 +179,7 @@ func (s *schemas) field(field protoreflect.FieldDescriptor) (*schema, bool) {
 	return property, needed || behaviour.required || field.Cardinality() == protoreflect.Required
 }
 
-// plainField is the schema of a field by its type alone.
+// plainField returns the schema of a field by its type alone.
 func (s *schemas) plainField(field protoreflect.FieldDescriptor) *schema {
 	switch {
 	case field.IsMap():
@@ -192,7 +191,7 @@ func (s *schemas) plainField(field protoreflect.FieldDescriptor) *schema {
 	}
 }
 
-// value is the schema of one value of a field.
+// value returns the schema of one value of a field.
 func (s *schemas) value(field protoreflect.FieldDescriptor) *schema {
 	switch {
 	case field.Message() != nil:
@@ -204,7 +203,7 @@ func (s *schemas) value(field protoreflect.FieldDescriptor) *schema {
 	}
 }
 
-// keys is the schema of a map's keys: nil where they may be any text.
+// keys returns the schema of a map's keys, or nil if any text is allowed.
 func keys(kind protoreflect.Kind) *schema {
 	switch kind {
 	case protoreflect.StringKind:
@@ -239,8 +238,8 @@ func (s *schemas) enum(of protoreflect.EnumDescriptor) *schema {
 	return schemaRef(name)
 }
 
-// componentName is a full name; one without a package is kept apart from the names that
-// this package gives.
+// componentName returns the full name of a type. A name without a package gets the prefix "proto.", so that it
+// does not clash with the names of this package.
 func componentName(of protoreflect.Descriptor) string {
 	if name := string(of.FullName()); strings.Contains(name, ".") {
 		return name
@@ -250,7 +249,7 @@ func componentName(of protoreflect.Descriptor) string {
 
 func schemaRef(name string) *schema { return &schema{Ref: "#/components/schemas/" + name} }
 
-// isDeprecated says whether an option of protobuf's own says so.
+// isDeprecated reports whether protobuf's option deprecated is set.
 func isDeprecated(of protoreflect.Descriptor) bool {
 	switch of := of.(type) {
 	case protoreflect.FieldDescriptor:

@@ -2,8 +2,7 @@ package openapi
 
 import "google.golang.org/protobuf/reflect/protoreflect"
 
-// wellKnown is the schema of a message that ProtoJSON writes in a way of its own; nil
-// for all others.
+// wellKnown returns the schema of a message with a special ProtoJSON form, or nil for other messages.
 func wellKnown(message protoreflect.MessageDescriptor) *schema {
 	if message.FullName().Parent() != "google.protobuf" {
 		return nil
@@ -30,7 +29,7 @@ func wellKnown(message protoreflect.MessageDescriptor) *schema {
 	}
 }
 
-// scalar is the schema of a kind that is neither an enum nor a message.
+// scalar returns the schema of a scalar kind other than an enum.
 func scalar(kind protoreflect.Kind) *schema {
 	switch kind {
 	case protoreflect.BoolKind:
@@ -39,7 +38,7 @@ func scalar(kind protoreflect.Kind) *schema {
 		return &schema{Type: typeInteger, Format: "int32"}
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
 		return &schema{Type: typeInteger, Format: "uint32", Minimum: "0"}
-	// 64 bits are more than a number of JavaScript holds.
+	// A JavaScript number cannot represent all 64-bit integers.
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
 		return &schema{Type: typeString, Format: "int64", Pattern: "^-?[0-9]+$"}
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
@@ -55,7 +54,8 @@ func scalar(kind protoreflect.Kind) *schema {
 	}
 }
 
-// number has the three values that JSON has no number for.
+// number returns the schema of a floating-point number, including the three values that JSON numbers cannot
+// express.
 func number(format string) *schema {
 	return &schema{AnyOf: []*schema{
 		{Type: "number", Format: format},
