@@ -75,7 +75,7 @@ func TestPrefix(t *testing.T) {
 		"a public URL, below the same path":       {publicURL: publicURL + "/api", stripped: "/api", types: publicURL + "/api", prefix: "/api"},
 		"a public URL, behind a proxy":            {publicURL: publicURL + "/api", forwarded: []string{"/edge"}, types: publicURL + "/api", prefix: "/api"},
 		"pages elsewhere":                         {pagesURL: "https://docs.example.com/x/", stripped: "/api", types: "https://docs.example.com/x", prefix: "/api"},
-		"pages elsewhere, and a path":             {publicURL: publicURL + "/a", pagesURL: "https://docs.example.com", types: "https://docs.example.com", prefix: "/a"},
+		"pages elsewhere, and a path":             {publicURL: publicURL + "/a", pagesURL: "https://d.example", types: "https://d.example", prefix: "/a"},
 		"no pages":                                {noPages: true, stripped: "/api", types: "about:blank", prefix: "/api"},
 		"no pages, and a public URL":              {noPages: true, publicURL: publicURL + "/api", types: "about:blank", prefix: "/api"},
 		"pages elsewhere, with none of their own": {noPages: true, pagesURL: "https://docs.example.com", types: "https://docs.example.com"},
