@@ -70,7 +70,7 @@ func TestDocumentOfProxy(t *testing.T) {
 	// The page that shows it has what it loads, and leads to the other pages.
 	page := fetch(t, url+"/openapi")
 	for _, path := range []string{"/catalogue/frame.css", "/openapi/page.css", "/openapi/page.js", "/playground"} {
-		if got := fetch(t, url+path); got.status != 200 || !strings.Contains(page.body, `"`+path+`"`) {
+		if got := fetch(t, url+path); got.status != 200 || !strings.Contains(page.body, `".`+path+`"`) {
 			t.Errorf("%s is answered %d, and the page is %s", path, got.status, page.body)
 		}
 	}

@@ -56,7 +56,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "a policy that is a folder", arguments: []string{"policy", "check", folder}, code: 1, err: "policy show --json"},
 		{
 			name: "a port of a proxy that is taken", arguments: []string{"proxy", "--backend=127.0.0.1:1", "--http-addr=" + busy.Addr().String()},
-			code: 1, err: "Choose one by --http-addr;",
+			code: 1, err: "Choose another with --http-addr;",
 		},
 		{name: "no such shell", arguments: []string{"completion", "brew"}, code: 2, err: `"brew"`},
 		{name: "no such command of policy", arguments: []string{"policy", "brew"}, code: 2, err: `"brew"`},
@@ -106,7 +106,7 @@ func TestExitCodes(t *testing.T) {
 		{name: "a policy that is not there", arguments: []string{"serve", "--demo", "--policy=nothing"}, code: 1, err: "directory\nTo write one"},
 		{name: "a policy that is wrong", arguments: []string{"serve", "--demo", "--policy=" + file}, code: 1, err: file + ":2: "},
 		{name: "a port that is taken", arguments: []string{"serve", "--demo", "--http-addr=" + busy.Addr().String()}, code: 1, err: busy.Addr().String()},
-		{name: "and what to do", arguments: []string{"serve", "--demo", "--http-addr=" + busy.Addr().String()}, code: 1, err: "Choose one by --http-addr"},
+		{name: "and what to do", arguments: []string{"serve", "--demo", "--http-addr=" + busy.Addr().String()}, code: 1, err: "Choose another with --http-addr"},
 		{
 			name:      "a port of gRPC that is taken",
 			arguments: []string{"serve", "--demo", "--http-addr=127.0.0.1:0", "--grpc-addr=" + busy.Addr().String()},
