@@ -27,7 +27,7 @@ func TestConformance(t *testing.T) {
 			demo := serve(t, "--demo", "--policy="+policy, "--rate-limit=off")
 			proxy := demo.before(t, "--policy="+policy, "--rate-limit=off")
 			for name, target := range map[string]string{"demo": demo.rest, "proxy": proxy.rest} {
-				got := conform(t, target, "--known-failures=testdata/conformance-known.yaml")
+				got := conform(t, target)
 				if got.code != 0 || !strings.Contains(got.out, " conforms to the policy "+policy+", ") || !strings.Contains(got.out, " passed, 0 failed, ") {
 					t.Errorf("%s: exit code %d\n%s%s", name, got.code, got.out, got.err)
 				}
