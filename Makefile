@@ -45,10 +45,11 @@ build: ## Build the program into .tmp/bin/statusway
 	@$(GO) build -trimpath -o $(TMP)/bin/statusway ./server
 
 # The race detector makes the tests of these packages five to ten times as slow, and they are most of the tests' time. So
-# `make test` runs them without it, and `make system` with it. UNRACED, and the files that say so, run only without it.
+# `make test` runs them without it, and `make system` with it. UNRACED, and the files that say so, run only without it: the
+# benchmarks, and the hostile clients, which the detector makes so slow that they take the processors from the program.
 SLOW    := ./gateway/internal/jsoncodec ./gateway/internal/respond ./server/internal/app ./server/internal/cases \
 	./server/internal/checklist ./server/internal/command ./server/internal/importer ./server/internal/store/sqlite
-UNRACED := ./server/internal/benchmark
+UNRACED := ./server/internal/benchmark ./server/internal/hostile
 
 # Modules of their own, because they need dependencies that nothing else does. `go test ./...` does not see them.
 NESTED := server/check server/deploy/check
@@ -67,7 +68,8 @@ SYSTEM = $(sort $(patsubst %/,./%,$(dir $(shell grep -rl --include='*_test.go' '
 
 .PHONY: system
 system: ## Run the tests with browsers, other languages, load balancers and hostile clients (.ci/run has what they need)
-	@STATUSWAY_TEST_SYSTEM=1 $(GO) test $(RACE) -p 1 -count=1 -timeout 40m -skip '^TestRelease$$' $(TESTFLAGS) $(SYSTEM)
+	@STATUSWAY_TEST_SYSTEM=1 $(GO) test $(RACE) -p 1 -count=1 -timeout 40m -skip '^TestRelease$$' $(TESTFLAGS) $(filter-out $(UNRACED),$(SYSTEM))
+	@STATUSWAY_TEST_SYSTEM=1 $(GO) test -p 1 -count=1 -timeout 40m $(TESTFLAGS) $(UNRACED)
 	@STATUSWAY_TEST_SYSTEM=1 $(GO) -C server/check test -p 1 -count=1 -timeout 40m $(TESTFLAGS) ./...
 
 .PHONY: soak
