@@ -16,7 +16,6 @@ import (
 	"github.com/statusway/statusway/gateway/internal/forward"
 	"github.com/statusway/statusway/gateway/internal/respond"
 	"github.com/statusway/statusway/gateway/internal/rules"
-	"github.com/statusway/statusway/gateway/policy"
 )
 
 // Gateway serves the HTTP API of a gRPC backend. Use it as an http.Handler, or run a complete server
@@ -258,8 +257,7 @@ func (g *Gateway) trace(ex *exchange.Exchange) {
 
 // finish records the end of an exchange in the trace, the metrics and the log.
 func (g *Gateway) finish(ctx context.Context, ex *exchange.Exchange) {
-	ex.ClientClosed = ex.Outgoing.Stalled || ex.Failure != nil &&
-		(errors.Is(ctx.Err(), context.Canceled) || ex.Domain == policy.Domain && ex.Reason == policy.ReasonClientClosed)
+	ex.ClientClosed = ex.ClientClosed || ex.Outgoing.Stalled
 	if ex.ClientClosed {
 		ex.Fault = false // The failure is a consequence: the client left.
 	}

@@ -232,6 +232,46 @@ func TestLogOfACallThatNobodyWaitsFor(t *testing.T) {
 	}
 }
 
+// leaver is a client that leaves once it has the response.
+type leaver struct {
+	*httptest.ResponseRecorder
+
+	leave context.CancelFunc
+}
+
+func (l leaver) Write(p []byte) (int, error) {
+	defer l.leave()
+	return l.ResponseRecorder.Write(p)
+}
+
+// A client that leaves with the whole response has not left too early.
+func TestLogOfAClientThatLeavesWithItsResponse(t *testing.T) {
+	t.Parallel()
+	for _, want := range []struct {
+		target string
+		status int
+		level  string
+	}{{"/v1/nothing", http.StatusNotFound, "INFO"}, {"/v1/entities/e1", http.StatusInternalServerError, "ERROR"}} {
+		t.Run(want.target, func(t *testing.T) {
+			t.Parallel()
+			c, f := configure(t, policy.Documented)
+			c.Logger = jsonLogger(f)
+			c.Intercept = func(gateway.Route, gateway.Handler) gateway.Handler {
+				return func(http.ResponseWriter, *http.Request) error { return status.Error(codes.Internal, "broken") }
+			}
+			build(t, c, f)
+			ctx, leave := context.WithCancel(t.Context())
+			f.gateway.ServeHTTP(leaver{httptest.NewRecorder(), leave}, httptest.NewRequestWithContext(ctx, http.MethodGet, want.target, nil))
+			if ctx.Err() == nil {
+				t.Fatal("the client has not left")
+			}
+			if logged := awaitLine(t, f); logged["status"] != float64(want.status) || logged["level"] != want.level || logged["clientClosed"] != false {
+				t.Errorf("%v", logged)
+			}
+		})
+	}
+}
+
 // TestLogTellsOfUsers no more than that they are known.
 func TestLogTellsOfUsers(t *testing.T) {
 	t.Parallel()

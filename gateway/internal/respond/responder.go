@@ -2,6 +2,7 @@ package respond
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -162,12 +163,15 @@ func (r *Responder) Error(w http.ResponseWriter, req *http.Request, err error) {
 	r.finish(w, req, answer, buffer)
 }
 
-// Note records the failure of a request, and the decision of the policy, on the exchange.
+// Note records the failure of a request, and the decision of the policy, on the exchange. Whether the client
+// has left counts now: one that leaves with the whole response has lost nothing.
 func Note(ex *exchange.Exchange, err error, answer Answer) {
 	ex.Failure = err
 	ex.Code, ex.Domain, ex.Reason = answer.Code, answer.Domain, answer.Reason
 	ex.Rule = answer.Decision.Rule.GetName()
 	ex.Omitted = answer.Omitted.String()
+	ex.ClientClosed = ex.Request != nil && errors.Is(ex.Request.Context().Err(), context.Canceled) ||
+		ex.Domain == policy.Domain && ex.Reason == policy.ReasonClientClosed
 	ex.Fault = answer.Decision.Status() >= http.StatusInternalServerError
 }
 
