@@ -72,7 +72,8 @@ func (b *browser) tab(t *testing.T) *tab {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
-	limited, cancel := context.WithTimeout(ctx, patience)
+	// A tab does many things: the API's page alone needs almost half a minute beside the others on two cores.
+	limited, cancel := context.WithTimeout(ctx, 4*patience)
 	t.Cleanup(cancel)
 	opened := &tab{Context: limited, origin: b.origin}
 	opened.as(t, look{width: 1280, scheme: "light"})
