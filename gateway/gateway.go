@@ -257,9 +257,8 @@ func (g *Gateway) trace(ex *exchange.Exchange) {
 
 // finish records the end of an exchange in the trace, the metrics and the log.
 func (g *Gateway) finish(ctx context.Context, ex *exchange.Exchange) {
-	ex.ClientClosed = ex.ClientClosed || ex.Outgoing.Stalled
-	if ex.ClientClosed {
-		ex.Fault = false // The failure is a consequence: the client left.
+	if ex.Outgoing.Stalled {
+		ex.ClientClosed, ex.Fault = true, false
 	}
 	if ex.Fault {
 		ex.Failure = causeOf(ex)

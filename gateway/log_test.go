@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -232,40 +233,75 @@ func TestLogOfACallThatNobodyWaitsFor(t *testing.T) {
 	}
 }
 
-// leaver is a client that leaves once it has the response.
+// leaver is a client that leaves once it has received a text.
 type leaver struct {
 	*httptest.ResponseRecorder
 
+	until string
 	leave context.CancelFunc
 }
 
 func (l leaver) Write(p []byte) (int, error) {
-	defer l.leave()
-	return l.ResponseRecorder.Write(p)
+	n, err := l.ResponseRecorder.Write(p)
+	if strings.Contains(l.Body.String(), l.until) {
+		l.leave()
+	}
+	return n, err
 }
 
-// A client that leaves with the whole response has not left too early.
+// A client that leaves with the whole response has not left too early: a fault stays a fault.
 func TestLogOfAClientThatLeavesWithItsResponse(t *testing.T) {
 	t.Parallel()
-	for _, want := range []struct {
-		target string
-		status int
-		level  string
-	}{{"/v1/nothing", http.StatusNotFound, "INFO"}, {"/v1/entities/e1", http.StatusInternalServerError, "ERROR"}} {
-		t.Run(want.target, func(t *testing.T) {
+	broken := status.Error(codes.Internal, "broken")
+	through := func(_ gateway.Route, next gateway.Handler) gateway.Handler { return next }
+	for name, test := range map[string]struct {
+		target, until string
+		intercept     func(gateway.Route, gateway.Handler) gateway.Handler
+		closed        bool
+		want          line
+	}{
+		"no route":          {target: "/v1/nothing", until: "}", intercept: through, want: line{"level": "INFO", "status": 404.0}},
+		"the backend fails": {target: "/v1/entities/e1", until: "}", intercept: through, want: line{"level": "ERROR", "status": 500.0}},
+		"a stream fails after its status": {
+			target: "/v1/entities:export", until: `"error"`, intercept: through, want: line{"level": "ERROR", "status": 200.0, "code": "INTERNAL"},
+		},
+		"a hook fails": {target: "/v1/entities/e1", until: "}", intercept: func(gateway.Route, gateway.Handler) gateway.Handler {
+			return func(http.ResponseWriter, *http.Request) error { return broken }
+		}, want: line{"level": "ERROR", "status": 500.0}},
+		"a hook ends its own context": {target: "/v1/entities/e1", until: "}", intercept: func(_ gateway.Route, next gateway.Handler) gateway.Handler {
+			return func(w http.ResponseWriter, r *http.Request) error {
+				ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
+				defer cancel()
+				return next(w, r.WithContext(ctx))
+			}
+		}, want: line{"level": "ERROR", "status": 500.0}},
+		"a hook fails after the client has left": {target: "/v1/entities/e1", until: "part", closed: true, intercept: func(gateway.Route, gateway.Handler) gateway.Handler {
+			return func(w http.ResponseWriter, _ *http.Request) error {
+				_, _ = io.WriteString(w, "part")
+				return broken
+			}
+		}, want: line{"level": "INFO", "status": 200.0}},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, f := configure(t, policy.Documented)
-			c.Logger = jsonLogger(f)
-			c.Intercept = func(gateway.Route, gateway.Handler) gateway.Handler {
-				return func(http.ResponseWriter, *http.Request) error { return status.Error(codes.Internal, "broken") }
-			}
+			c.Logger, c.Intercept = jsonLogger(f), test.intercept
+			f.backend.script.Store(&script{messages: 2, status: status.Convert(broken).Proto()})
 			build(t, c, f)
 			ctx, leave := context.WithCancel(t.Context())
-			f.gateway.ServeHTTP(leaver{httptest.NewRecorder(), leave}, httptest.NewRequestWithContext(ctx, http.MethodGet, want.target, nil))
+			defer leave()
+			request := httptest.NewRequestWithContext(ctx, http.MethodGet, test.target, nil)
+			f.gateway.ServeHTTP(leaver{httptest.NewRecorder(), test.until, leave}, request)
 			if ctx.Err() == nil {
 				t.Fatal("the client has not left")
 			}
-			if logged := awaitLine(t, f); logged["status"] != float64(want.status) || logged["level"] != want.level || logged["clientClosed"] != false {
+			logged := awaitLine(t, f)
+			for name, want := range test.want {
+				if logged[name] != want {
+					t.Errorf("%s is %v, not %v", name, logged[name], want)
+				}
+			}
+			if logged["clientClosed"] != test.closed {
 				t.Errorf("%v", logged)
 			}
 		})

@@ -29,7 +29,7 @@ func own(ex *exchange.Exchange, responder *respond.Responder, call func(w *ownWr
 	err := cmp.Or(call(w, ex.Request.WithContext(context.WithValue(ex.Context, ownKey{}, w))), w.err)
 	switch {
 	case err != nil && (w.sent || ex.Status != 0 && !ex.Outgoing.Ready):
-		ex.Failure, ex.Code, ex.Fault = err, respond.AsFailure(err).Status.GetCode(), true
+		ex.Fail(err, respond.AsFailure(err).Status.GetCode(), true)
 		return nil
 	case err != nil:
 		return err //nolint:wrapcheck // it is the failure of the call, or of the page.

@@ -175,7 +175,7 @@ func TestCallsAroundTheRelay(t *testing.T) {
 	}
 }
 
-// TestHandlersThatDoNotFit: New says what is wrong with a registration, and calls nothing.
+// TestHandlersThatDoNotFit: New reports a wrong registration and calls no handler.
 func TestHandlersThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	m := &maintenance{}

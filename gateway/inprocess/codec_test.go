@@ -55,7 +55,7 @@ func (c frameCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return c.oldFrameCodec.Unmarshal(data.Materialize(), v)
 }
 
-// A caller may bring its own codec for what is not a message, as a proxy does. The handlers notice nothing.
+// A caller may bring its own codec for values that are not messages, as a proxy does. The handlers do not notice.
 func TestCallersCodec(t *testing.T) {
 	t.Parallel()
 	encode := func(text string) []byte {

@@ -12,7 +12,7 @@ import (
 // The client may set the request id with X-Request-Id. Begin replaces an id that is not 1 to 128
 // letters, digits and -_., so that it is safe in a log.
 func Begin(w http.ResponseWriter, r *http.Request) (*http.Request, *Exchange) {
-	e := &Exchange{Fields: w.Header()}
+	e := &Exchange{Fields: w.Header(), client: r.Context()}
 	e.RequestID, e.Start, e.Method = requestID(r.Header["X-Request-Id"]), time.Now(), observe.KnownMethod(r.Method)
 	if lines := r.Header["Traceparent"]; len(lines) > 0 {
 		e.TraceID = observe.TraceID(lines[0])

@@ -4,6 +4,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync/atomic"
 
@@ -77,6 +78,9 @@ type Exchange struct {
 	// Keep is called with a success just before it is sent. It may be nil.
 	Keep func(Sent)
 
+	// client ends when the client leaves, and for no other reason: rules and hooks may end the
+	// contexts that they derive from it.
+	client   context.Context //nolint:containedctx // as Context.
 	tooLarge atomic.Bool
 	cause    atomic.Pointer[error]
 	// first holds the values of the first Fields, in one array to save allocations.
@@ -88,6 +92,14 @@ type Sent struct {
 	Status int
 	Header http.Header
 	Body   []byte
+}
+
+// Fail records the failure of the request. fault reports whether the server caused it; it did not if the
+// client has left by now. A client that leaves later, with the whole response, has lost nothing.
+func (e *Exchange) Fail(err error, code int32, fault bool) {
+	e.Failure, e.Code = err, code
+	e.ClientClosed = e.client != nil && errors.Is(e.client.Err(), context.Canceled)
+	e.Fault = fault && !e.ClientClosed
 }
 
 // MarkTooLarge records that the request's body is over its limit. The reader of the body calls it,

@@ -2,7 +2,6 @@ package respond
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -163,16 +162,15 @@ func (r *Responder) Error(w http.ResponseWriter, req *http.Request, err error) {
 	r.finish(w, req, answer, buffer)
 }
 
-// Note records the failure of a request, and the decision of the policy, on the exchange. Whether the client
-// has left counts now: one that leaves with the whole response has lost nothing.
+// Note records the failure of a request, and the decision of the policy, on the exchange.
 func Note(ex *exchange.Exchange, err error, answer Answer) {
-	ex.Failure = err
-	ex.Code, ex.Domain, ex.Reason = answer.Code, answer.Domain, answer.Reason
+	ex.Fail(err, answer.Code, answer.Decision.Status() >= http.StatusInternalServerError)
+	ex.Domain, ex.Reason = answer.Domain, answer.Reason
 	ex.Rule = answer.Decision.Rule.GetName()
 	ex.Omitted = answer.Omitted.String()
-	ex.ClientClosed = ex.Request != nil && errors.Is(ex.Request.Context().Err(), context.Canceled) ||
-		ex.Domain == policy.Domain && ex.Reason == policy.ReasonClientClosed
-	ex.Fault = answer.Decision.Status() >= http.StatusInternalServerError
+	if ex.Domain == policy.Domain && ex.Reason == policy.ReasonClientClosed {
+		ex.ClientClosed = true
+	}
 }
 
 // Page responds with a body that does not come from a gRPC method, such as that of a health check.

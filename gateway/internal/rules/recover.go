@@ -28,7 +28,7 @@ func Recover(next Rule) Rule {
 			cause := fmt.Errorf("panic: %v\n%s", value, debug.Stack())
 			if ex.Status != 0 {
 				// There is already a response, so nothing else records the failure.
-				ex.Failure, ex.Fault, ex.Code = cause, true, int32(codes.Internal)
+				ex.Fail(cause, int32(codes.Internal), true)
 				panic(http.ErrAbortHandler) //nolint:forbidigo // as above.
 			}
 			err = respond.Fail(policy.ReasonInternal, "internal error").Because(cause)

@@ -70,7 +70,7 @@ func TestSystemd(t *testing.T) {
 		here := strings.NewReplacer("/usr/local/bin/statusway", "/bin/sh")
 		write(t, path, here.Replace(test.unit))
 		write(t, filepath.Join(folder, "statusway.service.d", "override.conf"), here.Replace(test.override))
-		// What is unknown to systemd is said, with the file's path, and is not an error.
+		// systemd reports a directive that it does not know with the file's path, but not as an error.
 		if out, err := analyze(t, path, "verify"); (err == nil && !strings.Contains(out, folder)) != test.ok {
 			t.Errorf("%s: %v\n%s", test.name, err, out)
 		}

@@ -138,8 +138,8 @@ func lineOf(t *testing.T, s *apptest.Server, message, id string) map[string]any 
 	return found[0]
 }
 
-// The cause of a 5xx, which no client is told, is in the one line of its request:
-// over REST, over gRPC, and behind the proxy in that of the server that knows it.
+// A 5xx does not tell the client its cause. The log line of the request contains it: over REST,
+// over gRPC, and behind a proxy in the log of the server that failed.
 func TestLogTellsTheCause(t *testing.T) {
 	t.Parallel()
 	s := apptest.Start(t, "broken-store")

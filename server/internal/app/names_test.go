@@ -42,7 +42,7 @@ func TestRoutesAreOfTheDocument(t *testing.T) {
 				"log":     func() []string { return loggedRoutes(t, s) },
 				"spans":   func() []string { return tracedRoutes(recorder) },
 			} {
-				// What is told of a request may be told after its response.
+				// The server may record a request after its response.
 				got := routes()
 				for deadline := time.Now().Add(conformance.EventuallyTimeout); len(got) < len(want) && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 					got = routes()

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// FindMethod finds a gRPC method by package.Service/Method in what is linked in.
+// FindMethod finds a gRPC method of the linked protos by package.Service/Method.
 func FindMethod(name string) (protoreflect.MethodDescriptor, error) {
 	service, method, _ := strings.Cut(name, "/")
 	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))

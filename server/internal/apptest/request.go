@@ -45,7 +45,7 @@ const EntitiesURL = "/v1/entities"
 func IdempotencyKey(key string) [2]string { return [2]string{"Idempotency-Key", strconv.Quote(key)} }
 
 // Do sends a request as a user over HTTP/1.1, on a connection of its own, and checks
-// what is true of every response.
+// the invariants of the response.
 func (s *Server) Do(t *testing.T, user string, r conformance.Request) *conformance.Answer {
 	t.Helper()
 	m, err := conformance.Prepare(r, s.Variables().As(user))

@@ -179,7 +179,7 @@ func (s *Server) Connect() {
 // Pages are the paths of the server's own pages that cases ask for.
 func Pages() []string { return []string{"/healthz", "/readyz", "/statuses", "/statuses/"} }
 
-// Invariants are what is true of every response of the server.
+// Invariants returns the checks that every response of the server must pass.
 func (s *Server) Invariants() conformance.Invariants {
 	allowance := conformance.AllowanceTold
 	if s.Params.Config.RateLimit == "off" {

@@ -69,7 +69,7 @@ func checkReply(s *apptest.Server, got *apptest.Reply) error {
 			errs = append(errs, fmt.Errorf("invariant: no answer has the metadata %s: %q", key, values))
 		}
 	}
-	// What is closed is refused before anything is counted.
+	// A server in maintenance refuses a call before the limits count it.
 	limited := len(metadata.Join(got.Header, got.Trailer).Get("x-rate-limit-limit")) > 0
 	if limited != (s.Params.Config.RateLimit != "off") && got.Status.Code() != codes.Unavailable {
 		errs = append(errs, fmt.Errorf("invariant: x-rate-limit-limit is there: %t", limited))

@@ -17,7 +17,7 @@ import (
 type playgroundPage struct {
 	form
 
-	// Wrong says what is wrong with the form; then Answers is empty.
+	// Wrong is the error in the form. Answers is empty then.
 	Wrong   string
 	Answers []answered
 

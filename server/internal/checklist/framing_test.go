@@ -16,7 +16,7 @@ import (
 	"github.com/statusway/statusway/server/internal/conformance"
 )
 
-// headOf is one response's header section as it stands on the wire.
+// headOf returns the bytes of one response's header section.
 func headOf(answer string) string {
 	head, _, _ := strings.Cut(answer, "\r\n\r\n")
 	return head

@@ -248,7 +248,7 @@ func TestIdempotentRace(t *testing.T) {
 	wantReplayed(t, s.Do(t, "editor", create), true)
 }
 
-// An import is begun once, and followed by whoever asks.
+// Requests with the same key start one import, and all get its operation.
 //
 // checklist: IDE-05
 func TestIdempotentImport(t *testing.T) {

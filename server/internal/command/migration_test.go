@@ -149,7 +149,7 @@ func (m migrated) exchange(t *testing.T, target string) answer {
 		t.Fatal(err)
 	}
 	a := answer{status: response.StatusCode, header: response.Header, text: text}
-	_ = json.Unmarshal(text, &a.body) // What is not an object stays nil, and compares as such.
+	_ = json.Unmarshal(text, &a.body) // A body that is not an object stays nil.
 	return a
 }
 

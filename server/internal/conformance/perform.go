@@ -25,7 +25,7 @@ type attempt struct {
 }
 
 // Perform does one exchange over HTTP and stores captured values in v. It returns the
-// response, and an error that says what is wrong with it.
+// response, and an error that describes what is wrong.
 func (c *Client) Perform(ctx context.Context, transport string, v Variables, e Exchange) (*Answer, error) {
 	m, err := Prepare(e.Request, v.As(e.As))
 	if err != nil {

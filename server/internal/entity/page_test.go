@@ -153,7 +153,7 @@ func TestPageETag(t *testing.T) {
 			t.Errorf("%s: bad tag %q", name, page.ETag)
 		}
 	}
-	// The version says all: what is in the entity is not looked at.
+	// The version decides; the content of the entity does not matter.
 	same := entity.NewPage([]entity.Entity{{ID: "a", Version: 1, DisplayName: "x"}, {ID: "b", Version: 2}}, 2, "")
 	if same.ETag != pages["base"].ETag {
 		t.Error("the same versions have another tag")

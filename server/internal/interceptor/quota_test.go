@@ -98,7 +98,7 @@ func exhausted(t *testing.T) error {
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Minute)}).Err()
 }
 
-// A caller is told its allowance on every response, whoever ends the call.
+// Every response contains the caller's allowance, also if an interceptor or the handler refuses the call.
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	h := newHousehold(t)

@@ -90,7 +90,7 @@ func TestCreateSession(t *testing.T) {
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	// Read again it is the same, except for the token, which nobody has any more.
+	// A second read returns the same session, without the token.
 	want.AccessToken = ""
 	again, err := d.GetSession(ctx, &entityv1.GetSessionRequest{Id: got.GetId()})
 	if diff := cmp.Diff(want, again, protocmp.Transform()); diff != "" || err != nil {

@@ -42,7 +42,7 @@ func newPlace(t *testing.T, answer http.HandlerFunc) *place {
 	return p
 }
 
-// What is kept of a response is filled in, in paths, fields and bodies.
+// The guide puts values from earlier responses into paths, header fields and bodies.
 func TestKeep(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -144,7 +144,7 @@ func TestUndo(t *testing.T) {
 	}
 }
 
-// A response is shown as it is: nobody follows it elsewhere.
+// Redirects are shown, not followed.
 func TestRedirection(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, func(w http.ResponseWriter, _ *http.Request) {

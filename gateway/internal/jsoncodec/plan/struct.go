@@ -100,8 +100,8 @@ func (w *writer) structMembers(l *layout, fields reflect.Value) bool {
 	return true
 }
 
-// chosen is the value of a oneof's member, if it is the one that is set. The oneof holds
-// a pointer to a struct whose only field it is.
+// chosen returns the value of a oneof's member if that member is set. The oneof contains a pointer to a
+// struct with this one field.
 func (s *Set) chosen(f *field, oneof reflect.Value) (reflect.Value, bool) {
 	if oneof.IsNil() {
 		return reflect.Value{}, false

@@ -158,7 +158,7 @@ func skip(kind protowire.Type, number protowire.Number, wire []byte) int {
 	}
 }
 
-// members writes the fields of a message. after says that a member stands before them.
+// members writes the fields of a message. after reports whether another member comes before them.
 func (w *writer) members(m *message, wire []byte, base int, after bool) bool {
 	for i := range m.fields {
 		f, s := &m.fields[i], w.slots[base+i]
@@ -180,7 +180,7 @@ func (w *writer) members(m *message, wire []byte, base int, after bool) bool {
 	return true
 }
 
-// field writes a field, or what stands for one that is not set.
+// field writes a field, or its default if it is not set.
 func (w *writer) field(f *field, wire []byte, s slot) bool {
 	switch {
 	case f.isMap():

@@ -59,7 +59,7 @@ type Result struct {
 	Seconds   float64 `json:"seconds"`
 	// Known is why the case is known to fail, if it is.
 	Known string `json:"known,omitempty"`
-	// Failure says what is wrong; nil if the case passed.
+	// Failure is the reason why the case failed; nil if it passed.
 	Failure *Failure `json:"failure,omitempty"`
 }
 
