@@ -28,9 +28,6 @@ type conn struct {
 	net.Conn
 
 	gateway *Gateway
-	// sendTimeout is how long a write may make no progress.
-	sendTimeout time.Duration
-
 	// preface counts the first bytes that match the HTTP/2 client preface (RFC 9113 §3.4).
 	// It is notHTTP2 after a byte that differs. Only Read uses it.
 	preface int
@@ -53,8 +50,8 @@ const (
 	writeSize = 64 << 10
 )
 
-func newConn(inner net.Conn, gateway *Gateway, sendTimeout time.Duration) *conn {
-	c := &conn{Conn: inner, gateway: gateway, sendTimeout: sendTimeout, leave: func() {}}
+func newConn(inner net.Conn, gateway *Gateway) *conn {
+	c := &conn{Conn: inner, gateway: gateway, leave: func() {}}
 	c.fresh.Store(true)
 	return c
 }
@@ -161,8 +158,8 @@ func (c *conn) send(p []byte) (int, error) {
 	sent := 0
 	for {
 		piece := p[sent:min(len(p), sent+writeSize)]
-		if c.sendTimeout > 0 && !c.cut.Load() {
-			if err := c.Conn.SetWriteDeadline(time.Now().Add(c.sendTimeout)); err != nil {
+		if timeout := c.gateway.config.SendTimeout; timeout > 0 && !c.cut.Load() {
+			if err := c.Conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 				return sent, err //nolint:wrapcheck // as in Read.
 			}
 		}
@@ -241,8 +238,7 @@ func connOf(ctx context.Context) *conn {
 type listener struct {
 	net.Listener
 
-	gateway     *Gateway
-	sendTimeout time.Duration
+	gateway *Gateway
 }
 
 func (l listener) Accept() (net.Conn, error) {
@@ -250,5 +246,5 @@ func (l listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err //nolint:wrapcheck // net/http looks for temporary errors and net.ErrClosed.
 	}
-	return newConn(inner, l.gateway, l.sendTimeout), nil
+	return newConn(inner, l.gateway), nil
 }

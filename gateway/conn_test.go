@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
@@ -205,6 +206,28 @@ func TestTLSState(t *testing.T) {
 		}
 		if response.ProtoMajor == 2 != http2 {
 			t.Errorf("HTTP/2 %v: %s", http2, response.Proto)
+		}
+		if http2 {
+			continue
+		}
+		// A response in place of net/http's own has the same headers.
+		bare, err := (&tls.Dialer{Config: trust}).DialContext(t.Context(), "tcp", f.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = bare.Close() }()
+		if _, err := io.WriteString(bare, "GET /v1/entities/e1 HTTP/9.9\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		refused, err := http.ReadResponse(bufio.NewReader(bare), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = refused.Body.Close()
+		for _, name := range []string{"Strict-Transport-Security", "X-Content-Type-Options", "Content-Security-Policy"} {
+			if got, want := refused.Header.Get(name), response.Header.Get(name); got != want {
+				t.Errorf("%s is %q, not %q", name, got, want)
+			}
 		}
 	}
 }

@@ -31,7 +31,7 @@ const (
 	// headerBytes is the maximum size of a header section, with the target.
 	headerBytes = 64 << 10
 	// lastChance is how long a stop waits, after the listener was closed, for one more request on
-	// each idle connection. The response to that request closes the connection. Closing idle
+	// each open connection. The response to that request closes the connection. Closing idle
 	// connections at once would reset a request that is on its way.
 	lastChance = 500 * time.Millisecond
 	// quietTime is how long no request may run before a stop closes the connections that are
@@ -47,12 +47,14 @@ type server struct {
 	closing atomic.Bool
 	running atomic.Int64
 
-	mu   sync.Mutex
-	idle map[net.Conn]struct{}
+	mu sync.Mutex
+	// open are the connections on which a client may send another request: those of HTTP/1.1, and
+	// those of HTTP/2 without a request.
+	open map[net.Conn]struct{}
 }
 
 func newServer(g *Gateway) *server {
-	s := &server{Gateway: g, idle: map[net.Conn]struct{}{}}
+	s := &server{Gateway: g, open: map[net.Conn]struct{}{}}
 	protocols := &http.Protocols{}
 	protocols.SetHTTP1(true)
 	// Also with TLS, net/http gets decrypted bytes, so it detects HTTP/2 by the preface.
@@ -80,18 +82,22 @@ func connContext(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// connState keeps track of the idle connections.
+// connState keeps track of the open connections. A running request of HTTP/1.1 may have begun before
+// the stop, so that its response does not close the connection. On HTTP/2, the first request after
+// the beginning of the stop makes net/http tell the client to send no more.
 func (s *server) connState(c net.Conn, state http.ConnState) {
-	if ours, ok := c.(*conn); ok && state == http.StateIdle {
+	ours, ok := c.(*conn)
+	if ok && state == http.StateIdle {
 		ours.handled.Store(false)
 		ours.fresh.Store(true)
 	}
+	isOpen := state == http.StateNew || state == http.StateIdle || state == http.StateActive && ok && !ours.http2.Load()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if state == http.StateIdle || state == http.StateNew {
-		s.idle[c] = struct{}{}
+	if isOpen {
+		s.open[c] = struct{}{}
 	} else {
-		delete(s.idle, c)
+		delete(s.open, c)
 	}
 }
 
@@ -125,13 +131,16 @@ func (g *Gateway) Serve(ctx context.Context, inner net.Listener) error {
 	if g.config.TLS != nil {
 		inner = tls.NewListener(inner, g.tlsConfig())
 	}
-	wrapped := listener{Listener: inner, gateway: g, sendTimeout: g.config.SendTimeout}
+	wrapped := listener{Listener: inner, gateway: g}
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(wrapped) }()
 	select {
 	case <-ctx.Done():
-	case err := <-served:
-		return errors.Join(fmt.Errorf("serving HTTP: %w", err), s.http.Close())
+	case err := <-served: // The listener has failed.
+		if g.config.OnClose != nil {
+			g.config.OnClose()
+		}
+		return errors.Join(fmt.Errorf("serving HTTP: %w", err), s.http.Close(), g.closeBackend())
 	}
 	g.drain(ctx)
 	s.closing.Store(true)
@@ -141,11 +150,14 @@ func (g *Gateway) Serve(ctx context.Context, inner net.Listener) error {
 	if g.config.OnClose != nil {
 		g.config.OnClose()
 	}
-	err = errors.Join(unlessClosed("closing the listener", err), unlessClosed("serving HTTP", stopped), s.shutdown(ctx))
-	if g.backend != nil {
-		err = errors.Join(err, g.backend.Close())
+	return errors.Join(unlessClosed("closing the listener", err), unlessClosed("serving HTTP", stopped), s.shutdown(ctx), g.closeBackend())
+}
+
+func (g *Gateway) closeBackend() error {
+	if g.backend == nil {
+		return nil
 	}
-	return err
+	return g.backend.Close()
 }
 
 // unlessClosed wraps err, except if err says that the listener is closed.
@@ -179,9 +191,9 @@ func (g *Gateway) drain(ctx context.Context) {
 
 // shutdown waits at most the grace period for the running requests, and closes every connection.
 func (s *server) shutdown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Grace)
+	ctx, cancel := withLimit(context.WithoutCancel(ctx), s.config.Grace)
 	defer cancel()
-	s.awaitIdle(ctx)
+	s.awaitLastRequests(ctx)
 	for {
 		quiet := s.running.Load() == 0
 		attempt, cancel := context.WithTimeout(ctx, quietTime)
@@ -198,13 +210,21 @@ func (s *server) shutdown(ctx context.Context) error {
 	}
 }
 
-// awaitIdle waits, for at most lastChance, until no connection is idle.
-func (s *server) awaitIdle(ctx context.Context) {
+// withLimit is [context.WithTimeout] with a limit whose 0 means no limit.
+func withLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+// awaitLastRequests waits, for at most lastChance, until no connection is open.
+func (s *server) awaitLastRequests(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lastChance)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for s.countIdle() > 0 {
+	for s.countOpen() > 0 {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -213,8 +233,8 @@ func (s *server) awaitIdle(ctx context.Context) {
 	}
 }
 
-func (s *server) countIdle() int {
+func (s *server) countOpen() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.idle)
+	return len(s.open)
 }

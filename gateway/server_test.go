@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -173,7 +174,7 @@ func TestGrace(t *testing.T) {
 	for name, test := range map[string]struct {
 		grace time.Duration
 		want  error
-	}{"enough": {30 * time.Second, nil}, "too short": {200 * time.Millisecond, gateway.ErrGraceOver}} {
+	}{"enough": {30 * time.Second, nil}, "no limit": {-1, nil}, "too short": {200 * time.Millisecond, gateway.ErrGraceOver}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, f := configure(t, policy.Documented)
@@ -212,6 +213,65 @@ func TestGrace(t *testing.T) {
 				t.Errorf("the request got %d", got)
 			}
 		})
+	}
+}
+
+// A client whose response began before the stop, and so does not close the connection, can send one more request.
+func TestStopAfterHeaders(t *testing.T) {
+	t.Parallel()
+	c, f := configure(t, policy.Documented)
+	begun, release := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	c.Around = func(handler http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			handler.ServeHTTP(w, r)
+			first.Do(func() {
+				_ = http.NewResponseController(w).Flush()
+				close(begun)
+				<-release
+			})
+		})
+	}
+	s := serveStoppable(t, c, f)
+	client := dialer(t, s.address, nil, false, "http://")
+	before := client.get(t, "/v1/entities/e1")
+	wait(t, begun, "the response")
+	s.stop(gateway.ErrStopNow)
+	wait(t, s.closed, "closing the listener")
+	close(release)
+	if _, err := io.Copy(io.Discard, before.Body); err != nil || before.Close {
+		t.Fatalf("before: %v, %v", before.Header, err)
+	}
+	_ = before.Body.Close()
+	time.Sleep(50 * time.Millisecond)
+	after := client.get(t, "/v1/entities/e1")
+	_ = after.Body.Close()
+	if after.StatusCode != http.StatusOK || !after.Close {
+		t.Errorf("after: %d, %v", after.StatusCode, after.Header)
+	}
+	if err := wait(t, s.done, "the end"); err != nil {
+		t.Error(err)
+	}
+}
+
+// brokenListener is a listener that fails.
+type brokenListener struct{ net.Listener }
+
+func (brokenListener) Accept() (net.Conn, error) { return nil, errors.New("broken") }
+
+// If the listener fails, Serve ends, and closes the same as after a stop.
+func TestListenerFails(t *testing.T) {
+	t.Parallel()
+	inner, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, f := configure(t, policy.Documented)
+	closed := false
+	c.OnClose = func() { closed = true }
+	build(t, c, f)
+	if err := f.gateway.Serve(t.Context(), brokenListener{inner}); err == nil || !strings.Contains(err.Error(), "broken") || !closed {
+		t.Errorf("%v, closed %t", err, closed)
 	}
 }
 

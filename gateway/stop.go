@@ -30,10 +30,12 @@ func (s *stop) streams() rules.Stop {
 }
 
 // close ends streams now, and transfers after three quarters of the grace period. So a stop does
-// not wait longer for a transfer that never ends.
+// not wait longer for a transfer that never ends. If the grace period has no limit, transfers go on.
 func (s *stop) close(grace time.Duration) {
 	s.closeStreams()
-	time.AfterFunc(grace*3/4, s.endTransfers)
+	if grace > 0 {
+		time.AfterFunc(grace*3/4, s.endTransfers)
+	}
 }
 
 // Draining reports whether a stop has begun, so that a readiness check can fail.
