@@ -134,6 +134,7 @@ func TestRulesBite(t *testing.T) {
 		{"gateway/idempotency/x.go", "crypto/sha256", ""},
 		{"gateway/internal/backend/x.go", module + "gateway/dynamic", "backend"},
 		{"gateway/internal/backend/x.go", module + "gateway/internal/exchange", ""},
+		{"gateway/internal/address/x.go", module + "gateway/policy", "address"},
 		{"gateway/internal/budget/x.go", "sync", ""},
 		{"gateway/internal/budget/x.go", module + "gateway/internal/exchange", "budget"},
 		{"gateway/internal/respond/x.go", module + "gateway/internal/budget", ""},

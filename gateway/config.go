@@ -13,6 +13,7 @@ import (
 
 	"github.com/statusway/statusway/gateway/idempotency"
 	"github.com/statusway/statusway/gateway/identity"
+	"github.com/statusway/statusway/gateway/internal/address"
 	"github.com/statusway/statusway/gateway/internal/backend"
 	"github.com/statusway/statusway/gateway/internal/contract"
 	"github.com/statusway/statusway/gateway/internal/exchange"
@@ -63,8 +64,9 @@ type Config struct {
 	// Intercept wraps the call of each route, after all rules and before the backend. The gateway
 	// calls Intercept once for each route. A handler may respond itself, as a Page does, or fail.
 	// The gateway sends the response of the call when the handler has returned; if the handler
-	// makes the call with a ResponseWriter of its own, that gets it before the call returns. Nil
-	// adds nothing.
+	// makes the call with a ResponseWriter of its own, that gets it before the call returns. A
+	// request that repeats an Idempotency-Key gets the stored response of the call, and no handler
+	// runs. Nil adds nothing.
 	Intercept func(route Route, call Handler) Handler
 
 	// Logger logs a line for each request (see [observe.Record.Attrs]). Nil logs nothing.
@@ -109,10 +111,10 @@ type Config struct {
 	// client stream.
 	BodyTimeout time.Duration
 	// BodyRate is the minimum rate of a body, in bytes per second; it applies after BodyGrace.
-	// 0 means [rules.DefaultBodyRate] and [rules.DefaultBodyGrace].
+	// 0 means 512 bytes per second and 10 seconds.
 	BodyGrace time.Duration
 	BodyRate  int64
-	// BodyMemory is the maximum memory of all request bodies together, in bytes, decoded.
+	// BodyMemory is the maximum memory of all request bodies together, in bytes.
 	BodyMemory int64
 	// ResponseMemory is the maximum memory of all responses together, in bytes, while clients
 	// read them.
@@ -143,8 +145,8 @@ type Config struct {
 	// TLS is the TLS configuration of [Gateway.Serve], with a certificate. Nil means plain text.
 	TLS *tls.Config
 	// DrainDelay is how long the gateway serves normally after a stop begins, so that load
-	// balancers can send requests elsewhere. Grace is how long running requests may take after
-	// that.
+	// balancers can send requests elsewhere; negative is no delay. Grace is how long running
+	// requests may take after that.
 	DrainDelay, Grace time.Duration
 	// OnDrain is called when a stop begins, OnClose after the listener was closed. Each may be
 	// nil.
@@ -155,7 +157,7 @@ type Config struct {
 type Page struct {
 	Handler http.Handler
 	// Yields gives a route of the API at the same path precedence over the page, except a route of
-	// statusway.v1.MappingService, which serves the same page as JSON.
+	// statusway.mapping.v1.MappingService, which serves the same page as JSON.
 	Yields bool
 }
 
@@ -178,6 +180,13 @@ type Backend = backend.Backend
 // ErrConfig marks a [Config] that cannot be used.
 var ErrConfig = errors.New("invalid gateway configuration")
 
+// CheckPublicURL returns an error if text can be neither [Config].PublicURL nor PagesURL: it must be empty, or an
+// http or https URL without query and fragment.
+func CheckPublicURL(text string) error {
+	_, _, err := address.Split(text)
+	return err
+}
+
 // complete fills in the defaults, or returns an error that lists every problem.
 func (c *Config) complete() error {
 	var errs []error
@@ -189,7 +198,7 @@ func (c *Config) complete() error {
 		errs = append(errs, fmt.Errorf("%w: IPv6Prefix is %d; use 0 to %d", ErrConfig, c.IPv6Prefix, ratelimit.MaxIPv6Prefix))
 	}
 	for _, one := range []struct{ name, value string }{{"PublicURL", c.PublicURL}, {"PagesURL", c.PagesURL}} {
-		if _, _, err := respond.ParsePublicURL(one.value); err != nil {
+		if err := CheckPublicURL(one.value); err != nil {
 			errs = append(errs, fmt.Errorf("%w: %s: %w", ErrConfig, one.name, err))
 		}
 	}
@@ -202,16 +211,13 @@ func (c *Config) complete() error {
 	if c.Shedder == nil {
 		c.Shedder = rules.NewSlots(limit(c.MaxCalls, DefaultMaxCalls))
 	}
-	c.MaxBody, c.MaxStreams = cmp.Or(limit(c.MaxBody, DefaultMaxBody), noLimit), limit(c.MaxStreams, DefaultMaxCalls)
+	c.MaxBody, c.MaxStreams = limit(c.MaxBody, DefaultMaxBody), limit(c.MaxStreams, DefaultMaxCalls)
 	c.BodyMemory, c.ResponseMemory = limit(c.BodyMemory, DefaultBodyMemory), limit(c.ResponseMemory, DefaultResponseMemory)
 	c.BodyTimeout, c.SendTimeout = limit(c.BodyTimeout, DefaultBodyTimeout), limit(c.SendTimeout, DefaultSendTimeout)
 	c.Deadline = limit(c.Deadline, DefaultDeadline)
 	c.DrainDelay, c.Grace = limit(c.DrainDelay, DefaultDrainDelay), limit(c.Grace, DefaultGrace)
 	return errors.Join(errs...)
 }
-
-// noLimit is larger than any body. The rule for bodies always needs a limit.
-const noLimit = 1 << 62
 
 // limit returns the effective value of a limit. In the result, 0 means no limit.
 func limit[T int | int64 | time.Duration](value, byDefault T) T {
@@ -220,7 +226,7 @@ func limit[T int | int64 | time.Duration](value, byDefault T) T {
 
 // responder returns the responder for this configuration.
 func (c *Config) responder() (*respond.Responder, error) {
-	_, hasPages := c.Pages["/statuses/404"]
+	_, hasPages := c.Pages[address.StatusPage(http.StatusNotFound)]
 	responder, err := respond.New(respond.Params{
 		Table: c.Policy, PublicURL: c.PublicURL, PagesURL: c.PagesURL, NoPages: c.PagesURL == "" && !hasPages,
 		Realm: c.Realm, Gzip: c.Gzip, OpenDelay: 0, CommentInterval: 0,
@@ -234,7 +240,7 @@ func (c *Config) responder() (*respond.Responder, error) {
 
 // publicPath returns the path of the public URL.
 func (c *Config) publicPath() string {
-	_, path, _ := respond.ParsePublicURL(c.PublicURL)
+	_, path, _ := address.Split(c.PublicURL)
 	return path
 }
 

@@ -2,9 +2,11 @@ package gateway_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -184,6 +186,50 @@ func TestPrefixOfDocument(t *testing.T) {
 		}
 		if err := json.Unmarshal(document.JSON(), &read); err != nil || len(read.Servers) != 1 || read.Servers[0].URL != want {
 			t.Errorf("%q: %v, %v; want %s", public, read.Servers, err, want)
+		}
+	}
+}
+
+// The examples of the document have the problem types that the gateway sends.
+func TestProblemTypesOfDocument(t *testing.T) {
+	t.Parallel()
+	for _, public := range []string{"", publicURL, publicURL + "/api/"} {
+		for _, elsewhere := range []string{"", "https://pages.example.com/of/"} {
+			for _, hasPages := range []bool{false, true} {
+				c, f := configure(t, policy.Documented)
+				if hasPages {
+					withPages(&c)
+				}
+				c.PublicURL, c.PagesURL = public, elsewhere
+				build(t, c, f)
+				document, err := openapi.New(f.served, openapi.Params{
+					Table: c.Policy, PublicURL: public, PagesURL: elsewhere, Pages: slices.Collect(maps.Keys(c.Pages)),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var read struct {
+					Components struct {
+						Examples map[string]struct {
+							Value struct {
+								Type string `json:"type"`
+							} `json:"value"`
+						} `json:"examples"`
+					} `json:"components"`
+				}
+				if err := json.Unmarshal(document.JSON(), &read); err != nil {
+					t.Fatal(err)
+				}
+				var sent struct {
+					Type string `json:"type"`
+				}
+				if err := json.Unmarshal(record(t, f.gateway, "GET", "/v1/nothing", "").Body.Bytes(), &sent); err != nil {
+					t.Fatal(err)
+				}
+				if got := read.Components.Examples["route-not-found"].Value.Type; got != sent.Type || got == "" {
+					t.Errorf("public %q, pages %q, has pages %t: the document has %q, the response %q", public, elsewhere, hasPages, got, sent.Type)
+				}
+			}
 		}
 	}
 }

@@ -5,12 +5,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/statusway/statusway/gateway/internal/address"
 	"github.com/statusway/statusway/gateway/internal/backend"
 	"github.com/statusway/statusway/gateway/internal/contract"
 	"github.com/statusway/statusway/gateway/internal/route"
@@ -27,6 +27,9 @@ type Params struct {
 	// PublicURL is the URL under which clients reach the service. If it is empty, the server of the
 	// document is the URL from which a client loads the document.
 	PublicURL string
+	// PagesURL is the URL below which another server has the pages of problem types. If it is empty,
+	// and Pages has no page of a status, the type of a problem is about:blank.
+	PagesURL string
 	// Title is the name of the API. If it is empty, the title lists the names of the proto packages.
 	Title string
 	// License is the SPDX identifier of the API's licence. It may be empty.
@@ -41,22 +44,20 @@ type Params struct {
 
 // New returns the OpenAPI document of a backend. A nil backend has no routes. If the descriptors contain source info, proto comments
 // become descriptions. It returns the errors that [gateway.New] returns for this backend, and an error if
-// PublicURL is not an http or https URL.
+// PublicURL or PagesURL is not an http or https URL.
 func New(b *backend.Backend, p Params) (*Document, error) {
-	servers := []server{{URL: "./"}} // relative to the document (OpenAPI 3.1 §4.8.5)
-	if p.PublicURL != "" {
-		public, err := url.Parse(p.PublicURL)
-		if err != nil || public.Host == "" || (public.Scheme != "http" && public.Scheme != "https") {
-			return nil, fmt.Errorf("invalid public URL %q: use a URL such as https://api.example.com", p.PublicURL)
-		}
-		servers[0].URL = strings.TrimRight(public.Scheme+"://"+public.Host+public.EscapedPath(), "/")
-	}
 	if p.Table == nil {
 		var err error
 		if p.Table, err = policy.Builtin(policy.Documented); err != nil {
 			return nil, err
 		}
 	}
+	hasPages := p.PagesURL != "" || slices.Contains(p.Pages, address.StatusPage(404))
+	addresses, err := address.Parse(p.PublicURL, p.PagesURL, !hasPages)
+	if err != nil {
+		return nil, err
+	}
+	here := cmp.Or(addresses.Origin+addresses.Path, "./") // relative to the document (OpenAPI 3.1 §4.8.5)
 	served := &contract.Contract{}
 	if b != nil {
 		served = backend.Current(b).Contract
@@ -66,9 +67,9 @@ func New(b *backend.Backend, p Params) (*Document, error) {
 		return nil, fmt.Errorf("reading the contract: %w", err)
 	}
 	index := declared.Index()
-	made := &builder{Params: p, contract: declared, pages: map[*contract.Binding]bool{}, root: &root{
+	made := &builder{Params: p, contract: declared, addresses: addresses, pages: map[*contract.Binding]bool{}, root: &root{
 		OpenAPI: Version,
-		Servers: servers,
+		Servers: []server{{URL: here}},
 		Paths:   &ordered[*pathItem]{},
 	}}
 	for _, path := range p.Pages {
@@ -91,10 +92,11 @@ const mappingService = "/statusway.mapping.v1.MappingService/"
 type builder struct {
 	Params
 
-	contract *contract.Contract
-	pages    map[*contract.Binding]bool // the routes with an HTML page at the same path
-	root     *root
-	schemas  schemas
+	contract  *contract.Contract
+	addresses address.Addresses
+	pages     map[*contract.Binding]bool // the routes with an HTML page at the same path
+	root      *root
+	schemas   schemas
 	// wordless are the routes that OpenAPI cannot describe.
 	wordless []string
 }

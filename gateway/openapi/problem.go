@@ -1,8 +1,6 @@
 package openapi
 
 import (
-	"strconv"
-
 	"google.golang.org/grpc/codes"
 
 	"github.com/statusway/statusway/gateway/internal/contract"
@@ -167,7 +165,7 @@ func (b *builder) examples(status int) *ordered[*example] {
 		}
 		row := b.Table.Row(status)
 		problem := exampleProblem{
-			Type: b.root.Servers[0].URL + "/statuses/" + strconv.Itoa(status), Title: row.GetTitle(), Status: status,
+			Type: b.addresses.ProblemType(status, b.addresses.Path), Title: row.GetTitle(), Status: status,
 			Detail: row.GetDescription(), Code: ruleCode(rule), Reason: rule.GetReason(), Domain: rule.GetDomain(), RequestID: "9f86d081884c7d65",
 		}
 		if wait := rule.GetRetryAfter(); wait != nil {

@@ -3,14 +3,11 @@ package respond
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"github.com/statusway/statusway/gateway/internal/address"
 	"github.com/statusway/statusway/gateway/internal/budget"
 	"github.com/statusway/statusway/gateway/internal/exchange"
 	"github.com/statusway/statusway/gateway/internal/jsoncodec"
@@ -63,9 +60,7 @@ type Responder struct {
 	table     *policy.Table
 	redaction *statuswayv1.Redaction
 	format    statuswayv1.ErrorFormat
-	origin    string // scheme and authority of PublicURL
-	pagesURL  string
-	noPages   bool
+	addresses address.Addresses
 	realm     string
 	codec     jsoncodec.Codec
 	gzip      bool
@@ -74,29 +69,12 @@ type Responder struct {
 	openDelay, commentInterval time.Duration
 }
 
-// ParsePublicURL splits a public URL into its origin and its path, without a slash at the end. Both are
-// empty if text is empty.
-func ParsePublicURL(text string) (origin, path string, err error) {
-	if text == "" {
-		return "", "", nil
-	}
-	parsed, err := url.Parse(text)
-	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" ||
-		parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
-		return "", "", fmt.Errorf("%q is not a URL such as https://example.com or https://example.com/api", text)
-	}
-	return parsed.Scheme + "://" + parsed.Host, strings.TrimRight(parsed.EscapedPath(), "/"), nil
-}
-
 // New returns a responder, or an error if one of the two URLs is not http or https with an
 // authority.
 func New(p Params) (*Responder, error) {
-	origin, _, err := ParsePublicURL(p.PublicURL)
+	addresses, err := address.Parse(p.PublicURL, p.PagesURL, p.NoPages)
 	if err != nil {
-		return nil, fmt.Errorf("the public URL: %w", err)
-	}
-	if _, _, err := ParsePublicURL(p.PagesURL); err != nil {
-		return nil, fmt.Errorf("the URL of the pages: %w", err)
+		return nil, err
 	}
 	if p.Table == nil {
 		return nil, errors.New("a responder needs a table")
@@ -105,9 +83,7 @@ func New(p Params) (*Responder, error) {
 		table:     p.Table,
 		redaction: p.Table.Policy().GetRedaction(),
 		format:    p.Table.Policy().GetErrorFormat(),
-		origin:    origin,
-		pagesURL:  strings.TrimRight(p.PagesURL, "/"),
-		noPages:   p.NoPages,
+		addresses: addresses,
 		realm:     p.Realm,
 		codec:     jsoncodec.New(nil),
 		gzip:      p.Gzip,
@@ -141,14 +117,7 @@ func (r *Responder) Table() *policy.Table { return r.table }
 
 // TypeURI returns the problem type for an HTTP status. prefix is the path prefix of the API.
 func (r *Responder) TypeURI(status int, prefix string) string {
-	switch {
-	case r.noPages:
-		return "about:blank" // RFC 9457 §4.2.1
-	case r.pagesURL != "":
-		return r.pagesURL + "/statuses/" + strconv.Itoa(status)
-	default:
-		return r.origin + prefix + "/statuses/" + strconv.Itoa(status)
-	}
+	return r.addresses.ProblemType(status, prefix)
 }
 
 // Error sends the response for an error. The outermost handler calls it at most once per request, and

@@ -27,7 +27,7 @@ type DocumentParams struct {
 // the file and what in it is wrong.
 func Document(p DocumentParams) (*openapi.Document, error) {
 	about := openapi.Params{
-		Table: p.Table, PublicURL: p.PublicURL, Title: "", License: "", Keys: false, Pages: catalogue.Problems(p.Table),
+		Table: p.Table, PublicURL: p.PublicURL, PagesURL: "", Title: "", License: "", Keys: false, Pages: catalogue.Problems(p.Table),
 	}
 	if p.Descriptors == "" {
 		described, err := describeReference(p.Demo)

@@ -138,20 +138,7 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// address is the URL of REST for people who read the program's output.
-func (r *rest) address() string {
-	if r.config.PublicURL != "" {
-		return r.config.PublicURL
-	}
-	scheme := "http://"
-	if r.config.TLSCert != "" {
-		scheme = "https://"
-	}
-	return scheme + r.listener.Addr().String()
-}
-
-// show renders the pages of the current policy, and the page of the OpenAPI document in the same frame.
-// has says what a tour finds on this server.
+// show renders the pages of the current policy. has says what a tour finds on this server.
 func (r *rest) show(ctx context.Context, mapper *gateway.Mapper, service *mappingsvc.Service, has tour.Needs) error {
 	var err error
 	r.catalogue, err = catalogue.New(ctx, catalogue.Params{Mapper: mapper, Mapping: service, Has: has})
@@ -171,7 +158,7 @@ func (r *rest) serveBackend(b *gateway.Backend, about openapi.Params, documented
 	if err != nil {
 		return err
 	}
-	about.Table, about.PublicURL, about.Pages = r.table, r.config.PublicURL, catalogue.Problems(r.table)
+	about.Table, about.PublicURL, about.PagesURL, about.Pages = r.table, r.config.PublicURL, r.config.PagesURL, catalogue.Problems(r.table)
 	docs := &documents{backend: documented, params: about}
 	for path, handler := range apidocs.NewExplorer(page, docs.current).Pages() {
 		r.gateway.Pages[path] = gateway.Page{Handler: handler, Yields: false}
