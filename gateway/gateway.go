@@ -38,6 +38,7 @@ var _ http.Handler = (*Gateway)(nil)
 // walk serves the routes of one version of the backend.
 type walk struct {
 	responder *respond.Responder
+	pages     map[string]rules.Rule
 	run       rules.Rule
 }
 
@@ -114,12 +115,13 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 		return nil, err
 	}
 	index := declared.Index()
+	pages := g.pages(responder, index)
 	options := func(ex *exchange.Exchange) error { return responder.Empty(ex.Writer, ex.Request) }
 	// The order matters; see the package documentation.
 	steps := []rules.Rule{
 		rules.Prefix(c.publicPath(), c.TrustedProxies),
 		rules.Framing(),
-		rules.Pages(g.pages(responder, index), options),
+		rules.Pages(pages, options),
 		rules.Accept(),
 		rules.CORS(c.CrossOrigin, index),
 		rules.Caller(rules.CallerParams{Identify: c.Identify, Proxies: c.TrustedProxies, IPv6Prefix: c.IPv6Prefix}),
@@ -148,7 +150,7 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 	call = rules.Drain(g.stop.streams(), call)
 	call = rules.Overload(rules.OverloadParams{Shedder: c.Shedder, Streams: g.streams, Spare: c.spare()}, call)
 	call = rules.Body(rules.BodyLimits{Bytes: c.MaxBody, Time: c.BodyTimeout, Grace: c.BodyGrace, Rate: c.BodyRate, Memory: g.bodies}, call)
-	return &walk{responder: responder, run: rules.Recover(func(ex *exchange.Exchange) error {
+	return &walk{responder: responder, pages: pages, run: rules.Recover(func(ex *exchange.Exchange) error {
 		defer g.callers.End(ex)
 		for _, rule := range steps {
 			if err := rule(ex); err != nil || ex.Status != 0 {
@@ -232,7 +234,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	if g.config.Observer != nil {
 		g.config.Observer.Begin()
 	}
-	if g.config.Tracer != nil {
+	if _, isPage := walk.pages[ex.Request.URL.Path]; g.config.Tracer != nil && !isPage {
 		g.trace(ex)
 	}
 	ctx := ex.Context
@@ -243,11 +245,8 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	walk.responder.Send(w, ex.Request)
 }
 
-// trace starts the trace of a request, unless the request is for a page.
+// trace starts the trace of a request.
 func (g *Gateway) trace(ex *exchange.Exchange) {
-	if _, ok := g.config.Pages[ex.Request.URL.Path]; ok {
-		return
-	}
 	ctx, trace := g.config.Tracer.Trace(ex.Request)
 	ex.Trace, ex.Context, ex.Request = trace, ctx, ex.Request.WithContext(ctx)
 	if id := trace.ID(); id != "" {

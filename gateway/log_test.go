@@ -275,18 +275,21 @@ func TestLogOfAClientThatLeavesWithItsResponse(t *testing.T) {
 				return next(w, r.WithContext(ctx))
 			}
 		}, want: line{"level": "ERROR", "status": 500.0}},
-		"a hook fails after the client has left": {target: "/v1/entities/e1", until: "part", closed: true, intercept: func(gateway.Route, gateway.Handler) gateway.Handler {
-			return func(w http.ResponseWriter, _ *http.Request) error {
-				_, _ = io.WriteString(w, "part")
-				return broken
-			}
-		}, want: line{"level": "INFO", "status": 200.0}},
+		"a hook fails after the client has left": {
+			target: "/v1/entities/e1", until: "part", closed: true, want: line{"level": "INFO", "status": 200.0},
+			intercept: func(gateway.Route, gateway.Handler) gateway.Handler {
+				return func(w http.ResponseWriter, _ *http.Request) error {
+					_, _ = io.WriteString(w, "part")
+					return broken
+				}
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c, f := configure(t, policy.Documented)
 			c.Logger, c.Intercept = jsonLogger(f), test.intercept
-			f.backend.script.Store(&script{messages: 2, status: status.Convert(broken).Proto()})
+			f.script.Store(&script{messages: 2, status: status.Convert(broken).Proto()})
 			build(t, c, f)
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()

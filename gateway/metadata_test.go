@@ -109,7 +109,7 @@ func beforeObedient(t *testing.T, limiter ratelimit.Limiter) map[string]*front {
 		t.Fatal(err)
 	}
 	fronts := map[string]*front{}
-	for name, served := range map[string]*gateway.Backend{"transcode": generated, "dynamic": described} {
+	for name, served := range map[string]*gateway.Backend{"generated": generated, "dynamic": described} {
 		fronts[name] = serve(t, gateway.Config{Limiter: limiter, DrainDelay: -1}, &front{served: served})
 	}
 	return fronts

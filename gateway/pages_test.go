@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/dynamic"
+	"github.com/statusway/statusway/gateway/observe"
 	"github.com/statusway/statusway/gateway/policy"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
@@ -103,6 +105,22 @@ func TestPageIsLogged(t *testing.T) {
 	}
 }
 
+// tracer counts the requests that it traces.
+type tracer int
+
+func (c *tracer) Trace(r *http.Request) (context.Context, observe.Trace) {
+	*c++
+	return r.Context(), untraced{}
+}
+
+type untraced struct{ observe.Trace }
+
+func (untraced) ID() string          { return "" }
+func (untraced) End(*observe.Record) {}
+func (untraced) Call(ctx context.Context, _ string, _ bool) (context.Context, observe.Call) {
+	return ctx, nil
+}
+
 // A page that yields is served where the API has no route. A route of MappingService is the same
 // page as JSON, so it does not replace it.
 func TestPagesYield(t *testing.T) {
@@ -129,12 +147,16 @@ func TestPagesYield(t *testing.T) {
 	} {
 		page := pageOf(func(w http.ResponseWriter, r *http.Request) { gateway.Content(w, r, "text/plain", nil) })
 		page.Yields = test.yields
-		built, err := gateway.New(backend, gateway.Config{Pages: map[string]gateway.Page{test.path: page}})
+		var traced tracer
+		built, err := gateway.New(backend, gateway.Config{Pages: map[string]gateway.Page{test.path: page}, Tracer: &traced})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := record(t, built, "GET", test.path, ""); got.Code != test.status {
 			t.Errorf("%s, yields %t: %d %s", test.path, test.yields, got.Code, got.Body)
+		}
+		if isRoute := test.status != 200; (traced == 1) != isRoute {
+			t.Errorf("%s, yields %t: traced %d times", test.path, test.yields, traced)
 		}
 	}
 }

@@ -22,12 +22,12 @@ func (g *Gateway) refuse(conn *conn, status int) []byte {
 	if conn.head.Load() {
 		method = http.MethodHead
 	}
-	fields := http.Header{"X-Content-Type-Options": {"nosniff"}, "Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"}}
+	fields := http.Header{}
 	ex := &exchange.Exchange{Fields: fields, Prefix: g.config.publicPath()}
 	ex.RequestID, ex.Start, ex.Method = rand.Text(), time.Now(), observe.KnownMethod("")
 	ex.Client = rules.HostOf(conn.RemoteAddr().String())
 	ex.Caller = ratelimit.ClientKey(ex.Client, g.config.IPv6Prefix)
-	fields["X-Request-Id"] = []string{ex.RequestID}
+	ex.SetFixedFields(conn.tlsState() != nil)
 	var failure error = refusal(status)
 	if g.config.Limiter != nil {
 		if allowance, err := g.config.Limiter.Take(context.Background(), ratelimit.Use{Caller: ex.Caller}); err == nil {

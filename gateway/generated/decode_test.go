@@ -14,6 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/respond"
+	"github.com/statusway/statusway/gateway/policy"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
@@ -175,12 +177,11 @@ func TestBodyThatCannotBeRead(t *testing.T) {
 			}
 		})
 	}
-	// What went over the limit is the middleware's to say, so its error comes back as it is.
+	// A failure of the rule Body, such as a body over its limit, comes back unchanged.
 	s := newSide(t, &service{})
-	over := errors.New("over")
+	over := respond.Fail(policy.ReasonRequestTooLarge, "over")
 	request := s.request(t, "POST", "/v1/entities", "x")
 	request.Body = io.NopCloser(broken{over})
-	exchange.From(request.Context()).MarkTooLarge()
 	if err := s.handle(httptest.NewRecorder(), request); !errors.Is(err, over) {
 		t.Errorf("the handler returns %v", err)
 	}

@@ -17,18 +17,22 @@ func Begin(w http.ResponseWriter, r *http.Request) (*http.Request, *Exchange) {
 	if lines := r.Header["Traceparent"]; len(lines) > 0 {
 		e.TraceID = observe.TraceID(lines[0])
 	}
-	// If a browser opens a response, it must not guess another media type, put the response into a
-	// frame, or load anything for it.
+	e.SetFixedFields(r.TLS != nil)
+	e.Writer, e.Context = w, With(r.Context(), e)
+	e.Request = r.WithContext(e.Context)
+	return e.Request, e
+}
+
+// SetFixedFields sets the headers of every response. If a browser opens a response, it must not guess
+// another media type, put the response into a frame, or load anything for it.
+func (e *Exchange) SetFixedFields(overTLS bool) {
 	e.first = [...]string{e.RequestID, "nosniff", "default-src 'none'; frame-ancestors 'none'", "max-age=31536000"}
 	e.Fields["X-Request-Id"] = e.first[0:1:1]
 	e.Fields["X-Content-Type-Options"] = e.first[1:2:2]
 	e.Fields["Content-Security-Policy"] = e.first[2:3:3]
-	if r.TLS != nil {
+	if overTLS {
 		e.Fields["Strict-Transport-Security"] = e.first[3:4:4] // RFC 6797 §6.1
 	}
-	e.Writer, e.Context = w, With(r.Context(), e)
-	e.Request = r.WithContext(e.Context)
-	return e.Request, e
 }
 
 func requestID(lines []string) string {

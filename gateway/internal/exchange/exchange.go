@@ -19,7 +19,7 @@ import (
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // Exchange is the state of one request. Only the request's goroutine may use it, except
-// [Exchange.MarkTooLarge], [Exchange.MarkCause] and [Incoming.MarkEnd].
+// [Exchange.MarkCause] and [Incoming.MarkEnd].
 type Exchange struct {
 	observe.Record
 
@@ -80,9 +80,8 @@ type Exchange struct {
 
 	// client ends when the client leaves, and for no other reason: rules and hooks may end the
 	// contexts that they derive from it.
-	client   context.Context //nolint:containedctx // as Context.
-	tooLarge atomic.Bool
-	cause    atomic.Pointer[error]
+	client context.Context //nolint:containedctx // as Context.
+	cause  atomic.Pointer[error]
 	// first holds the values of the first Fields, in one array to save allocations.
 	first [4]string
 }
@@ -101,13 +100,6 @@ func (e *Exchange) Fail(err error, code int32, fault bool) {
 	e.ClientClosed = e.client != nil && errors.Is(e.client.Err(), context.Canceled)
 	e.Fault = fault && !e.ClientClosed
 }
-
-// MarkTooLarge records that the request's body is over its limit. The reader of the body calls it,
-// because decoders convert the reader's error to text.
-func (e *Exchange) MarkTooLarge() { e.tooLarge.Store(true) }
-
-// TooLarge reports whether the request's body is over its limit.
-func (e *Exchange) TooLarge() bool { return e.tooLarge.Load() }
 
 // MarkCause records why a service in this process failed, because the Go errors of the service do not
 // cross the call. The first cause counts. Any goroutine may call it.

@@ -20,13 +20,13 @@ const (
 	binarySuffix = "-bin"
 )
 
-// permanent returns the registered headers that grpc-gateway passes on.
-func permanent() []string {
-	return []string{
-		"Accept", "Accept-Charset", "Accept-Language", "Accept-Ranges", "Authorization", "Cache-Control", "Content-Type", "Cookie", "Date",
-		"Expect", "From", "If-Match", "If-Modified-Since", "If-None-Match", "If-Schedule-Tag-Match", "If-Unmodified-Since", "Max-Forwards",
-		"Origin", "Pragma", "Referer", "User-Agent", "Via", "Warning",
-	}
+// permanent are the registered headers that grpc-gateway passes on.
+//
+//nolint:gochecknoglobals // a constant list.
+var permanent = []string{
+	"Accept", "Accept-Charset", "Accept-Language", "Accept-Ranges", "Authorization", "Cache-Control", "Content-Type", "Cookie", "Date",
+	"Expect", "From", "If-Match", "If-Modified-Since", "If-None-Match", "If-Schedule-Tag-Match", "If-Unmodified-Since", "Max-Forwards",
+	"Origin", "Pragma", "Referer", "User-Agent", "Via", "Warning",
 }
 
 // keyPattern matches a metadata key (Header-Name of gRPC's PROTOCOL-HTTP2).
@@ -36,7 +36,7 @@ var keyPattern = regexp.MustCompile(`^[0-9a-z_.-]+$`)
 // for gRPC, because backends trust these. Grpc-Metadata-Authorization is one of them, because proxies and
 // the gateway only check Authorization.
 func (r *Rules) addClient(md metadata.MD, fields http.Header) {
-	for _, name := range permanent() {
+	for _, name := range permanent {
 		add(md, permanentPrefix+strings.ToLower(name), fields[name])
 	}
 	for name, values := range fields {

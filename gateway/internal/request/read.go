@@ -45,19 +45,15 @@ func ReadBody(req *http.Request) ([]byte, error) {
 	}
 	data, err := ex.ReadBody(req)
 	if err != nil {
-		return nil, unreadBody(ex, err)
+		return nil, unreadBody(err)
 	}
 	return data, nil
 }
 
 // unreadBody returns the failure for a body that could not be read to its end because of err.
-func unreadBody(ex *exchange.Exchange, err error) error {
+func unreadBody(err error) error {
 	if failure, ok := errors.AsType[*respond.Failure](err); ok {
 		return failure
-	}
-	if ex.TooLarge() {
-		// If the response has not begun, the rule Body replaces this by a failure with the limit.
-		return respond.Fail(policy.ReasonRequestTooLarge, "the body is too large").Because(err)
 	}
 	return respond.BrokenBody(err)
 }

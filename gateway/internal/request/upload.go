@@ -126,12 +126,11 @@ func (u *Upload) send(sink Sink, fail func(error)) error {
 // after the last one. The body is a sequence of JSON values, with or without white space between them, or a
 // single JSON array. If the route takes a google.api.HttpBody, a message is a part of the raw body.
 func (b *Builder) NewReader(r *http.Request) func() ([]byte, error) {
-	ex := exchange.From(r.Context())
 	if b.binding.RawBody {
 		return func() ([]byte, error) {
 			data, err := readChunk(r.Body)
 			if err != nil && !errors.Is(err, io.EOF) {
-				return nil, unreadBody(ex, err)
+				return nil, unreadBody(err)
 			}
 			return data, err
 		}
@@ -145,7 +144,7 @@ func (b *Builder) NewReader(r *http.Request) func() ([]byte, error) {
 		if bad, ok := errors.AsType[*jsoncodec.Error](err); ok {
 			return nil, invalidBody(bad)
 		}
-		return nil, unreadBody(ex, err)
+		return nil, unreadBody(err)
 	}
 }
 

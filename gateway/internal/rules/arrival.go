@@ -107,7 +107,6 @@ func (a *arrival) read(keeps bool) ([]byte, error) {
 		a.exchange.Received = a.received
 		switch {
 		case a.received > a.limit:
-			a.exchange.MarkTooLarge()
 			return nil, tooLarge(a.limit)
 		case errors.Is(err, io.EOF):
 			a.sign(body, keeps)

@@ -41,7 +41,6 @@ type BodyLimits struct {
 }
 
 // BodyMemory limits the memory of request bodies, from their first bytes until their calls are over.
-// Several gateways can share it.
 type BodyMemory struct{ bytes *budget.Budget }
 
 // NewBodyMemory returns a limit in bytes; 0 or less means no limit.
@@ -137,23 +136,15 @@ func liveBody(next Rule, ex *exchange.Exchange, limit int64) error {
 		// as another request.
 		ex.Fields.Set("Connection", "close")
 	}
-	r.Body = &countedBody{ReadCloser: r.Body, left: limit, exchange: ex, request: r}
-	err := next(ex)
-	if err != nil && ex.TooLarge() {
-		// The decoder reports another error, but this is the reason.
-		return tooLarge(limit).Because(err)
-	}
-	return err
+	r.Body = &countedBody{ReadCloser: r.Body, limit: limit, left: limit, exchange: ex, request: r}
+	return next(ex)
 }
 
-// errTooLarge is the read error of a body that is over its limit.
-var errTooLarge = errors.New("the body is over its limit")
-
-// countedBody marks the exchange when the body is over its limit. http.MaxBytesReader would only
-// return an error, which grpc-gateway converts to text.
+// countedBody counts a body, and fails if it is over its limit or if there is no memory for it.
 type countedBody struct {
 	io.ReadCloser
 
+	limit    int64
 	left     int64
 	exchange *exchange.Exchange
 	request  *http.Request
@@ -161,7 +152,7 @@ type countedBody struct {
 
 func (b *countedBody) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, errTooLarge
+		return 0, tooLarge(b.limit)
 	}
 	// Read one byte more than the limit, to distinguish a body of exactly the limit from a longer one.
 	if int64(len(p)) > b.left+1 {
@@ -171,8 +162,7 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	b.left -= int64(n)
 	b.exchange.Received += int64(n)
 	if b.left < 0 {
-		b.exchange.MarkTooLarge()
-		return 0, errTooLarge
+		return 0, tooLarge(b.limit)
 	}
 	if errors.Is(err, io.EOF) {
 		b.exchange.Incoming.MarkEnd()

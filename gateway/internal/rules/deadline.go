@@ -40,10 +40,7 @@ func parseTimeout(text string) (time.Duration, bool) {
 	if len(text) < 2 || len(text) > maxDigits+1 {
 		return 0, false
 	}
-	units := map[byte]time.Duration{
-		'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
-	}
-	digits, unit := text[:len(text)-1], units[text[len(text)-1]]
+	digits, unit := text[:len(text)-1], timeUnit(text[len(text)-1])
 	value, err := strconv.ParseUint(digits, 10, 32)
 	if unit == 0 || err != nil || strings.Trim(digits, "0123456789") != "" {
 		return 0, false
@@ -53,4 +50,24 @@ func parseTimeout(text string) (time.Duration, bool) {
 		return maxDuration, true
 	}
 	return time.Duration(value) * unit, true
+}
+
+// timeUnit returns the duration of a TimeoutUnit, or 0 if there is none.
+func timeUnit(letter byte) time.Duration {
+	switch letter {
+	case 'H':
+		return time.Hour
+	case 'M':
+		return time.Minute
+	case 'S':
+		return time.Second
+	case 'm':
+		return time.Millisecond
+	case 'u':
+		return time.Microsecond
+	case 'n':
+		return time.Nanosecond
+	default:
+		return 0
+	}
 }

@@ -58,7 +58,6 @@ func (d *discarding) read() error {
 	d.received.Store(n)
 	switch {
 	case n > d.limit:
-		d.exchange.MarkTooLarge()
 		return tooLarge(d.limit)
 	case err != nil:
 		return respond.Fail(policy.ReasonClientClosed, "the client left before the end of its body").Because(err)

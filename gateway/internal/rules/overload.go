@@ -55,7 +55,7 @@ func (s *slots) Admit() (func(bool), bool) {
 	return s.release, true
 }
 
-// Streams limits the concurrent streams. Several gateways can share it. It is safe for concurrent use.
+// Streams limits the concurrent streams. It is safe for concurrent use.
 type Streams struct {
 	limit   int64
 	running atomic.Int64

@@ -10,8 +10,8 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// Reserved refuses headers that only the gateway may set: Grpc-Metadata-…, which grpc-gateway turns
-// into metadata that backends may trust, Grpcgateway-… and Statusway-…. It refuses them and does not
+// Reserved refuses headers that only the gateway may set: Grpc-Metadata-…, which would become
+// metadata that backends may trust, Grpcgateway-… and Statusway-…. It refuses them and does not
 // drop them, so that the client notices. If metadata is true, clients may send Grpc-Metadata-…; the
 // value of a binary key must be base64. Reserved also refuses a malformed Grpc-Timeout.
 func Reserved(metadata bool) Rule {
@@ -36,8 +36,11 @@ const metadataField = "Grpc-Metadata-"
 
 // checkBinary refuses a value of a binary key that is not base64.
 func checkBinary(name string, values []string) error {
+	if !strings.HasSuffix(name, "-Bin") {
+		return nil
+	}
 	for _, value := range values {
-		if _, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "=")); err != nil && strings.HasSuffix(name, "-Bin") {
+		if _, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "=")); err != nil {
 			return respond.Fail(policy.ReasonInvalidArgument, "a Grpc-Metadata-…-Bin is not base64")
 		}
 	}
