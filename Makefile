@@ -63,7 +63,7 @@ test: ## Run the unit tests and the cases, with the race detector where a C comp
 	$(GO) test -timeout 20m $(TESTFLAGS) $$unraced
 
 # SLOW, and the packages whose tests call system.Test. Their other tests run here once more: go test cannot tell them apart.
-# TestRelease is checkrelease's. One package at a time: some load the machine, and others have patience for so long.
+# TestRelease is checkrelease's. One package at a time: some tests load the machine, and others then exceed their time limits.
 SYSTEM = $(sort $(patsubst %/,./%,$(dir $(shell grep -rl --include='*_test.go' 'system\.Test.t' server | grep -v '^server/check/'))) $(SLOW))
 
 .PHONY: system

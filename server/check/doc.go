@@ -1,4 +1,4 @@
 // Package check has the tests whose dependencies nothing else needs: a browser, a terminal,
-// validators of OpenAPI and a parser of PromQL. They are a module of their own, so that who
-// imports the gateway does not get these requirements. `make system` runs them.
+// validators of OpenAPI and a parser of PromQL. They are a module of their own, so that
+// programs that import the gateway do not get these requirements. `make system` runs them.
 package check

@@ -68,8 +68,8 @@ type App struct {
 	closers []func() error
 }
 
-// New opens the store and both listeners and puts everything together. What it has
-// opened when it fails it closes again.
+// New opens the store and both listeners and puts everything together. If it fails, it closes
+// everything that it has opened.
 func New(ctx context.Context, p Params) (*App, error) {
 	a := &App{params: p}
 	a.closing, a.stopGRPC = context.WithCancel(context.Background())
@@ -133,7 +133,7 @@ func (a *App) watch() error {
 	return a.rest.meters.watchImports(a.store)
 }
 
-// HTTPAddr and GRPCAddr are where the servers listen.
+// HTTPAddr is where REST is served.
 func (a *App) HTTPAddr() string { return a.rest.listener.Addr().String() }
 
 // GRPCAddr is where gRPC is served.
@@ -141,9 +141,6 @@ func (a *App) GRPCAddr() string { return a.rpc.Addr().String() }
 
 // MetricsAddr is where /metrics is served alone; empty if it is not.
 func (a *App) MetricsAddr() string { return a.rest.metricsAddr() }
-
-// PublicURL returns the URL under which clients reach REST.
-func (a *App) PublicURL() string { return a.rest.address() }
 
 // Run serves until ctx ends, and then stops as [gateway.Gateway.Serve] describes, gRPC alongside.
 func (a *App) Run(ctx context.Context) error {

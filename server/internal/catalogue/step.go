@@ -25,7 +25,7 @@ type step struct {
 	badge
 
 	Name, Title, Why string
-	Before, After    []told
+	Before, After    []summary
 	Request          []piece
 	Answer           string
 	Mapped           bool
@@ -37,8 +37,8 @@ type step struct {
 	answer gateway.Response
 }
 
-// told is a request in one line.
-type told struct {
+// summary is a request in one line.
+type summary struct {
 	Line []piece
 	// Keeps are the names of the values that later requests use.
 	Keeps []string
@@ -107,10 +107,10 @@ func newStep(p Params, from tour.Step, recorded tour.Answer) (*step, error) {
 	return one, nil
 }
 
-func tell(requests []tour.Request) []told {
-	var all []told
+func tell(requests []tour.Request) []summary {
+	var all []summary
 	for _, request := range requests {
-		all = append(all, told{
+		all = append(all, summary{
 			Line:  pieces(request.Method + " " + request.Path),
 			Keeps: slices.Sorted(maps.Keys(request.Keep)),
 		})

@@ -41,14 +41,14 @@ func newConformance(streams Streams) *cobra.Command {
 
 The server needs ConformanceService, StreamService and BindingService behind it
 (proto/statusway/conformance/v1), in any language and with any gateway in front;
-statusway serve --demo has both. The run creates items on the server and needs no
+statusway serve --demo has all three. The run creates items on the server and needs no
 credentials.
 
 The cases are YAML, one file each: --write-cases writes them with the JSON schema
 of their format, and --cases runs such a folder. Their version grows whenever a
 server that passed before may fail.
 
-A run sends some hundred requests. If the target responds with 429 and
+A run sends about 900 requests. If the target responds with 429 and
 Retry-After, conformance waits.
 
 The exit code is 0 if every case passes, 1 if a case fails, if a known failure

@@ -13,6 +13,7 @@ import (
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 
 	"github.com/statusway/statusway/gateway"
+	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/terminal"
 )
 
@@ -54,6 +55,9 @@ func newMap(streams Streams) *cobra.Command {
 }
 
 func mapStatus(streams Streams, settings mapSettings) (gateway.Response, error) {
+	if err := config.CheckURL("--public-url", settings.publicURL); err != nil {
+		return gateway.Response{}, usage(err)
+	}
 	table, err := loadPolicy(settings.policy)
 	if err != nil {
 		return gateway.Response{}, err

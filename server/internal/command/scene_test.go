@@ -28,11 +28,8 @@ const builtProgram = ".tmp/bin/statusway "
 func elsewhere() map[string]string {
 	return map[string]string{
 		"make test": "by whoever runs this",
-		".tmp/bin/statusway conformance --target http://127.0.0.1:8080":       "TestConformance; here it would use up the allowance",
-		"sha256sum --check --ignore-missing SHA256SUMS":                       "TestRelease in server/deploy/release",
-		"tar -xzf statusway_v1.2.3_linux_amd64.tar.gz && ./statusway version": "TestRelease in server/deploy/release",
-		"make release VERSION=v1.2.3":                                         "make checkrelease runs what it runs",
-		"go get github.com/statusway/statusway/gateway@latest":                "it needs a release",
+		".tmp/bin/statusway conformance --target http://127.0.0.1:8080": "TestConformance; here it would use up the allowance",
+		"go get github.com/statusway/statusway/gateway@latest":          "it needs a release",
 	}
 }
 

@@ -41,7 +41,7 @@ func (c *Serve) Flags(set *pflag.FlagSet) {
 	set.StringVar(&c.GRPCAddr, "grpc-addr", c.GRPCAddr, "`address` of the gRPC server")
 	set.StringVar(&c.DataDir, "data-dir", c.DataDir, "`folder` of the database (default statusway in the user's configuration folder)")
 	set.BoolVar(&c.Demo, "demo", c.Demo,
-		"sample entities and the users viewer, editor and admin with the password demo, in a temporary folder, and ConformanceService; loopback only")
+		"sample entities, the users viewer, editor and admin with the password demo, in a temporary folder, and the services of conformance; loopback only")
 	set.BoolVar(&c.Maintenance, "maintenance", c.Maintenance, "close the API for maintenance at the start")
 	set.DurationVar(&c.SessionTTL, "session-ttl", c.SessionTTL, "lifetime of an access token")
 }

@@ -19,8 +19,8 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// largestBody bounds --max-body, because the server holds each body in memory.
-const largestBody = 256 << 20
+// maxBody bounds --max-body, because the server holds each body in memory.
+const maxBody = 256 << 20
 
 // Front is the configuration of the HTTP side, of serve and of proxy. Each field has the text form of its
 // flag.
@@ -89,7 +89,7 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 		"maximum `calls` at once, without streams; the actual limit adapts to the load below this maximum; 0 is no limit")
 	set.IntVar(&c.MaxStreams, "max-streams", c.MaxStreams, "maximum `streams` at once; 0 means as many as --max-in-flight")
 	set.StringVar(&c.BodyMemory, "body-memory", c.BodyMemory,
-		"maximum `size` of all decoded request bodies together; when it is used up, requests wait, then get 503 (default a quarter of the memory limit)")
+		"maximum `memory` for all request bodies together; then the slowest are cut off, and new requests get 503 (default a quarter of the memory limit)")
 	set.StringVar(&c.ResponseMemory, "response-memory", c.ResponseMemory,
 		"maximum `size` of all responses that clients have not read yet; when it is used up, stalled ones are cut off (default an eighth of the memory limit)")
 	set.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies,
@@ -187,7 +187,7 @@ const preflightAge = 10 * time.Minute
 func (c *Front) Gateway() (gateway.Config, error) {
 	var errs []error
 	add := func(flag string, err error) { errs = append(errs, wrap(flag, err)) }
-	bytes, err := c.bodyBytes()
+	bytes, err := parseSize(c.MaxBody, maxBody)
 	add("--max-body", err)
 	proxies, err := c.proxies()
 	add("--trusted-proxies", err)
@@ -223,15 +223,7 @@ func orNone[T int | time.Duration](limit T) T {
 
 // CheckURL checks the value of a flag that must be empty or a base URL.
 func CheckURL(flag, text string) error {
-	if text == "" {
-		return nil
-	}
-	parsed, err := url.Parse(text)
-	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" ||
-		parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
-		return fmt.Errorf("%s: %q is not of the form https://api.example.com or https://example.com/api", flag, text)
-	}
-	return nil
+	return wrap(flag, gateway.CheckPublicURL(text))
 }
 
 // tls reads the certificate; nil for plain text.
@@ -269,13 +261,13 @@ func (c *Front) Limits() ([]memory.Policy, error) {
 	return memory.Parse(c.RateLimit)
 }
 
-// bodyBytes is MaxBody as a number.
-func (c *Front) bodyBytes() (int64, error) {
-	bytes, err := humanize.ParseBytes(c.MaxBody)
-	if err != nil || bytes == 0 || bytes > largestBody {
-		return 0, fmt.Errorf("%q is no size from 1B to 256MiB", c.MaxBody)
+// parseSize parses a size such as 4MiB.
+func parseSize(text string, limit uint64) (int64, error) {
+	bytes, err := humanize.ParseBytes(text)
+	if err != nil || bytes == 0 || bytes > limit {
+		return 0, fmt.Errorf("%q is not a size from 1B to %s", text, strings.ReplaceAll(humanize.IBytes(limit), " ", ""))
 	}
-	return int64(bytes), nil
+	return int64(bytes), nil //nolint:gosec // no limit is over 1<<63 - 1.
 }
 
 // proxies is TrustedProxies as networks. A single address is a network of its own.

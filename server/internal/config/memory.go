@@ -1,12 +1,10 @@
 package config
 
 import (
-	"fmt"
 	"math"
 	"runtime/debug"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
-	"github.com/dustin/go-humanize"
 )
 
 // The shares of the process's memory that request bodies and waiting responses may hold,
@@ -16,8 +14,8 @@ const (
 	responseShare = 8
 )
 
-// readMemory reads a size. Without one it is a share of the memory limit, and unknown where
-// there is none.
+// readMemory parses a size. Without one it returns a share of the memory limit, or unknown if there
+// is no limit.
 func readMemory(text string, share, unknown int64) (int64, error) {
 	if text == "" {
 		if limit := memoryLimit(); limit > 0 {
@@ -25,11 +23,7 @@ func readMemory(text string, share, unknown int64) (int64, error) {
 		}
 		return unknown, nil
 	}
-	bytes, err := humanize.ParseBytes(text)
-	if err != nil || bytes == 0 || bytes > math.MaxInt64 {
-		return 0, fmt.Errorf("%q is no size of at least 1B", text)
-	}
-	return int64(bytes), nil
+	return parseSize(text, math.MaxInt64)
 }
 
 // memoryLimit returns how many bytes the process may use: GOMEMLIMIT, else the limit of its

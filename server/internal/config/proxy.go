@@ -10,13 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/pflag"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// largestMessage is the largest message that grpc-go supports.
-const largestMessage = 1<<31 - 1
+// maxMessage is the size of the largest message that grpc-go supports.
+const maxMessage = 1<<31 - 1
 
 // Proxy is the configuration of the command proxy. Each field has the text form of its
 // flag.
@@ -101,9 +100,7 @@ func (c *Proxy) Complete() error {
 	if c.Ready != ReadyAny && c.Ready != ReadyAll {
 		errs = append(errs, fmt.Errorf("--ready: %q is neither %s nor %s", c.Ready, ReadyAny, ReadyAll))
 	}
-	if c.Deadline < 0 || c.BackendKeepAlive < 0 {
-		errs = append(errs, errors.New("--deadline and --backend-keep-alive cannot be negative"))
-	}
+	errs = append(errs, notNegative(duration{"--deadline", c.Deadline}, duration{"--backend-keep-alive", c.BackendKeepAlive}))
 	return errors.Join(errs...)
 }
 
@@ -156,11 +153,8 @@ func (c *Proxy) Backends() ([]Backend, error) {
 
 // MessageBytes returns BackendMaxMessage as a number.
 func (c *Proxy) MessageBytes() (int, error) {
-	bytes, err := humanize.ParseBytes(c.BackendMaxMessage)
-	if err != nil || bytes == 0 || bytes > largestMessage {
-		return 0, fmt.Errorf("%q is not a size from 1B to 2GiB less one", c.BackendMaxMessage)
-	}
-	return int(bytes), nil
+	bytes, err := parseSize(c.BackendMaxMessage, maxMessage)
+	return int(bytes), err
 }
 
 // TLS returns the client's configuration for the backends; nil for plain text.

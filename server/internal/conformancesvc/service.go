@@ -17,7 +17,6 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/statusway/statusway/gateway/policy"
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
@@ -31,15 +30,6 @@ const (
 
 // Package is the proto package of all services here.
 const Package = "statusway.conformance.v1"
-
-// Files returns the files that declare them.
-func Files() []protoreflect.FileDescriptor {
-	return []protoreflect.FileDescriptor{
-		conformancev1.File_statusway_conformance_v1_conformance_proto,
-		conformancev1.File_statusway_conformance_v1_streams_proto,
-		conformancev1.File_statusway_conformance_v1_bindings_proto,
-	}
-}
 
 // Names returns the full names of the services.
 func Names() []string {

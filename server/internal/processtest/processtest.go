@@ -188,9 +188,6 @@ func (p *Process) Log() string {
 	return strings.Join(lines[max(0, len(lines)-10):], "\n")
 }
 
-// Exited is closed when the process has ended.
-func (p *Process) Exited() <-chan struct{} { return p.exited }
-
 // Signal sends a signal to the process.
 func (p *Process) Signal(t *testing.T, signal syscall.Signal) {
 	t.Helper()
