@@ -52,7 +52,8 @@ type Config struct {
 	PagesURL string
 	// Realm is the realm of the Bearer challenge of a 401.
 	Realm string
-	// Gzip compresses responses for clients that accept it.
+	// Gzip compresses successes of 1 KiB or more for clients that accept it. It does not compress
+	// problems, streams and media types that are already compressed.
 	Gzip bool
 
 	// Pages are your own handlers by exact path, such as a health check. The gateway serves them

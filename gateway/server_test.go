@@ -244,7 +244,7 @@ func TestStopAfterHeaders(t *testing.T) {
 	}
 	_ = before.Body.Close()
 	time.Sleep(50 * time.Millisecond)
-	after := client.get(t, "/v1/entities/e1")
+	after := client.get(t, "/v1/entities/e2")
 	_ = after.Body.Close()
 	if after.StatusCode != http.StatusOK || !after.Close {
 		t.Errorf("after: %d, %v", after.StatusCode, after.Header)

@@ -240,6 +240,50 @@ func zeroWindow(t *testing.T, f *front, requests int, path string) *http2.Framer
 	return framer
 }
 
+// TestEarlyResponseHTTP2: the stream is not reset if the body that nobody reads is small and has arrived, because some
+// clients then lose the response.
+func TestEarlyResponseHTTP2(t *testing.T) {
+	t.Parallel()
+	c, f := configure(t, policy.Documented)
+	serve(t, c, f)
+	framer := zeroWindow(t, f, 0, "")
+	if err := framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 65535}); err != nil {
+		t.Fatal(err)
+	}
+	var head strings.Builder
+	encoder := hpack.NewEncoder(&head)
+	for _, field := range [][2]string{{":method", "POST"}, {":scheme", "http"}, {":authority", "x"}, {":path", "/v1/nothing"}, {"content-length", "3"}} {
+		_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
+	}
+	if err := framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte(head.String()), EndHeaders: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := framer.WriteData(1, true, []byte("a=1")); err != nil {
+		t.Fatal(err)
+	}
+	for ended := false; ; {
+		frame, err := framer.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch frame := frame.(type) {
+		case *http2.RSTStreamFrame:
+			t.Fatalf("the stream is reset: %s", frame.ErrCode)
+		case *http2.DataFrame:
+			if ended = frame.StreamEnded(); ended {
+				err = framer.WritePing(false, [8]byte{1}) // A reset would be sent before the answer.
+			}
+		case *http2.PingFrame:
+			if ended && frame.IsAck() {
+				return
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestStalledResponses hold no slot, and end after the send timeout.
 func TestStalledResponses(t *testing.T) {
 	t.Parallel()

@@ -225,7 +225,7 @@ func TestServiceConfigRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ text, reason string }{
 		"no YAML":            {"\t", "no YAML"},
 		"another type":       {"type: google.api.Quota", "its type is"},
-		"an unknown member":  {`http: {rules: [{selector: a.B, gett: /}]}`, "http/rules/0/gett is unknown here"},
+		"an unknown member":  {`http: {rules: [{selector: a.B, gett: /}]}`, "http/rules/0/gett is not a known field"},
 		"a wrong value":      {`http: {rules: 1}`, "http/rules"},
 		"no selector":        {`http: {rules: [{get: /v1}]}`, "a rule has a selector"},
 		"one selector twice": {`http: {rules: [{selector: a, get: /v1}, {selector: a, get: /v2}]}`, "a rule has a selector"},

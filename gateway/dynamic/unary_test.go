@@ -342,6 +342,10 @@ func TestMask(t *testing.T) { //nolint:tparallel // as above.
 			name: "a free object", body: `{"struct":{"a":{"b":1},"cD":{}},"value":{"x":1},"list":[{"a":1}]}`,
 			want: []string{"list", "struct.a.b", "struct.cD", "value.x"},
 		},
+		{
+			name: "names that a path cannot contain", body: `{"struct":{"a.b":1,"c":2},"value":{"x":{"":1},"y":2}}`,
+			want: []string{"struct", "value.x", "value.y"},
+		},
 		{name: "lists", body: `{"many":[{"name":"x"}]}`, want: []string{"many"}},
 		{name: "given", query: "?updateMask=name,deeper.string", body: `{"int32":1}`, want: []string{"name", "deeper.string"}},
 	} {

@@ -3,6 +3,7 @@ package inprocess
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"strconv"
 
@@ -53,6 +54,16 @@ func catch(err *error) {
 	if value := recover(); value != nil {
 		*err = &PanicError{Value: value, Stack: debug.Stack()}
 	}
+}
+
+// statusError returns the error that the caller of a failed call sees. It is not the handler's error,
+// because its causes must not cross. A code above the range of int32 is an error of grpc-go's client.
+func statusError(st *status.Status) error {
+	if st.Code() > math.MaxInt32 {
+		text := strconv.FormatUint(uint64(st.Code()), 10)
+		return status.Errorf(codes.Unknown, "transport: malformed grpc-status: strconv.ParseInt: parsing %q: value out of range", text)
+	}
+	return st.Err()
 }
 
 // errNoReply returns the error of grpc-go's client for a call that succeeded without

@@ -171,7 +171,7 @@ func (c *Conn) handleGuarded(m *method, stream *serverStream) (err error) { //no
 		st = status.FromContextError(err)
 	}
 
-	return st.Err() // not err: its causes must not cross
+	return statusError(st)
 }
 
 func (c *Conn) handle(m *method, stream *serverStream) error {

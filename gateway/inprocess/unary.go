@@ -92,7 +92,7 @@ func (u *unaryCall) handlerError(err error) error {
 		return errNoReply()
 	}
 
-	return st.Err()
+	return statusError(st)
 }
 
 // absent reports whether a reply is nil or a nil pointer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,14 @@ func TestUnaryErrors(t *testing.T) {
 			name:   "a code that nobody knows",
 			handle: failing(status.Error(codes.Code(17), "new")),
 			want:   unaryResult{Failure: &failure{Code: codes.Code(17), Message: "new"}},
+		},
+		{
+			name:   "an impossible code",
+			handle: failing(status.Error(codes.Code(math.MaxUint32), "new")),
+			want: unaryResult{Failure: &failure{
+				Code:    codes.Unknown,
+				Message: `transport: malformed grpc-status: strconv.ParseInt: parsing "4294967295": value out of range`,
+			}},
 		},
 		{
 			name:   "no text",

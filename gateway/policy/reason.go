@@ -61,7 +61,7 @@ const (
 	ReasonTransferCodingUnsupported = "TRANSFER_CODING_UNSUPPORTED"
 	// ReasonVersionUnsupported: the server does not support the HTTP version. UNIMPLEMENTED.
 	ReasonVersionUnsupported = "HTTP_VERSION_UNSUPPORTED"
-	// ReasonAuthorizationRepeated: the request carries credentials more than once. UNAUTHENTICATED.
+	// ReasonAuthorizationRepeated: the request contains credentials more than once. UNAUTHENTICATED.
 	ReasonAuthorizationRepeated = "AUTHORIZATION_REPEATED"
 	// ReasonBackendPending: a gRPC server has not been reached yet, so its routes are not known. UNAVAILABLE.
 	ReasonBackendPending = "BACKEND_PENDING"

@@ -34,7 +34,7 @@ func (b *Binding) CheckQuery(raw string) *ValueError {
 	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return &ValueError{Reason: "MALFORMED_QUERY", Detail: "the query is not percent-encoded as it should be"}
+		return &ValueError{Reason: "MALFORMED_QUERY", Detail: "the query has an invalid percent-encoding"}
 	}
 	var others given
 	if len(values) > 1 {
@@ -84,10 +84,10 @@ func (b *Binding) checkParameter(name string, values []string, others given) *Va
 	}
 	field := path[len(path)-1]
 	if len(values) > 1 && !field.IsList() {
-		return &ValueError{Parameter: name, Reason: "DUPLICATE_PARAMETER", Detail: "it holds one value and stands more than once"}
+		return &ValueError{Parameter: name, Reason: "DUPLICATE_PARAMETER", Detail: "may be given only once"}
 	}
 	if other := others.add(name, path); other != "" {
-		return &ValueError{Parameter: name, Reason: "DUPLICATE_PARAMETER", Detail: "it excludes " + other + ", which is given too"}
+		return &ValueError{Parameter: name, Reason: "DUPLICATE_PARAMETER", Detail: "cannot be combined with " + other}
 	}
 	for _, value := range values {
 		if detail := invalidValue(field, value); detail != "" {
@@ -113,10 +113,10 @@ func (b *Binding) CheckVariables(values []route.Param) *ValueError {
 
 func checkText(name, text string) *ValueError {
 	if !utf8.ValidString(text) {
-		return &ValueError{Parameter: strings.ToValidUTF8(name, "\uFFFD"), Reason: "INVALID_UTF8", Detail: "it is not UTF-8"}
+		return &ValueError{Parameter: strings.ToValidUTF8(name, "\uFFFD"), Reason: "INVALID_UTF8", Detail: "not valid UTF-8"}
 	}
 	if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-		return &ValueError{Parameter: name, Reason: "CONTROL_CHARACTER", Detail: "it holds a control character"}
+		return &ValueError{Parameter: name, Reason: "CONTROL_CHARACTER", Detail: "contains a control character"}
 	}
 	return nil
 }

@@ -90,8 +90,11 @@ func addMetadata(out http.Header, md metadata.MD) {
 			continue
 		}
 		for _, value := range values {
-			if strings.HasSuffix(key, binarySuffix) {
+			switch {
+			case strings.HasSuffix(key, binarySuffix):
 				value = base64.StdEncoding.EncodeToString([]byte(value))
+			case key == "content-type":
+				value, _, _ = strings.Cut(value, "+") // The name of the codec is the backend connection's own.
 			}
 			out.Add(metadataField+key, value)
 		}

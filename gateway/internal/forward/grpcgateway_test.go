@@ -61,7 +61,7 @@ func TestClientMetadata(t *testing.T) {
 func TestAnsweredMetadata(t *testing.T) {
 	t.Parallel()
 	header := metadata.MD{
-		"content-type": {"application/grpc"}, "x-info": {"1", "2"}, "raw-bin": {"\r\n\x00"}, "etag": {"x"},
+		"content-type": {"application/grpc+proto"}, "x-info": {"1", "2"}, "raw-bin": {"\r\n\x00"}, "etag": {"x"},
 		"grpc-encoding": {"identity"}, "grpc-status-details-bin": {"x"}, "statusway-status": {"201"}, "statusway-reason": {"X"},
 	}
 	leading := http.Header{

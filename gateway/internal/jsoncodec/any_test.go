@@ -195,7 +195,7 @@ func TestUnmarshalAnyFaults(t *testing.T) {
 	}
 	const (
 		typeURL  = `must be a type URL, such as "type.googleapis.com/google.protobuf.Duration"`
-		elsewise = `is unknown here: the type that "@type" names is given as the member "value"`
+		elsewise = `is not a known field: the type that "@type" names is given as the member "value"`
 		noValue  = `lacks the member "value", in which the type that "@type" names is given`
 	)
 	cases := []faultCase{
@@ -213,14 +213,14 @@ func TestUnmarshalAnyFaults(t *testing.T) {
 			"type twice", `{"@type":"a/b.C","@type":"a/b.C","value":""}`,
 			jsoncodec.Error{Pointer: "/manyAny/1/@type", Reason: jsoncodec.ReasonDuplicateField, Detail: "is given twice"},
 		},
-		{"linked: unknown member", `{"reason":"R","x":1,"@type":"a/google.rpc.ErrorInfo"}`, unknown("/x", "is unknown here")},
+		{"linked: unknown member", `{"reason":"R","x":1,"@type":"a/google.rpc.ErrorInfo"}`, unknown("/x", "is not a known field")},
 		{"linked: bad value", `{"@type":"a/google.rpc.ErrorInfo","metadata":{"k":1}}`, bad("/metadata/k", "is a number, but a string is expected")},
-		{"linked: bytes beside a member", `{"@type":"a/google.rpc.ErrorInfo","value":"","reason":"R"}`, unknown("/value", "is unknown here")},
-		{"linked: no string of bytes", `{"@type":"a/google.rpc.ErrorInfo","value":null}`, unknown("/value", "is unknown here")},
+		{"linked: bytes beside a member", `{"@type":"a/google.rpc.ErrorInfo","value":"","reason":"R"}`, unknown("/value", "is not a known field")},
+		{"linked: no string of bytes", `{"@type":"a/google.rpc.ErrorInfo","value":null}`, unknown("/value", "is not a known field")},
 		{"linked: bad bytes", `{"@type":"a/google.rpc.ErrorInfo","value":"?"}`, bad("/value", "must be a string of base64")},
 		{
 			"linked: type below", `{"@type":"a/google.rpc.BadRequest","fieldViolations":[{"@type":"a/b.C"}]}`,
-			unknown("/fieldViolations/0/@type", "is unknown here"),
+			unknown("/fieldViolations/0/@type", "is not a known field"),
 		},
 		{"own form: none", `{"@type":"a/google.protobuf.Duration"}`, bad("", noValue)},
 		{"own form: bad", `{"@type":"a/google.protobuf.BoolValue","value":"true"}`, bad("/value", "is a string, but true or false is expected")},
@@ -254,7 +254,7 @@ func TestUnmarshalAnyPartial(t *testing.T) {
 	t.Parallel()
 	text := `{"@type":"a/google.protobuf.UninterpretedOption","name":[{}],"x":1}`
 	runFaults(t, []faultCase{
-		{"only the other fault", text, jsoncodec.Error{Pointer: "/x", Reason: jsoncodec.ReasonUnknownField, Detail: "is unknown here"}},
+		{"only the other fault", text, jsoncodec.Error{Pointer: "/x", Reason: jsoncodec.ReasonUnknownField, Detail: "is not a known field"}},
 	}, into(new(anypb.Any).ProtoReflect().Type()))
 	if err := jsoncodec.Unmarshal([]byte(strings.Replace(text, `,"x":1`, "", 1)), new(anypb.Any)); err != nil {
 		t.Error(err)

@@ -89,9 +89,9 @@ func TestUnmarshalSyntax(t *testing.T) {
 		{"unknown escape", `{"a":"\x41"}`, malformed(`unexpected 'x' at offset 7`)},
 		{"bad digit in an escape", `{"a":"\u00g0"}`, malformed(`unexpected 'g' at offset 10`)},
 		{"bad digit in the second half", `{"a":"\ud83d\u+e00"}`, malformed(`unexpected '+' at offset 14`)},
-		{"second value", `{} {}`, jsoncodec.Error{Reason: jsoncodec.ReasonTrailingData, Detail: "has more after its end, at offset 3"}},
-		{"second bracket", `{}}`, jsoncodec.Error{Reason: jsoncodec.ReasonTrailingData, Detail: "has more after its end, at offset 2"}},
-		{"NUL at the end", "{}\x00", jsoncodec.Error{Reason: jsoncodec.ReasonTrailingData, Detail: "has more after its end, at offset 2"}},
+		{"second value", `{} {}`, jsoncodec.Error{Reason: jsoncodec.ReasonTrailingData, Detail: "is followed by more data at offset 3"}},
+		{"second bracket", `{}}`, jsoncodec.Error{Reason: jsoncodec.ReasonTrailingData, Detail: "is followed by more data at offset 2"}},
+		{"NUL at the end", "{}\x00", jsoncodec.Error{Reason: jsoncodec.ReasonTrailingData, Detail: "is followed by more data at offset 2"}},
 		{
 			"bad byte in a string", "{\"é\":[\"a\", \"b\xff\"]}",
 			jsoncodec.Error{Pointer: "/é/1", Reason: jsoncodec.ReasonInvalidUTF8, Detail: "is not valid UTF-8 at offset 14"},
@@ -153,20 +153,20 @@ func TestUnmarshalMembers(t *testing.T) {
 			jsoncodec.Error{Pointer: "/toAll", Reason: jsoncodec.ReasonInvalidValue, Detail: "is an array, but an object is expected"},
 		},
 		{"null", `null`, jsoncodec.Error{Reason: jsoncodec.ReasonInvalidValue, Detail: "is null, but an object is expected"}},
-		{"unknown", `{"oneInt32":1,"nope":1}`, jsoncodec.Error{Pointer: "/nope", Reason: jsoncodec.ReasonUnknownField, Detail: "is unknown here"}},
-		{"unknown and null", `{"nope":null}`, jsoncodec.Error{Pointer: "/nope", Reason: jsoncodec.ReasonUnknownField, Detail: "is unknown here"}},
-		{"no name", `{"":1}`, jsoncodec.Error{Pointer: "/", Reason: jsoncodec.ReasonUnknownField, Detail: "is unknown here"}},
+		{"unknown", `{"oneInt32":1,"nope":1}`, jsoncodec.Error{Pointer: "/nope", Reason: jsoncodec.ReasonUnknownField, Detail: "is not a known field"}},
+		{"unknown and null", `{"nope":null}`, jsoncodec.Error{Pointer: "/nope", Reason: jsoncodec.ReasonUnknownField, Detail: "is not a known field"}},
+		{"no name", `{"":1}`, jsoncodec.Error{Pointer: "/", Reason: jsoncodec.ReasonUnknownField, Detail: "is not a known field"}},
 		{
 			"other case", `{"oneAll":{"manyAll":[{},{"oneint32":1}]}}`,
-			jsoncodec.Error{Pointer: "/oneAll/manyAll/1/oneint32", Reason: jsoncodec.ReasonUnknownField, Detail: `is unknown here: did you mean "oneInt32"?`},
+			jsoncodec.Error{Pointer: "/oneAll/manyAll/1/oneint32", Reason: jsoncodec.ReasonUnknownField, Detail: `is not a known field: did you mean "oneInt32"?`},
 		},
 		{
 			"kebab case", `{"one-int32":1}`,
-			jsoncodec.Error{Pointer: "/one-int32", Reason: jsoncodec.ReasonUnknownField, Detail: `is unknown here: did you mean "oneInt32"?`},
+			jsoncodec.Error{Pointer: "/one-int32", Reason: jsoncodec.ReasonUnknownField, Detail: `is not a known field: did you mean "oneInt32"?`},
 		},
 		{
 			"unknown, to be escaped", `{"toAll":{"a/b~c":{"\"\u0000é/~1":0}}}`,
-			jsoncodec.Error{Pointer: "/toAll/a~1b~0c/\"\x00é~1~01", Reason: jsoncodec.ReasonUnknownField, Detail: "is unknown here"},
+			jsoncodec.Error{Pointer: "/toAll/a~1b~0c/\"\x00é~1~01", Reason: jsoncodec.ReasonUnknownField, Detail: "is not a known field"},
 		},
 		{
 			"unknown, with a long name", `{"oneAll":{"` + strings.Repeat("é", 129) + `":1}}`,
@@ -174,12 +174,12 @@ func TestUnmarshalMembers(t *testing.T) {
 		},
 		{
 			"unknown, with a name of just that length", `{"` + strings.Repeat("é", 128) + `":1}`,
-			jsoncodec.Error{Pointer: "/" + strings.Repeat("é", 128), Reason: jsoncodec.ReasonUnknownField, Detail: "is unknown here"},
+			jsoncodec.Error{Pointer: "/" + strings.Repeat("é", 128), Reason: jsoncodec.ReasonUnknownField, Detail: "is not a known field"},
 		},
-		{"unknown extension", `{"[a.b]":1}`, jsoncodec.Error{Pointer: "/[a.b]", Reason: jsoncodec.ReasonUnknownField, Detail: "is unknown here"}},
+		{"unknown extension", `{"[a.b]":1}`, jsoncodec.Error{Pointer: "/[a.b]", Reason: jsoncodec.ReasonUnknownField, Detail: "is not a known field"}},
 		{
 			"extension of another message", `{"[google.api.http]":{}}`,
-			jsoncodec.Error{Pointer: "/[google.api.http]", Reason: jsoncodec.ReasonUnknownField, Detail: "is unknown here"},
+			jsoncodec.Error{Pointer: "/[google.api.http]", Reason: jsoncodec.ReasonUnknownField, Detail: "is not a known field"},
 		},
 		{"twice", `{"oneInt32":1,"oneInt32":1}`, jsoncodec.Error{Pointer: "/oneInt32", Reason: jsoncodec.ReasonDuplicateField, Detail: "is given twice"}},
 		{
@@ -188,15 +188,15 @@ func TestUnmarshalMembers(t *testing.T) {
 		},
 		{
 			"in both spellings", `{"oneAll":{"oneInt32":1,"one_int32":1}}`,
-			jsoncodec.Error{Pointer: "/oneAll/one_int32", Reason: jsoncodec.ReasonDuplicateField, Detail: `is the same as "oneInt32", which is given too`},
+			jsoncodec.Error{Pointer: "/oneAll/one_int32", Reason: jsoncodec.ReasonDuplicateField, Detail: `is the same as "oneInt32", which is also given`},
 		},
 		{
 			"in both spellings, null first", `{"one_int32":null,"oneInt32":1}`,
-			jsoncodec.Error{Pointer: "/oneInt32", Reason: jsoncodec.ReasonDuplicateField, Detail: `is the same as "one_int32", which is given too`},
+			jsoncodec.Error{Pointer: "/oneInt32", Reason: jsoncodec.ReasonDuplicateField, Detail: `is the same as "one_int32", which is also given`},
 		},
 		{
 			"the spelling of the renamed", `{"other/na~me \"q\"":"","renamed":""}`,
-			jsoncodec.Error{Pointer: "/renamed", Reason: jsoncodec.ReasonDuplicateField, Detail: `is the same as "other/na~me \"q\"", which is given too`},
+			jsoncodec.Error{Pointer: "/renamed", Reason: jsoncodec.ReasonDuplicateField, Detail: `is the same as "other/na~me \"q\"", which is also given`},
 		},
 		{
 			"twice in a Struct", `{"oneStruct":{"a":[{"b":1,"b":2}]}}`,
@@ -212,13 +212,13 @@ func TestUnmarshalMembers(t *testing.T) {
 		},
 		{
 			"one key in two spellings", `{"byInt64":{"1":1,"01":1}}`,
-			jsoncodec.Error{Pointer: "/byInt64/01", Reason: jsoncodec.ReasonDuplicateField, Detail: `is the same as "1", which is given too`},
+			jsoncodec.Error{Pointer: "/byInt64/01", Reason: jsoncodec.ReasonDuplicateField, Detail: `is the same as "1", which is also given`},
 		},
 		{
 			"one key in two spellings, one of them long", `{"byInt64":{"` + strings.Repeat("0", 65) + `":1,"0":1}}`,
 			jsoncodec.Error{
 				Pointer: "/byInt64/0", Reason: jsoncodec.ReasonDuplicateField,
-				Detail: `is the same as "` + strings.Repeat("0", 63) + `…", which is given too`,
+				Detail: `is the same as "` + strings.Repeat("0", 63) + `…", which is also given`,
 			},
 		},
 		{
@@ -245,7 +245,7 @@ func TestUnmarshalMembers(t *testing.T) {
 			"two members", `{"pickInt32":0,"pick_string":""}`,
 			jsoncodec.Error{
 				Pointer: "/pick_string", Reason: jsoncodec.ReasonInvalidValue,
-				Detail: `excludes "pickInt32", which is given too: only one of ` + strings.Join(names, ", ") + `, … may be`,
+				Detail: `cannot be combined with "pickInt32": only one of ` + strings.Join(names, ", ") + `, … may be set`,
 			},
 		}}, into(all))
 	})
@@ -260,7 +260,7 @@ func TestUnmarshalMembers(t *testing.T) {
 			},
 			{
 				"in a group", `{"mustHave":"","old":{"Text":""}}`,
-				jsoncodec.Error{Pointer: "/old/Text", Reason: jsoncodec.ReasonUnknownField, Detail: `is unknown here: did you mean "text"?`},
+				jsoncodec.Error{Pointer: "/old/Text", Reason: jsoncodec.ReasonUnknownField, Detail: `is not a known field: did you mean "text"?`},
 			},
 		}, into(legacy))
 	})
@@ -363,13 +363,13 @@ func TestUnmarshalField(t *testing.T) {
 			{"nothing", all, "one_all", ``, jsoncodec.Error{Reason: jsoncodec.ReasonEmptyBody, Detail: "is empty, but one JSON value is expected"}},
 			{
 				"more members smuggled in", all, "one_int32", `1,"oneInt64":2`,
-				jsoncodec.Error{Reason: jsoncodec.ReasonTrailingData, Detail: "has more after its end, at offset 1"},
+				jsoncodec.Error{Reason: jsoncodec.ReasonTrailingData, Detail: "is followed by more data at offset 1"},
 			},
 			{"scalar", all, "one_int32", `true`, bad("", "is a boolean, but "+int32s+" is expected")},
 			{"message", all, "one_all", `{"oneInt32":true}`, bad("/oneInt32", "is a boolean, but "+int32s+" is expected")},
 			{"list", all, "many_all", `[{},{"oneInt32":true}]`, bad("/1/oneInt32", "is a boolean, but "+int32s+" is expected")},
 			{"no list", all, "many_all", `{}`, bad("", "is an object, but an array is expected")},
-			{"map", all, "to_all", `{"a":{"x":1}}`, jsoncodec.Error{Pointer: "/a/x", Reason: jsoncodec.ReasonUnknownField, Detail: "is unknown here"}},
+			{"map", all, "to_all", `{"a":{"x":1}}`, jsoncodec.Error{Pointer: "/a/x", Reason: jsoncodec.ReasonUnknownField, Detail: "is not a known field"}},
 			{"null", all, "many_all", `[null]`, bad("/0", "is null, but an object is expected")},
 			{"below a null", all, "many_value", `null`, bad("", "is null, but an array is expected")},
 			{"beside a required field", legacy, "next", `{}`, bad("", `lacks the required member "mustHave"`)},
@@ -433,8 +433,8 @@ func TestUnmarshalField(t *testing.T) {
 func TestErrorText(t *testing.T) {
 	t.Parallel()
 	for want, err := range map[string]*jsoncodec.Error{
-		"the JSON value is empty": {Reason: jsoncodec.ReasonEmptyBody, Detail: "is empty"},
-		"/a/0 is unknown here":    {Pointer: "/a/0", Reason: jsoncodec.ReasonUnknownField, Detail: "is unknown here"},
+		"the JSON value is empty":   {Reason: jsoncodec.ReasonEmptyBody, Detail: "is empty"},
+		"/a/0 is not a known field": {Pointer: "/a/0", Reason: jsoncodec.ReasonUnknownField, Detail: "is not a known field"},
 	} {
 		if got := err.Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -45,8 +45,8 @@ func ExampleUnmarshal() {
 	}
 	// Output:
 	// INVALID_VALUE "/entity/id" is a number, but a string is expected
-	// DUPLICATE_FIELD "/entity/display_name" is the same as "displayName", which is given too
-	// UNKNOWN_FIELD "/entity/displayname" is unknown here: did you mean "displayName"?
+	// DUPLICATE_FIELD "/entity/display_name" is the same as "displayName", which is also given
+	// UNKNOWN_FIELD "/entity/displayname" is not a known field: did you mean "displayName"?
 	// INVALID_VALUE "/entity/createTime" must be an RFC 3339 date and time in the years 0001 to 9999, such as "2006-01-02T15:04:05Z"
 	// MALFORMED_JSON "" is not valid JSON: unexpected '}' at offset 20
 }

@@ -30,7 +30,7 @@ func validate(data []byte) *Error {
 	}
 	s.space()
 	if s.pos < len(data) {
-		return &Error{Reason: ReasonTrailingData, Detail: fmt.Sprintf("has more after its end, at offset %d", s.pos)}
+		return &Error{Reason: ReasonTrailingData, Detail: fmt.Sprintf("is followed by more data at offset %d", s.pos)}
 	}
 	return nil
 }

@@ -154,7 +154,7 @@ func TestUnmarshalKeys(t *testing.T) {
 			c.kind + " " + c.key, fmt.Sprintf(`{"by%s":{"0":0,%q:1}}`, word, c.key),
 			jsoncodec.Error{
 				Pointer: "/by" + word + "/" + c.key, Reason: jsoncodec.ReasonInvalidValue,
-				Detail: "has a name that is no key here: a key must be " + c.want,
+				Detail: "is not a valid key: a key must be " + c.want,
 			},
 		})
 	}

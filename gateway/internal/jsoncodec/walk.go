@@ -96,7 +96,7 @@ func (m membersMet) add(fd protoreflect.FieldDescriptor, name string, null bool)
 		return nil
 	}
 	if before, ok := m.oneofs[string(oneof.Name())]; ok {
-		return invalid("excludes %q, which is given too: only one of %s may be", before, oneofNames(oneof))
+		return invalid("cannot be combined with %q: only one of %s may be set", before, oneofNames(oneof))
 	}
 	m.oneofs[string(oneof.Name())] = name
 	return nil
@@ -156,7 +156,7 @@ func (w *walker) mapEntries(fd protoreflect.FieldDescriptor) *Error {
 	return w.object(func(name string) *Error {
 		key, ok := mapKey(fd.MapKey(), name)
 		if !ok {
-			return invalid("has a name that is no key here: a key must be %s", expectation(fd.MapKey()))
+			return invalid("is not a valid key: a key must be %s", expectation(fd.MapKey()))
 		}
 		if before, ok := seen[key]; ok {
 			return duplicate(before, name)
@@ -236,7 +236,7 @@ func duplicate(before, name string) *Error {
 	if before == name {
 		return &Error{Reason: ReasonDuplicateField, Detail: "is given twice"}
 	}
-	return &Error{Reason: ReasonDuplicateField, Detail: fmt.Sprintf("is the same as %q, which is given too", shorten(before))}
+	return &Error{Reason: ReasonDuplicateField, Detail: fmt.Sprintf("is the same as %q, which is also given", shorten(before))}
 }
 
 // unknown is the error of a member that the message does not have. A name in another style is the usual mistake.
@@ -245,10 +245,10 @@ func unknown(md protoreflect.MessageDescriptor, name string) *Error {
 	folded := fold(name)
 	for i := range md.Fields().Len() {
 		if fd := md.Fields().Get(i); strings.EqualFold(fold(fd.JSONName()), folded) {
-			return &Error{Reason: ReasonUnknownField, Detail: fmt.Sprintf("is unknown here: did you mean %q?", fd.JSONName())}
+			return &Error{Reason: ReasonUnknownField, Detail: fmt.Sprintf("is not a known field: did you mean %q?", fd.JSONName())}
 		}
 	}
-	return &Error{Reason: ReasonUnknownField, Detail: "is unknown here"}
+	return &Error{Reason: ReasonUnknownField, Detail: "is not a known field"}
 }
 
 func oneofNames(oneof protoreflect.OneofDescriptor) string {

@@ -55,7 +55,7 @@ func (w *walker) anyValue(needed bool, value func() *Error) *Error {
 			w.value()
 			return nil
 		case name != "value":
-			return &Error{Reason: ReasonUnknownField, Detail: `is unknown here: the type that "@type" names is given as the member "value"`}
+			return &Error{Reason: ReasonUnknownField, Detail: `is not a known field: the type that "@type" names is given as the member "value"`}
 		case found:
 			return duplicate(name, name)
 		}

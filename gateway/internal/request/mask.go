@@ -51,7 +51,7 @@ func maskPaths(paths []string, prefix string, members map[string]any, message pr
 		case !isObject || len(inner) == 0 || field.IsList() || field.IsMap() || field.Message() == nil:
 			paths = append(paths, path)
 		case isFree(field.Message()):
-			paths = freePaths(paths, path+".", inner)
+			paths = freePaths(paths, path, inner)
 		case field.Message().FullName() == "google.protobuf.Any":
 			paths = append(paths, path)
 		default:
@@ -67,13 +67,19 @@ func isFree(message protoreflect.MessageDescriptor) bool {
 	return message.FullName() == "google.protobuf.Struct" || message.FullName() == "google.protobuf.Value"
 }
 
-func freePaths(paths []string, prefix string, members map[string]any) []string {
-	for name, value := range members {
-		if inner, ok := value.(map[string]any); ok && len(inner) > 0 {
-			paths = freePaths(paths, prefix+name+".", inner)
-			continue
+func freePaths(paths []string, parent string, members map[string]any) []string {
+	for name := range members {
+		if name == "" || strings.Contains(name, ".") {
+			return append(paths, parent) // A path cannot contain this name.
 		}
-		paths = append(paths, prefix+name)
+	}
+	for name, value := range members {
+		path := parent + "." + name
+		if inner, ok := value.(map[string]any); ok && len(inner) > 0 {
+			paths = freePaths(paths, path, inner)
+		} else {
+			paths = append(paths, path)
+		}
 	}
 	return paths
 }

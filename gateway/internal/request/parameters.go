@@ -37,7 +37,7 @@ func (b *Builder) setQuery(message protoreflect.Message, raw string) *contract.V
 	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return &contract.ValueError{Reason: "MALFORMED_QUERY", Detail: "the query is not percent-encoded as it should be"}
+		return &contract.ValueError{Reason: "MALFORMED_QUERY", Detail: "the query has an invalid percent-encoding"}
 	}
 	// In the order of the names, so that the same query always gets the same response.
 	for _, name := range slices.Sorted(maps.Keys(values)) {

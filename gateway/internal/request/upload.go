@@ -228,7 +228,7 @@ func (v *valueReader) end() error {
 	rest := bufio.NewReader(io.MultiReader(v.decoder.Buffered(), v.body))
 	switch _, err := peekValue(rest); err {
 	case nil:
-		return &jsoncodec.Error{Reason: jsoncodec.ReasonTrailingData, Detail: "is followed by something else"}
+		return &jsoncodec.Error{Reason: jsoncodec.ReasonTrailingData, Detail: "is followed by more data"}
 	default:
 		return err
 	}

@@ -49,7 +49,7 @@ func BrokenBody(cause error) *Failure {
 	if failure, ok := errors.AsType[*Failure](cause); ok {
 		return failure
 	}
-	detail, reason := "the body ended before its end", "BODY_INCOMPLETE"
+	detail, reason := "the body is incomplete", "BODY_INCOMPLETE"
 	var timeout net.Error
 	if errors.As(cause, &timeout) && timeout.Timeout() {
 		detail, reason = "the body did not arrive in time", "BODY_TIMEOUT"

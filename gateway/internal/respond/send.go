@@ -122,10 +122,13 @@ func Discard(ex *exchange.Exchange) {
 }
 
 // prepareEarly prepares the response to a request with an unread body. Over HTTP/1.1, net/http would read
-// the whole body before it sends the response, even if that takes for ever; HTTP/2 has no such problem.
-// prepareEarly reports whether a part of the body is still unread. In that case the connection closes.
+// the whole body before it sends the response, even if that takes for ever. Over HTTP/2, net/http ends the
+// stream with RST_STREAM after the response (RFC 9113 §8.1), and some clients then lose the response. So
+// prepareEarly first reads a small body that has already arrived.
+//
+// It reports whether the connection closes, because a part of the body is still unread.
 func prepareEarly(w http.ResponseWriter, req *http.Request, ex *exchange.Exchange) bool {
-	if req.Body == nil || req.Body == http.NoBody || req.ProtoMajor != 1 || ex.Incoming.Ended() {
+	if req.Body == nil || req.Body == http.NoBody || ex.Incoming.Ended() {
 		return false
 	}
 	control := http.NewResponseController(w)
@@ -139,6 +142,9 @@ func prepareEarly(w http.ResponseWriter, req *http.Request, ex *exchange.Exchang
 			_ = control.SetReadDeadline(time.Time{})
 			return false
 		}
+	}
+	if req.ProtoMajor != 1 {
+		return false
 	}
 	if ex.Outgoing.Ready {
 		w.Header().Set("Connection", "close")

@@ -47,7 +47,7 @@ func Caller(p CallerParams) Rule {
 func Credentials() Rule {
 	return func(ex *exchange.Exchange) error {
 		if len(ex.Request.Header.Values("Authorization")) > 1 {
-			return respond.Fail(policy.ReasonAuthorizationRepeated, "the request carries credentials more than once")
+			return respond.Fail(policy.ReasonAuthorizationRepeated, "the request contains credentials more than once")
 		}
 		if ex.Unidentified != nil && !ex.Binding.Method.Anonymous {
 			return ex.Unidentified

@@ -64,7 +64,7 @@ func Idempotency(p IdempotencyParams, next Rule) Rule {
 		case len(lines) == 0:
 			return next(ex)
 		case asked == contract.KeyUnsupported || p.Store == nil:
-			return respond.Fail(policy.ReasonKeyUnsupported, "this method does not honour an Idempotency-Key")
+			return respond.Fail(policy.ReasonKeyUnsupported, "this method does not support Idempotency-Key")
 		}
 		key, err := parseKey(lines)
 		if err != nil {

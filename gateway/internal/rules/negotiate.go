@@ -58,7 +58,7 @@ func readable(binding *contract.Binding, r *http.Request) error {
 		return nil
 	}
 	if coding := strings.Join(r.Header["Content-Encoding"], ","); coding != "" && !strings.EqualFold(coding, "identity") {
-		return respond.Fail(policy.ReasonUnsupportedCoding, "the body's content coding is not one that the server reads").
+		return respond.Fail(policy.ReasonUnsupportedCoding, "the server does not support the content coding of the body").
 			WithHeader("Accept-Encoding", "identity")
 	}
 	if binding.RawBody {

@@ -27,7 +27,7 @@ func Preconditions() Rule {
 			}).Because(err)
 		}
 		if ex.Binding.Conditions == contract.ConditionsRefused && guardsWrite(conditions) {
-			return respond.Fail(policy.ReasonPreconditionUnsupported, "this method cannot evaluate the condition that the request carries")
+			return respond.Fail(policy.ReasonPreconditionUnsupported, "this method cannot evaluate the request's condition")
 		}
 		ex.Conditions = conditions
 		return nil

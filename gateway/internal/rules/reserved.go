@@ -41,7 +41,7 @@ func checkBinary(name string, values []string) error {
 	}
 	for _, value := range values {
 		if _, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(value, "=")); err != nil {
-			return respond.Fail(policy.ReasonInvalidArgument, "a Grpc-Metadata-…-Bin is not base64")
+			return respond.Fail(policy.ReasonInvalidArgument, "the value of a Grpc-Metadata-…-Bin header is not base64")
 		}
 	}
 	return nil

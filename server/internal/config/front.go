@@ -95,7 +95,7 @@ func (c *Front) Flags(set *pflag.FlagSet) {
 	set.StringSliceVar(&c.TrustedProxies, "trusted-proxies", c.TrustedProxies,
 		"`networks`, such as 10.0.0.0/8, whose Forwarded, X-Forwarded-For and X-Forwarded-Prefix are used")
 	set.StringSliceVar(&c.CORSOrigins, "cors-origins", c.CORSOrigins, "`origins`, such as https://app.example.com, whose pages may call; * for all")
-	set.BoolVar(&c.Gzip, "gzip", c.Gzip, "compress responses of 1 KiB or more for clients that accept it; compressed responses have their own entity-tags")
+	set.BoolVar(&c.Gzip, "gzip", c.Gzip, "compress successes of 1 KiB or more for clients that accept it; compressed responses have their own entity-tags")
 	set.StringVar(&c.TLSCert, "tls-cert", c.TLSCert, "`file` of the certificate chain; with it the server serves REST over TLS")
 	set.StringVar(&c.TLSKey, "tls-key", c.TLSKey, "`file` of the certificate's key")
 	set.DurationVar(&c.BodyTimeout, "body-timeout", c.BodyTimeout, "maximum time for a request body, or the next message of a client stream, to arrive")
