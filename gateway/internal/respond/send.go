@@ -1,6 +1,7 @@
 package respond
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -29,7 +30,7 @@ const (
 	// lingerTime is how long to wait for the rest of an unread body after an early response, so that
 	// closing the connection does not destroy the response on its way.
 	lingerTime = 500 * time.Millisecond
-	// arrivedTime and arrivedBytes limit the reading of an unread body. If the rest of the body has
+	// arrivedTime and arrivedBytes limit the wait for an unread body. If the rest of the body has
 	// already arrived, the connection can stay open.
 	arrivedTime  = 5 * time.Millisecond
 	arrivedBytes = 64 << 10
@@ -123,16 +124,23 @@ func Discard(ex *exchange.Exchange) {
 
 // prepareEarly prepares the response to a request with an unread body. Over HTTP/1.1, net/http would read
 // the whole body before it sends the response, even if that takes for ever. Over HTTP/2, net/http ends the
-// stream with RST_STREAM after the response (RFC 9113 §8.1), and some clients then lose the response. So
-// prepareEarly first reads a small body that has already arrived.
+// stream with RST_STREAM if the body has not arrived when the response ends (RFC 9113 §8.1), and some clients
+// then lose the response. So prepareEarly first waits a moment for a small body.
 //
 // It reports whether the connection closes, because a part of the body is still unread.
 func prepareEarly(w http.ResponseWriter, req *http.Request, ex *exchange.Exchange) bool {
 	if req.Body == nil || req.Body == http.NoBody || ex.Incoming.Ended() {
 		return false
 	}
-	control := http.NewResponseController(w)
 	isSmall := req.ContentLength >= 0 && req.ContentLength <= arrivedBytes
+	if req.ProtoMajor != 1 {
+		if ex.Outgoing.Ready && isSmall {
+			// Reading would ask a client with Expect to send the body, and net/http hides that field.
+			wait(req.Context(), arrivedTime)
+		}
+		return false
+	}
+	control := http.NewResponseController(w)
 	// With Expect, reading would ask the client to send the body.
 	if ex.Outgoing.Ready && isSmall && ex.Incoming.Writer == nil && req.Header["Expect"] == nil {
 		if control.SetReadDeadline(time.Now().Add(arrivedTime)) != nil {
@@ -143,14 +151,18 @@ func prepareEarly(w http.ResponseWriter, req *http.Request, ex *exchange.Exchang
 			return false
 		}
 	}
-	if req.ProtoMajor != 1 {
-		return false
-	}
 	if ex.Outgoing.Ready {
 		w.Header().Set("Connection", "close")
 	}
 	_ = control.EnableFullDuplex()
 	return true
+}
+
+// wait waits until ctx is done, but at most for the given time.
+func wait(ctx context.Context, atMost time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	defer cancel()
+	<-ctx.Done()
 }
 
 // sendResponse writes a whole response. Any write error means that the client has left.
