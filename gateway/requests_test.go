@@ -27,7 +27,7 @@ func TestRequests(t *testing.T) {
 			holds                      []string
 		}{
 			// A parameter must not replace another member of a oneof.
-			{"GET", "/v1/animals/Ada?middle.name=a&far.name=b", "", "", 400, []string{both, "/middle/name"}},
+			{"GET", "/v1/animals/Ada?middle.name=a&far.name=b", "", "", 400, []string{both, "/far/name"}},
 			{"GET", "/v1/animals/Ada?far.deeper.name=a&left=b", "", "", 400, []string{both, "/left"}},
 			{"GET", "/v1/animals/Ada?middle.name=a&middle.deeper.name=b", "", "", 200, []string{`"name":"a"`, `"name":"b"`}},
 			{"GET", "/v1/animals/Ada?maybe=a&middle.name=b", "", "", 200, []string{`"maybe":"a"`, `"name":"b"`}},
@@ -56,8 +56,9 @@ func TestRequests(t *testing.T) {
 			// Both backends name the parameter, and take the same values.
 			{"GET", "/v1/kinds/77/1/2026-01-02T03:04:05Z", "", "", 200, []string{`"kind":77`}},
 			{"GET", "/v1/kinds/1/1/yesterday", "", "", 400, []string{"/nested/timestamp"}},
+			{"GET", "/v1/numbers/08/AA/T/1m", "", "", 400, []string{"INVALID_VALUE", "/int32Value"}}, // no JSON number begins so
 			{
-				"GET", "/v1/numbers/08/AA/T/1m?kind=99", "", "", 200,
+				"GET", "/v1/numbers/8/AA/T/1m?kind=99", "", "", 200,
 				[]string{`"int32Value":8`, `"bytesValue":"AA=="`, `"boolValue":true`, `"duration":"60s"`, `"kind":99`},
 			},
 			{"GET", "/v1/animals/Ada?nested.bytes=!", "", "", 400, []string{"/nested/bytes"}},

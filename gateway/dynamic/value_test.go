@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/exchange"
 	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 	"github.com/statusway/statusway/gateway/internal/request"
 )
@@ -34,6 +35,15 @@ func TestValues(t *testing.T) {
 		{"boolValue", "yes", ""},
 		{"int32Value", "-2147483648", "-2147483648"},
 		{"int32Value", "2147483648", ""},
+		{"int32Value", "1e2", "100"},
+		{"int32Value", "-120.00e-1", "-12"},
+		{"int32Value", "1.5", ""},
+		{"int32Value", "007", ""},
+		{"int32Value", "%2B7", ""},
+		{"int32Value", "1e1000000000", ""},
+		{"int32Value", "1%0A", ""},
+		{"uint32Value", "-0", "0"},
+		{"uint64Value", "18446744073709551615.0", `"18446744073709551615"`},
 		{"sint32Value", "2147483647", "2147483647"},
 		{"sfixed32Value", "-2147483649", ""},
 		{"int64Value", "9223372036854775807", `"9223372036854775807"`},
@@ -50,16 +60,24 @@ func TestValues(t *testing.T) {
 		{"doubleValue", "1e309", ""},
 		{"doubleValue", "-1.5E%2B3", "-1500"},
 		{"doubleValue", "nan", ""},
+		{"doubleValue", "1e-400", ""},
+		{"doubleValue", "0e-400", "0"},
+		{"floatValue", "1e-60", ""},
 		{"doubleValue", "Inf", ""},
 		{"doubleValue", "0x1p-2", ""},
 		{"doubleValue", "1_0", ""},
 		{"floatValue", ".5", ""},
 		{"stringValue", "ä", `"ä"`},
+		{"stringValue", "a%0D%0A%09%01%7Fb", `"a\r\n\t\u0001\u007fb"`},
+		{"stringValue", "a%00b", ""},
 		{"string_value", "a proto name", `"a proto name"`},
 		{"bytesValue", "-_8=", `"+/8="`},
 		{"bytesValue", "+/8", ""}, // a plus is a space
 		{"bytesValue", "%2B/8", `"+/8="`},
 		{"bytesValue", "!", ""},
+		{"bytesValue", "YR", ""}, // bits that are no part of an octet
+		{"bytesValue", "YQ===", ""},
+		{"bytesValue", "YQ%0A", ""},
 		{"kind", "KIND_CAT", `"KIND_CAT"`},
 		{"kind", "2", `"KIND_DOG"`},
 		{"kind", "77", "77"},
@@ -70,6 +88,8 @@ func TestValues(t *testing.T) {
 		{"kinds", "KIND_CAT&kinds=2", `["KIND_CAT","KIND_DOG"]`},
 		{"labels[a.b]", "c", `{"a.b":"c"}`},
 		{"labels", "c", ""},
+		{"labels[%0A]", "c", `{"\n":"c"}`},
+		{"labels[a]", "b&labels[a]=c", ""},
 		{"ranks[-1]", "KIND_DOG", `{"-1":"KIND_DOG"}`},
 		{"ranks[x]", "KIND_DOG", ""},
 		{"ranks[1]", "x", ""},
@@ -94,6 +114,17 @@ func TestValues(t *testing.T) {
 		{"nested.mask", "someWhere.elseIs", `{"mask":"someWhere.elseIs"}`},
 		{"nested.mask", "a,,b", ""},
 		{"nested.mask", "a..b", ""},
+		{"nested.mask", "%20name", ""},
+		{"nested.mask", "*", `{"mask":"*"}`},
+		{"nested.mask", "a_b__c,fooBar", `{"mask":"a_b__c,fooBar"}`}, // the first has no form in camel case
+		{"nested.mask.paths", "a,b", ""},
+		{"nested.mask.paths", "a&nested.mask=b", ""},
+		{"nested.timestamp", "2026-01-02T03:04:05,5Z", ""},
+		{"nested.timestamp.nanos", "-1", ""},
+		{"nested.duration.seconds", "5&nested.duration.nanos=5", `{"duration":"5.000000005s"}`},
+		{"nested.duration.seconds", "5&nested.duration.nanos=-5", ""},
+		{"nested.value.numberValue", "1.5", `{"value":1.5}`},
+		{"nested.value.numberValue", "NaN", ""},
 		{"nested.mask.paths", "bool_value&nested.mask.paths=int32Value", `{"mask":"boolValue,int32Value"}`},
 		{"nested.masks", "a&nested.masks=b,c", `{"masks":["a","b,c"]}`},
 		{"nested.struct", `{"a":[1,null]}`, `{"struct":{"a":[1,null]}}`},
@@ -209,11 +240,13 @@ func FuzzQuery(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		values, err := url.ParseQuery(text)
-		if err != nil || binding.CheckQuery(text) != nil {
+		ex := &exchange.Exchange{Binding: binding}
+		r := (&http.Request{URL: &url.URL{RawQuery: text}}).WithContext(exchange.With(t.Context(), ex))
+		if err != nil || request.CheckTarget(r) != nil {
 			return
 		}
 		sent := dynamicpb.NewMessage(query)
-		if builder.Fill(sent, &http.Request{URL: &url.URL{RawQuery: text}}, nil) != nil {
+		if builder.Fill(sent, r, nil) != nil {
 			return
 		}
 		if strings.Contains(text, "mask") && strings.ToLower(text) != text {

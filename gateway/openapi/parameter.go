@@ -1,7 +1,6 @@
 package openapi
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -103,7 +102,7 @@ func (q *query) add(field protoreflect.FieldDescriptor, name string) {
 		written += "[key]"
 	}
 	// Use the server's own check: fields that the path or the body sets are not parameters.
-	if err := q.binding.CheckQuery(url.QueryEscape(written) + "="); err != nil && err.Reason == "UNKNOWN_PARAMETER" {
+	if _, err := q.binding.FindParameter(written); err != nil {
 		return
 	}
 	of, needed := q.builder.schemas.field(field)

@@ -121,7 +121,7 @@ type Binding struct {
 	// Conditions says how the route treats conditional headers.
 	Conditions Conditions
 
-	bound []string // the fields that the path and the body fill
+	bound []string // the fields that the path sets
 }
 
 // Location is a URL template with fields of a response.

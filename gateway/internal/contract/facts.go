@@ -2,7 +2,6 @@ package contract
 
 import (
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -81,7 +80,6 @@ func (b *Binding) derive() {
 	case "*":
 		b.BodyMessage = method.Descriptor.Input()
 	default:
-		b.bound = append(b.bound, b.Body)
 		b.BodyMessage = singleMessage(b.BodyField)
 		b.Mask = b.findMask()
 	}
@@ -154,11 +152,4 @@ func (b *Binding) findMask() protoreflect.FieldDescriptor {
 		found = fields.Get(i)
 	}
 	return found
-}
-
-// sets reports whether the path or the body sets a field of the request, or a part of it.
-func (b *Binding) sets(field string) bool {
-	return slices.ContainsFunc(b.bound, func(bound string) bool {
-		return field == bound || strings.HasPrefix(field, bound+".") || strings.HasPrefix(bound, field+".")
-	})
 }

@@ -50,8 +50,9 @@ type Exchange struct {
 	// Preflight reports whether the request is a CORS preflight of an allowed origin. Then it
 	// matches no route.
 	Preflight bool
-	// Params are the values of the path variables.
+	// Params are the values of the path variables, Query are the query parameters.
 	Params []route.Param
+	Query  []contract.Parameter
 	// Accept is the request's Accept header; nil if there is none.
 	Accept []rfc9110.MediaRange
 	// Unreadable is the error of a malformed Accept header, or nil. The rule Negotiate returns it.

@@ -30,7 +30,7 @@ func (c Codec) AppendAny(dst []byte, a *anypb.Any) []byte {
 	if !c.faithful(a.GetTypeUrl(), a.GetValue(), 0) {
 		return appendOpaque(dst, a)
 	}
-	text, err := c.Append(dst, a)
+	text, err := c.appendSlowly(dst, a) // unlike a plan, it refuses paths of a FieldMask that would not come back
 	if err != nil || validate(text[len(dst):]) != nil {
 		return appendOpaque(dst, a)
 	}

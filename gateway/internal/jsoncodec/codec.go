@@ -1,6 +1,8 @@
 package jsoncodec
 
 import (
+	"sync"
+
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/statusway/statusway/gateway/internal/jsoncodec/plan"
@@ -19,6 +21,8 @@ type Codec struct {
 	// encoding is types as protojson's encoder asks for them, made once.
 	encoding Types
 	plans    *plan.Set
+	// closed holds a bool by protoreflect.MessageDescriptor; see hasClosedEnum.
+	closed *sync.Map
 }
 
 // New returns the mapping that looks up types in types; nil means those that are linked in.
@@ -26,7 +30,7 @@ func New(types Types) Codec {
 	if types == nil {
 		types = protoregistry.GlobalTypes
 	}
-	return Codec{types: types, encoding: outbound{types}, plans: plan.NewSet(types)}
+	return Codec{types: types, encoding: outbound{types}, plans: plan.NewSet(types), closed: new(sync.Map)}
 }
 
 // linked is the mapping of the package's functions.

@@ -27,6 +27,7 @@ func (c Codec) Unmarshal(data []byte, m proto.Message) error {
 			return protojson.UnmarshalOptions{Resolver: types}.Unmarshal(data, m)
 		},
 		diagnose: func(w *walker) *Error { return w.message(m.ProtoReflect().Descriptor()) },
+		closed:   c.hasClosedEnum(m.ProtoReflect().Descriptor()),
 	})
 }
 
@@ -74,6 +75,7 @@ func (c Codec) UnmarshalField(data []byte, m protoreflect.Message, fd protorefle
 			return err //nolint:wrapcheck // it is only compared with nil
 		},
 		diagnose: walk,
+		closed:   c.hasClosedEnum(m.Descriptor()),
 	})
 	if err != nil {
 		return err
@@ -92,18 +94,24 @@ var errPartial = errors.New("a required field is missing")
 type reading struct {
 	decode   func(types inbound) error
 	diagnose func(w *walker) *Error
+	// closed says that the message may hold closed enums, of which protojson takes any number.
+	closed bool
 }
 
 func (c Codec) read(data []byte, r reading) error {
 	if fault := validate(data); fault != nil {
 		return fault
 	}
-	if r.decode(inbound{Types: c.types}) == nil {
+	isDecoded := r.decode(inbound{Types: c.types}) == nil
+	if isDecoded && !r.closed {
 		return nil
 	}
 	w := c.newWalker(data)
 	if fault := r.diagnose(w); fault != nil {
 		return fault
+	}
+	if isDecoded {
+		return nil
 	}
 	// Nothing is wrong, so protojson has met an Any in a form that it does not know.
 	if w.opaque && r.decode(inbound{Types: c.types, forms: w.forms, next: new(int)}) == nil {
@@ -114,3 +122,27 @@ func (c Codec) read(data []byte, r reading) error {
 
 // errUnexplained is for what protojson refuses and the walk lets pass. No such text is known; the fuzz test looks for one.
 func errUnexplained() *Error { return invalid("cannot be read as the message that is expected") }
+
+// hasClosedEnum reports whether a message has a closed enum at any depth.
+func (c Codec) hasClosedEnum(md protoreflect.MessageDescriptor) bool {
+	if found, ok := c.closed.Load(md); ok {
+		return found.(bool) //nolint:forcetypeassert // only bools are stored.
+	}
+	found := leadsToClosedEnum(md, map[protoreflect.MessageDescriptor]bool{})
+	c.closed.Store(md, found)
+	return found
+}
+
+func leadsToClosedEnum(md protoreflect.MessageDescriptor, seen map[protoreflect.MessageDescriptor]bool) bool {
+	if seen[md] {
+		return false
+	}
+	seen[md] = true
+	for i := range md.Fields().Len() {
+		fd := md.Fields().Get(i)
+		if fd.Enum() != nil && fd.Enum().IsClosed() || fd.Message() != nil && leadsToClosedEnum(fd.Message(), seen) {
+			return true
+		}
+	}
+	return false
+}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -264,6 +265,28 @@ func TestUnmarshalMembers(t *testing.T) {
 			},
 		}, into(legacy))
 	})
+}
+
+// A closed enum (proto2) cannot hold a number without a name: on the wire it would be an unknown field.
+func TestClosedEnum(t *testing.T) {
+	t.Parallel()
+	linked := new(descriptorpb.DescriptorProto)
+	for text, want := range map[string]string{
+		`{"field":[{"type":9}]}`:                                "",
+		`{"field":[{"type":9.0}]}`:                              "",
+		`{"field":[{"type":"TYPE_STRING"}]}`:                    "",
+		`{"field":[{"type":1},{"type":99}]}`:                    "/field/1/type",
+		`{"nestedType":[{"field":[{"label":0}]}]}`:              "/nestedType/0/field/0/label",
+		`{"field":[{"type":-1}],"name":"x"}`:                    "/field/0/type",
+		`{"field":[{"options":{"ctype":"CORD","jstype":2e0}}]}`: "",
+	} {
+		for _, message := range []proto.Message{linked, dynamicpb.NewMessage(linked.ProtoReflect().Descriptor())} {
+			err := jsoncodec.Unmarshal([]byte(text), message)
+			if fault, ok := errors.AsType[*jsoncodec.Error](err); (err == nil) != (want == "") || ok && fault.Pointer != want {
+				t.Errorf("%s into %T: %v, want %q", text, message, err, want)
+			}
+		}
+	}
 }
 
 func TestUnmarshalTakes(t *testing.T) {

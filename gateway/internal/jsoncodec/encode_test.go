@@ -12,8 +12,10 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -216,4 +218,41 @@ func TestAppendField(t *testing.T) {
 			t.Errorf("%s, %v", got, err)
 		}
 	})
+}
+
+// A path without a form in camel case is written as it is: a client can do more with it than with an error.
+func TestMarshalFieldMask(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		paths []string
+		want  string
+	}{
+		{nil, ``},
+		{[]string{"a_b", "c.d_e"}, `aB,c.dE`},
+		{[]string{"a__b", "fooBar", "foo_1", "foo_", "Foo", "a b", "*", "x_y"}, `a__b,fooBar,foo_1,foo_,Foo,a b,*,xY`},
+		{[]string{""}, ``},
+		{[]string{`"`}, `\"`},
+	} {
+		linked := &fieldmaskpb.FieldMask{Paths: test.paths}
+		wire, err := proto.Marshal(linked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dynamic := dynamicpb.NewMessage(linked.ProtoReflect().Descriptor())
+		if err := proto.Unmarshal(wire, dynamic); err != nil {
+			t.Fatal(err)
+		}
+		encoded, err := jsoncodec.New(nil).NewWire(dynamic.Type(), wire)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, message := range []proto.Message{linked, encoded} {
+			if got, err := jsoncodec.Marshal(message); err != nil || string(got) != `"`+test.want+`"` {
+				t.Errorf("%q as %T: %s, %v, want %q", test.paths, message, got, err, test.want)
+			}
+		}
+	}
+	if _, err := jsoncodec.Marshal(&fieldmaskpb.FieldMask{Paths: []string{"\xff"}}); err == nil {
+		t.Error("a path that is not UTF-8 is written")
+	}
 }

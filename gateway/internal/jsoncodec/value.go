@@ -89,13 +89,13 @@ func scalarOf(kind protoreflect.Kind) proto.Message {
 	}
 }
 
-// checkEnum takes names, and numbers of any value: proto3 keeps a number that it does not know.
+// checkEnum takes names and numbers. An open enum (proto3) takes numbers without a name too; a closed one would lose them.
 func checkEnum(fd protoreflect.FieldDescriptor, text []byte) *Error {
-	values := fd.Enum().Values()
+	values, number := fd.Enum().Values(), new(wrapperspb.Int32Value)
 	switch c := text[0]; {
 	case c == '"' && values.ByName(protoreflect.Name(unquote(text))) != nil,
 		c == 'n' && isNullValue(fd),
-		isNumber(c) && accepts(new(wrapperspb.Int32Value), text):
+		isNumber(c) && accepts(number, text) && (!fd.Enum().IsClosed() || values.ByNumber(protoreflect.EnumNumber(number.GetValue())) != nil):
 		return nil
 	}
 	var names []string

@@ -24,6 +24,8 @@ type Builder struct {
 	codec     jsoncodec.Codec
 	variables []contract.FieldPath
 	mask      protoreflect.FieldDescriptor
+	// required means that a message of the request may lack a required field (proto2).
+	required bool
 	// masked are the messages that the paths of a FieldMask may refer to.
 	masked []protoreflect.MessageDescriptor
 }
@@ -34,6 +36,7 @@ func New(codec jsoncodec.Codec, binding *contract.Binding, input protoreflect.Me
 	b := &Builder{
 		Body: nil, Content: nil, binding: binding, codec: codec,
 		variables: make([]contract.FieldPath, len(binding.Variables)), mask: nil, masked: nil,
+		required: mayLackField(input, map[protoreflect.MessageDescriptor]bool{}),
 	}
 	var err error
 	for i, variable := range binding.Variables {
@@ -74,17 +77,23 @@ func fieldOf(input protoreflect.MessageDescriptor, field protoreflect.FieldDescr
 // Fill fills an empty message from the body, the path and the query of a request. Path and query have
 // precedence over the body. An error is a [*respond.Failure].
 func (b *Builder) Fill(message protoreflect.Message, r *http.Request, body []byte) error {
+	ex := exchange.From(r.Context())
 	if err := b.setBody(message, r, body); err != nil {
 		return err
 	}
-	if bad := b.setVariables(message, exchange.From(r.Context()).Params); bad != nil {
+	if bad := b.setVariables(message, ex.Params); bad != nil {
 		return InvalidParameter(bad)
 	}
-	if bad := b.setQuery(message, r.URL.RawQuery); bad != nil {
+	if bad := b.setQuery(message, ex.Query); bad != nil {
 		return InvalidParameter(bad)
 	}
-	if b.mask != nil && !message.Has(b.mask) {
-		return b.setMask(message, body)
+	if b.mask != nil && !hasPaths(message.Get(b.mask).Message()) {
+		if err := b.setMask(message, body); err != nil {
+			return err
+		}
+	}
+	if b.required {
+		return checkRequired(message)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 const fieldMask = "google.protobuf.FieldMask"
 
-var errEmptyPath = errors.New("a path of the mask is empty")
+var errPath = errors.New("not a path of a FieldMask")
 
 // setMask fills the update mask with the paths that the body contains. Without a body
 // the mask is empty, as in grpc-gateway.
@@ -89,24 +89,33 @@ func freePaths(paths []string, parent string, members map[string]any) []string {
 func (b *Builder) protoPaths(list protoreflect.List) error {
 	for i := range list.Len() {
 		path := list.Get(i).String()
-		if path == "" || slices.Contains(strings.Split(path, "."), "") {
-			return errEmptyPath
+		// The JSON form of a mask separates its paths by commas.
+		if slices.Contains(strings.Split(path, "."), "") || strings.Contains(path, ",") {
+			return errPath
 		}
-		list.Set(i, protoreflect.ValueOfString(b.protoPath(path)))
+		resolved, err := b.protoPath(path)
+		if err != nil {
+			return err
+		}
+		list.Set(i, protoreflect.ValueOfString(resolved))
 	}
 	return nil
 }
 
-func (b *Builder) protoPath(path string) string {
+func (b *Builder) protoPath(path string) (string, error) {
 	for _, message := range b.masked {
 		if resolved, ok := resolvePath(message, path); ok {
-			return resolved
+			return resolved, nil
 		}
 	}
-	if strings.Contains(path, "_") {
-		return path // The path already has proto names.
+	switch {
+	case !protoreflect.FullName(path).IsValid():
+		return "", errPath
+	case strings.Contains(path, "_"):
+		return path, nil // The path already has proto names.
+	default:
+		return snakeCase(path), nil
 	}
-	return snakeCase(path)
 }
 
 // resolvePath converts a path through a message to proto names. It returns false if there is no such field.
@@ -151,6 +160,11 @@ func fieldByName(message protoreflect.MessageDescriptor, name string) protorefle
 		return field
 	}
 	return message.Fields().ByJSONName(name)
+}
+
+// hasPaths reports whether a google.protobuf.FieldMask has a path.
+func hasPaths(mask protoreflect.Message) bool {
+	return mask.Get(mask.Descriptor().Fields().ByNumber(1)).List().Len() > 0
 }
 
 // setPaths adds paths to a google.protobuf.FieldMask.

@@ -1,10 +1,6 @@
 package request
 
 import (
-	"maps"
-	"net/url"
-	"slices"
-
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/statusway/statusway/gateway/internal/contract"
@@ -15,41 +11,103 @@ import (
 const (
 	reasonInvalid   = "INVALID_VALUE"
 	reasonDuplicate = "DUPLICATE_PARAMETER"
+	reasonUnknown   = "UNKNOWN_PARAMETER"
 )
+
+// checkVariables refuses path variables that are not valid values of their fields.
+func checkVariables(paths []contract.FieldPath, params []route.Param) *contract.ValueError {
+	for i, param := range params {
+		field := paths[i][len(paths[i])-1]
+		if _, err := parse(field, param.Value, nil); err != nil {
+			return invalidValue(param.Field, field)
+		}
+	}
+	return nil
+}
+
+// checkQuery refuses query parameters that are not valid values of their fields.
+func checkQuery(parameters []contract.Parameter) *contract.ValueError {
+	var entries map[string]string // the name of a parameter by its map and its key
+	for _, p := range parameters {
+		field := p.Path[len(p.Path)-1]
+		if field.IsMap() {
+			key, err := parse(field.MapKey(), p.Key, nil)
+			if err != nil {
+				return invalidValue(p.Name, field)
+			}
+			// Two texts may be the same key, such as true and 1.
+			entry := p.Path.String() + "[" + key.MapKey().String()
+			if other := entries[entry]; other != "" {
+				return &contract.ValueError{Parameter: p.Name, Reason: reasonDuplicate, Detail: "has the same key as " + other}
+			}
+			if entries == nil {
+				entries = map[string]string{}
+			}
+			entries[entry] = p.Name
+		}
+		element := elementOf(field)
+		for _, text := range p.Values {
+			if _, err := parse(element, text, nil); err != nil {
+				return invalidValue(p.Name, field)
+			}
+		}
+	}
+	return nil
+}
+
+// elementOf returns the field of a map's values, or field.
+func elementOf(field protoreflect.FieldDescriptor) protoreflect.FieldDescriptor {
+	if field.IsMap() {
+		return field.MapValue()
+	}
+	return field
+}
 
 // setVariables sets the fields of the path variables. The contract has checked that the fields exist and are
 // singular.
 func (b *Builder) setVariables(message protoreflect.Message, params []route.Param) *contract.ValueError {
 	for i, param := range params {
-		p := contract.Parameter{Name: param.Field, Path: b.variables[i], Key: ""}
-		if err := b.set(message, p, param.Value); err != nil {
+		p := contract.Parameter{Name: param.Field, Path: b.variables[i], Key: "", Values: []string{param.Value}}
+		if err := b.set(message, p); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// setQuery sets the fields of the query parameters. The contract has checked the names, so only the values
-// can be invalid here.
-func (b *Builder) setQuery(message protoreflect.Message, raw string) *contract.ValueError {
-	if raw == "" {
-		return nil
-	}
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return &contract.ValueError{Reason: "MALFORMED_QUERY", Detail: "the query has an invalid percent-encoding"}
-	}
-	// In the order of the names, so that the same query always gets the same response.
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		p, ok := contract.ParseParameter(message.Descriptor(), name)
-		if !ok {
-			return &contract.ValueError{Parameter: name, Reason: "UNKNOWN_PARAMETER", Detail: "no such query parameter"}
+// setQuery sets the fields of the query parameters.
+func (b *Builder) setQuery(message protoreflect.Message, parameters []contract.Parameter) *contract.ValueError {
+	for i, p := range parameters {
+		if message.Descriptor() != b.binding.Method.Descriptor.Input() {
+			var err error
+			if p.Path, err = contract.ParseFieldPath(message.Descriptor(), p.Path.String()); err != nil {
+				return &contract.ValueError{Parameter: p.Name, Reason: reasonUnknown, Detail: "no such query parameter"}
+			}
+			parameters[i].Path = p.Path
 		}
-		if err := b.set(message, p, values[name]...); err != nil {
+		if err := b.set(message, p); err != nil {
 			return err
 		}
 	}
+	for _, p := range parameters {
+		if !b.isExpressible(message, p.Path) {
+			return invalidValue(p.Name, p.Path[len(p.Path)-1])
+		}
+	}
 	return nil
+}
+
+// isExpressible reports whether the well-known messages on a path have a JSON form. If a parameter sets a
+// part of one, such as the nanos of a Duration, the whole may have none.
+func (b *Builder) isExpressible(message protoreflect.Message, path contract.FieldPath) bool {
+	for _, field := range path[:len(path)-1] {
+		message = message.Get(field).Message()
+		if message.Descriptor().FullName().Parent() == "google.protobuf" {
+			_, err := b.codec.Append(nil, message.Interface())
+			return err == nil
+		}
+	}
+	return true
 }
 
 // ParseVariable returns the value of a path variable whose field is a scalar.
@@ -67,7 +125,7 @@ func invalidValue(name string, field protoreflect.FieldDescriptor) *contract.Val
 
 // set sets the parameter's field in message, and creates the messages on the path to it. It refuses to
 // replace another member of a oneof, because the value of that member would be lost.
-func (b *Builder) set(message protoreflect.Message, p contract.Parameter, texts ...string) *contract.ValueError {
+func (b *Builder) set(message protoreflect.Message, p contract.Parameter) *contract.ValueError {
 	last := len(p.Path) - 1
 	for i, field := range p.Path {
 		if other := conflictingMember(message, field); other != nil {
@@ -81,7 +139,7 @@ func (b *Builder) set(message protoreflect.Message, p contract.Parameter, texts 
 		}
 	}
 	field := p.Path[last]
-	if err := b.setField(message, field, p.Key, texts); err != nil {
+	if err := b.setField(message, field, p); err != nil {
 		return invalidValue(p.Name, field)
 	}
 	return nil
@@ -99,13 +157,13 @@ func conflictingMember(message protoreflect.Message, field protoreflect.FieldDes
 	return nil
 }
 
-func (b *Builder) setField(message protoreflect.Message, field protoreflect.FieldDescriptor, key string, texts []string) error {
+func (b *Builder) setField(message protoreflect.Message, field protoreflect.FieldDescriptor, p contract.Parameter) error {
 	switch {
 	case field.IsMap():
-		return b.setEntry(message.Mutable(field).Map(), field, key, texts[0])
+		return b.setEntry(message.Mutable(field).Map(), field, p.Key, p.Values[0])
 	case field.IsList():
 		list := message.Mutable(field).List()
-		for _, text := range texts {
+		for _, text := range p.Values {
 			value, err := b.parse(field, text, list.NewElement)
 			if err != nil {
 				return err
@@ -117,7 +175,7 @@ func (b *Builder) setField(message protoreflect.Message, field protoreflect.Fiel
 		}
 		return nil
 	default:
-		value, err := b.parse(field, texts[0], func() protoreflect.Value { return message.NewField(field) })
+		value, err := b.parse(field, p.Values[0], func() protoreflect.Value { return message.NewField(field) })
 		if err != nil {
 			return err
 		}
@@ -152,10 +210,28 @@ func (b *Builder) parse(field protoreflect.FieldDescriptor, text string, fresh f
 // expected describes the expected value to the client.
 func expected(field protoreflect.FieldDescriptor) string {
 	if field.IsMap() {
-		return "the key or the value does not have the type that the map holds"
+		return "not a valid entry of the map: the key or the value has another type"
 	}
-	if field.Message() != nil {
-		return "the value is not a " + string(field.Message().FullName()) + " in the form that a URL can hold"
+	switch field.Kind() {
+	case protoreflect.BoolKind:
+		return "not true or false"
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		return "not an integer of 32 bits"
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		return "not an integer of 64 bits"
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		return "not an integer of 32 bits without a sign"
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		return "not an integer of 64 bits without a sign"
+	case protoreflect.FloatKind, protoreflect.DoubleKind:
+		return "not a number as JSON writes it"
+	case protoreflect.BytesKind:
+		return "not base64"
+	case protoreflect.StringKind:
+		return "not a path of a FieldMask" // All other strings are valid.
+	case protoreflect.EnumKind:
+		return "not a value of " + string(field.Enum().Name())
+	default:
+		return "not a " + string(field.Message().FullName()) + " in the form that a URL can contain"
 	}
-	return "the value does not have the type " + field.Kind().String()
 }

@@ -13,14 +13,19 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// CheckTarget refuses invalid path variables and query parameters.
+// CheckTarget refuses invalid path variables and query parameters, before the body is read. It stores the
+// query parameters in the exchange.
 func CheckTarget(req *http.Request) error {
 	ex := exchange.From(req.Context())
-	if err := ex.Binding.CheckVariables(ex.Params); err != nil {
-		return InvalidParameter(err)
+	bad := checkVariables(ex.Binding.Variables, ex.Params)
+	if bad == nil {
+		ex.Query, bad = ex.Binding.ParseQuery(req.URL.RawQuery)
 	}
-	if err := ex.Binding.CheckQuery(req.URL.RawQuery); err != nil {
-		return InvalidParameter(err)
+	if bad == nil {
+		bad = checkQuery(ex.Query)
+	}
+	if bad != nil {
+		return InvalidParameter(bad)
 	}
 	return nil
 }
@@ -31,8 +36,12 @@ func InvalidParameter(err *contract.ValueError) error {
 	if err.Parameter != "" {
 		which = "the parameter " + err.Parameter
 	}
+	field := err.Parameter
+	if err.Bound {
+		field = respond.Pointer(field) // Otherwise a path through the body's field would point into the body.
+	}
 	return respond.Invalid(which+" cannot be used: "+err.Detail, &errdetails.BadRequest_FieldViolation{
-		Field: err.Parameter, Description: err.Detail, Reason: err.Reason,
+		Field: field, Description: err.Detail, Reason: err.Reason,
 	})
 }
 

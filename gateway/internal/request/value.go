@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 )
@@ -21,10 +22,11 @@ var (
 	errEmpty     = errors.New("the message is empty, so only an empty text or {} is allowed")
 	errNoText    = errors.New("a message of this type cannot be written in a URL")
 	errNumber    = errors.New("not a number as JSON writes it")
-	errPrecision = errors.New("finer than a nanosecond")
+	errPrecision = errors.New("a digit would be lost")
 )
 
-// parse parses one value of a field from a path or a query. If the field is a message, fresh creates it.
+// parse parses one value of a field from a path or a query. If the field is a message, fresh creates it; if
+// fresh is nil, the message is a dynamic one.
 // parse accepts the forms of grpc-gateway, so that clients need not change, and those of ProtoJSON. For
 // numbers it only accepts ProtoJSON.
 func parse(field protoreflect.FieldDescriptor, text string, fresh func() protoreflect.Value) (protoreflect.Value, error) {
@@ -33,16 +35,16 @@ func parse(field protoreflect.FieldDescriptor, text string, fresh func() protore
 		value, err := strconv.ParseBool(text)
 		return protoreflect.ValueOfBool(value), err
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		value, err := strconv.ParseInt(text, 10, 32)
-		return protoreflect.ValueOfInt32(int32(value)), err
+		value, err := parseInt(text, 32)
+		return protoreflect.ValueOfInt32(int32(value)), err //nolint:gosec // parseInt has checked the size.
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		value, err := strconv.ParseInt(text, 10, 64)
+		value, err := parseInt(text, 64)
 		return protoreflect.ValueOfInt64(value), err
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		value, err := strconv.ParseUint(text, 10, 32)
-		return protoreflect.ValueOfUint32(uint32(value)), err
+		value, err := parseUint(text, 32)
+		return protoreflect.ValueOfUint32(uint32(value)), err //nolint:gosec // as above.
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		value, err := strconv.ParseUint(text, 10, 64)
+		value, err := parseUint(text, 64)
 		return protoreflect.ValueOfUint64(value), err
 	case protoreflect.FloatKind:
 		value, err := parseFloat(text, 32)
@@ -59,6 +61,10 @@ func parse(field protoreflect.FieldDescriptor, text string, fresh func() protore
 		value, err := parseEnum(field.Enum(), text)
 		return protoreflect.ValueOfEnum(value), err
 	default:
+		if fresh == nil {
+			message := dynamicpb.NewMessage(field.Message())
+			return protoreflect.ValueOfMessage(message), parseMessage(message, text)
+		}
 		value := fresh()
 		return value, parseMessage(value.Message(), text)
 	}
@@ -67,22 +73,67 @@ func parse(field protoreflect.FieldDescriptor, text string, fresh func() protore
 // numberPattern matches a JSON number (RFC 8259 §6).
 var numberPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
+// parseInt accepts what ProtoJSON accepts: any JSON number that is an integer, such as 1e3 and 1.0.
+func parseInt(text string, bits int) (int64, error) {
+	return parseInteger(text, func(digits string) (int64, error) { return strconv.ParseInt(digits, 10, bits) })
+}
+
+func parseUint(text string, bits int) (uint64, error) {
+	return parseInteger(text, func(digits string) (uint64, error) {
+		if digits == "-0" {
+			digits = "0"
+		}
+		return strconv.ParseUint(digits, 10, bits)
+	})
+}
+
+func parseInteger[T any](text string, parse func(digits string) (T, error)) (T, error) {
+	var none T
+	if digits := strings.TrimPrefix(text, "-"); digits == "0" || strings.Trim(digits, "0123456789") == "" && !strings.HasPrefix(digits, "0") {
+		return parse(text)
+	}
+	parts := numberPattern.FindStringSubmatch(text)
+	if parts == nil || len(text) > maxNumber {
+		return none, errNumber
+	}
+	// More than three digits of an exponent could make a number of any size.
+	if exponent := strings.TrimLeft(parts[3], "eE+-0"); len(exponent) > 3 {
+		return none, errNumber
+	}
+	number, ok := new(big.Rat).SetString(text)
+	if !ok || !number.IsInt() {
+		return none, errNumber
+	}
+	return parse(number.Num().String())
+}
+
+// maxNumber is the maximum length of an integer that is written with a fraction or an exponent.
+const maxNumber = 64
+
 // parseFloat accepts a JSON number and the three names that ProtoJSON adds. strconv.ParseFloat alone would
-// also accept 0x1p-2 and nan.
+// also accept 0x1p-2 and nan, and turn a number that is too small into 0.
 func parseFloat(text string, bits int) (float64, error) {
-	switch {
-	case text == "NaN", text == "Infinity", text == "-Infinity", numberPattern.MatchString(text):
+	if text == "NaN" || text == "Infinity" || text == "-Infinity" {
 		return strconv.ParseFloat(text, bits) //nolint:wrapcheck // it is only compared with nil.
-	default:
+	}
+	parts := numberPattern.FindStringSubmatch(text)
+	if parts == nil {
 		return 0, errNumber
 	}
+	value, err := strconv.ParseFloat(text, bits)
+	if value == 0 && strings.Trim(parts[1]+parts[2], "0.") != "" {
+		return 0, errPrecision
+	}
+	return value, err //nolint:wrapcheck // as above.
 }
 
 // parseBytes accepts both alphabets of base64 (RFC 4648 §4, §5), with or without padding.
 func parseBytes(text string) ([]byte, error) {
-	text = strings.TrimRight(text, "=")
-	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-		if value, err := encoding.DecodeString(text); err == nil {
+	if strings.ContainsAny(text, "\r\n") { // The decoders would skip them.
+		return nil, errBase64
+	}
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
+		if value, err := encoding.Strict().DecodeString(text); err == nil {
 			return value, nil
 		}
 	}
@@ -107,6 +158,9 @@ func parseMessage(message protoreflect.Message, text string) error {
 	name := message.Descriptor().FullName()
 	switch name {
 	case "google.protobuf.Timestamp":
+		if strings.Contains(text, ",") {
+			return errNumber // Package time would take it for the decimal point.
+		}
 		return fromJSON(message, quoted(text))
 	case "google.protobuf.Duration":
 		return parseDuration(message, text)

@@ -2,6 +2,9 @@ package respond
 
 import "strings"
 
+// Pointer converts the path of a field to a JSON pointer from the request message.
+func Pointer(path string) string { return pointer(path, "") }
+
 // pointer converts the path of a field violation, such as entity.display_name or emailAddresses[2].type
 // (google/rpc/error_details.proto), to a JSON pointer (RFC 6901) into the request's body, with JSON names.
 func pointer(path, bodyField string) string {

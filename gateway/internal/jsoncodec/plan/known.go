@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // pair reads the seconds and nanoseconds of a Timestamp or a Duration.
@@ -18,6 +19,62 @@ func (w *writer) pair(wire []byte, base int) (int64, int32) {
 		}
 	}
 	return int64(pair[0]), int32(pair[1])
+}
+
+// maskOfWire writes a google.protobuf.FieldMask from the elements of its only field.
+func (w *writer) maskOfWire(f *field, wire []byte) bool {
+	var paths []string
+	ok := eachElement(f, wire, func(kind protowire.Type, content []byte) bool {
+		paths = append(paths, string(content))
+		return kind == f.wire
+	})
+	return ok && w.fieldMask(paths)
+}
+
+// fieldMask writes paths in lowerCamelCase. A path that would not come back as it was is written unchanged:
+// a response with such a path is worth more to the client than an error.
+func (w *writer) fieldMask(paths []string) bool {
+	written := make([]string, len(paths))
+	for i, path := range paths {
+		camel := camelCase(path)
+		isReversible := snakeCase(camel) == path && protoreflect.FullName(path).IsValid()
+		if !isReversible && w.strict == Lossless {
+			return false
+		}
+		written[i] = path
+		if isReversible {
+			written[i] = camel
+		}
+	}
+	return w.string(strings.Join(written, ","))
+}
+
+// camelCase replaces each "_x" by "X", as ProtoJSON does.
+func camelCase(path string) string {
+	var out strings.Builder
+	upper := false
+	for _, c := range []byte(path) {
+		if upper && 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		if upper = c == '_'; !upper {
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
+}
+
+// snakeCase replaces each "X" by "_x".
+func snakeCase(path string) string {
+	var out strings.Builder
+	for _, c := range []byte(path) {
+		if 'A' <= c && c <= 'Z' {
+			out.WriteByte('_')
+			c += 'a' - 'A'
+		}
+		out.WriteByte(c)
+	}
+	return out.String()
 }
 
 // anyValue writes a google.protobuf.Value, which has to be of some kind. Its only

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -68,7 +69,7 @@ func (s *Set) layout(of reflect.Type, descriptor protoreflect.MessageDescriptor,
 // isKnown says whether a message is of a type that is read by its methods.
 func (l *layout) isKnown(of reflect.Type) bool {
 	switch reflect.Zero(of).Interface().(type) {
-	case *timestamppb.Timestamp, *durationpb.Duration, *anypb.Any, *structpb.Struct, *structpb.Value, *structpb.ListValue:
+	case *timestamppb.Timestamp, *durationpb.Duration, *fieldmaskpb.FieldMask, *anypb.Any, *structpb.Struct, *structpb.Value, *structpb.ListValue:
 		return true
 	default:
 		return false

@@ -72,7 +72,7 @@ func (p *parser) message(m *message) bool {
 		ok = p.free()
 	case list:
 		ok = p.freeArray()
-	case anything:
+	case anything, mask:
 	}
 	p.depth--
 	return ok

@@ -47,6 +47,7 @@ const (
 	object    form = iota // its fields are its members
 	timestamp             // and the rest are google.protobuf's, with a form of their own
 	duration
+	mask
 	wrapper
 	anything
 	structure
@@ -122,7 +123,7 @@ func (m maker) message(descriptor protoreflect.MessageDescriptor) *message {
 	made := &message{form: formOf(descriptor), extensions: descriptor.ExtensionRanges()}
 	m.begun[descriptor] = made
 	options, _ := descriptor.Options().(*descriptorpb.MessageOptions)
-	if options.GetMessageSetWireFormat() || descriptor.FullName() == "google.protobuf.FieldMask" {
+	if options.GetMessageSetWireFormat() {
 		made.unknown = true
 		return made
 	}
@@ -244,6 +245,8 @@ func formOf(descriptor protoreflect.MessageDescriptor) form {
 		return timestamp
 	case "Duration":
 		return duration
+	case "FieldMask":
+		return mask
 	case "BoolValue", "StringValue", "BytesValue", "Int32Value", "Int64Value", "UInt32Value", "UInt64Value", "FloatValue", "DoubleValue":
 		return wrapper
 	case "Any":

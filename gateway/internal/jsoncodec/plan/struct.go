@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -59,6 +60,8 @@ func (w *writer) known(m any) bool {
 		return w.timestamp(m.GetSeconds(), m.GetNanos())
 	case *durationpb.Duration:
 		return w.duration(m.GetSeconds(), m.GetNanos())
+	case *fieldmaskpb.FieldMask:
+		return w.fieldMask(m.GetPaths())
 	case *structpb.Struct:
 		return w.freeObject(m.GetFields())
 	case *structpb.Value:

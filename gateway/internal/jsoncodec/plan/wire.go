@@ -45,6 +45,8 @@ func (w *writer) form(m *message, wire []byte) bool {
 		ok = w.timestamp(w.pair(wire, base))
 	case duration:
 		ok = w.duration(w.pair(wire, base))
+	case mask:
+		ok = w.maskOfWire(&m.fields[0], wire[w.slots[base].begin:w.slots[base].end])
 	case value:
 		ok = w.anyValue(m, wire, base)
 	default: // a wrapper, a Struct or a ListValue: what its only field is
@@ -266,6 +268,23 @@ func (w *writer) elements(f *field, wire []byte) bool {
 		}
 		first = false
 	}
+	ok := eachElement(f, wire, func(kind protowire.Type, content []byte) bool {
+		switch {
+		case kind == f.wire:
+			next()
+			return w.single(f, content)
+		case kind != protowire.BytesType || f.wire < 0:
+			return false
+		default:
+			return w.packed(f, content, next)
+		}
+	})
+	w.out = append(w.out, ']')
+	return ok
+}
+
+// eachElement calls do with each element of a list, without a length prefix, until do returns false.
+func eachElement(f *field, wire []byte, do func(kind protowire.Type, content []byte) bool) bool {
 	for pos := 0; pos < len(wire); {
 		number, kind, length := tag(wire[pos:])
 		pos += length // scan has read all of it before
@@ -279,19 +298,10 @@ func (w *writer) elements(f *field, wire []byte) bool {
 			_, prefix := protowire.ConsumeVarint(content)
 			content = content[prefix:]
 		}
-		switch {
-		case kind == f.wire:
-			next()
-			if !w.single(f, content) {
-				return false
-			}
-		case kind != protowire.BytesType || f.wire < 0:
-			return false
-		case !w.packed(f, content, next):
+		if !do(kind, content) {
 			return false
 		}
 	}
-	w.out = append(w.out, ']')
 	return true
 }
 
