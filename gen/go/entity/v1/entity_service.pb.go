@@ -4,8 +4,8 @@
 // 	protoc        (unknown)
 // source: entity/v1/entity_service.proto
 
-// The reference API. All that its methods mean over HTTP is declared here, by
-// the annotations of statusway.v1; the Go code says nothing of it.
+// The reference API. The annotations of statusway.v1 declare here what its methods
+// mean over HTTP; no Go code does.
 
 package entityv1
 
@@ -35,17 +35,17 @@ const (
 
 type Entity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Letters, digits and - _ . ~ and more; up to 128 characters, without control characters. A
-	// slash is allowed and is written %2F in a path. Chosen by the server when empty at creation.
+	// Up to 128 characters, such as letters, digits and - _ . ~, but no control characters. Write
+	// a slash as %2F in a path. If it is empty at creation, the server chooses one.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What people call it: 1 to 200 characters.
+	// The name for people: 1 to 200 characters.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// The group that may see it. Empty at creation means the caller's first group.
+	// The group that can see it. Empty at creation means the caller's first group.
 	Group string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
-	// A free JSON object.
+	// Any JSON object.
 	Attributes *structpb.Struct `protobuf:"bytes,4,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	// The version, set by the server. In a write it may be given, and then it must
-	// be the current one (AIP-154): a stale one is 409 Conflict.
+	// The version, set by the server. If a write contains it, it must be the current
+	// one (AIP-154): a stale one is 409 Conflict.
 	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
 	// When it was created, set by the server.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
@@ -136,11 +136,12 @@ func (x *Entity) GetUpdateTime() *timestamppb.Timestamp {
 
 type ListEntitiesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most so many: 1 to 1000. 0 means 50. A page of large entities has fewer.
+	// The maximum number of entities: 1 to 1000. 0 means 50. A page of large entities
+	// has fewer.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// The next_page_token of the page before. Empty means the first page.
+	// The next_page_token of the previous page. Empty means the first page.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only the entities of this group. Empty means all that the caller may see.
+	// Only the entities of this group. Empty means all that the caller can see.
 	Group         string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -199,11 +200,11 @@ func (x *ListEntitiesRequest) GetGroup() string {
 
 type ListEntitiesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The entities, by id.
+	// The entities, ordered by id.
 	Entities []*Entity `protobuf:"bytes,1,rep,name=entities,proto3" json:"entities,omitempty"`
 	// Where the next page begins. Empty on the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// Changes when any entity of this page does, or enters or leaves it.
+	// Changes when an entity of this page changes, enters it or leaves it.
 	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -262,7 +263,7 @@ func (x *ListEntitiesResponse) GetEtag() string {
 
 type GetEntityRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the entity.
+	// The id of the entity.
 	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -307,7 +308,7 @@ func (x *GetEntityRequest) GetId() string {
 
 type CreateEntityRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What to store. A display_name is needed.
+	// The entity to store. A display_name is required.
 	Entity        *Entity `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -352,9 +353,9 @@ func (x *CreateEntityRequest) GetEntity() *Entity {
 
 type PutEntityRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the entity.
+	// The id of the entity.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What to store. Its own id is empty or the same. A display_name is needed.
+	// The entity to store. Its own id is empty or the same. A display_name is required.
 	Entity        *Entity `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -408,8 +409,8 @@ type UpdateEntityRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The entity's id and the new values.
 	Entity *Entity `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
-	// Which fields to change: display_name, group, attributes. Attributes are
-	// merged as RFC 7396 says: null removes a member.
+	// Which fields to change: display_name, group, attributes. Attributes are merged
+	// (RFC 7396): null removes a member.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -461,7 +462,7 @@ func (x *UpdateEntityRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
 
 type DeleteEntityRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the entity.
+	// The id of the entity.
 	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -506,7 +507,7 @@ func (x *DeleteEntityRequest) GetId() string {
 
 type ImportEntitiesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What to store: 1 to 10 000 entities.
+	// The entities to store: 1 to 10 000.
 	Entities      []*Entity `protobuf:"bytes,1,rep,name=entities,proto3" json:"entities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -552,11 +553,11 @@ func (x *ImportEntitiesRequest) GetEntities() []*Entity {
 // ImportEntitiesMetadata is the progress of an import.
 type ImportEntitiesMetadata struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many entities were given.
+	// How many entities the request has.
 	Total int32 `protobuf:"varint,1,opt,name=total,proto3" json:"total,omitempty"`
-	// How many have been dealt with, stored or not.
+	// How many have been processed, stored or not.
 	Done int32 `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
-	// When it was accepted.
+	// When the import was accepted.
 	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -613,12 +614,12 @@ func (x *ImportEntitiesMetadata) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// ImportEntitiesResponse is what an import came to.
+// ImportEntitiesResponse is the result of an import.
 type ImportEntitiesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many were stored.
 	Created int32 `protobuf:"varint,1,opt,name=created,proto3" json:"created,omitempty"`
-	// Why the others were not. At most 100 are kept.
+	// Why the others were not stored: at most 100 of them.
 	Failures      []*ImportFailure `protobuf:"bytes,2,rep,name=failures,proto3" json:"failures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -671,11 +672,11 @@ func (x *ImportEntitiesResponse) GetFailures() []*ImportFailure {
 // ImportFailure is one entity that was not stored.
 type ImportFailure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its place in the request, from 0.
+	// Its position in the request, from 0.
 	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
 	// Its id.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	// Why.
+	// Why it was not stored.
 	Error         *status.Status `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -734,7 +735,7 @@ func (x *ImportFailure) GetError() *status.Status {
 
 type ExportEntitiesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only the entities of this group. Empty means all that the caller may see.
+	// Only the entities of this group. Empty means all that the caller can see.
 	Group         string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

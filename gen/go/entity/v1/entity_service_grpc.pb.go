@@ -4,8 +4,8 @@
 // - protoc             (unknown)
 // source: entity/v1/entity_service.proto
 
-// The reference API. All that its methods mean over HTTP is declared here, by
-// the annotations of statusway.v1; the Go code says nothing of it.
+// The reference API. The annotations of statusway.v1 declare here what its methods
+// mean over HTTP; no Go code does.
 
 package entityv1
 
@@ -38,29 +38,29 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// EntityService keeps entities. A viewer reads, an editor writes, both within
-// their groups; an admin does both everywhere.
+// EntityService stores entities. A viewer can read and an editor can also write the
+// entities of their groups; an admin can read and write all.
 type EntityServiceClient interface {
-	// ListEntities returns the entities of the caller's groups, by id.
+	// ListEntities returns the entities of the caller's groups, ordered by id.
 	ListEntities(ctx context.Context, in *ListEntitiesRequest, opts ...grpc.CallOption) (*ListEntitiesResponse, error)
 	// GetEntity returns one entity.
 	GetEntity(ctx context.Context, in *GetEntityRequest, opts ...grpc.CallOption) (*Entity, error)
-	// CreateEntity stores a new entity under the id given, or under one it makes.
+	// CreateEntity stores a new entity, with the given id or a new one.
 	CreateEntity(ctx context.Context, in *CreateEntityRequest, opts ...grpc.CallOption) (*Entity, error)
-	// PutEntity replaces an entity, or creates it under this id. It sends no ETag:
-	// what is stored differs from what was sent (RFC 9110 §9.3.4).
+	// PutEntity replaces an entity, or creates it with this id. It sends no ETag,
+	// because the stored entity differs from the one sent (RFC 9110 §9.3.4).
 	PutEntity(ctx context.Context, in *PutEntityRequest, opts ...grpc.CallOption) (*Entity, error)
-	// UpdateEntity changes the fields that the mask names. Over REST the mask is
-	// taken from the body, a JSON merge patch (RFC 7396).
+	// UpdateEntity changes the fields in the mask. Over REST the mask comes from the
+	// body, a JSON merge patch (RFC 7396).
 	UpdateEntity(ctx context.Context, in *UpdateEntityRequest, opts ...grpc.CallOption) (*Entity, error)
 	// DeleteEntity removes an entity.
 	DeleteEntity(ctx context.Context, in *DeleteEntityRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// ImportEntities stores many entities in the background. Its operation holds
-	// ImportEntitiesMetadata and ends in ImportEntitiesResponse. With the request
-	// metadata "prefer-wait" it waits so many seconds, at most 30, for the end, and
-	// where it comes returns the operation as it then is.
+	// ImportEntities stores many entities in the background. Its operation has the
+	// metadata ImportEntitiesMetadata and the response ImportEntitiesResponse. With the
+	// request metadata "prefer-wait" the call waits that many seconds, at most 30, and
+	// returns the finished operation if the import ends in time.
 	ImportEntities(ctx context.Context, in *ImportEntitiesRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
-	// ExportEntities streams every entity of the caller's groups, by id.
+	// ExportEntities streams every entity of the caller's groups, ordered by id.
 	ExportEntities(ctx context.Context, in *ExportEntitiesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Entity], error)
 }
 
@@ -165,29 +165,29 @@ type EntityService_ExportEntitiesClient = grpc.ServerStreamingClient[Entity]
 // All implementations must embed UnimplementedEntityServiceServer
 // for forward compatibility.
 //
-// EntityService keeps entities. A viewer reads, an editor writes, both within
-// their groups; an admin does both everywhere.
+// EntityService stores entities. A viewer can read and an editor can also write the
+// entities of their groups; an admin can read and write all.
 type EntityServiceServer interface {
-	// ListEntities returns the entities of the caller's groups, by id.
+	// ListEntities returns the entities of the caller's groups, ordered by id.
 	ListEntities(context.Context, *ListEntitiesRequest) (*ListEntitiesResponse, error)
 	// GetEntity returns one entity.
 	GetEntity(context.Context, *GetEntityRequest) (*Entity, error)
-	// CreateEntity stores a new entity under the id given, or under one it makes.
+	// CreateEntity stores a new entity, with the given id or a new one.
 	CreateEntity(context.Context, *CreateEntityRequest) (*Entity, error)
-	// PutEntity replaces an entity, or creates it under this id. It sends no ETag:
-	// what is stored differs from what was sent (RFC 9110 §9.3.4).
+	// PutEntity replaces an entity, or creates it with this id. It sends no ETag,
+	// because the stored entity differs from the one sent (RFC 9110 §9.3.4).
 	PutEntity(context.Context, *PutEntityRequest) (*Entity, error)
-	// UpdateEntity changes the fields that the mask names. Over REST the mask is
-	// taken from the body, a JSON merge patch (RFC 7396).
+	// UpdateEntity changes the fields in the mask. Over REST the mask comes from the
+	// body, a JSON merge patch (RFC 7396).
 	UpdateEntity(context.Context, *UpdateEntityRequest) (*Entity, error)
 	// DeleteEntity removes an entity.
 	DeleteEntity(context.Context, *DeleteEntityRequest) (*emptypb.Empty, error)
-	// ImportEntities stores many entities in the background. Its operation holds
-	// ImportEntitiesMetadata and ends in ImportEntitiesResponse. With the request
-	// metadata "prefer-wait" it waits so many seconds, at most 30, for the end, and
-	// where it comes returns the operation as it then is.
+	// ImportEntities stores many entities in the background. Its operation has the
+	// metadata ImportEntitiesMetadata and the response ImportEntitiesResponse. With the
+	// request metadata "prefer-wait" the call waits that many seconds, at most 30, and
+	// returns the finished operation if the import ends in time.
 	ImportEntities(context.Context, *ImportEntitiesRequest) (*longrunningpb.Operation, error)
-	// ExportEntities streams every entity of the caller's groups, by id.
+	// ExportEntities streams every entity of the caller's groups, ordered by id.
 	ExportEntities(*ExportEntitiesRequest, grpc.ServerStreamingServer[Entity]) error
 	mustEmbedUnimplementedEntityServiceServer()
 }
@@ -436,14 +436,14 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// OperationService follows what runs in the background. An operation is seen by
-// whoever started it, and by an admin.
+// OperationService shows work that runs in the background. The user who started an
+// operation and any admin can see it.
 type OperationServiceClient interface {
-	// GetOperation returns the state of an operation. One that failed is answered
-	// 200 too: its error stands in the body (AIP-151).
+	// GetOperation returns the state of an operation. The status is 200 even if the
+	// operation failed: the body contains its error (AIP-151).
 	GetOperation(ctx context.Context, in *GetOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
-	// CancelOperation asks an operation to stop. What it has stored stays. On an
-	// operation that is done it does nothing.
+	// CancelOperation asks an operation to stop. Entities that it has stored stay. If
+	// the operation is done, nothing happens.
 	CancelOperation(ctx context.Context, in *CancelOperationRequest, opts ...grpc.CallOption) (*longrunningpb.Operation, error)
 }
 
@@ -479,14 +479,14 @@ func (c *operationServiceClient) CancelOperation(ctx context.Context, in *Cancel
 // All implementations must embed UnimplementedOperationServiceServer
 // for forward compatibility.
 //
-// OperationService follows what runs in the background. An operation is seen by
-// whoever started it, and by an admin.
+// OperationService shows work that runs in the background. The user who started an
+// operation and any admin can see it.
 type OperationServiceServer interface {
-	// GetOperation returns the state of an operation. One that failed is answered
-	// 200 too: its error stands in the body (AIP-151).
+	// GetOperation returns the state of an operation. The status is 200 even if the
+	// operation failed: the body contains its error (AIP-151).
 	GetOperation(context.Context, *GetOperationRequest) (*longrunningpb.Operation, error)
-	// CancelOperation asks an operation to stop. What it has stored stays. On an
-	// operation that is done it does nothing.
+	// CancelOperation asks an operation to stop. Entities that it has stored stay. If
+	// the operation is done, nothing happens.
 	CancelOperation(context.Context, *CancelOperationRequest) (*longrunningpb.Operation, error)
 	mustEmbedUnimplementedOperationServiceServer()
 }

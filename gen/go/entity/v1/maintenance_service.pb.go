@@ -105,14 +105,14 @@ func (x *SetMaintenanceRequest) GetMaintenance() *Maintenance {
 	return nil
 }
 
-// Maintenance is whether and how the API is closed.
+// Maintenance says whether the API is closed, and what clients then get.
 type Maintenance struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether every other call is answered UNAVAILABLE.
+	// Whether every other call is UNAVAILABLE.
 	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
-	// What Retry-After tells the callers, in seconds, up to a day. 0 means 60.
+	// The Retry-After that clients get, in seconds, up to a day. 0 means 60.
 	RetryAfter int32 `protobuf:"varint,2,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
-	// What the callers read, up to 500 characters. Empty means a standard text.
+	// The message that clients get, up to 500 characters. Empty means a standard text.
 	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -27,12 +27,12 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// MaintenanceService closes the API for a while. Logging in and this service
-// stay open. Only an admin may call it.
+// MaintenanceService closes the API temporarily. Login and this service stay open.
+// Only an admin may call it.
 type MaintenanceServiceClient interface {
 	// GetMaintenance says whether the API is closed.
 	GetMaintenance(ctx context.Context, in *GetMaintenanceRequest, opts ...grpc.CallOption) (*Maintenance, error)
-	// SetMaintenance closes or opens the API. It outlives a restart.
+	// SetMaintenance closes or opens the API. The state survives a restart.
 	SetMaintenance(ctx context.Context, in *SetMaintenanceRequest, opts ...grpc.CallOption) (*Maintenance, error)
 }
 
@@ -68,12 +68,12 @@ func (c *maintenanceServiceClient) SetMaintenance(ctx context.Context, in *SetMa
 // All implementations must embed UnimplementedMaintenanceServiceServer
 // for forward compatibility.
 //
-// MaintenanceService closes the API for a while. Logging in and this service
-// stay open. Only an admin may call it.
+// MaintenanceService closes the API temporarily. Login and this service stay open.
+// Only an admin may call it.
 type MaintenanceServiceServer interface {
 	// GetMaintenance says whether the API is closed.
 	GetMaintenance(context.Context, *GetMaintenanceRequest) (*Maintenance, error)
-	// SetMaintenance closes or opens the API. It outlives a restart.
+	// SetMaintenance closes or opens the API. The state survives a restart.
 	SetMaintenance(context.Context, *SetMaintenanceRequest) (*Maintenance, error)
 	mustEmbedUnimplementedMaintenanceServiceServer()
 }

@@ -29,11 +29,11 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// SessionService trades a password for an access token.
+// SessionService exchanges a password for an access token.
 type SessionServiceClient interface {
 	// CreateSession logs in. Wrong credentials are UNAUTHENTICATED.
 	CreateSession(ctx context.Context, in *CreateSessionRequest, opts ...grpc.CallOption) (*Session, error)
-	// GetSession says who the caller is. Only one's own session can be read.
+	// GetSession returns the caller's session. Nobody can read the session of another.
 	GetSession(ctx context.Context, in *GetSessionRequest, opts ...grpc.CallOption) (*Session, error)
 	// DeleteSession logs out: the token stops working at once.
 	DeleteSession(ctx context.Context, in *DeleteSessionRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
@@ -81,11 +81,11 @@ func (c *sessionServiceClient) DeleteSession(ctx context.Context, in *DeleteSess
 // All implementations must embed UnimplementedSessionServiceServer
 // for forward compatibility.
 //
-// SessionService trades a password for an access token.
+// SessionService exchanges a password for an access token.
 type SessionServiceServer interface {
 	// CreateSession logs in. Wrong credentials are UNAUTHENTICATED.
 	CreateSession(context.Context, *CreateSessionRequest) (*Session, error)
-	// GetSession says who the caller is. Only one's own session can be read.
+	// GetSession returns the caller's session. Nobody can read the session of another.
 	GetSession(context.Context, *GetSessionRequest) (*Session, error)
 	// DeleteSession logs out: the token stops working at once.
 	DeleteSession(context.Context, *DeleteSessionRequest) (*emptypb.Empty, error)

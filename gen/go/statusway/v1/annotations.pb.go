@@ -4,44 +4,43 @@
 // 	protoc        (unknown)
 // source: statusway/v1/annotations.proto
 
-// The contract by which a gRPC backend in any language says what its methods
-// mean over HTTP. This file imports nothing but google/protobuf, so a backend
-// can build it with no other dependency.
+// Options with which a gRPC backend in any language declares what its methods
+// mean over HTTP. This file imports only google/protobuf, so a backend can build
+// it with no other dependency.
 //
 // # Response metadata
 //
-// What a method cannot declare, because it is another thing each time, a backend
-// says by response metadata. It counts whether it is sent as leading metadata, as
-// trailing metadata or with a Trailers-Only answer; a key that is in both is taken
-// from the leading one. A value that is not as it is described here is ignored, and
-// logged at debug.
+// A method cannot declare what differs from call to call. A backend sends that as
+// response metadata, in leading, trailing or Trailers-Only metadata. If a key is in
+// both, the gateway takes the leading value. It ignores a value that does not match
+// this description, and logs it at debug.
 //
-//   - "statusway-status": which of the declared statuses of success the answer has; see
+//   - "statusway-status": one of the declared statuses of success; see
 //     [MethodSemantics.success].
-//   - "statusway-reason" and "statusway-domain", of an error: what google.rpc.ErrorInfo
-//     says, for a backend whose language makes the details of a google.rpc.Status
-//     hard to send. Both are needed. The reason is 3 to 63 capital letters, digits and
-//     underscores, as AIP-193 has it; the domain is up to 253 letters, digits and ".-_",
-//     such as "shop.v1".
-//   - "statusway-retry-after", of an error: what google.rpc.RetryInfo says, in whole
-//     seconds, such as "30"; at most nine digits.
+//   - "statusway-reason" and "statusway-domain", with an error: the two fields of a
+//     google.rpc.ErrorInfo, for a language in which the details of a
+//     google.rpc.Status are hard to send. Both are needed. The reason is 3 to 63
+//     capital letters, digits and underscores (AIP-193). The domain is up to 253
+//     letters, digits and ".-_", such as "shop.v1".
+//   - "statusway-retry-after", with an error: the delay of a google.rpc.RetryInfo in
+//     whole seconds, such as "30"; at most nine digits.
 //   - "x-rate-limit-limit", "x-rate-limit-remaining" and "x-rate-limit-reset": the
-//     caller's own allowance at the backend: how many requests it has, how many of
-//     them are left, and in how many seconds from now all are again. All three are
-//     needed, each a number of at most 15 digits, and no more can be left than there are.
-//   - "ratelimit" and "ratelimit-policy": the same by policy, as the header fields of
-//     that name have it (draft-ietf-httpapi-ratelimit-headers-10); up to 2048 octets.
+//     caller's allowance at the backend: how many requests it has, how many are left,
+//     and in how many seconds all are available again. All three are needed. Each is
+//     a number of at most 15 digits, and remaining is at most limit.
+//   - "ratelimit" and "ratelimit-policy": the same by policy, in the syntax of these
+//     header fields (draft-ietf-httpapi-ratelimit-headers-10); up to 2048 octets.
 //
-// The first four never leave. What stands in a status's details already is not taken
-// from metadata; what is taken becomes a detail before the policy decides, so no
-// client can tell the difference. An allowance leaves as the header fields of its
-// names, with successes and errors; with a stream, if it is known before the first
-// message. Where the gateway counts requests as well, X-Rate-Limit-* is the allowance
-// with less left, and the gateway's own if there is no less; the members of RateLimit
-// and RateLimit-Policy are put behind the gateway's. A policy that both name alike is
-// the one with less left.
+// The gateway never sends the "statusway-" keys to clients. It ignores them for
+// anything that the status's details already have. It makes details from them before
+// the policy decides, so clients cannot tell the difference. It sends an allowance as
+// the header fields of the same names, with successes and errors; with a stream, if
+// it knows the allowance before the first message. If the gateway counts requests
+// too, X-Rate-Limit-* shows the allowance with fewer requests left, or the gateway's
+// own if they are equal. The backend's members of RateLimit and RateLimit-Policy
+// follow the gateway's. If both name a policy alike, the one with less left is sent.
 //
-// No other metadata leaves unless the gateway is configured to let it.
+// The gateway sends no other metadata to clients unless it is configured to.
 
 package statuswayv1
 
@@ -61,23 +60,23 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Preference is what a client may prefer and a method honour.
+// Preference is one of the preferences that a method can honour.
 type Preference int32
 
 const (
 	Preference_PREFERENCE_UNSPECIFIED Preference = 0
-	// "return=minimal" leaves out the body: a 201 then has none, and a 200 becomes
-	// 204 where the policy has that row. Location, ETag and Last-Modified stay.
-	// "return=representation" confirms what is done without it; a 201 then has
-	// Content-Location, so its body has to be what GET there returns. Not for reads,
-	// streams and methods without a body.
+	// "return=minimal" omits the body: a 201 has none, and a 200 becomes 204 if the
+	// policy has that row. Location, ETag and Last-Modified stay.
+	// "return=representation" confirms the default. A 201 then has Content-Location,
+	// so its body must be what GET returns at that URL. Not for reads, streams and
+	// methods without a body.
 	Preference_PREFERENCE_RETURN Preference = 1
-	// "wait=N" has the method wait up to N seconds, at most 30, for what it has
-	// begun, and "respond-async" not at all. Both 200 and 202 must be statuses of
-	// success. The gateway hands the seconds over as the request metadata
-	// "prefer-wait", which is 0 for "respond-async" alone and missing without either
-	// preference; the backend waits so long and chooses the status by
-	// "statusway-status". No header field of a client becomes this metadata.
+	// With "wait=N" the method waits up to N seconds, at most 30, for the work that
+	// it has started. With "respond-async" it does not wait. Both 200 and 202 must be
+	// statuses of success. The gateway sends the seconds as the request metadata
+	// "prefer-wait": 0 for "respond-async" alone, and no such key without either
+	// preference. The backend waits that long and chooses the status with
+	// "statusway-status". A client cannot set this metadata.
 	Preference_PREFERENCE_WAIT Preference = 2
 )
 
@@ -122,33 +121,33 @@ func (Preference) EnumDescriptor() ([]byte, []int) {
 	return file_statusway_v1_annotations_proto_rawDescGZIP(), []int{0}
 }
 
-// IdempotencyKey is what a method does with the header field of that name: a String
-// in quotes (RFC 9651 §3.3.3) of 1 to 255 characters that the client makes up, once
-// for each thing that it wants done.
+// IdempotencyKey says what a method does with the header field Idempotency-Key: a
+// String in quotes (RFC 9651 §3.3.3) of 1 to 255 characters. The client makes up one
+// key for each thing that it wants done.
 //
-// The gateway keeps what came of the first request, by caller, HTTP method, path and
-// key, for 24 hours after it arrived. The same request again (path, query,
-// Content-Type and body are compared, octet by octet) gets that answer, success or
-// error, with "Idempotency-Replayed: true"; the backend is not called, so no
-// condition is evaluated and nothing is counted there. Another request under the key
-// is INVALID_ARGUMENT with the reason IDEMPOTENCY_KEY_REUSED. While the first is
-// still being answered it is ABORTED with IDEMPOTENCY_KEY_IN_USE and Retry-After.
-// 401, 429, 5xx and whatever says Retry-After are not kept: those pass, and the key
-// is free again. A request that its server did not survive frees its key after a
-// minute; one that is served is given a little less than that.
+// The gateway stores the response of the first request by caller, HTTP method, path
+// and key, for 24 hours after the request arrived. If the same request comes again
+// (the gateway compares path, query, Content-Type and body, octet by octet), it gets
+// that response, success or error, with "Idempotency-Replayed: true". The backend is
+// not called, so no condition is evaluated and nothing is counted there. A different
+// request with the same key is INVALID_ARGUMENT with the reason
+// IDEMPOTENCY_KEY_REUSED. While the first request still runs, the second is ABORTED
+// with IDEMPOTENCY_KEY_IN_USE and Retry-After. Responses with 401, 429, 5xx or
+// Retry-After are not stored, because they are temporary: the key is free again. If
+// the server dies during a request, its key is free after a minute; a request
+// with a key may run for a little less than that.
 //
-// All of this is the gateway's and needs nothing of the backend, and so is not there
-// for whoever calls the backend over gRPC: there a request_id field is the way
-// (AIP-155).
+// The gateway does all of this without the backend. So clients that call the backend
+// over gRPC do not have it: for them, use a request_id field (AIP-155).
 type IdempotencyKey int32
 
 const (
-	// A writing request (any but GET and HEAD) that has the field is refused with
-	// INVALID_ARGUMENT and the reason IDEMPOTENCY_KEY_UNSUPPORTED, because whoever
-	// sends one relies on it.
+	// A writing request (any but GET and HEAD) with the field is refused with
+	// INVALID_ARGUMENT and the reason IDEMPOTENCY_KEY_UNSUPPORTED, because a client
+	// that sends one relies on it.
 	IdempotencyKey_IDEMPOTENCY_KEY_UNSPECIFIED IdempotencyKey = 0
-	// The field is honoured where it is sent. Not for reads, streams and anonymous
-	// methods: a kept answer belongs to a caller who is known.
+	// The client may send the field. Not for reads, streams and anonymous methods: a
+	// stored response belongs to a known caller.
 	IdempotencyKey_IDEMPOTENCY_KEY_OPTIONAL IdempotencyKey = 1
 	// As IDEMPOTENCY_KEY_OPTIONAL; a request without the field is refused with
 	// INVALID_ARGUMENT and the reason IDEMPOTENCY_KEY_MISSING.
@@ -196,51 +195,50 @@ func (IdempotencyKey) EnumDescriptor() ([]byte, []int) {
 	return file_statusway_v1_annotations_proto_rawDescGZIP(), []int{1}
 }
 
-// MethodSemantics declares the success semantics of a method. Nothing of it is
-// written in code: the gateway reads it from the descriptor.
+// MethodSemantics declares what a method means over HTTP. The gateway reads it
+// from the descriptor, so it needs no code.
 type MethodSemantics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The HTTP statuses of success, each 200, 201, 202 or 204. The first is the
-	// default. Where more than one stands here the backend chooses by sending the
-	// response metadata key "statusway-status" with one of them; a status that
-	// does not stand here is never sent, but for the 204 of PREFERENCE_RETURN.
-	// Empty means 200.
+	// default. If there are several, the backend can choose one with the response
+	// metadata "statusway-status". No other status of success is sent, except the
+	// 204 of PREFERENCE_RETURN. Empty means 200.
 	Success []int32 `protobuf:"varint,1,rep,packed,name=success,proto3" json:"success,omitempty"`
-	// A template over the response's fields, such as "/v1/entities/{id}", sent
-	// with 201 and 202 as Location (RFC 9110 §10.2.2). Each value is
-	// percent-encoded as one path segment, but "{name=**}" keeps its slashes.
+	// A template over the response's fields, such as "/v1/entities/{id}". It is
+	// sent with 201 and 202 as Location (RFC 9110 §10.2.2). Each value is
+	// percent-encoded as one path segment; "{name=**}" keeps its slashes.
 	Location string `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
-	// The path of the response's string field that holds the version of the
-	// resource, without quotes. It is sent as a strong ETag (RFC 9110 §8.8.3) and
-	// compared with If-None-Match and If-Match on GET and HEAD.
+	// The path of the response's string field with the version of the resource,
+	// without quotes. It is sent as a strong ETag (RFC 9110 §8.8.3) and compared
+	// with If-None-Match and If-Match on GET and HEAD.
 	EtagField string `protobuf:"bytes,3,opt,name=etag_field,json=etagField,proto3" json:"etag_field,omitempty"`
 	// The path of the response's google.protobuf.Timestamp field that is sent as
 	// Last-Modified (RFC 9110 §8.8.2).
 	LastModifiedField string `protobuf:"bytes,4,opt,name=last_modified_field,json=lastModifiedField,proto3" json:"last_modified_field,omitempty"`
-	// The Cache-Control of a successful answer (RFC 9111 §5.2). Empty means
-	// "no-cache" where the method has an ETag, "no-store" elsewhere.
+	// The Cache-Control of a successful response (RFC 9111 §5.2). Empty means
+	// "no-cache" if the method has an ETag, else "no-store".
 	CacheControl string `protobuf:"bytes,5,opt,name=cache_control,json=cacheControl,proto3" json:"cache_control,omitempty"`
-	// The longest request body in bytes. 0 means the server's own limit; a larger
-	// value than the server's does not raise it.
+	// The maximum size of a request body in bytes. 0 means the server's limit. A
+	// value above the server's limit does not raise it.
 	MaxBodyBytes int64 `protobuf:"varint,6,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
 	// Overrides the service's and the file's lifecycle, field by field.
 	Lifecycle *Lifecycle `protobuf:"bytes,7,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
-	// The backend itself decides If-Match, If-None-Match and If-Unmodified-Since on
-	// this method, in the same statement as the write. The gateway hands them over
-	// as the request metadata "if-match", "if-none-match" and "if-unmodified-since",
-	// in HTTP's own syntax; the backend answers a failed one with ABORTED and
-	// ErrorInfo {domain: "statusway.v1", reason: "PRECONDITION_FAILED"}. On a writing
-	// method without it each of them is refused with 400, because a condition must
+	// The backend evaluates If-Match, If-None-Match and If-Unmodified-Since on this
+	// method, in the same statement as the write. The gateway sends them as the
+	// request metadata "if-match", "if-none-match" and "if-unmodified-since", in
+	// HTTP's own syntax. If a condition is false, the backend returns ABORTED with
+	// ErrorInfo {domain: "statusway.v1", reason: "PRECONDITION_FAILED"}. Without this
+	// option, a writing method refuses all three with 400, because a condition must
 	// never be ignored.
 	Preconditions bool `protobuf:"varint,8,opt,name=preconditions,proto3" json:"preconditions,omitempty"`
 	// The method needs no credentials.
 	Anonymous bool `protobuf:"varint,9,opt,name=anonymous,proto3" json:"anonymous,omitempty"`
-	// The preferences of a request that the method honours (RFC 7240). Where any
-	// stands here, every answer of the method says "Vary: Prefer", and
-	// Preference-Applied says what was done. Any other preference is ignored.
+	// The preferences that the method honours (RFC 7240). If there are any, every
+	// response of the method has "Vary: Prefer", and Preference-Applied says which
+	// were applied. Any other preference is ignored.
 	Prefer []Preference `protobuf:"varint,10,rep,packed,name=prefer,proto3,enum=statusway.v1.Preference" json:"prefer,omitempty"`
-	// Whether a request may name itself by Idempotency-Key, so that it can be sent
-	// again without harm (draft-ietf-httpapi-idempotency-key-header-06).
+	// Whether a client may send Idempotency-Key, so that it can safely repeat a
+	// request (draft-ietf-httpapi-idempotency-key-header-06).
 	IdempotencyKey IdempotencyKey `protobuf:"varint,11,opt,name=idempotency_key,json=idempotencyKey,proto3,enum=statusway.v1.IdempotencyKey" json:"idempotency_key,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -353,13 +351,13 @@ func (x *MethodSemantics) GetIdempotencyKey() IdempotencyKey {
 	return IdempotencyKey_IDEMPOTENCY_KEY_UNSPECIFIED
 }
 
-// ServiceSemantics holds for every method of a service.
+// ServiceSemantics applies to every method of a service.
 type ServiceSemantics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Overrides the file's lifecycle, field by field.
 	Lifecycle *Lifecycle `protobuf:"bytes,1,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
-	// Path prefixes that this service has retired. Any method on any path below
-	// one is answered 410 Gone, without credentials.
+	// Path prefixes that this service has retired. The response to any HTTP method on
+	// any path below one is 410 Gone; the client needs no credentials.
 	Retired       []*RetiredPrefix `protobuf:"bytes,2,rep,name=retired,proto3" json:"retired,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -412,13 +410,13 @@ func (x *ServiceSemantics) GetRetired() []*RetiredPrefix {
 // Lifecycle says how long a method will be served.
 type Lifecycle struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When it was, or will be, deprecated: an RFC 3339 date or date-time, sent as
+	// When it was or will be deprecated: an RFC 3339 date or date-time, sent as
 	// Deprecation (RFC 9745 §2).
 	Deprecated string `protobuf:"bytes,1,opt,name=deprecated,proto3" json:"deprecated,omitempty"`
 	// When it ends: an RFC 3339 date or date-time, sent as Sunset (RFC 8594 §3).
-	// From then on the answer is 410 Gone. Not before deprecated.
+	// From then on the response is 410 Gone. Not before deprecated.
 	Sunset string `protobuf:"bytes,2,opt,name=sunset,proto3" json:"sunset,omitempty"`
-	// A URI-reference of what replaces it, sent as Link rel="successor-version"
+	// A URI-reference of its replacement, sent as Link rel="successor-version"
 	// (RFC 5829 §3.5).
 	Successor     string `protobuf:"bytes,3,opt,name=successor,proto3" json:"successor,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -476,12 +474,12 @@ func (x *Lifecycle) GetSuccessor() string {
 	return ""
 }
 
-// RetiredPrefix is a part of the URL space that is gone for good.
+// RetiredPrefix is a part of the URL space that is permanently gone.
 type RetiredPrefix struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A path that begins and ends with a slash, such as "/v0/".
 	Prefix string `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	// A URI-reference of what replaces it.
+	// A URI-reference of its replacement.
 	Successor     string `protobuf:"bytes,2,opt,name=successor,proto3" json:"successor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -568,7 +566,7 @@ var (
 
 // Extension fields to descriptorpb.ServiceOptions.
 var (
-	// What holds for every method of a service.
+	// What applies to every method of a service.
 	//
 	// optional statusway.v1.ServiceSemantics service = 51871;
 	E_Service = &file_statusway_v1_annotations_proto_extTypes[1]

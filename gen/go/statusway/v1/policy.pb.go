@@ -4,7 +4,7 @@
 // 	protoc        (unknown)
 // source: statusway/v1/policy.proto
 
-// The schema of a policy file: which HTTP answers exist, and which of them an
+// The schema of a policy file: which HTTP statuses exist, and which of them an
 // error becomes.
 
 package statuswayv1
@@ -25,7 +25,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// ErrorFormat is the shape of an error's body.
+// ErrorFormat is the format of an error's body.
 type ErrorFormat int32
 
 const (
@@ -83,8 +83,8 @@ func (ErrorFormat) EnumDescriptor() ([]byte, []int) {
 	return file_statusway_v1_policy_proto_rawDescGZIP(), []int{0}
 }
 
-// Policy is closed and total: whatever happens, the answer is a row of its
-// catalogue. A file that is not is refused when it is loaded.
+// Policy is closed and total: every response is a row of its catalogue. Any other
+// file is refused at load.
 type Policy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A lower-case name, such as "documented".
@@ -93,16 +93,16 @@ type Policy struct {
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	// Every HTTP status that a client can receive, each once.
 	Catalogue []*Row `protobuf:"bytes,3,rep,name=catalogue,proto3" json:"catalogue,omitempty"`
-	// What leads to which row. The most exact rule decides, whatever the order in
-	// the file: a (domain, reason) before a detail type, a detail type before a
-	// code, and among equals the one that asks for a condition first.
+	// Which errors become which row. The most specific rule decides, whatever the
+	// order in the file: a (domain, reason) before a detail type, and a detail type
+	// before a code. Among equals, a conditional rule comes first.
 	Rules []*Rule `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
-	// What of a server-side failure a client may read.
+	// What a client may read of a server-side failure.
 	Redaction *Redaction `protobuf:"bytes,5,opt,name=redaction,proto3" json:"redaction,omitempty"`
-	// The shape of an error's body where the request does not ask for another.
+	// The format of an error's body if the request does not ask for another.
 	ErrorFormat ErrorFormat `protobuf:"varint,6,opt,name=error_format,json=errorFormat,proto3,enum=statusway.v1.ErrorFormat" json:"error_format,omitempty"`
-	// Lifecycles of methods, over what their protos declare: whoever runs a service
-	// may retire it without a new release.
+	// Lifecycles of methods. They override those in the protos, so an operator can
+	// retire a service without a new release.
 	Retirements   []*Retirement `protobuf:"bytes,7,rep,name=retirements,proto3" json:"retirements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -187,18 +187,18 @@ func (x *Policy) GetRetirements() []*Retirement {
 	return nil
 }
 
-// Retirement is the lifecycle of one or more methods, as Lifecycle in
-// annotations.proto has it.
+// Retirement is the lifecycle of one or more methods, like Lifecycle in
+// annotations.proto.
 type Retirement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The full name of a method, a service or a proto package, such as
 	// "entity.v1.EntityService.ListEntities", "entity.v1.EntityService", "entity.v1".
 	Selector string `protobuf:"bytes,1,opt,name=selector,proto3" json:"selector,omitempty"`
-	// When they were, or will be, deprecated: an RFC 3339 date or date-time.
+	// When they were or will be deprecated: an RFC 3339 date or date-time.
 	Deprecated string `protobuf:"bytes,2,opt,name=deprecated,proto3" json:"deprecated,omitempty"`
 	// When they end: an RFC 3339 date or date-time. Not before deprecated.
 	Sunset string `protobuf:"bytes,3,opt,name=sunset,proto3" json:"sunset,omitempty"`
-	// A URI-reference of what replaces them.
+	// A URI-reference of their replacement.
 	Successor     string `protobuf:"bytes,4,opt,name=successor,proto3" json:"successor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -267,7 +267,7 @@ type Row struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The HTTP status code, 200 to 599.
 	Status int32 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
-	// A short title, constant for the status.
+	// A short title, the same in every response with this status.
 	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
 	// When a client receives it.
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
@@ -344,33 +344,32 @@ func (x *Row) GetCacheControl() string {
 	return ""
 }
 
-// Rule says which row an error becomes. It is keyed on exactly one of (domain,
-// reason), detail, or code; detail may be narrowed by code.
+// Rule says which row an error becomes. It matches by exactly one of (domain,
+// reason), detail or code. A rule with a detail may also have a code.
 type Rule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A unique lower-case name, which MapStatus, logs and metrics show.
+	// A unique lower-case name, shown by MapStatus, logs and metrics.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The domain of google.rpc.ErrorInfo. Goes with reason.
+	// The domain of google.rpc.ErrorInfo. Needs reason.
 	Domain string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
-	// The reason of google.rpc.ErrorInfo. Goes with domain.
+	// The reason of google.rpc.ErrorInfo. Needs domain.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The full name of the message type of an error detail, such as
 	// "google.rpc.QuotaFailure".
 	Detail string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
-	// A gRPC code by its name, such as "NOT_FOUND", or "OTHER" for every number
-	// that has none.
+	// The name of a gRPC code, such as "NOT_FOUND", or "OTHER" for every number
+	// without a name.
 	Code string `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
-	// The rule holds only for a request that carried a precondition
-	// (RFC 9110 §13.1).
+	// The rule applies only to a request with a precondition (RFC 9110 §13.1).
 	Conditional bool `protobuf:"varint,6,opt,name=conditional,proto3" json:"conditional,omitempty"`
-	// The row it becomes.
+	// The status of the row that the error becomes.
 	Status int32 `protobuf:"varint,7,opt,name=status,proto3" json:"status,omitempty"`
-	// Why it does.
+	// The reason for this rule.
 	Why string `protobuf:"bytes,8,opt,name=why,proto3" json:"why,omitempty"`
-	// What says so: an RFC and section, an AIP or a proto file.
+	// The source of this rule: an RFC and section, an AIP or a proto file.
 	Spec string `protobuf:"bytes,9,opt,name=spec,proto3" json:"spec,omitempty"`
-	// The Retry-After of an answer whose error has no google.rpc.RetryInfo.
-	// Sent in whole seconds, rounded up. Absent means none.
+	// The Retry-After of a response whose error has no google.rpc.RetryInfo. It is
+	// sent in whole seconds, rounded up. Absent means none.
 	RetryAfter    *durationpb.Duration `protobuf:"bytes,10,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -476,13 +475,13 @@ func (x *Rule) GetRetryAfter() *durationpb.Duration {
 	return nil
 }
 
-// Redaction says what of a server-side failure (5xx) a client may read. The
-// original always goes to the log under the request id.
+// Redaction says what a client may read of a server-side failure (5xx). The log
+// always has the original, with the request id.
 type Redaction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Keep the message of a 5xx instead of the row's description.
 	KeepMessage bool `protobuf:"varint,1,opt,name=keep_message,json=keepMessage,proto3" json:"keep_message,omitempty"`
-	// Keep the details of a 5xx. google.rpc.DebugInfo leaves in no case.
+	// Keep the details of a 5xx. google.rpc.DebugInfo is never sent.
 	KeepDetails   bool `protobuf:"varint,2,opt,name=keep_details,json=keepDetails,proto3" json:"keep_details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -22,25 +22,25 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Problem is an error detail by which a backend states the exact problem that
-// the client shall read (RFC 9457 §3.1). It never changes the HTTP status: that
-// is the policy's to decide. On a redacted answer it is left out.
+// Problem is an error detail with the members of the problem that the client gets
+// (RFC 9457 §3.1). It never changes the HTTP status: the policy decides that. A
+// redacted response omits it.
 //
-// An error has bounds; proto/README.md has all of them. Of this message: detail is
-// shortened to 96 KiB and title to 4 KiB, type and instance are ignored beyond 1 KiB.
+// proto/README.md lists the bounds of an error. Here, detail is shortened to 96 KiB
+// and title to 4 KiB; a type or an instance above 1 KiB is ignored.
 type Problem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A URI-reference that names the kind of problem. Empty means the page of the
-	// answer's row.
+	// A URI-reference that identifies the kind of problem. Empty means the page of the
+	// response's row.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	// A short text that is the same for every problem of the type.
+	// A short text, the same for every problem of the type.
 	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// What went wrong this time and how the client can mend it.
+	// What went wrong this time and how the client can correct it.
 	Detail string `protobuf:"bytes,3,opt,name=detail,proto3" json:"detail,omitempty"`
 	// A URI-reference of this occurrence. Empty means the request's path.
 	Instance string `protobuf:"bytes,4,opt,name=instance,proto3" json:"instance,omitempty"`
 	// More members of the problem. A name that the problem already has is ignored. At most
-	// 64 members are sent, the first by their names, and 64 KiB of JSON.
+	// 64 members, the first in order of their names, and 64 KiB of JSON are sent.
 	Extensions    *structpb.Struct `protobuf:"bytes,5,opt,name=extensions,proto3" json:"extensions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -26,7 +26,7 @@ const (
 
 type Choice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of which only one can be set.
+	// Only one of these can be set.
 	//
 	// Types that are valid to be assigned to One:
 	//
@@ -35,7 +35,7 @@ type Choice struct {
 	//	*Choice_Aws
 	//	*Choice_Azure
 	One isChoice_One `protobuf_oneof:"one"`
-	// Beside the oneof.
+	// A field outside the oneof.
 	Note          string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -151,7 +151,7 @@ func (*Choice_Azure) isChoice_One() {}
 
 type Selection struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Which fields of a response the client wants. Nothing is left out because of it.
+	// Which fields of a response the client wants. The backend still returns all.
 	ReadMask      *fieldmaskpb.FieldMask `protobuf:"bytes,1,opt,name=read_mask,json=readMask,proto3" json:"read_mask,omitempty"`
 	Texts         []string               `protobuf:"bytes,2,rep,name=texts,proto3" json:"texts,omitempty"`
 	Numbers       []int32                `protobuf:"varint,3,rep,packed,name=numbers,proto3" json:"numbers,omitempty"`
@@ -228,7 +228,7 @@ func (x *Selection) GetInner() *Selection_Inner {
 
 type Changes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the thing.
+	// The id of the thing.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The new values.
 	Thing *Changes_Thing `protobuf:"bytes,2,opt,name=thing,proto3" json:"thing,omitempty"`
@@ -419,7 +419,7 @@ type Choice_Credentials struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	AppId  string                 `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	Tenant string                 `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	// A oneof inside a member of another.
+	// A oneof in a member of another oneof.
 	//
 	// Types that are valid to be assigned to Secret:
 	//

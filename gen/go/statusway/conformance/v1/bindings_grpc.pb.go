@@ -30,24 +30,24 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// BindingService shows how path, query and body become one request. Each of its
-// methods returns its request as it arrived, and has no error of its own.
+// BindingService shows how path, query and body become one request message. Each of
+// its methods returns its request unchanged, and has no error of its own.
 //
 // No method needs credentials.
 type BindingServiceClient interface {
-	// Choose has a oneof that path, query and body reach. For members of a oneof that
-	// exclude each other.
+	// Choose has a oneof whose members can come from path, query and body. It shows that
+	// these members exclude each other.
 	Choose(ctx context.Context, in *Choice, opts ...grpc.CallOption) (*Choice, error)
-	// Select has a FieldMask and lists. For a mask and repeated parameters in a query,
+	// Select has a FieldMask and lists. It shows a mask and repeated values in a query
 	// and in a body.
 	Select(ctx context.Context, in *Selection, opts ...grpc.CallOption) (*Selection, error)
-	// Change has a FieldMask that the gateway makes from the body unless the client
-	// sends one. For PATCH with a mask in the query.
+	// Change has a FieldMask, which the gateway makes from the body unless the client
+	// sends one. It shows PATCH with a mask in the query.
 	Change(ctx context.Context, in *Changes, opts ...grpc.CallOption) (*Changes, error)
-	// Act takes no body, by whatever HTTP method. For bodies that are sent all the same,
-	// and for a rule for any HTTP method.
+	// Act takes no body with any HTTP method. It shows bodies that are sent anyway, and
+	// a rule for any HTTP method.
 	Act(ctx context.Context, in *Action, opts ...grpc.CallOption) (*Action, error)
-	// Report is reached by HTTP methods that google.api.http has no word for.
+	// Report has HTTP methods for which google.api.http has no field of their own.
 	Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (*ReportRequest, error)
 }
 
@@ -113,24 +113,24 @@ func (c *bindingServiceClient) Report(ctx context.Context, in *ReportRequest, op
 // All implementations must embed UnimplementedBindingServiceServer
 // for forward compatibility.
 //
-// BindingService shows how path, query and body become one request. Each of its
-// methods returns its request as it arrived, and has no error of its own.
+// BindingService shows how path, query and body become one request message. Each of
+// its methods returns its request unchanged, and has no error of its own.
 //
 // No method needs credentials.
 type BindingServiceServer interface {
-	// Choose has a oneof that path, query and body reach. For members of a oneof that
-	// exclude each other.
+	// Choose has a oneof whose members can come from path, query and body. It shows that
+	// these members exclude each other.
 	Choose(context.Context, *Choice) (*Choice, error)
-	// Select has a FieldMask and lists. For a mask and repeated parameters in a query,
+	// Select has a FieldMask and lists. It shows a mask and repeated values in a query
 	// and in a body.
 	Select(context.Context, *Selection) (*Selection, error)
-	// Change has a FieldMask that the gateway makes from the body unless the client
-	// sends one. For PATCH with a mask in the query.
+	// Change has a FieldMask, which the gateway makes from the body unless the client
+	// sends one. It shows PATCH with a mask in the query.
 	Change(context.Context, *Changes) (*Changes, error)
-	// Act takes no body, by whatever HTTP method. For bodies that are sent all the same,
-	// and for a rule for any HTTP method.
+	// Act takes no body with any HTTP method. It shows bodies that are sent anyway, and
+	// a rule for any HTTP method.
 	Act(context.Context, *Action) (*Action, error)
-	// Report is reached by HTTP methods that google.api.http has no word for.
+	// Report has HTTP methods for which google.api.http has no field of their own.
 	Report(context.Context, *ReportRequest) (*ReportRequest, error)
 	mustEmbedUnimplementedBindingServiceServer()
 }

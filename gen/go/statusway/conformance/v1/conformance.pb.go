@@ -4,13 +4,13 @@
 // 	protoc        (unknown)
 // source: statusway/conformance/v1/conformance.proto
 
-// A service that a backend in any language implements so that `statusway
-// conformance` can show what its clients get over HTTP. It is no API to keep:
-// each method is there for something that HTTP asks and gRPC does not have, and
-// does as little as shows it. What HTTP is to make of a method stands in its
-// annotations; no backend writes an HTTP status or a header field.
+// Services that a backend in any language implements so that `statusway
+// conformance` can check what its clients get over HTTP. They are not a model for
+// an API: each method is a minimal example of something that HTTP has and gRPC does
+// not. Its annotations declare what it means over HTTP; the backend writes no HTTP
+// status and no header field.
 //
-// A backend keeps everything in memory, and nothing for longer than it runs.
+// A backend keeps everything in memory, only while it runs.
 
 package conformancev1
 
@@ -40,12 +40,12 @@ const (
 type Delivery int32
 
 const (
-	// As DELIVERY_DETAILS.
+	// The same as DELIVERY_DETAILS.
 	Delivery_DELIVERY_UNSPECIFIED Delivery = 0
-	// As the trailing metadata "grpc-status-details-bin": the whole google.rpc.Status.
+	// The whole google.rpc.Status, in the trailing metadata "grpc-status-details-bin".
 	Delivery_DELIVERY_DETAILS Delivery = 1
-	// Not at all: code and message alone are sent, and whatever else is to be known of
-	// the error stands in the metadata.
+	// Not sent: only code and message are, and the metadata has everything else about
+	// the error.
 	Delivery_DELIVERY_PLAIN Delivery = 2
 )
 
@@ -90,19 +90,19 @@ func (Delivery) EnumDescriptor() ([]byte, []int) {
 	return file_statusway_conformance_v1_conformance_proto_rawDescGZIP(), []int{0}
 }
 
-// Placement is where metadata is sent. A backend whose language leaves no choice
+// Placement is where metadata is sent. If the language leaves no choice, the backend
 // sends it where it can.
 type Placement int32
 
 const (
-	// Wherever the language sends it by itself.
+	// Where the language sends it by default.
 	Placement_PLACEMENT_UNSPECIFIED Placement = 0
 	// As initial metadata, which is sent before anything else.
 	Placement_PLACEMENT_HEADER Placement = 1
 	// As trailing metadata, after the initial metadata has been sent.
 	Placement_PLACEMENT_TRAILER Placement = 2
-	// As trailing metadata, and of an error that comes before any message no initial
-	// metadata is sent: the answer is what gRPC calls Trailers-Only.
+	// As trailing metadata. With an error before any message, no initial metadata is
+	// sent: gRPC calls this response Trailers-Only.
 	Placement_PLACEMENT_TRAILERS_ONLY Placement = 3
 )
 
@@ -198,40 +198,40 @@ func (Color) EnumDescriptor() ([]byte, []int) {
 	return file_statusway_conformance_v1_conformance_proto_rawDescGZIP(), []int{2}
 }
 
-// Item is what is stored. A backend keeps at least the newest thousand.
+// Item is a stored item. A backend keeps at least the newest thousand.
 //
 // # Conditions
 //
-// PutItem, UpdateItem and DeleteItem evaluate, together with the write, what the
-// request metadata asks for, in HTTP's own syntax. Each key may come several times;
-// its values are one list.
+// PutItem, UpdateItem and DeleteItem evaluate the conditions in the request metadata
+// together with the write. The conditions have HTTP's own syntax. A key may come
+// several times; its values are one list.
 //
-//   - "if-match" (RFC 9110 §13.1.1) is "*" or a list of entity-tags. It holds if the
-//     item exists and, but for "*", its etag in quotes is one of the list. A weak
-//     tag, W/"x", matches nothing.
-//   - "if-unmodified-since" (§13.1.4) is a date. It holds if the item is missing, or
-//     if update_time, cut to its second, is not after it. It is ignored beside
-//     "if-match", and where it is no date.
-//   - "if-none-match" (§13.1.2) is the same as "if-match" the other way round: it
-//     fails if the item exists and, but for "*", its etag is one of the list; a weak
-//     tag counts like a strong one.
+//   - "if-match" (RFC 9110 §13.1.1) is "*" or a list of entity-tags. "*" is true if
+//     the item exists, a list if it contains the item's etag in quotes. A weak tag,
+//     W/"x", matches nothing.
+//   - "if-unmodified-since" (§13.1.4) is a date. It is true if the item is missing, or
+//     if update_time, truncated to seconds, is not later. It is ignored if there is an
+//     "if-match", or if it is not a date.
+//   - "if-none-match" (§13.1.2) is the opposite of "if-match": "*" is false if the
+//     item exists, a list if it contains the item's etag. A weak tag counts like a
+//     strong one.
 //
-// One that does not hold leaves the item as it is. An item that has to exist and
-// does not is NOT_FOUND whatever the conditions (§13.2.1). The gateway has seen to it
-// that the syntax is right.
+// A false condition leaves the item unchanged. If an item must exist and does not,
+// the error is NOT_FOUND regardless of the conditions (§13.2.1). The gateway has
+// checked the syntax.
 type Item struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Any text of 1 to 128 characters without control characters; a slash may be among
-	// them. Made by the backend where it is empty in CreateItem; elsewhere the path
-	// names it.
+	// Any text of 1 to 128 characters without control characters; slashes are allowed.
+	// If it is empty in CreateItem, the backend makes one. The other methods take it
+	// from the path.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What people call it. Needed.
+	// The name for people. Required.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// What else is to be known of it.
+	// Any other facts about it.
 	Labels map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The version, set by the backend: another one after each write that changes the
-	// item. Letters, digits and -. In PutItem and UpdateItem it may be given, and then
-	// it has to be the current one (AIP-154).
+	// The version, of letters, digits and "-". The backend sets a new one with each
+	// write that changes the item. In PutItem and UpdateItem a client may send it; then
+	// it must be the current one (AIP-154).
 	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
 	// When it was created, set by the backend.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
@@ -315,11 +315,11 @@ func (x *Item) GetUpdateTime() *timestamppb.Timestamp {
 
 type ListItemsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most so many: 1 to 1000. 0 means 50.
+	// The maximum number of items: 1 to 1000. 0 means 50.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// The next_page_token of the page before. Empty means the first page.
+	// The next_page_token of the previous page. Empty means the first page.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Only the items whose id begins with it. Empty means all.
+	// Only the items whose id has this prefix. Empty means all.
 	Prefix        string `protobuf:"bytes,3,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -432,7 +432,7 @@ func (x *ListItemsResponse) GetNextPageToken() string {
 
 type GetItemRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the item.
+	// The id of the item.
 	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -477,7 +477,7 @@ func (x *GetItemRequest) GetId() string {
 
 type CreateItemRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What to store.
+	// The item to store.
 	Item          *Item `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -522,9 +522,9 @@ func (x *CreateItemRequest) GetItem() *Item {
 
 type PutItemRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the item.
+	// The id of the item.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// What to store. Its own id is ignored.
+	// The item to store. Its own id is ignored.
 	Item          *Item `protobuf:"bytes,2,opt,name=item,proto3" json:"item,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -630,7 +630,7 @@ func (x *UpdateItemRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
 
 type DeleteItemRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the item.
+	// The id of the item.
 	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -730,13 +730,14 @@ func (x *WatchItemsRequest) GetOutcome() *Outcome {
 // Outcome is how a call ends.
 type Outcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Code, message and details, which the backend passes on as they are: it need not
-	// know what an Any holds, and no number is wrong. The code 0 and absent mean OK.
+	// Code, message and details, which the backend passes on unchanged: it need not know
+	// the type in an Any, and every number is allowed as a code. Code 0 and absent mean
+	// OK.
 	Status *status.Status `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
 	// How the details of an error are sent.
 	Delivery Delivery `protobuf:"varint,2,opt,name=delivery,proto3,enum=statusway.conformance.v1.Delivery" json:"delivery,omitempty"`
-	// Response metadata, by key: ASCII without control characters, and no key that
-	// begins with "grpc-" or ends in "-bin".
+	// Response metadata, by key: ASCII without control characters. No key begins with
+	// "grpc-" or ends in "-bin".
 	Metadata map[string]string `protobuf:"bytes,3,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Where the metadata is sent.
 	Placement     Placement `protobuf:"varint,4,opt,name=placement,proto3,enum=statusway.conformance.v1.Placement" json:"placement,omitempty"`
@@ -804,9 +805,9 @@ func (x *Outcome) GetPlacement() Placement {
 
 type StartJobRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long the job runs: 0 to 10000.
+	// How long the job runs, 0 to 10000.
 	Milliseconds int32 `protobuf:"varint,1,opt,name=milliseconds,proto3" json:"milliseconds,omitempty"`
-	// What the job ends with. Absent means that it succeeds.
+	// The error with which the job ends. Absent means that it succeeds.
 	Error         *status.Status `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -858,11 +859,11 @@ func (x *StartJobRequest) GetError() *status.Status {
 
 type Job struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "jobs/" and an id that the backend makes of letters, digits and -.
+	// "jobs/" and an id that the backend makes from letters, digits and "-".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Whether it has ended.
 	Done bool `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
-	// Why it failed, once it has.
+	// Why it failed, if it has.
 	Error         *status.Status `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -921,7 +922,7 @@ func (x *Job) GetError() *status.Status {
 
 type GetJobRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the job.
+	// The name of the job.
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1107,10 +1108,10 @@ func (x *EchoRequest) GetInners() []*EchoRequest_Inner {
 
 type EchoResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The request, as it arrived.
+	// The request, unchanged.
 	Request *EchoRequest `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
-	// The request's metadata, by key, but for keys that end in "-bin". What the gRPC
-	// library adds by itself may be among it.
+	// The request's metadata, by key, without keys that end in "-bin". It may contain
+	// what the gRPC library adds.
 	Metadata      map[string]*EchoResponse_Values `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1162,7 +1163,7 @@ func (x *EchoResponse) GetMetadata() map[string]*EchoResponse_Values {
 
 type SleepRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 0 to 10000.
+	// How long to sleep, 0 to 10000.
 	Milliseconds  int32 `protobuf:"varint,1,opt,name=milliseconds,proto3" json:"milliseconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -4,13 +4,13 @@
 // - protoc             (unknown)
 // source: statusway/conformance/v1/conformance.proto
 
-// A service that a backend in any language implements so that `statusway
-// conformance` can show what its clients get over HTTP. It is no API to keep:
-// each method is there for something that HTTP asks and gRPC does not have, and
-// does as little as shows it. What HTTP is to make of a method stands in its
-// annotations; no backend writes an HTTP status or a header field.
+// Services that a backend in any language implements so that `statusway
+// conformance` can check what its clients get over HTTP. They are not a model for
+// an API: each method is a minimal example of something that HTTP has and gRPC does
+// not. Its annotations declare what it means over HTTP; the backend writes no HTTP
+// status and no header field.
 //
-// A backend keeps everything in memory, and nothing for longer than it runs.
+// A backend keeps everything in memory, only while it runs.
 
 package conformancev1
 
@@ -48,12 +48,14 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// ConformanceService has items, jobs and a few methods that do as they are told.
+// ConformanceService has items, jobs, and a few methods whose result the client
+// chooses.
 //
-// Its own errors state a reason of the domain "statusway.conformance.v1", or of
-// the domain that is named, and nothing more: as google.rpc.ErrorInfo in the
-// status's details, or plainly by the response metadata "statusway-reason" and
-// "statusway-domain" (statusway/v1/annotations.proto). Their messages are free.
+// Its own errors have one of the reasons below, of the domain
+// "statusway.conformance.v1" unless the table names another, and no other details.
+// The reason is a google.rpc.ErrorInfo in the status's details, or the response
+// metadata "statusway-reason" and "statusway-domain"
+// (statusway/v1/annotations.proto). The messages can have any text.
 //
 //	NOT_FOUND         ITEM_NOT_FOUND       GetItem, GetOldItem, UpdateItem,
 //	                                       DeleteItem
@@ -67,55 +69,55 @@ const (
 //	                                       condition of the request's metadata
 //	                                       that does not hold
 //
-// ITEM_NOT_FOUND comes before the conditions, and these before STALE_ETAG. What a
-// number out of its range means is the backend's.
+// Check ITEM_NOT_FOUND before the conditions, and these before STALE_ETAG. The
+// backend decides what a number out of its range means.
 //
 // No method needs credentials.
 type ConformanceServiceClient interface {
-	// ListItems returns items by id, in the order of their octets. For query
-	// parameters, and for pages.
+	// ListItems returns items ordered by the octets of their ids. It shows query
+	// parameters and pages.
 	ListItems(ctx context.Context, in *ListItemsRequest, opts ...grpc.CallOption) (*ListItemsResponse, error)
-	// GetItem returns one item. For ETag, Last-Modified and 304, which the gateway
-	// makes of the fields etag and update_time, also for QUERY.
+	// GetItem returns one item. It shows ETag, Last-Modified and 304, which the gateway
+	// makes from the fields etag and update_time, also for QUERY.
 	GetItem(ctx context.Context, in *GetItemRequest, opts ...grpc.CallOption) (*Item, error)
-	// CreateItem stores a new item. For 201 with Location, and for 413.
+	// CreateItem stores a new item. It shows 201 with Location, and 413.
 	CreateItem(ctx context.Context, in *CreateItemRequest, opts ...grpc.CallOption) (*Item, error)
-	// PutItem replaces an item, or creates it under this id, and then sends the
-	// response metadata "statusway-status" with "201". For a status that the backend
-	// chooses, and for conditions, which Item describes.
+	// PutItem replaces an item or creates it with this id. If it creates, it sends the
+	// response metadata "statusway-status" with "201". It shows a status that the
+	// backend chooses, and conditions, which Item describes.
 	PutItem(ctx context.Context, in *PutItemRequest, opts ...grpc.CallOption) (*Item, error)
-	// UpdateItem changes the fields that the mask names: "display_name" and
-	// "labels", which is replaced whole. Other paths change nothing. For PATCH, whose
-	// mask the gateway makes of the body, and for conditions.
+	// UpdateItem changes the fields in the mask: "display_name" and "labels", which is
+	// replaced as a whole. Other paths change nothing. It shows PATCH, whose mask the
+	// gateway makes from the body, and conditions.
 	UpdateItem(ctx context.Context, in *UpdateItemRequest, opts ...grpc.CallOption) (*Item, error)
-	// DeleteItem removes an item. For 204, and for conditions.
+	// DeleteItem removes an item. It shows 204 and conditions.
 	DeleteItem(ctx context.Context, in *DeleteItemRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// WatchItems sends count items and then ends with the outcome. The items are made
-	// up: the first has the id "1" and the display_name "Item 1", and so on; nothing
-	// else of them is set. For streams, and for errors before and after the first
+	// WatchItems sends count items and then ends with the outcome. The items are
+	// invented: the first has the id "1" and the display_name "Item 1", and so on; no
+	// other field is set. It shows streams, and errors before and after the first
 	// message.
 	WatchItems(ctx context.Context, in *WatchItemsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Item], error)
-	// StartJob begins a job that is done after a while. With the request metadata
-	// "prefer-wait" it first waits so many seconds for the end; if the job is done by
-	// then it sends the response metadata "statusway-status" with "200". For 202 with
-	// Location, and for Prefer.
+	// StartJob starts a job that ends after the given time. With the request metadata
+	// "prefer-wait" it waits that many seconds for the end. If the job is done by then,
+	// it sends the response metadata "statusway-status" with "200". It shows 202 with
+	// Location, and Prefer.
 	StartJob(ctx context.Context, in *StartJobRequest, opts ...grpc.CallOption) (*Job, error)
-	// GetJob returns a job as it is now. For a job that failed, which is no failure of
-	// this method.
+	// GetJob returns the current state of a job. It shows a job that failed: the method
+	// itself succeeds.
 	GetJob(ctx context.Context, in *GetJobRequest, opts ...grpc.CallOption) (*Job, error)
-	// Respond ends as it is told. For every error that there can be, and for
+	// Respond ends with the outcome in the request. It shows every possible error, and
 	// response metadata.
 	Respond(ctx context.Context, in *Outcome, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// Echo returns the request as it arrived, with its metadata. For what becomes of
-	// JSON, query parameters, path variables and header fields on the way.
+	// Echo returns the request unchanged, with its metadata. It shows how JSON, query
+	// parameters, path variables and header fields reach the backend.
 	Echo(ctx context.Context, in *EchoRequest, opts ...grpc.CallOption) (*EchoResponse, error)
-	// Sleep returns after so many milliseconds, or when the call is cancelled. For
+	// Sleep returns after the given time, or when the call is cancelled. It shows
 	// deadlines.
 	Sleep(ctx context.Context, in *SleepRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// GetOldItem is GetItem, deprecated. For Deprecation, Sunset and Link.
+	// GetOldItem is a deprecated GetItem. It shows Deprecation, Sunset and Link.
 	GetOldItem(ctx context.Context, in *GetItemRequest, opts ...grpc.CallOption) (*Item, error)
-	// GetEndedItem is past its sunset: the gateway answers 410, and no backend is
-	// asked. It need not be implemented.
+	// GetEndedItem is past its sunset: the gateway responds 410 without calling the
+	// backend, so you need not implement it.
 	GetEndedItem(ctx context.Context, in *GetItemRequest, opts ...grpc.CallOption) (*Item, error)
 }
 
@@ -280,12 +282,14 @@ func (c *conformanceServiceClient) GetEndedItem(ctx context.Context, in *GetItem
 // All implementations must embed UnimplementedConformanceServiceServer
 // for forward compatibility.
 //
-// ConformanceService has items, jobs and a few methods that do as they are told.
+// ConformanceService has items, jobs, and a few methods whose result the client
+// chooses.
 //
-// Its own errors state a reason of the domain "statusway.conformance.v1", or of
-// the domain that is named, and nothing more: as google.rpc.ErrorInfo in the
-// status's details, or plainly by the response metadata "statusway-reason" and
-// "statusway-domain" (statusway/v1/annotations.proto). Their messages are free.
+// Its own errors have one of the reasons below, of the domain
+// "statusway.conformance.v1" unless the table names another, and no other details.
+// The reason is a google.rpc.ErrorInfo in the status's details, or the response
+// metadata "statusway-reason" and "statusway-domain"
+// (statusway/v1/annotations.proto). The messages can have any text.
 //
 //	NOT_FOUND         ITEM_NOT_FOUND       GetItem, GetOldItem, UpdateItem,
 //	                                       DeleteItem
@@ -299,55 +303,55 @@ func (c *conformanceServiceClient) GetEndedItem(ctx context.Context, in *GetItem
 //	                                       condition of the request's metadata
 //	                                       that does not hold
 //
-// ITEM_NOT_FOUND comes before the conditions, and these before STALE_ETAG. What a
-// number out of its range means is the backend's.
+// Check ITEM_NOT_FOUND before the conditions, and these before STALE_ETAG. The
+// backend decides what a number out of its range means.
 //
 // No method needs credentials.
 type ConformanceServiceServer interface {
-	// ListItems returns items by id, in the order of their octets. For query
-	// parameters, and for pages.
+	// ListItems returns items ordered by the octets of their ids. It shows query
+	// parameters and pages.
 	ListItems(context.Context, *ListItemsRequest) (*ListItemsResponse, error)
-	// GetItem returns one item. For ETag, Last-Modified and 304, which the gateway
-	// makes of the fields etag and update_time, also for QUERY.
+	// GetItem returns one item. It shows ETag, Last-Modified and 304, which the gateway
+	// makes from the fields etag and update_time, also for QUERY.
 	GetItem(context.Context, *GetItemRequest) (*Item, error)
-	// CreateItem stores a new item. For 201 with Location, and for 413.
+	// CreateItem stores a new item. It shows 201 with Location, and 413.
 	CreateItem(context.Context, *CreateItemRequest) (*Item, error)
-	// PutItem replaces an item, or creates it under this id, and then sends the
-	// response metadata "statusway-status" with "201". For a status that the backend
-	// chooses, and for conditions, which Item describes.
+	// PutItem replaces an item or creates it with this id. If it creates, it sends the
+	// response metadata "statusway-status" with "201". It shows a status that the
+	// backend chooses, and conditions, which Item describes.
 	PutItem(context.Context, *PutItemRequest) (*Item, error)
-	// UpdateItem changes the fields that the mask names: "display_name" and
-	// "labels", which is replaced whole. Other paths change nothing. For PATCH, whose
-	// mask the gateway makes of the body, and for conditions.
+	// UpdateItem changes the fields in the mask: "display_name" and "labels", which is
+	// replaced as a whole. Other paths change nothing. It shows PATCH, whose mask the
+	// gateway makes from the body, and conditions.
 	UpdateItem(context.Context, *UpdateItemRequest) (*Item, error)
-	// DeleteItem removes an item. For 204, and for conditions.
+	// DeleteItem removes an item. It shows 204 and conditions.
 	DeleteItem(context.Context, *DeleteItemRequest) (*emptypb.Empty, error)
-	// WatchItems sends count items and then ends with the outcome. The items are made
-	// up: the first has the id "1" and the display_name "Item 1", and so on; nothing
-	// else of them is set. For streams, and for errors before and after the first
+	// WatchItems sends count items and then ends with the outcome. The items are
+	// invented: the first has the id "1" and the display_name "Item 1", and so on; no
+	// other field is set. It shows streams, and errors before and after the first
 	// message.
 	WatchItems(*WatchItemsRequest, grpc.ServerStreamingServer[Item]) error
-	// StartJob begins a job that is done after a while. With the request metadata
-	// "prefer-wait" it first waits so many seconds for the end; if the job is done by
-	// then it sends the response metadata "statusway-status" with "200". For 202 with
-	// Location, and for Prefer.
+	// StartJob starts a job that ends after the given time. With the request metadata
+	// "prefer-wait" it waits that many seconds for the end. If the job is done by then,
+	// it sends the response metadata "statusway-status" with "200". It shows 202 with
+	// Location, and Prefer.
 	StartJob(context.Context, *StartJobRequest) (*Job, error)
-	// GetJob returns a job as it is now. For a job that failed, which is no failure of
-	// this method.
+	// GetJob returns the current state of a job. It shows a job that failed: the method
+	// itself succeeds.
 	GetJob(context.Context, *GetJobRequest) (*Job, error)
-	// Respond ends as it is told. For every error that there can be, and for
+	// Respond ends with the outcome in the request. It shows every possible error, and
 	// response metadata.
 	Respond(context.Context, *Outcome) (*emptypb.Empty, error)
-	// Echo returns the request as it arrived, with its metadata. For what becomes of
-	// JSON, query parameters, path variables and header fields on the way.
+	// Echo returns the request unchanged, with its metadata. It shows how JSON, query
+	// parameters, path variables and header fields reach the backend.
 	Echo(context.Context, *EchoRequest) (*EchoResponse, error)
-	// Sleep returns after so many milliseconds, or when the call is cancelled. For
+	// Sleep returns after the given time, or when the call is cancelled. It shows
 	// deadlines.
 	Sleep(context.Context, *SleepRequest) (*emptypb.Empty, error)
-	// GetOldItem is GetItem, deprecated. For Deprecation, Sunset and Link.
+	// GetOldItem is a deprecated GetItem. It shows Deprecation, Sunset and Link.
 	GetOldItem(context.Context, *GetItemRequest) (*Item, error)
-	// GetEndedItem is past its sunset: the gateway answers 410, and no backend is
-	// asked. It need not be implemented.
+	// GetEndedItem is past its sunset: the gateway responds 410 without calling the
+	// backend, so you need not implement it.
 	GetEndedItem(context.Context, *GetItemRequest) (*Item, error)
 	mustEmbedUnimplementedConformanceServiceServer()
 }

@@ -28,14 +28,14 @@ const (
 // Note is one message of a stream.
 type Note struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By which the call is counted.
+	// The key that counts the call.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// Any text.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	// Any number.
 	Number int32 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
-	// Ends the call at once, also with OK, before the client has half-closed. Absent
-	// means that the call goes on.
+	// Ends the call at once, even with OK, before the client has half-closed. Absent
+	// means that the call continues.
 	Outcome       *Outcome `protobuf:"bytes,4,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -157,7 +157,7 @@ type ChatResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The note that has just arrived; absent in the last message.
 	Note *Note `protobuf:"bytes,1,opt,name=note,proto3" json:"note,omitempty"`
-	// How many notes have arrived until now.
+	// How many notes have arrived so far.
 	Count int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	// Whether the client has half-closed.
 	HalfClosed    bool `protobuf:"varint,3,opt,name=half_closed,json=halfClosed,proto3" json:"half_closed,omitempty"`
@@ -293,7 +293,7 @@ type DownloadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many messages: 0 to 1000.
 	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	// How many bytes each message has: 0 to 1048576.
+	// How many bytes each message has, 0 to 1048576.
 	Size int32 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
 	// The content type of the first message.
 	ContentType string `protobuf:"bytes,3,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
@@ -507,7 +507,7 @@ func (x *PutPictureResponse) GetSha256() string {
 
 type GetPictureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the picture.
+	// The id of the picture.
 	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -554,7 +554,7 @@ type GetPictureResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in the request.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// As it was stored, or the next part of it.
+	// The stored picture, or the next part of it.
 	Picture       *httpbody.HttpBody `protobuf:"bytes,2,opt,name=picture,proto3" json:"picture,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -660,9 +660,9 @@ func (x *WatchNotesRequest) GetOutcome() *Outcome {
 
 type WatchNotesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Counts from 1.
+	// The number of the message, from 1.
 	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
-	// What clients read over HTTP.
+	// The body that clients get over HTTP.
 	Note          *Note `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -714,11 +714,11 @@ func (x *WatchNotesResponse) GetNote() *Note {
 
 type HoldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By which the call is counted.
+	// The key that counts the call.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// How many messages come before the silence: 0 to 1000.
 	Count int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	// How long the stream is silent: up to 10000. 0 means until the call is cancelled.
+	// How long the stream is silent, up to 10000. 0 means until the call is cancelled.
 	Milliseconds int32 `protobuf:"varint,3,opt,name=milliseconds,proto3" json:"milliseconds,omitempty"`
 	// How the stream ends. Absent means OK.
 	Outcome       *Outcome `protobuf:"bytes,4,opt,name=outcome,proto3" json:"outcome,omitempty"`
@@ -786,7 +786,7 @@ func (x *HoldRequest) GetOutcome() *Outcome {
 
 type HoldResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Counts from 1.
+	// The number of the message, from 1.
 	Number        int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -831,9 +831,9 @@ func (x *HoldResponse) GetNumber() int32 {
 
 type WaitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By which the call is counted.
+	// The key that counts the call.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// How long the call takes: up to 10000. 0 means until it is cancelled.
+	// How long the call takes, up to 10000. 0 means until it is cancelled.
 	Milliseconds  int32 `protobuf:"varint,2,opt,name=milliseconds,proto3" json:"milliseconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -885,7 +885,7 @@ func (x *WaitRequest) GetMilliseconds() int32 {
 
 type GetCallsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of the calls.
+	// The key of the calls.
 	Key           string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -39,26 +39,26 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // StreamService has every kind of stream, bodies that are not JSON, and calls that
-// run until their client leaves. Implement it after ConformanceService.
+// run until their client disconnects. Implement it after ConformanceService.
 //
 // Its only own error is NOT_FOUND with the reason PICTURE_NOT_FOUND of the domain
 // "statusway.conformance.v1", from GetPicture and StreamPicture.
 //
-// Calls by key: Collect, Chat, Upload, Hold and Wait count their calls by a key that the client
-// chooses, so that a case can see that the backend noticed a client that left. A
-// call counts from the moment at which the backend knows its key, and is not
-// counted if the key is empty. A backend keeps the counts of the newest thousand
+// Calls by key: Collect, Chat, Upload, Hold and Wait count their calls by a key that
+// the client chooses, so that a case can check whether the backend noticed that a
+// client has disconnected. A call counts as soon as the backend knows its key. It is
+// not counted if the key is empty. A backend keeps the counts of the newest thousand
 // keys.
 //
 // No method needs credentials.
 type StreamServiceClient interface {
 	// Collect returns all notes of a client stream. It ends early if a note has an
-	// outcome. The key of the call is that of its first note.
+	// outcome. The first note has the key of the call.
 	Collect(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[Note, CollectResponse], error)
 	// Chat returns each note as soon as it arrives. When the client has half-closed,
-	// it sends one more message that says so, and ends with OK. It ends early if a
-	// note has an outcome, after it has returned that note. It sends its initial
-	// metadata at once. The key of the call is that of its first note.
+	// it sends one more message that says so, and ends with OK. If a note has an
+	// outcome, it returns that note and ends early. It sends its initial metadata at
+	// once. The first note has the key of the call.
 	Chat(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[Note, ChatResponse], error)
 	// Upload receives a client stream of raw bytes and returns what arrived. The key
 	// of the call is the content type of its first message.
@@ -68,27 +68,28 @@ type StreamServiceClient interface {
 	// "a" follows "z". Only the first message names the content type.
 	Download(ctx context.Context, in *DownloadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
 	// PutPicture stores a picture, whose bytes are the body of the HTTP request. A
-	// backend keeps at least the newest hundred. For an HttpBody in a field of the
+	// backend keeps at least the newest hundred. It shows an HttpBody in a field of the
 	// request.
 	PutPicture(ctx context.Context, in *PutPictureRequest, opts ...grpc.CallOption) (*PutPictureResponse, error)
-	// GetPicture returns a picture, whose bytes are the body of the HTTP response. For
-	// an HttpBody in a field of the response.
+	// GetPicture returns a picture, whose bytes are the body of the HTTP response. It
+	// shows an HttpBody in a field of the response.
 	GetPicture(ctx context.Context, in *GetPictureRequest, opts ...grpc.CallOption) (*GetPictureResponse, error)
 	// StreamPicture sends a picture in messages of at most four bytes. Only the first
-	// names the content type. For an HttpBody in a field of each response of a stream.
+	// names the content type. It shows an HttpBody in a field of each response of a
+	// stream.
 	StreamPicture(ctx context.Context, in *GetPictureRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetPictureResponse], error)
 	// WatchNotes sends count messages and then ends with the outcome. The first has the
-	// number 1 and a note with the text "Note 1" and the same number, and so on. For
-	// response_body on a stream.
+	// number 1 and a note with the text "Note 1" and the same number, and so on. It
+	// shows response_body on a stream.
 	WatchNotes(ctx context.Context, in *WatchNotesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchNotesResponse], error)
-	// Hold sends its initial metadata at once, then count messages, then nothing for so
-	// many milliseconds, and ends with the outcome. The first message has the number 1.
-	// For streams that stay open.
+	// Hold sends its initial metadata at once, then count messages, then nothing for the
+	// given time, and ends with the outcome. The first message has the number 1. It
+	// shows streams that stay open.
 	Hold(ctx context.Context, in *HoldRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[HoldResponse], error)
-	// Wait returns after so many milliseconds, or when the call is cancelled. For
-	// clients that leave before the response.
+	// Wait returns after the given time, or when the call is cancelled. It shows clients
+	// that disconnect before the response.
 	Wait(ctx context.Context, in *WaitRequest, opts ...grpc.CallOption) (*emptypb.Empty, error)
-	// GetCalls returns the counts of a key, which are 0 for a key that no call had.
+	// GetCalls returns the counts of a key. They are 0 for an unknown key.
 	GetCalls(ctx context.Context, in *GetCallsRequest, opts ...grpc.CallOption) (*Calls, error)
 }
 
@@ -260,26 +261,26 @@ func (c *streamServiceClient) GetCalls(ctx context.Context, in *GetCallsRequest,
 // for forward compatibility.
 //
 // StreamService has every kind of stream, bodies that are not JSON, and calls that
-// run until their client leaves. Implement it after ConformanceService.
+// run until their client disconnects. Implement it after ConformanceService.
 //
 // Its only own error is NOT_FOUND with the reason PICTURE_NOT_FOUND of the domain
 // "statusway.conformance.v1", from GetPicture and StreamPicture.
 //
-// Calls by key: Collect, Chat, Upload, Hold and Wait count their calls by a key that the client
-// chooses, so that a case can see that the backend noticed a client that left. A
-// call counts from the moment at which the backend knows its key, and is not
-// counted if the key is empty. A backend keeps the counts of the newest thousand
+// Calls by key: Collect, Chat, Upload, Hold and Wait count their calls by a key that
+// the client chooses, so that a case can check whether the backend noticed that a
+// client has disconnected. A call counts as soon as the backend knows its key. It is
+// not counted if the key is empty. A backend keeps the counts of the newest thousand
 // keys.
 //
 // No method needs credentials.
 type StreamServiceServer interface {
 	// Collect returns all notes of a client stream. It ends early if a note has an
-	// outcome. The key of the call is that of its first note.
+	// outcome. The first note has the key of the call.
 	Collect(grpc.ClientStreamingServer[Note, CollectResponse]) error
 	// Chat returns each note as soon as it arrives. When the client has half-closed,
-	// it sends one more message that says so, and ends with OK. It ends early if a
-	// note has an outcome, after it has returned that note. It sends its initial
-	// metadata at once. The key of the call is that of its first note.
+	// it sends one more message that says so, and ends with OK. If a note has an
+	// outcome, it returns that note and ends early. It sends its initial metadata at
+	// once. The first note has the key of the call.
 	Chat(grpc.BidiStreamingServer[Note, ChatResponse]) error
 	// Upload receives a client stream of raw bytes and returns what arrived. The key
 	// of the call is the content type of its first message.
@@ -289,27 +290,28 @@ type StreamServiceServer interface {
 	// "a" follows "z". Only the first message names the content type.
 	Download(*DownloadRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
 	// PutPicture stores a picture, whose bytes are the body of the HTTP request. A
-	// backend keeps at least the newest hundred. For an HttpBody in a field of the
+	// backend keeps at least the newest hundred. It shows an HttpBody in a field of the
 	// request.
 	PutPicture(context.Context, *PutPictureRequest) (*PutPictureResponse, error)
-	// GetPicture returns a picture, whose bytes are the body of the HTTP response. For
-	// an HttpBody in a field of the response.
+	// GetPicture returns a picture, whose bytes are the body of the HTTP response. It
+	// shows an HttpBody in a field of the response.
 	GetPicture(context.Context, *GetPictureRequest) (*GetPictureResponse, error)
 	// StreamPicture sends a picture in messages of at most four bytes. Only the first
-	// names the content type. For an HttpBody in a field of each response of a stream.
+	// names the content type. It shows an HttpBody in a field of each response of a
+	// stream.
 	StreamPicture(*GetPictureRequest, grpc.ServerStreamingServer[GetPictureResponse]) error
 	// WatchNotes sends count messages and then ends with the outcome. The first has the
-	// number 1 and a note with the text "Note 1" and the same number, and so on. For
-	// response_body on a stream.
+	// number 1 and a note with the text "Note 1" and the same number, and so on. It
+	// shows response_body on a stream.
 	WatchNotes(*WatchNotesRequest, grpc.ServerStreamingServer[WatchNotesResponse]) error
-	// Hold sends its initial metadata at once, then count messages, then nothing for so
-	// many milliseconds, and ends with the outcome. The first message has the number 1.
-	// For streams that stay open.
+	// Hold sends its initial metadata at once, then count messages, then nothing for the
+	// given time, and ends with the outcome. The first message has the number 1. It
+	// shows streams that stay open.
 	Hold(*HoldRequest, grpc.ServerStreamingServer[HoldResponse]) error
-	// Wait returns after so many milliseconds, or when the call is cancelled. For
-	// clients that leave before the response.
+	// Wait returns after the given time, or when the call is cancelled. It shows clients
+	// that disconnect before the response.
 	Wait(context.Context, *WaitRequest) (*emptypb.Empty, error)
-	// GetCalls returns the counts of a key, which are 0 for a key that no call had.
+	// GetCalls returns the counts of a key. They are 0 for an unknown key.
 	GetCalls(context.Context, *GetCallsRequest) (*Calls, error)
 	mustEmbedUnimplementedStreamServiceServer()
 }

@@ -161,14 +161,14 @@ func (x *GetStatusRequest) GetCode() int32 {
 	return 0
 }
 
-// Status is a row of the catalogue and what leads to it.
+// Status is a row of the catalogue with the rules that lead to it.
 type Status struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The row itself.
 	Row *v1.Row `protobuf:"bytes,1,opt,name=row,proto3" json:"row,omitempty"`
-	// The rules that lead to it. A status of success has none: methods declare it.
+	// The rules that lead to the row. A status of success has none: methods declare it.
 	Rules []*v1.Rule `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
-	// The URI of its problem type. Empty for a status that is no error.
+	// The URI of its problem type. Empty for a status that is not an error.
 	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
 	// Changes with the policy.
 	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -236,11 +236,11 @@ func (x *Status) GetEtag() string {
 
 type MapStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the backend answered. A detail of a type that the gateway does not know
-	// is written in JSON as {"@type": "...", "value": "<base64>"}. As from a backend, what
-	// is beyond the bounds of an error is left out of the answer, and counted there.
+	// The status that a backend returns. In JSON, write a detail of a type that the
+	// gateway does not know as {"@type": "...", "value": "<base64>"}. The bounds of an
+	// error apply: the response omits what exceeds them, and counts it.
 	Status *status.Status `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
-	// The request that it answers.
+	// The HTTP request that gets this status.
 	Context *RequestContext `protobuf:"bytes,2,opt,name=context,proto3" json:"context,omitempty"`
 	// The name of a built-in policy. Empty means the effective one.
 	Policy        string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
@@ -299,14 +299,14 @@ func (x *MapStatusRequest) GetPolicy() string {
 	return ""
 }
 
-// RequestContext is as much of an HTTP request as an answer depends on.
+// RequestContext is the part of an HTTP request on which the response depends.
 type RequestContext struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The HTTP method. Empty means GET.
 	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
 	// The path, which becomes the problem's instance. Empty means none.
 	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
-	// The header fields that an answer depends on: accept, accept-language,
+	// The header fields on which the response depends: accept, accept-language,
 	// if-match, if-none-match, x-request-id. Others are ignored.
 	Headers       map[string]string `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
@@ -368,16 +368,16 @@ type MapStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The HTTP status code.
 	HttpStatus int32 `protobuf:"varint,1,opt,name=http_status,json=httpStatus,proto3" json:"http_status,omitempty"`
-	// The header fields that follow from the status. A name that is sent on several
-	// lines has them joined by ", ".
+	// The header fields that follow from the status. If a field is sent on several
+	// lines, their values are joined by ", ".
 	Headers map[string]string `protobuf:"bytes,2,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// The body. Absent where the answer has none.
+	// The body. Absent if the response has none.
 	Body *structpb.Value `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`
 	// The name of the rule that decided.
 	Rule string `protobuf:"bytes,4,opt,name=rule,proto3" json:"rule,omitempty"`
-	// Why that rule exists.
+	// The reason for that rule.
 	Why string `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
-	// What says so.
+	// The source of that rule.
 	Spec          string `protobuf:"bytes,6,opt,name=spec,proto3" json:"spec,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -29,21 +29,20 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// MappingService says what the gateway would answer, and why. It runs the very
-// code that answers.
+// MappingService shows what the gateway would respond, and why. It runs the code
+// that makes the real responses.
 type MappingServiceClient interface {
 	// ListStatuses returns the catalogue of the effective policy: every status
 	// that a client can receive.
 	ListStatuses(ctx context.Context, in *ListStatusesRequest, opts ...grpc.CallOption) (*ListStatusesResponse, error)
-	// GetStatus returns one row of the catalogue with the rules that lead to it. The
-	// type of every problem is its second URL.
+	// GetStatus returns one row of the catalogue with the rules that lead to it. Its
+	// second URL is the type of the row's problems.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*Status, error)
-	// MapStatus says what a google.rpc.Status becomes over HTTP: status, headers,
+	// MapStatus returns what a google.rpc.Status becomes over HTTP: status, headers,
 	// body, and the rule that decided it. A request of more than 256 KiB is refused with
 	// REQUEST_TOO_LARGE, over HTTP and over gRPC.
 	MapStatus(ctx context.Context, in *MapStatusRequest, opts ...grpc.CallOption) (*MapStatusResponse, error)
-	// GetPolicy returns a policy whole: the effective one, or a built-in one by
-	// its name.
+	// GetPolicy returns a whole policy: the effective one, or a built-in one by name.
 	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
 }
 
@@ -99,21 +98,20 @@ func (c *mappingServiceClient) GetPolicy(ctx context.Context, in *GetPolicyReque
 // All implementations must embed UnimplementedMappingServiceServer
 // for forward compatibility.
 //
-// MappingService says what the gateway would answer, and why. It runs the very
-// code that answers.
+// MappingService shows what the gateway would respond, and why. It runs the code
+// that makes the real responses.
 type MappingServiceServer interface {
 	// ListStatuses returns the catalogue of the effective policy: every status
 	// that a client can receive.
 	ListStatuses(context.Context, *ListStatusesRequest) (*ListStatusesResponse, error)
-	// GetStatus returns one row of the catalogue with the rules that lead to it. The
-	// type of every problem is its second URL.
+	// GetStatus returns one row of the catalogue with the rules that lead to it. Its
+	// second URL is the type of the row's problems.
 	GetStatus(context.Context, *GetStatusRequest) (*Status, error)
-	// MapStatus says what a google.rpc.Status becomes over HTTP: status, headers,
+	// MapStatus returns what a google.rpc.Status becomes over HTTP: status, headers,
 	// body, and the rule that decided it. A request of more than 256 KiB is refused with
 	// REQUEST_TOO_LARGE, over HTTP and over gRPC.
 	MapStatus(context.Context, *MapStatusRequest) (*MapStatusResponse, error)
-	// GetPolicy returns a policy whole: the effective one, or a built-in one by
-	// its name.
+	// GetPolicy returns a whole policy: the effective one, or a built-in one by name.
 	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)
 	mustEmbedUnimplementedMappingServiceServer()
 }
