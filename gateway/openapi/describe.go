@@ -20,20 +20,20 @@ func (b *builder) description() string {
 	default:
 	}
 	parts := []string{
-		"Every answer is a row of the policy `" + b.Table.Name() + "`. " + b.Table.Policy().GetDescription(),
-		"An error is " + shape + ", whoever found it; `Accept` can ask for each of the shapes that an answer lists. Branch on its `reason` and `domain`.",
-		"HEAD is served wherever GET is, and answers the same without the body. OPTIONS on every path is answered with `Allow` " +
-			"unless it stands here, and any other method that does not stand here with 405.",
-		"A member of a body or a parameter that does not stand here is refused. A body is read as ProtoJSON: what may be left out may be null, " +
-			"a member may have its proto name, a number may be in quotes, and a value of an enum may be its number.",
-		"`X-Content-Type-Options`, `Content-Security-Policy`, and over TLS `Strict-Transport-Security`, are on every answer.",
+		"Every response is a row of the policy `" + b.Table.Name() + "`. " + b.Table.Policy().GetDescription(),
+		"Every error is " + shape + "; `Accept` can ask for any format that the response lists. Branch on its `reason` and `domain`.",
+		"HEAD is served wherever GET is, with the same response but no body. OPTIONS on every path returns `Allow`, unless this document " +
+			"lists it. Any other method that is not listed is 405.",
+		"Parameters and members of a body that are not listed are refused. A body is ProtoJSON: an optional member may be null, " +
+			"a member may have its proto name, a number may be in quotes, and an enum value may be its number.",
+		"Every response has `X-Content-Type-Options`, `Content-Security-Policy`, and over TLS `Strict-Transport-Security`.",
 	}
 	for _, list := range []struct {
 		title string
 		items []string
 	}{
-		{"What is retired, whatever the method:", b.retired()},
-		{"What is served too, and cannot be told in OpenAPI:", b.wordless},
+		{"Retired paths, for every method:", b.retired()},
+		{"Routes that OpenAPI cannot express:", b.wordless},
 	} {
 		if len(list.items) > 0 {
 			parts = append(parts, list.title+"\n\n- "+strings.Join(list.items, "\n- "))
@@ -46,7 +46,7 @@ func (b *builder) description() string {
 func (b *builder) retired() []string {
 	lines := make([]string, 0, len(b.contract.Retired))
 	for _, one := range b.contract.Retired {
-		lines = append(lines, "below `"+one.Prefix+"`: 410, and `Link` leads to `"+one.Successor+"`")
+		lines = append(lines, "below `"+one.Prefix+"`: 410, with a `Link` to `"+one.Successor+"`")
 	}
 	slices.Sort(lines)
 	return slices.Compact(lines)

@@ -199,7 +199,7 @@ func TestWordless(t *testing.T) {
 	} {
 		document := documentOf(t, sourceOf(test.contract, table))
 		about := parsed(t, document)["info"].(map[string]any)["description"].(string)
-		if !strings.HasSuffix(about, "cannot be told in OpenAPI:\n"+test.want) {
+		if !strings.HasSuffix(about, "Routes that OpenAPI cannot express:\n"+test.want) {
 			t.Errorf("%s: %s", test.name, about)
 		}
 	}

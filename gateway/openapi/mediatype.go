@@ -47,10 +47,10 @@ func (b *builder) stream(content *ordered[*mediaType], message *schema) {
 	line.Properties.set("error", failure)
 	content.set(contract.NDJSONType, &mediaType{Schema: &schema{
 		Type: typeArray, Items: line,
-		Description: "One object a line. Where the stream fails after its first message, the last line says why.",
+		Description: "One object per line. If the stream fails after its first message, the last line is the error.",
 	}})
 	event := &schema{Type: typeObject, Properties: &ordered[*schema]{}, Required: []string{"data"}}
-	event.Properties.set("event", &schema{Const: "error", Description: "It is there where the stream failed: data then says why."})
+	event.Properties.set("event", &schema{Const: "error", Description: "Present if the stream failed: data is then the error."})
 	event.Properties.set("data", &schema{Type: typeString, ContentMediaType: contract.JSONType, ContentSchema: &schema{AnyOf: []*schema{message, failure}}})
 	content.set(contract.EventType, &mediaType{Schema: &schema{Type: typeArray, Items: event, Description: "Server-sent events, one for each message."}})
 }

@@ -65,7 +65,7 @@ func (b *builder) body(binding *contract.Binding) *requestBody {
 	case binding.RawBody:
 		body.Content.set(anyType, &mediaType{})
 	case binding.Method.ClientStreams:
-		body.Description = strings.TrimSpace("One message a line. " + body.Description)
+		body.Description = strings.TrimSpace("One message per line. " + body.Description)
 		body.Content.set(contract.NDJSONType, &mediaType{Schema: &schema{Type: typeArray, Items: content}})
 		body.Content.set(contract.JSONType, sent)
 	default:

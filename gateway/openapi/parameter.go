@@ -38,10 +38,10 @@ func (b *builder) pathParameter(w contract.Wildcard) *parameter {
 	}
 	var about []string
 	if w.Pattern != "" {
-		about = append(about, "It is the part of `"+w.Pattern+"` that stands for `"+wildcard(w.Open)+"`.")
+		about = append(about, "It is the part of `"+w.Pattern+"` that matches `"+wildcard(w.Open)+"`.")
 	}
 	if w.Open {
-		about = append(about, "It may be several segments, with the slashes between them.")
+		about = append(about, "It may have several segments, separated by slashes.")
 	}
 	p.Description = strings.TrimSpace(strings.Join(append([]string{p.Description}, about...), "\n\n"))
 	if p.Schema.Type == typeString && !w.Open {
@@ -185,15 +185,15 @@ func headerParameters() *ordered[*parameter] {
 		"Do this only if the current version is none of these, or with * if there is none (RFC 9110 §13.1.2); else 304 for a read, and 412 for a write.", tags)
 	add("If-Modified-Since", "If-Modified-Since", "Send it only if it has changed since (RFC 9110 §13.1.3); else 304. If-None-Match has precedence.", date)
 	add("If-Unmodified-Since", "If-Unmodified-Since", "Do this only if it has not changed since (RFC 9110 §13.1.4); else 412. If-Match has precedence.", date)
-	const minimal = "`return=minimal` leaves the body out; `return=representation` confirms that it is wanted"
-	const wait = "`wait=N` waits up to N seconds, at most 30, for the end; `respond-async` does not wait at all"
-	const rest = " (RFC 7240). Anything else is ignored; Preference-Applied says what was done."
+	const minimal = "`return=minimal` omits the body; `return=representation` asks for it"
+	const wait = "`wait=N` waits up to N seconds, at most 30, for the work to end; `respond-async` does not wait"
+	const rest = " (RFC 7240). Anything else is ignored; Preference-Applied says what was applied."
 	add("Prefer", "Prefer", minimal+"; "+wait+rest, &schema{Type: typeString, Examples: []any{"return=minimal", "wait=10"}})
 	add("Prefer-return", "Prefer", minimal+rest, &schema{Type: typeString, Examples: []any{"return=minimal"}})
 	add("Prefer-wait", "Prefer", wait+rest, &schema{Type: typeString, Examples: []any{"wait=10"}})
 	key := &schema{Type: typeString, Pattern: `^"([ !#-\[\]-~]|\\["\\]){1,255}"`, Examples: []any{`"8e03978e-40d5-43dd-bc93-6894a57f9324"`}}
-	const about = "1 to 255 characters in quotes that name this request, made up by the client. The same request under the same key gets the first " +
-		"answer again, for 24 hours (draft-ietf-httpapi-idempotency-key-header-06)."
+	const about = "1 to 255 characters in quotes, made up by the client for this request. For 24 hours, the same request with the same key " +
+		"gets the first response again (draft-ietf-httpapi-idempotency-key-header-06)."
 	add("Idempotency-Key", "Idempotency-Key", about, key)
 	add("Idempotency-Key-required", "Idempotency-Key", about, key)
 	return all

@@ -40,24 +40,24 @@ func (b *builder) problem(details *schema) *schema {
 	text := &schema{Type: typeString}
 	about := func(description string) *schema { return &schema{Type: typeString, Description: description} }
 	of := object("A problem of RFC 9457. A backend may add members.",
-		always("type", &schema{Type: typeString, Format: "uri-reference", Description: "The page of what went wrong."}),
-		always("title", about("What went wrong, in the same words each time.")),
+		always("type", &schema{Type: typeString, Format: "uri-reference", Description: "The page about this kind of problem."}),
+		always("title", about("What went wrong, always in the same words.")),
 		always("status", &schema{Type: typeInteger, Description: "The HTTP status."}),
 		maybe("detail", about("What went wrong this time.")),
 		maybe("instance", &schema{Type: typeString, Format: "uri-reference", Description: "The path of the request."}),
 		always("code", b.codeSchema()),
-		maybe("reason", about("What to branch on: UPPER_SNAKE, unique within its domain. A server-side failure has one only if it is meant for clients.")),
-		maybe("domain", about("Who gives the reason its meaning.")),
-		maybe("metadata", &schema{Type: typeObject, AdditionalProperties: text, Description: "What the reason is about."}),
-		maybe("errors", &schema{Type: typeArray, Description: "What of the request is wrong.", Items: object("",
+		maybe("reason", about("For clients to branch on: UPPER_SNAKE, unique in its domain. A server-side failure has one only if it is meant for clients.")),
+		maybe("domain", about("The service that defines the reason.")),
+		maybe("metadata", &schema{Type: typeObject, AdditionalProperties: text, Description: "Facts that belong to the reason."}),
+		maybe("errors", &schema{Type: typeArray, Description: "The errors in the request.", Items: object("",
 			always("pointer", about("A JSON pointer (RFC 6901) into the request's body, or to a parameter's name.")),
 			maybe("detail", text),
 			maybe("reason", text),
 		)}),
-		maybe("retryAfter", &schema{Type: typeInteger, Minimum: "1", Description: "Retry-After: in how many seconds to come back."}),
-		maybe("violated-policies", &schema{Type: typeArray, Items: text, Description: "The limits that are used up, as RateLimit-Policy names them."}),
+		maybe("retryAfter", &schema{Type: typeInteger, Minimum: "1", Description: "Retry-After: in how many seconds to retry."}),
+		maybe("violated-policies", &schema{Type: typeArray, Items: text, Description: "The limits that are used up, by their names in RateLimit-Policy."}),
 		maybe("requestId", about("X-Request-Id.")),
-		maybe("traceId", about("The trace of the request's Traceparent.")),
+		maybe("traceId", about("The trace id in the request's Traceparent.")),
 		maybe("details", details),
 		maybe("omitted", b.omitted()),
 	)
@@ -71,7 +71,7 @@ func (b *builder) omitted() *schema {
 	count := func(description string) *schema {
 		return &schema{Type: typeInteger, Minimum: "1", Description: description}
 	}
-	return object("How much is missing, because the error has more than a response may have. A member that is not there is 0.",
+	return object("How much is missing, because the error exceeds the bounds of a response. A missing member means 0.",
 		maybe("details", count("Details.")),
 		maybe("errors", count("Elements of errors.")),
 		maybe("violated-policies", count("Elements of violated-policies.")),
@@ -79,7 +79,7 @@ func (b *builder) omitted() *schema {
 		maybe("extensions", count("Members that the backend added to the problem.")),
 		maybe("links", count("Links of the Link field.")),
 		maybe("localizedMessages", count("Translations of the message.")),
-		maybe("texts", count("Texts that were shortened, or left out because programs read them.")),
+		maybe("texts", count("Texts that were shortened, or omitted because programs read them.")),
 	)
 }
 

@@ -121,7 +121,7 @@ const noStore = "no-store"
 // fixed returns a required header with a constant value, for Cache-Control.
 func fixed(cacheControl string) *header {
 	return &header{
-		Description: "How long it may be kept (RFC 9111 §5.2).", Required: true,
+		Description: "How long it may be cached (RFC 9111 §5.2).", Required: true,
 		Schema: &schema{Type: typeString, Const: cacheControl},
 	}
 }
@@ -169,31 +169,31 @@ func headers() *ordered[*header] {
 	const httpDate = "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$"
 	text, count, date := &schema{Type: typeString}, &schema{Type: typeInteger, Minimum: "0"}, &schema{Type: typeString, Pattern: httpDate}
 	reference := &schema{Type: typeString, Format: "uri-reference"}
-	always("X-Request-Id", "Names the exchange, in the server's log too. A client may choose it by the request field of that name.",
+	always("X-Request-Id", "The id of the request, also in the server's log. A client may set it with the same header field of its request.",
 		&schema{Type: typeString, Pattern: "^[A-Za-z0-9._-]{1,128}$"})
-	add("Vary", "What of the request the answer depends on (RFC 9110 §12.5.5).", text)
-	add("ETag", "The version of what is sent, for If-None-Match and If-Match (RFC 9110 §8.8.3).", &schema{Type: typeString, Pattern: `^"[!#-~]*"$`})
+	add("Vary", "The request header fields on which the response depends (RFC 9110 §12.5.5).", text)
+	add("ETag", "The version of the resource, for If-None-Match and If-Match (RFC 9110 §8.8.3).", &schema{Type: typeString, Pattern: `^"[!#-~]*"$`})
 	add("Last-Modified", "When it was last changed (RFC 9110 §8.8.2).", date)
-	always("Location", "Where what was created is, or the operation to follow (RFC 9110 §10.2.2).", reference)
-	add("Content-Location", "Where a GET returns the same as this body (RFC 9110 §8.7).", reference)
-	add("Preference-Applied", "What of Prefer was done (RFC 7240 §3).", text)
-	add("Idempotency-Replayed", "It is there where an earlier request with the same Idempotency-Key was answered so.", &schema{Type: typeString, Const: "true"})
-	add("Deprecation", "Since when it is deprecated, in seconds since 1970 (RFC 9745 §2).", &schema{Type: typeString, Pattern: "^@-?[0-9]+$"})
+	always("Location", "The URL of the new resource, or of the operation (RFC 9110 §10.2.2).", reference)
+	add("Content-Location", "The URL at which GET returns this body (RFC 9110 §8.7).", reference)
+	add("Preference-Applied", "The preferences that were applied (RFC 7240 §3).", text)
+	add("Idempotency-Replayed", "Present if this is the stored response to an earlier request with the same key.", &schema{Type: typeString, Const: "true"})
+	add("Deprecation", "When it was or will be deprecated, in seconds since 1970 (RFC 9745 §2).", &schema{Type: typeString, Pattern: "^@-?[0-9]+$"})
 	add("Sunset", "When it ends (RFC 8594 §3).", date)
 	add("Link", "More about it, such as its successor-version or help (RFC 8288).", text)
-	always("Allow", "The methods that the resource has (RFC 9110 §10.2.1).", text)
-	always("WWW-Authenticate", "How to say who asks (RFC 9110 §11.6.1, RFC 6750 §3).", &schema{Type: typeString, Pattern: "^Bearer "})
-	add("Retry-After", "In how many seconds to come back (RFC 9110 §10.2.3).", &schema{Type: typeInteger, Minimum: "1"})
+	always("Allow", "The methods that the resource supports (RFC 9110 §10.2.1).", text)
+	always("WWW-Authenticate", "How to authenticate (RFC 9110 §11.6.1, RFC 6750 §3).", &schema{Type: typeString, Pattern: "^Bearer "})
+	add("Retry-After", "In how many seconds to retry (RFC 9110 §10.2.3).", &schema{Type: typeInteger, Minimum: "1"})
 	add("Content-Language", "The language of the message, chosen by Accept-Language (RFC 9110 §8.5).", text)
-	add("Accept", "The media types that the resource reads (RFC 9110 §15.5.16).", text)
-	add("Accept-Patch", "The media types that PATCH reads (RFC 5789 §3.1).", text)
-	add("Accept-Encoding", "The content codings that the server reads (RFC 9110 §12.5.3).", text)
-	add("X-Rate-Limit-Limit", "How many requests the limit that is nearest its end allows in its period, where there is one.", count)
+	add("Accept", "The media types that the resource accepts (RFC 9110 §15.5.16).", text)
+	add("Accept-Patch", "The media types that PATCH accepts (RFC 5789 §3.1).", text)
+	add("Accept-Encoding", "The content codings that the server accepts (RFC 9110 §12.5.3).", text)
+	add("X-Rate-Limit-Limit", "How many requests the limit with the fewest left allows in its period, if there is a limit.", count)
 	add("X-Rate-Limit-Remaining", "How many of them are left.", count)
-	add("X-Rate-Limit-Reset", "In how many seconds all of them are left again.", count)
+	add("X-Rate-Limit-Reset", "In how many seconds all of them are available again.", count)
 	add("RateLimit-Policy", "Every limit: q requests in w seconds (draft-ietf-httpapi-ratelimit-headers-10 §3).", text)
-	add("RateLimit", "The state of every limit: r requests are left, all of them in t seconds (§4).", text)
-	add("X-Concurrency-Limit-Limit", "How many requests at once the caller may have, where that is limited.", count)
-	add("X-Concurrency-Limit-Remaining", "How many more.", count)
+	add("RateLimit", "The state of every limit: r requests are left, and all are available again in t seconds (§4).", text)
+	add("X-Concurrency-Limit-Limit", "How many requests the caller may run at once, if that is limited.", count)
+	add("X-Concurrency-Limit-Remaining", "How many more the caller may start now.", count)
 	return all
 }

@@ -67,8 +67,8 @@ func (s *schemas) any() *schema {
 	properties.set("@type", &schema{Type: typeString, Description: "The type of the message, such as type.googleapis.com/google.rpc.ErrorInfo."})
 	s.known.set(anyName, &schema{
 		Type: typeObject, Properties: properties, Required: []string{"@type"}, AdditionalProperties: &schema{},
-		Description: "A message of any type: its members stand beside @type. Where it is written in a way of its own, or its type is not " +
-			"known, its value stands in the member value; of an unknown type that is base64.",
+		Description: "A message of any type, with its members beside @type. A type with its own JSON form has that form in the member value. " +
+			"An unknown type has its bytes there, in base64.",
 	})
 	return schemaRef(anyName)
 }
