@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// charset is the one parameter that means the same with every type.
+// charset is the only parameter with the same meaning for every type.
 const charset = "charset"
 
 // MediaRange is one member of Accept (§12.5.1). Type and Subtype may be `*`.
 type MediaRange struct {
-	// MediaType has no parameter q: that is the weight.
+	// MediaType does not contain the parameter q, which is the weight.
 	MediaType
 
 	// Q is the weight in thousandths, 0 to 1000. Zero means "not acceptable".
 	Q int
 }
 
-// ParseAccept reads all lines of Accept. Without any member the result is nil,
-// which [Negotiate] takes as no preference. One malformed member makes the whole
-// field an error, [ErrMediaType]: without it the rest may mean the opposite.
+// ParseAccept reads all lines of Accept. Without members it returns nil, which
+// [Negotiate] takes as no preference. One malformed member makes the whole field an
+// error, [ErrMediaType], because the rest alone may mean the opposite.
 //
-// A parameter q is the weight wherever it stands, as §12.5.1 asks; what follows
-// it is a parameter like any other, since RFC 9110 dropped accept-ext.
+// A parameter q is the weight in any position (§12.5.1). Parameters after it are
+// ordinary ones, because RFC 9110 dropped accept-ext.
 func ParseAccept(lines []string) ([]MediaRange, error) {
 	var ranges []MediaRange
 	for _, line := range lines {
@@ -74,7 +74,7 @@ func parseMediaRange(member string) (MediaRange, error) {
 
 // cutRange reads the range at the start of member, without its parameters.
 func cutRange(member string) (m MediaType, rest string, err error) {
-	// A lone `*` is malformed, but is `*/*` to those who send it; see parseWeight.
+	// A lone `*` is malformed, but its senders mean `*/*`; see parseWeight.
 	token, rest := cutToken(member)
 	if token == wildcard && !strings.HasPrefix(rest, "/") {
 		return MediaType{Type: wildcard, Subtype: wildcard}, rest, nil
@@ -89,14 +89,14 @@ func cutRange(member string) (m MediaType, rest string, err error) {
 	return m, rest, nil
 }
 
-// Negotiate picks the offer to send. Offers are media types in the server's
-// order of preference. The most specific range that matches an offer gives its
-// weight (§12.5.1), wherever the range stands; of two equally specific ranges the
-// one with the greater weight. The heaviest offer wins, the earlier one on a tie.
-// ok is false if no offer is acceptable.
+// Negotiate picks the offer to send. Offers are media types in the server's order
+// of preference. The most specific range that matches an offer gives its weight
+// (§12.5.1), whatever the order of the ranges; of two equally specific ranges, the
+// one with the greater weight. The offer with the greatest weight wins; on a tie,
+// the earlier one. ok is false if no offer is acceptable.
 //
-// No ranges mean no preference, and the first offer. An offer that is not a media
-// type is never chosen otherwise.
+// Without ranges there is no preference, and the first offer wins. With ranges, an
+// offer that is not a media type is never chosen.
 func Negotiate(ranges []MediaRange, offers []string) (offer string, ok bool) {
 	if len(offers) == 0 {
 		return "", false
@@ -150,8 +150,8 @@ func (r MediaRange) specificity(offer MediaType) int {
 	}
 }
 
-// paramsMatch reports whether the offer has every parameter of the range.
-// Values are compared exactly, but for charset, which is case-insensitive (§8.3.2).
+// paramsMatch reports whether the offer has every parameter of the range. Values
+// must be equal; only charset is case-insensitive (§8.3.2).
 func (r MediaRange) paramsMatch(offer MediaType) bool {
 	return !slices.ContainsFunc(r.Params, func(p Param) bool {
 		value, ok := offer.Param(p.Name)
@@ -159,7 +159,7 @@ func (r MediaRange) paramsMatch(offer MediaType) bool {
 			return !ok || value != p.Value
 		}
 		if !ok && offer.isJSON() {
-			// JSON is always UTF-8 (RFC 8259 §8.1), and many clients say so.
+			// JSON is always UTF-8 (RFC 8259 §8.1), and many clients ask for that.
 			value, ok = "utf-8", true
 		}
 		return !ok || !strings.EqualFold(value, p.Value)

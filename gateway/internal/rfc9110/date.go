@@ -21,8 +21,8 @@ const (
 // rfc850Horizon is how far ahead, in years, a two-digit year may be (§5.6.7).
 const rfc850Horizon = 50
 
-// ParseDate is [ParseDateAt] with the current time. The clock decides nothing
-// but the century of an RFC 850 date.
+// ParseDate is [ParseDateAt] with the current time. The time decides only the
+// century of an RFC 850 date.
 func ParseDate(s string) (time.Time, error) {
 	return ParseDateAt(s, time.Now())
 }
@@ -33,9 +33,9 @@ func ParseDate(s string) (time.Time, error) {
 //	Sunday, 06-Nov-94 08:49:37 GMT  RFC 850
 //	Sun Nov  6 08:49:37 1994        asctime
 //
-// The result is in UTC. Every byte has to fit: other zones, other case and
-// missing zeros are refused, where time.Parse would take some of them. Only the name
-// of the day need not belong to the date. An error is [ErrDate].
+// The result is in UTC. Every byte must match: other zones, other case and missing
+// zeros are errors, although time.Parse accepts some of them. Only the name of the
+// day may be that of another date. The error is [ErrDate].
 func ParseDateAt(s string, now time.Time) (time.Time, error) {
 	if day, rest, ok := strings.Cut(s, ", "); ok {
 		if isDayName(day, shortName) {
@@ -67,8 +67,8 @@ func shortName(day time.Weekday) string {
 	return day.String()[:len("Sun")]
 }
 
-// parseExact formats the result again and compares, because time.Parse takes
-// any case, fractions of a second, repeated spaces and hours of one digit.
+// parseExact formats the result again and compares, because time.Parse accepts any
+// case, fractions of a second, repeated spaces and hours of one digit.
 func parseExact(layout, s string) (time.Time, error) {
 	// The grammar ends a day at 23:59:60 for a leap second, which time.Parse refuses.
 	const leapSecond, secondBefore = "23:59:60", "23:59:59"
@@ -87,8 +87,8 @@ func parseExact(layout, s string) (time.Time, error) {
 	return t.Add(leap), nil
 }
 
-// parseRFC850 fills in the century: the latest that is not more than fifty
-// years ahead of now.
+// parseRFC850 adds the latest century with which the year is at most fifty years
+// ahead of now.
 func parseRFC850(s string, now time.Time) (time.Time, error) {
 	const yearAt, yearEnd = len("06-Nov-"), len("06-Nov-94")
 	if len(s) < yearEnd {
@@ -111,7 +111,7 @@ func parseRFC850(s string, now time.Time) (time.Time, error) {
 }
 
 // FormatDate returns t as an IMF-fixdate, the only format to send (§5.6.7).
-// Fractions of a second are cut off. Years outside 0 to 9999 have no HTTP-date.
+// It drops fractions of a second. Years outside 0 to 9999 have no HTTP-date.
 func FormatDate(t time.Time) string {
 	return t.UTC().Format("Mon, " + imfLayout)
 }

@@ -2,20 +2,20 @@ package rfc9110
 
 import "strings"
 
-// identity is the coding that changes nothing. It is a word of Accept-Encoding
-// only, and never sent in Content-Encoding (§8.4.1, §12.5.3).
+// identity is the coding that changes nothing. Only Accept-Encoding uses it; it is
+// never sent in Content-Encoding (§8.4.1, §12.5.3).
 const identity = "identity"
 
-// NegotiateEncoding picks a content coding by all lines of Accept-Encoding (§12.5.3).
-// Offers are codings in the server's order of preference; "identity" is offered
-// last if it is not among them. The heaviest coding wins, the earlier one on a tie.
-// A coding that the client did not name, or cover with `*`, is never chosen, except
-// for identity: that is acceptable until it is excluded, by its name or by `*;q=0`.
-// ok is false if identity is excluded and nothing else is acceptable.
+// NegotiateEncoding picks a content coding from all lines of Accept-Encoding
+// (§12.5.3). Offers are codings in the server's order of preference; "identity" is
+// added at the end if it is missing. The coding with the greatest weight wins; on a
+// tie, the earlier one. A coding that matches neither a name nor `*` in the field is
+// never chosen, except identity, which is acceptable unless its name or `*;q=0`
+// excludes it. ok is false if identity is excluded and no other coding is acceptable.
 //
-// Without the field the answer is identity. §12.5.3 would allow any coding, but a client
-// that says nothing often cannot decode. A malformed member is ignored: the
-// worst that follows is an answer that is not compressed.
+// Without the field the result is identity. §12.5.3 allows any coding then, but
+// clients without the field often cannot decode one. A malformed member is ignored:
+// at worst, the response is not compressed.
 func NegotiateEncoding(lines []string, offers []string) (coding string, ok bool) {
 	accepted := parseCodings(lines)
 	best := 0
@@ -54,7 +54,7 @@ func parseCodings(lines []string) acceptedCodings {
 	return accepted
 }
 
-// canonicalCoding undoes the two aliases of §8.4.1, so that a client of old that
+// canonicalCoding replaces the two aliases of §8.4.1, so that an old client that
 // asks for x-gzip gets gzip.
 func canonicalCoding(name string) string {
 	switch lower := strings.ToLower(name); lower {
@@ -67,8 +67,8 @@ func canonicalCoding(name string) string {
 	}
 }
 
-// weight returns what the field gives to a coding; 0 means that it must not be used.
-// Of two members with the same name the heavier counts.
+// weight returns the weight of a coding in the field; 0 means that it must not be
+// used. If two members have the same name, the greater weight counts.
 func (a acceptedCodings) weight(coding string) int {
 	coding = canonicalCoding(coding)
 	exact, rest := -1, -1

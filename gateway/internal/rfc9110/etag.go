@@ -11,7 +11,7 @@ import (
 var ErrETag = errors.New("not an entity-tag")
 
 // ETag is an entity-tag (§8.8.3). The zero value is the strong tag `""`, which is
-// a valid tag and not the absence of one.
+// valid; it does not mean that there is no tag.
 type ETag struct {
 	// Opaque is the text between the quotes, byte for byte.
 	Opaque string
@@ -19,7 +19,7 @@ type ETag struct {
 	Weak bool
 }
 
-// ParseETag reads exactly one entity-tag. An error is [ErrETag].
+// ParseETag reads exactly one entity-tag. The error is [ErrETag].
 func ParseETag(s string) (ETag, error) {
 	tag, rest, err := cutETag(s)
 	if err != nil {
@@ -34,7 +34,7 @@ func ParseETag(s string) (ETag, error) {
 // cutETag reads the entity-tag at the start of s. A backslash is an ordinary
 // byte: an opaque-tag is not a quoted-string (§8.8.3, note).
 func cutETag(s string) (tag ETag, rest string, err error) {
-	// W/ is case-sensitive by the grammar, so `w/"1"` is no tag.
+	// The grammar makes W/ case-sensitive, so `w/"1"` is not a tag.
 	quoted, weak := strings.CutPrefix(s, "W/")
 	if quoted == "" || quoted[0] != '"' {
 		return ETag{}, "", fmt.Errorf("%w: no opening quote", ErrETag)
@@ -56,8 +56,8 @@ func isEtagc(c byte) bool {
 	return c > ' ' && c != '"' && c != 0x7f
 }
 
-// String returns the tag as it is sent, `"x"` or `W/"x"`. It does not check
-// Opaque: tags from [ParseETag] and [StrongETag] are valid, others are their maker's affair.
+// String returns the tag in its wire form, `"x"` or `W/"x"`. It does not check Opaque:
+// tags from [ParseETag] and [StrongETag] are valid; a caller that builds one checks it.
 func (t ETag) String() string {
 	if t.Weak {
 		return `W/"` + t.Opaque + `"`
@@ -65,10 +65,10 @@ func (t ETag) String() string {
 	return `"` + t.Opaque + `"`
 }
 
-// StrongETag returns the strong tag of a version, whatever its text. Different
-// versions give different tags: what cannot stand in a tag is percent-encoded, and so
-// is '%' itself. Backslash is encoded because some recipients take it for an escape
-// (§8.8.3), and bytes outside US-ASCII because gRPC metadata cannot carry them.
+// StrongETag returns the strong tag of a version with any text. Different versions
+// give different tags: bytes that a tag cannot contain are percent-encoded, and '%'
+// too. Backslash is encoded because some recipients treat it as an escape (§8.8.3),
+// and bytes outside US-ASCII because gRPC metadata cannot contain them.
 func StrongETag(version string) ETag {
 	return ETag{Opaque: percentEncode(version, isPlainEtagc)}
 }
@@ -77,8 +77,8 @@ func isPlainEtagc(c byte) bool {
 	return isEtagc(c) && c < utf8.RuneSelf && c != '%' && c != '\\'
 }
 
-// percentEncode writes each byte that is not kept as % and two upper-case
-// hexadecimal digits (RFC 3986 §2.1). With nothing to encode it returns s.
+// percentEncode replaces each byte that keep refuses by % and two upper-case
+// hexadecimal digits (RFC 3986 §2.1). If there is none, it returns s.
 func percentEncode(s string, keep func(byte) bool) string {
 	const hexDigits = "0123456789ABCDEF"
 	encoded := 0
@@ -106,7 +106,7 @@ func (t ETag) StrongEqual(o ETag) bool {
 	return !t.Weak && !o.Weak && t.Opaque == o.Opaque
 }
 
-// WeakEqual is the weak comparison of §8.8.3.2: the text alone decides.
+// WeakEqual is the weak comparison of §8.8.3.2: only the text counts.
 func (t ETag) WeakEqual(o ETag) bool {
 	return t.Opaque == o.Opaque
 }

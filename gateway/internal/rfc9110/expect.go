@@ -6,13 +6,13 @@ import "strings"
 type Expectation struct {
 	// Continue is true if 100-continue was listed.
 	Continue bool
-	// Unknown are all other members as they were sent, malformed ones included. A
-	// server that meets one may answer 417; it knows no way to meet it.
+	// Unknown contains all other members as they were sent, even malformed ones. The
+	// server cannot meet them and may respond 417.
 	Unknown []string
 }
 
 // ParseExpect reads all lines of Expect. 100-continue is case-insensitive; with a
-// value, such as 100-continue=1, it is another and unknown expectation.
+// value, such as 100-continue=1, it is an unknown expectation.
 func ParseExpect(lines []string) Expectation {
 	var e Expectation
 	for _, member := range List(lines) {

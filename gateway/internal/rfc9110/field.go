@@ -6,15 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// ows is what may surround the parts of a field value: OWS = *( SP / HTAB ), §5.6.3.
-// strings.TrimSpace would also drop CR, LF and Unicode spaces, and so hide an invalid value.
+// ows is the white space around the parts of a field value: OWS = *( SP / HTAB ), §5.6.3.
+// strings.TrimSpace also drops CR, LF and Unicode spaces, and so hides an invalid value.
 const ows = " \t"
 
 // List returns the members of a comma-separated list in order (§5.6.1), without
-// the whitespace around them. A comma inside a quoted-string is data; a
-// quoted-string that is not closed reaches to the end of its line. No member is
-// unquoted or checked. It does not fit entity-tags, in which a backslash does
-// not escape: see [ParseCondition].
+// the white space around them. A comma in a quoted-string is data; a quoted-string
+// without its end reaches to the end of the line. List does not unquote or check
+// members. Do not use it for entity-tags, in which a backslash is not an escape: see
+// [ParseCondition].
 func List(lines []string) []string {
 	var members []string
 	for _, line := range lines {
@@ -29,8 +29,8 @@ func List(lines []string) []string {
 	return members
 }
 
-// cutMember returns the first member of a list, trimmed and perhaps empty, and
-// what follows its comma. The hot parsers loop over it because [List] allocates.
+// cutMember returns the first member of a list, trimmed and perhaps empty, and the
+// text after its comma. The hot parsers use it because [List] allocates.
 func cutMember(line string) (member, rest string) {
 	quoted := false
 	for i := 0; i < len(line); i++ {
@@ -85,8 +85,8 @@ func isDigit(c byte) bool {
 
 // Quote returns s as a quoted-string (§5.6.4). DQUOTE and backslash are escaped.
 // A control other than HTAB, or a character outside US-ASCII, becomes a '?':
-// a quoted-string cannot hold the former, and §5.5 asks senders to avoid the latter.
-// So the text of a fault can be put into a field without forging another field.
+// a quoted-string cannot contain the former, and §5.5 asks senders to avoid the latter.
+// So the text of an error can be part of a field but cannot forge another field.
 func Quote(s string) string {
 	var b strings.Builder
 	b.Grow(len(s) + len(`""`))
@@ -108,7 +108,7 @@ func Quote(s string) string {
 
 // cutQuoted reads the quoted-string at the start of s and returns its content
 // without the escapes. ok is false if there is none, it is not closed, or it
-// holds a byte that quoted-string does not allow.
+// contains a byte that quoted-string does not allow.
 func cutQuoted(s string) (content, rest string, ok bool) {
 	if s == "" || s[0] != '"' {
 		return "", "", false
@@ -134,7 +134,7 @@ func cutQuoted(s string) (content, rest string, ok bool) {
 	return "", "", false
 }
 
-// unescape undoes that many quoted-pairs; with none it returns s and allocates nothing.
+// unescape replaces n quoted-pairs; without any it returns s and allocates nothing.
 func unescape(s string, escapes int) string {
 	if escapes == 0 {
 		return s
@@ -149,15 +149,15 @@ func unescape(s string, escapes int) string {
 	return string(b)
 }
 
-// isControl reports a byte that no field value may hold. HTAB is allowed (§5.5).
+// isControl reports a byte that no field value may contain. HTAB is allowed (§5.5).
 func isControl(c byte) bool {
 	return c < ' ' && c != '\t' || c == 0x7f
 }
 
-// FieldValue returns s fit to be sent as a field value: without the whitespace
-// around it. ok is false, and the value empty, if s holds CR, LF, NUL, a control
-// other than HTAB, or a byte outside US-ASCII. Refusing is the only safe answer to
-// those (§5.5): a value cut short or cleaned up means something its author did not say.
+// FieldValue returns s as a field value, without the white space around it. ok is
+// false, and the value empty, if s contains CR, LF, NUL, a control other than HTAB,
+// or a byte outside US-ASCII. Only a refusal is safe (§5.5): a shortened or cleaned
+// value would mean something else.
 func FieldValue(s string) (value string, ok bool) {
 	for i := range len(s) {
 		if isControl(s[i]) || s[i] >= utf8.RuneSelf {
@@ -167,18 +167,19 @@ func FieldValue(s string) (value string, ok bool) {
 	return strings.Trim(s, ows), true
 }
 
-// Param is a named value: a parameter of a media type or of a challenge. Value
-// is plain text; quotes and escapes exist only on the wire.
+// Param is a parameter of a media type or of a challenge. Value is plain text; only
+// the wire form has quotes and escapes.
 type Param struct {
 	Name  string
 	Value string
 }
 
 // Challenge returns the value of WWW-Authenticate for one scheme (§11.3), such as
-// `Bearer realm="x", error="invalid_token"`. Every value is quoted, because realm
-// has to be. §11.2 allows a parameter only once and asks for a token as its name, so
-// the first of a name counts and other names are left out. Bearer needs at least one
-// parameter (RFC 6750 §3). The result is empty if scheme is not a token.
+// `Bearer realm="x", error="invalid_token"`. It quotes every value, because realm
+// must be quoted. §11.2 allows a parameter only once, and its name must be a token:
+// Challenge takes the first one of a name and omits names that are not tokens.
+// Bearer needs at least one parameter (RFC 6750 §3). The result is empty if scheme is
+// not a token.
 func Challenge(scheme string, params ...Param) string {
 	if !IsToken(scheme) {
 		return ""
@@ -199,14 +200,14 @@ func Challenge(scheme string, params ...Param) string {
 	return b.String()
 }
 
-// indexParam returns where the first parameter of that name is, or -1. Names are case-insensitive.
+// indexParam returns the index of the first parameter with the name, or -1. Names are case-insensitive.
 func indexParam(params []Param, name string) int {
 	return slices.IndexFunc(params, func(p Param) bool { return strings.EqualFold(p.Name, name) })
 }
 
-// Allow returns the value of Allow (§10.2.1): the methods sorted and each once,
-// so that equal routes give equal bytes. What is not a token is left out. An
-// empty result is a valid value; it says that the resource allows no method now.
+// Allow returns the value of Allow (§10.2.1): the methods, sorted and each once, so
+// that equal routes give equal bytes. It omits methods that are not tokens. An empty
+// result is valid; it means that the resource allows no method now.
 func Allow(methods []string) string {
 	allowed := slices.DeleteFunc(slices.Clone(methods), func(m string) bool { return !IsToken(m) })
 	slices.Sort(allowed)

@@ -10,23 +10,23 @@ import (
 const maxLanguageSubtag = 8
 
 const (
-	// maxLanguageRanges is how many ranges of Accept-Language are read.
+	// maxLanguageRanges is the maximum number of ranges of Accept-Language that are read.
 	maxLanguageRanges = 64
-	// maxLanguageRange is the longest of them. RFC 5646 §4.4.1 asks for 35.
+	// maxLanguageRange is the maximum length of a range. RFC 5646 §4.4.1 asks for 35.
 	maxLanguageRange = 128
 )
 
-// NegotiateLanguage picks the tag to answer in by all lines of Accept-Language
-// (§12.5.4) with the lookup scheme of RFC 4647 §3.4: the ranges by weight, then in the
-// order sent, each shortened from its end until it equals an offer. The result
-// is the offer's own spelling. ok is false if nothing matches, and then
-// the caller's default applies: lookup never leaves a client without an answer.
+// NegotiateLanguage picks the language tag of the response from all lines of
+// Accept-Language (§12.5.4) with the lookup scheme of RFC 4647 §3.4: it takes the
+// ranges by weight, then in the order sent, and shortens each from its end until it
+// equals an offer. The result has the offer's spelling. ok is false if nothing
+// matches; then the caller uses its default, because lookup always has a result.
 //
-// Only the first [maxLanguageRanges] ranges are read. Browsers send a handful, and the work
+// It reads only the first [maxLanguageRanges] ranges. Browsers send a few, and the work
 // is their number times that of the offers.
 //
-// `*` picks nothing, as lookup says, because it prefers nothing to the default. An offer
-// is left out if the longest range that covers it has weight 0. A malformed member is
+// `*` picks nothing (RFC 4647 §3.4), because it prefers nothing to the default. An offer
+// is excluded if the longest range that covers it has weight 0. A malformed member is
 // ignored.
 func NegotiateLanguage(lines []string, offers []string) (tag string, ok bool) {
 	ranges := parseLanguages(lines)
@@ -86,8 +86,8 @@ func (l languageRanges) refuse(tag string) bool {
 	return false
 }
 
-// shortenLanguage drops the last subtag, and with it a single letter or digit
-// before it, which only introduces what follows (RFC 4647 §3.4). The end is "".
+// shortenLanguage drops the last subtag, and a single letter or digit before it,
+// because that only introduces the next subtag (RFC 4647 §3.4). The last result is "".
 func shortenLanguage(name string) string {
 	name = name[:max(strings.LastIndexByte(name, '-'), 0)]
 	if i := strings.LastIndexByte(name, '-'); i >= 0 && len(name)-i == len("-x") {
@@ -96,7 +96,7 @@ func shortenLanguage(name string) string {
 	return name
 }
 
-// isLanguageRange reports a basic language range, RFC 4647 §2.1, other than `*`.
+// isLanguageRange reports a basic language range (RFC 4647 §2.1) other than `*`.
 func isLanguageRange(s string) bool {
 	first, rest, more := strings.Cut(s, "-")
 	if !isSubtag(first, isAlpha) {

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// LinkTarget is one link: what it points to and how it is related to what was asked for.
+// LinkTarget is one link: its target and the target's relation to the requested resource.
 type LinkTarget struct {
-	// URI is a URI-reference. What does not fit one is percent-encoded.
+	// URI is a URI-reference. Bytes that it cannot contain are percent-encoded.
 	URI string
 	// Rel is the relation type, such as "successor-version".
 	Rel string
 }
 
 // Link returns the value of a Link field (RFC 8288 §3), `<uri>; rel="x", <uri>; rel="y"`.
-// Each link has exactly one rel (§3.3), so a target without one is left out.
-// Text from elsewhere is safe as a URI: it cannot end the angle brackets or the line.
+// Each link has exactly one rel (§3.3), so Link omits a target without one. Untrusted
+// text is safe as a URI: it cannot end the angle brackets or the line.
 func Link(targets ...LinkTarget) string {
 	var b strings.Builder
 	for _, t := range targets {
@@ -33,9 +33,9 @@ func Link(targets ...LinkTarget) string {
 	return b.String()
 }
 
-// uriReference percent-encodes what RFC 3986 does not allow where it stands. A
-// valid URI-reference comes back unchanged. Not url.Parse: it refuses some
-// references, and a link with a damaged target still beats no link in an error.
+// uriReference percent-encodes bytes that RFC 3986 does not allow at their position.
+// It returns a valid URI-reference unchanged. It does not use url.Parse, which refuses
+// some references: in an error, a link with a damaged target is better than none.
 func uriReference(s string) string {
 	s, fragment, hasFragment := strings.Cut(s, "#")
 	s, query, hasQuery := strings.Cut(s, "?")
@@ -52,7 +52,7 @@ func uriReference(s string) string {
 		b.WriteString(encodeAuthority(afterSlashes[:end]))
 		rest = afterSlashes[end:]
 	} else if scheme == "" {
-		// A colon in the first segment would read as the end of a scheme (§4.2).
+		// A colon in the first segment would look like the end of a scheme (§4.2).
 		first, _, _ := strings.Cut(rest, "/")
 		b.WriteString(encodePart(first, "@"))
 		rest = rest[len(first):]
@@ -81,8 +81,8 @@ func cutScheme(s string) (scheme, rest string) {
 	return s[:i+1], s[i+1:]
 }
 
-// encodeAuthority keeps [ userinfo "@" ] host [ ":" port ], RFC 3986 §3.2. Brackets stay
-// around an IPv6 address only, and a colon in the host only before a port.
+// encodeAuthority keeps [ userinfo "@" ] host [ ":" port ], RFC 3986 §3.2. It keeps
+// brackets only around an IPv6 address, and a colon only before a port.
 func encodeAuthority(s string) string {
 	user, port := "", ""
 	if at := strings.LastIndexByte(s, '@'); at >= 0 {
@@ -97,7 +97,7 @@ func encodeAuthority(s string) string {
 	return user + encodePart(s, "") + port
 }
 
-// isIPv6Literal reports "[" IPv6address "]". A zone is not allowed in it.
+// isIPv6Literal reports "[" IPv6address "]" without a zone.
 func isIPv6Literal(s string) bool {
 	s, opened := strings.CutPrefix(s, "[")
 	s, closed := strings.CutSuffix(s, "]")

@@ -9,9 +9,9 @@ import (
 // ErrMediaType says that a text is not a media type, or not a media range.
 var ErrMediaType = errors.New("not a media type")
 
-// maxParams bounds the parameters of one media type. Looking for a duplicate
-// is a scan of those before, so without a bound a long field would take quadratic
-// time. Registered types have a handful.
+// maxParams limits the parameters of one media type. The search for a duplicate scans
+// all earlier ones, so without a limit a long field would take quadratic time.
+// Registered types have a few.
 const maxParams = 32
 
 // MediaType is a parsed media type (§8.3.1).
@@ -19,16 +19,16 @@ type MediaType struct {
 	// Type and Subtype are in lower case.
 	Type    string
 	Subtype string
-	// Params have names in lower case and unique, and are in the order sent.
+	// Params are in the order sent. Their names are unique and in lower case.
 	Params []Param
 }
 
-// ParseMediaType reads the value of Content-Type. It takes what the grammar
-// allows: any case, quoted values, whitespace around a semicolon and empty
-// parameters; and nothing else. Not package mime, which also takes values
-// without a subtype and spaces around '='. A parameter given twice is an error,
-// because readers differ in which one they believe. So is a lone `*`: it is
-// a range, and no content has it as its type. An error is [ErrMediaType].
+// ParseMediaType reads the value of Content-Type. It accepts exactly what the grammar
+// allows, such as any case, quoted values, white space around a semicolon and empty
+// parameters. It does not use package mime, which also accepts values without a
+// subtype and spaces around '='. A duplicate parameter is an error, because readers
+// differ in which one they use. A lone `*` is also an error: it is a range, not a
+// type. The error is [ErrMediaType].
 func ParseMediaType(s string) (MediaType, error) {
 	m, rest, err := cutType(strings.Trim(s, ows))
 	if err != nil {
@@ -101,7 +101,7 @@ func cutParamValue(s string) (value, rest string, ok bool) {
 	return cutQuoted(s)
 }
 
-// appendParam adds a parameter that is new.
+// appendParam adds a parameter. A duplicate is an error.
 func appendParam(params []Param, p Param) ([]Param, error) {
 	if indexParam(params, p.Name) >= 0 {
 		return nil, fmt.Errorf("%w: a parameter is given twice", ErrMediaType)
@@ -112,8 +112,8 @@ func appendParam(params []Param, p Param) ([]Param, error) {
 	return append(params, p), nil
 }
 
-// String returns the media type as it is sent. A value that is not a token is
-// quoted; see [Quote] for what that does to characters outside US-ASCII.
+// String returns the media type in its wire form. A value that is not a token is
+// quoted; [Quote] describes what that does to characters outside US-ASCII.
 func (m MediaType) String() string {
 	var b strings.Builder
 	b.WriteString(m.Type)
@@ -137,7 +137,7 @@ func (m MediaType) Essence() string {
 	return m.Type + "/" + m.Subtype
 }
 
-// Param returns the value of a parameter, by its name in any case.
+// Param returns the value of a parameter. The name is case-insensitive.
 func (m MediaType) Param(name string) (string, bool) {
 	i := indexParam(m.Params, name)
 	if i < 0 {

@@ -11,12 +11,12 @@ import (
 // ErrCondition says that a field value is neither `*` nor a list of entity-tags.
 var ErrCondition = errors.New("neither * nor a list of entity-tags")
 
-// FieldError says which field of a request is malformed. Error leaves Value out,
-// because that is the client's own text, of any length and any bytes.
+// FieldError says which field of a request is malformed. Error omits Value, because
+// that is the client's own text, with any length and any bytes.
 type FieldError struct {
 	// Field is the canonical name.
 	Field string
-	// Value is what was received; several lines are joined by a comma and a space.
+	// Value is the received value; several lines are joined by a comma and a space.
 	Value string
 	// Reason is a sentence fragment that a client may read.
 	Reason string
@@ -37,12 +37,12 @@ type Condition struct {
 	Tags []ETag
 }
 
-// ParseCondition reads all lines of If-Match or If-None-Match. No lines give the zero
-// Condition. The error is [ErrCondition] or, for a bad member, [ErrETag].
+// ParseCondition reads all lines of If-Match or If-None-Match. Without lines it returns
+// the zero Condition. The error is [ErrCondition] or, for a bad member, [ErrETag].
 //
-// A field with no member at all is an error, though the grammar allows it: either
-// reading of it, "matches nothing" or "no condition", would be a guess at what a
-// client meant to protect.
+// A field without members is an error, although the grammar allows it: it can mean
+// "matches nothing" or "no condition", and either could be wrong about what the client
+// wants to protect.
 func ParseCondition(lines []string) (Condition, error) {
 	if len(lines) == 0 {
 		return Condition{}, nil
@@ -60,8 +60,8 @@ func ParseCondition(lines []string) (Condition, error) {
 	return c, nil
 }
 
-// withLine adds the members of one line. It does not use [List], which would
-// take the backslash of `"a\", "b"` for an escape.
+// withLine adds the members of one line. It does not use [List], which would treat
+// the backslash of `"a\", "b"` as an escape.
 func (c Condition) withLine(line string) (Condition, error) {
 	for {
 		line = strings.TrimLeft(line, ows+",")
@@ -79,7 +79,7 @@ func (c Condition) withLine(line string) (Condition, error) {
 	}
 }
 
-// withMember adds the member at the start of line, and returns what follows it.
+// withMember adds the member at the start of line, and returns the rest.
 func (c Condition) withMember(line string) (Condition, string, error) {
 	rest, star := strings.CutPrefix(line, wildcard)
 	if c.Any || star && len(c.Tags) > 0 {
@@ -97,8 +97,8 @@ func (c Condition) withMember(line string) (Condition, string, error) {
 	return c, rest, nil
 }
 
-// matches reports whether the selected representation is one of those listed.
-// `*` matches any that exists; a list matches none that has no tag.
+// matches reports whether the condition lists the selected representation. `*`
+// matches any existing one; a list never matches one without a tag.
 func (c Condition) matches(v Validators, equal func(a, b ETag) bool) bool {
 	if v.Missing || c.Any {
 		return !v.Missing
@@ -106,9 +106,8 @@ func (c Condition) matches(v Validators, equal func(a, b ETag) bool) bool {
 	return v.HasTag && slices.ContainsFunc(c.Tags, func(t ETag) bool { return equal(t, v.Tag) })
 }
 
-// Preconditions are the conditional fields of one request (§13.1). The zero
-// value is a request without conditions. If-Range is not here: it only matters
-// beside Range.
+// Preconditions are the conditional fields of one request (§13.1). The zero value is
+// a request without conditions. If-Range is missing: it only matters with Range.
 type Preconditions struct {
 	IfMatch     Condition
 	IfNoneMatch Condition
@@ -121,9 +120,9 @@ type Preconditions struct {
 // Fields returns all lines of a field by its canonical name, as http.Header.Values does.
 type Fields func(name string) []string
 
-// ParsePreconditions reads the four conditional fields. The error is a [*FieldError]
-// and only ever about If-Match or If-None-Match: §13.1 says what to do with
-// a bad date, and leaves open what to do with a bad tag.
+// ParsePreconditions reads the four conditional fields. The error is a [*FieldError],
+// always about If-Match or If-None-Match: §13.1 says what to do with a bad date, but
+// not with a bad tag.
 func ParsePreconditions(fields Fields) (Preconditions, error) {
 	ifMatch, err := conditionField(fields, "If-Match")
 	if err != nil {
@@ -161,8 +160,8 @@ func dateField(fields Fields, name string) time.Time {
 		return time.Time{}
 	}
 	if date.IsZero() {
-		// The first second of year 1 is a valid date, and must not read as no
-		// date: that would drop an If-Unmodified-Since that can only fail.
+		// The first second of year 1 is a valid date. Read as no date, it would drop
+		// an If-Unmodified-Since that can only fail.
 		return date.Add(time.Second)
 	}
 	return date
@@ -173,10 +172,10 @@ func (p Preconditions) Present() bool {
 	return p.IfMatch.Present || p.IfNoneMatch.Present || !p.IfModifiedSince.IsZero() || !p.IfUnmodifiedSince.IsZero()
 }
 
-// Validators describe the selected representation: the one that a GET with the
-// same Accept fields would be answered with (§8.8, §13.1).
+// Validators describe the selected representation: the one that a GET with the same
+// Accept fields would return (§8.8, §13.1).
 type Validators struct {
-	// Tag counts only if HasTag is true, because the zero ETag is a valid tag.
+	// Tag is valid only if HasTag is true, because the zero ETag is a valid tag.
 	Tag    ETag
 	HasTag bool
 	// LastModified is zero if the resource has no modification date.
@@ -185,26 +184,26 @@ type Validators struct {
 	Missing bool
 }
 
-// Outcome is what the preconditions make of a request.
+// Outcome is the result of a request's preconditions.
 type Outcome int
 
 const (
 	// Proceed means that the request is performed as if it had no condition.
 	Proceed Outcome = iota
-	// NotModified means 304: the reader has the current representation.
+	// NotModified means 304: the client has the current representation.
 	NotModified
-	// Failed means 412: nothing is performed.
+	// Failed means 412: the request is not performed.
 	Failed
 )
 
-// Evaluate applies the conditions in the order of §13.2.2. read is true for GET
-// and HEAD alone. It is for a request that would otherwise end in 2xx or 412; any
-// other answer, such as 401 or 404, stands whatever the conditions say (§13.2.1).
+// Evaluate applies the conditions in the order of §13.2.2. read is true only for GET
+// and HEAD. Call it only for a request that would otherwise end in 2xx or 412; any
+// other response, such as 401 or 404, is independent of the conditions (§13.2.1).
 //
-// Evaluating and then writing is a race unless both happen in one atomic step.
+// Evaluation followed by a write is a race unless both are one atomic step.
 func (p Preconditions) Evaluate(read bool, v Validators) Outcome {
 	if read && v.Missing {
-		// Reading what is not there is 404 without conditions, hence with them too.
+		// A read of a missing resource is 404, with or without conditions.
 		return Proceed
 	}
 	if !p.mayAct(v) {
@@ -230,8 +229,8 @@ func (p Preconditions) mayAct(v Validators) bool {
 	return v.unmodifiedSince(p.IfUnmodifiedSince)
 }
 
-// isCurrent is steps 3 and 4: If-None-Match, or else If-Modified-Since, which
-// counts on a read only.
+// isCurrent is steps 3 and 4: If-None-Match, or else If-Modified-Since, which only
+// reads evaluate.
 func (p Preconditions) isCurrent(read bool, v Validators) bool {
 	if p.IfNoneMatch.Present {
 		return p.IfNoneMatch.matches(v, ETag.WeakEqual)
@@ -246,8 +245,8 @@ func (v Validators) hasDate() bool {
 	return !v.Missing && !v.LastModified.IsZero()
 }
 
-// unmodifiedSince compares whole seconds: an HTTP-date has no fraction, so a
-// client that echoes Last-Modified would always be a fraction too early.
+// unmodifiedSince compares whole seconds. An HTTP-date has no fraction, so the date of
+// a client that sends Last-Modified back would always be slightly too early.
 func (v Validators) unmodifiedSince(date time.Time) bool {
 	return v.LastModified.Unix() <= date.Unix()
 }

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Return is how much a client wants of what a write has made (RFC 7240 §4.2).
+// Return is the preference for the body of a write's response (RFC 7240 §4.2).
 type Return int
 
 // The values of the preference return. The zero value is no preference.
 const (
 	ReturnAny Return = iota
-	// ReturnMinimal: a status and header fields will do.
+	// ReturnMinimal: status and header fields are enough.
 	ReturnMinimal
-	// ReturnRepresentation: the resource as it now is.
+	// ReturnRepresentation: the new state of the resource.
 	ReturnRepresentation
 )
 
-// The preferences that are read, and two values.
+// The known preferences, and two values.
 const (
 	preferReturn       = "return"
 	preferRespondAsync = "respond-async"
@@ -29,24 +29,24 @@ const (
 	returnRepresentation = "representation"
 )
 
-// Preferences are those of a Prefer field that are known here (RFC 7240). The zero
-// value is an absent field.
+// Preferences are the known preferences of a Prefer field (RFC 7240). The zero value
+// is an absent field.
 type Preferences struct {
 	Return Return
-	// RespondAsync says that the client rather has 202 than waits (§4.1).
+	// RespondAsync is true if the client prefers 202 to waiting (§4.1).
 	RespondAsync bool
-	// Waits says that the client names a time that it will wait, and Wait which, in
-	// whole seconds (§4.3). It is not bounded: a client may say centuries.
+	// Waits is true if the client says how long it will wait. Wait is that time, in
+	// whole seconds (§4.3). It has no limit: a client may send centuries.
 	Waits bool
 	Wait  time.Duration
 }
 
-// ParsePrefer reads all lines of Prefer. Whatever is malformed or unknown is ignored:
-// a preference is no demand, so it is no error either (RFC 7240 §2). Names are
-// case-insensitive and values are not; a value in quotes is the same as one without;
-// parameters are ignored, because no preference here has any. Of a name that stands
-// more than once the first counts, but return=minimal and return=representation
-// beside each other, in any order, cancel each other out (§4.2).
+// ParsePrefer reads all lines of Prefer. It ignores malformed and unknown members: a
+// preference is not a requirement, so it cannot be an error (RFC 7240 §2). Names are
+// case-insensitive, values are not. A value in quotes equals one without. Parameters
+// are ignored, because no known preference has any. If a name comes more than once,
+// the first counts, but return=minimal and return=representation cancel each other
+// out, in any order (§4.2).
 func ParsePrefer(lines []string) Preferences {
 	var p Preferences
 	var seen struct{ returns, async, waits, minimal, representation bool }
@@ -64,7 +64,7 @@ func ParsePrefer(lines []string) Preferences {
 			seen.minimal = seen.minimal || value == returnMinimal
 			seen.representation = seen.representation || value == returnRepresentation
 		case strings.EqualFold(one.Name, preferRespondAsync) && !seen.async:
-			// An empty value is none (§2); with any other it is another preference.
+			// An empty value is the same as none (§2); any other value makes another preference.
 			p.RespondAsync, seen.async = value == "", true
 		case strings.EqualFold(one.Name, preferWait) && !seen.waits:
 			p.Wait, p.Waits = waitOf(value)
@@ -88,7 +88,7 @@ func returnOf(value string) Return {
 	}
 }
 
-// waitOf reads delay-seconds. More of them than a Duration holds are the longest one.
+// waitOf reads delay-seconds. It limits them to the longest Duration.
 func waitOf(value string) (time.Duration, bool) {
 	if value == "" || strings.Trim(value, "0123456789") != "" {
 		return 0, false
@@ -96,13 +96,13 @@ func waitOf(value string) (time.Duration, bool) {
 	const most = math.MaxInt64 / int64(time.Second)
 	seconds, err := strconv.ParseInt(value, 10, 64)
 	if err != nil || seconds > most {
-		seconds = most // Only the range can be wrong: all of it are digits.
+		seconds = most // Only the range can be wrong: the value has only digits.
 	}
 	return time.Duration(seconds) * time.Second, true
 }
 
-// parsePreference reads token [ BWS "=" BWS word ] *( OWS ";" [ OWS parameter ] ), and
-// is false if member is anything else (RFC 7240 §2). Without a value it is empty.
+// parsePreference reads token [ BWS "=" BWS word ] *( OWS ";" [ OWS parameter ] ) (RFC
+// 7240 §2), and returns false for anything else. A missing value is empty.
 func parsePreference(member string) (Param, bool) {
 	preference, rest, ok := cutNamedWord(member)
 	for ok {
@@ -121,8 +121,8 @@ func parsePreference(member string) (Param, bool) {
 	return Param{}, false
 }
 
-// cutNamedWord reads token [ BWS "=" BWS word ] at the start of s, and returns what
-// follows.
+// cutNamedWord reads token [ BWS "=" BWS word ] at the start of s, and returns the
+// rest.
 func cutNamedWord(s string) (Param, string, bool) {
 	name, rest := cutToken(s)
 	if name == "" {
@@ -136,8 +136,8 @@ func cutNamedWord(s string) (Param, string, bool) {
 	return Param{Name: name, Value: value}, rest, ok
 }
 
-// Applied is the value of Preference-Applied (RFC 7240 §3) for the preferences that
-// an answer follows; empty if it follows none.
+// Applied returns the value of Preference-Applied (RFC 7240 §3) for the preferences
+// that a response applies, or "" if it applies none.
 func (p Preferences) Applied() string {
 	var applied []string
 	switch p.Return {

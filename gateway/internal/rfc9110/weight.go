@@ -2,19 +2,19 @@ package rfc9110
 
 import "strings"
 
-// Weights are kept in thousandths, the finest step that §12.4.2 allows, so that
-// comparing them is exact.
+// Weights are in thousandths, the finest step that §12.4.2 allows, so that
+// comparisons are exact.
 const (
 	weightScale  = 1000
 	weightDigits = 3
 )
 
-// wildcard stands for "any" in Accept, Accept-Encoding, Accept-Language, If-Match and If-None-Match.
+// wildcard means "any" in Accept, Accept-Encoding, Accept-Language, If-Match and If-None-Match.
 const wildcard = "*"
 
-// parseWeight reads a qvalue (§12.4.2). It also takes one without its leading
-// zero: Java's HttpURLConnection sent `*; q=.2` by default for two decades, and
-// a client that sets no Accept of its own should not be answered with an error.
+// parseWeight reads a qvalue (§12.4.2). It also accepts one without its leading
+// zero: Java's HttpURLConnection sent `*; q=.2` by default for two decades, and a
+// client that sets no Accept of its own should not get an error.
 func parseWeight(s string) (thousandths int, ok bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	if whole+fraction == "" || len(fraction) > weightDigits {
@@ -38,9 +38,9 @@ func parseWeight(s string) (thousandths int, ok bool) {
 	}
 }
 
-// cutWeight splits a member of Accept-Encoding or Accept-Language into what it
-// names and its weight, which is 1 if it is not given. ok is false if anything
-// but a weight follows the name.
+// cutWeight splits a member of Accept-Encoding or Accept-Language into its name and
+// its weight, which is 1 by default. ok is false if anything but a weight follows the
+// name.
 func cutWeight(member string) (name string, thousandths int, ok bool) {
 	name, weight, weighted := strings.Cut(member, ";")
 	name = strings.TrimRight(name, ows)

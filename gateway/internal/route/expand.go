@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// ExpandError says why a template cannot become a path with the values given.
+// ExpandError says why a template cannot become a path with the given values.
 type ExpandError struct {
-	// Field is the field path of the variable at fault; "" where the template has
-	// a wildcard outside of any variable.
+	// Field is the field path of the bad variable; "" if the template has a wildcard
+	// outside a variable.
 	Field string
-	// Reason does not repeat the value, which may be private.
+	// Reason does not contain the value, which may be private.
 	Reason string
 }
 
@@ -21,20 +21,19 @@ func (e *ExpandError) Error() string {
 	return fmt.Sprintf("expanding a path template: the value of %s %s", e.Field, e.Reason)
 }
 
-// Expand makes the path that stands for the values: value returns that of a field
-// path, unescaped, and whether there is one. An index that finds this template for
-// the path finds the same values in it.
+// Expand makes the path for the values. The function value returns the unescaped
+// value of a field path, and whether there is one. If an index finds this template
+// for the path, it finds the same values.
 //
-// A value that matches `*` is encoded as one segment: all but the unreserved
-// characters of RFC 3986 §2.3. If the variable has more segments than one, the
-// value must match its pattern; the slashes between stay. In what `**` takes, the
-// reserved characters that a segment may hold also stay, because their escapes
-// would come back as escapes.
+// A value of `*` is encoded as one segment: everything but the unreserved characters
+// of RFC 3986 §2.3. If the variable has several segments, the value must match its
+// pattern, and keeps the slashes between them. A value of `**` also keeps the reserved
+// characters that a segment can contain, because a lookup would not unescape them.
 //
-// Every error is an [*ExpandError]: a value that is missing, empty, "." or ".." in
-// a whole segment (clients would normalise it away), of the wrong pattern, not
-// UTF-8, or with a control character; `?`, `#`, `[` or `]` in what `**` takes, which
-// no path can carry there; and a template with a wildcard outside of any variable.
+// Every error is an [*ExpandError]: a value that is missing, empty, not UTF-8, or of
+// the wrong pattern, that has a control character, or a segment "." or ".." (clients
+// would remove it); `?`, `#`, `[` or `]` in a value of `**`, which no path can contain
+// there; and a template with a wildcard outside a variable.
 func (t *Template) Expand(value func(field string) (string, bool)) (string, error) {
 	var b strings.Builder
 	next := 0
@@ -63,7 +62,7 @@ func (t *Template) Expand(value func(field string) (string, bool)) (string, erro
 	return b.String(), nil
 }
 
-// writeFixed writes segments that no variable binds.
+// writeFixed writes segments outside variables.
 func writeFixed(b *strings.Builder, segments []segment) error {
 	for _, s := range segments {
 		if s.kind != literal {
@@ -75,7 +74,7 @@ func writeFixed(b *strings.Builder, segments []segment) error {
 	return nil
 }
 
-// writeValue writes the value of a variable, or says what is wrong with it.
+// writeValue writes the value of a variable, or returns the reason why it cannot.
 func writeValue(b *strings.Builder, segments []segment, value string) string {
 	if value == "" {
 		return "is empty"
@@ -98,8 +97,7 @@ func writeValue(b *strings.Builder, segments []segment, value string) string {
 	return ""
 }
 
-// fits says whether there are as many parts as the segments take, and the literals
-// among them.
+// fits reports whether the parts match the segments in number and literals.
 func fits(segments []segment, parts []string) bool {
 	if len(parts) < len(segments) || len(parts) > len(segments) && !endsOpen(segments) {
 		return false
@@ -112,7 +110,7 @@ func fits(segments []segment, parts []string) bool {
 	return true
 }
 
-// writeSegment writes part, one segment of a value, as s takes it.
+// writeSegment writes part, one segment of a value, encoded for s.
 func writeSegment(b *strings.Builder, s segment, part string) string {
 	b.WriteByte('/')
 	if s.kind == literal {

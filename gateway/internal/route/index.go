@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Outcome is what a lookup came to.
+// Outcome is the result of a lookup.
 type Outcome int
 
-// The outcomes of [Index.Lookup]. NotFound is also the one beside an error.
+// The outcomes of [Index.Lookup]. With an error, the outcome is NotFound.
 const (
 	// NotFound: no template of any method matches the path.
 	NotFound Outcome = iota
@@ -19,19 +19,19 @@ const (
 	Found
 )
 
-// Result is what a lookup found.
+// Result is what a lookup returns.
 type Result[T any] struct {
-	// Value, Template and Params are set with Found only. Value is the one given to
-	// Add; Params are in the order of the path, nil if the template has no variables.
+	// Value, Template and Params are set only with Found. Value is the one that Add
+	// got. Params are in the order of the path, nil if the template has no variables.
 	Value    T
 	Template *Template
 	Params   []Param
-	// Allow is set with MethodNotAllowed only: see [Index.Allow].
+	// Allow is set only with MethodNotAllowed: see [Index.Allow].
 	Allow []string
 }
 
-// ClashError says that two templates match exactly the same paths for one method:
-// they have the same literals, wildcards and verb, whatever their variables.
+// ClashError says that two templates match the same paths for one method: they have
+// the same literals, wildcards and verb. Variables make no difference.
 type ClashError struct {
 	Method        string
 	First, Second *Template
@@ -41,17 +41,17 @@ func (e *ClashError) Error() string {
 	return fmt.Sprintf("%s %s matches exactly the paths of %s", e.Method, e.Second, e.First)
 }
 
-// Index finds the template that a path belongs to, in a time that does not depend
-// on how many there are. The zero Index is empty and ready. Lookups may run at the
-// same time, but not while Add does.
+// Index finds the template for a path, in a time that does not depend on the number
+// of templates. The zero Index is empty and ready to use. Lookups may run
+// concurrently, but not during Add.
 type Index[T any] struct {
 	methods map[string]*tree[T]
 	names   []string // the keys of methods, sorted
 }
 
-// Add puts a template in the index, for one method (case-sensitive, RFC 9110
-// §9.1). The order of Adds does not matter. Its one error is a [*ClashError], after
-// which the index is as it was.
+// Add puts a template in the index, for one method (case-sensitive, RFC 9110 §9.1).
+// The order of Adds does not matter. The only error is a [*ClashError]; then the
+// index is unchanged.
 func (x *Index[T]) Add(method string, t *Template, value T) error {
 	methods := x.methods[method]
 	if methods == nil {
@@ -71,12 +71,11 @@ func (x *Index[T]) Add(method string, t *Template, value T) error {
 }
 
 // Lookup finds the most specific template that has the method and matches the path.
-// The path is the request's own spelling of it: what URL.EscapedPath returns,
-// without the query.
+// The path has the request's spelling: URL.EscapedPath, without the query.
 //
-// Its one error is a [*PathError], with NotFound: the path does not start with '/',
-// has a malformed escape, or gives a variable of the template that was found a value
-// with a control character (0x00-0x1f, 0x7f) or invalid UTF-8.
+// The only error is a [*PathError], with NotFound: the path does not start with '/',
+// has a malformed escape, or gives a variable a value with a control character
+// (0x00-0x1f, 0x7f) or invalid UTF-8.
 func (x *Index[T]) Lookup(method, escapedPath string) (Result[T], Outcome, error) {
 	if err := checkPath(escapedPath); err != nil {
 		return Result[T]{}, NotFound, err
@@ -100,12 +99,12 @@ func (x *Index[T]) Lookup(method, escapedPath string) (Result[T], Outcome, error
 	return Result[T]{Value: found.value, Template: found.template, Params: params}, Found, nil
 }
 
-// Methods returns every method that a template was added for, sorted.
+// Methods returns every method that has a template, sorted.
 func (x *Index[T]) Methods() []string { return slices.Clone(x.names) }
 
-// Allow returns every method that a template has for the path, sorted: the Allow of
-// RFC 9110 §10.2.1, but without a HEAD that nobody added. nil if no template matches
-// the path, or if it cannot be read.
+// Allow returns every method that has a template for the path, sorted: the Allow of
+// RFC 9110 §10.2.1, but with HEAD only if it was added. It is nil if no template
+// matches the path, or if the path cannot be read.
 func (x *Index[T]) Allow(escapedPath string) []string {
 	if checkPath(escapedPath) != nil || !routable(escapedPath) {
 		return nil
@@ -123,12 +122,12 @@ func (x *Index[T]) allow(path string) []string {
 	return allow
 }
 
-// tree is what the index knows of one method: a trie of segments for each verb.
-// Verbs come first and not last, because one decides where the path ends.
+// tree contains the templates of one method: a trie of segments for each verb. Verbs
+// come first, because the verb decides where the path ends.
 type tree[T any] struct {
 	plain node[T]
 	verbs map[string]*node[T]
-	// colons is the largest number of colons within a verb, such as 1 for "a:b".
+	// colons is the largest number of colons in a verb, such as 1 for "a:b".
 	colons int
 }
 
@@ -155,8 +154,7 @@ func (t *tree[T]) add(tmpl *Template, value T) *Template {
 	return nil
 }
 
-// find returns the best match and the part of the path that its segments matched:
-// all but the verb. The path comes without its first slash.
+// find returns the best match and the path without the verb. path has no first slash.
 func (t *tree[T]) find(path string) (*leaf[T], string) {
 	if t == nil {
 		return nil, ""
@@ -164,8 +162,8 @@ func (t *tree[T]) find(path string) (*leaf[T], string) {
 	if len(t.verbs) > 0 {
 		found, matched := t.findVerb(path)
 		if found != nil && isDots(lastSegment(matched)) {
-			// "/v1/..:check" is data only where no verb fits: to let another
-			// template have it would hide from the caller that one did.
+			// "/v1/..:check" is data only if no verb matches: a match of another
+			// template would hide from the caller that the verb's template matched.
 			return nil, ""
 		}
 		if found != nil {
@@ -175,8 +173,8 @@ func (t *tree[T]) find(path string) (*leaf[T], string) {
 	return t.plain.findRoot(path), path
 }
 
-// findVerb tries the colons of the last segment, from the last one back. One more
-// than a verb can hold is enough, so a path full of colons costs no more.
+// findVerb tries the colons of the last segment, the last one first. It stops at one
+// more than a verb can contain, so a path full of colons costs no more.
 func (t *tree[T]) findVerb(path string) (*leaf[T], string) {
 	var best *leaf[T]
 	var matched string
@@ -185,7 +183,7 @@ func (t *tree[T]) findVerb(path string) (*leaf[T], string) {
 	for range t.colons + 1 {
 		colon = strings.LastIndexByte(path[:colon], ':')
 		if colon <= last {
-			break // also at last itself: a verb stands after something
+			break // also at last itself: there is something before a verb
 		}
 		root := t.verbs[unescape(path[colon+1:], false)]
 		if root == nil {

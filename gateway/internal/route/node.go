@@ -2,7 +2,7 @@ package route
 
 import "strings"
 
-// node is a place in a trie of segments: what may come after those that led here.
+// node is a node in a trie of segments: it has the possible next segments.
 type node[T any] struct {
 	literals map[string]*node[T] // by their unescaped text
 	wildcard *node[T]
@@ -10,7 +10,7 @@ type node[T any] struct {
 	end      *leaf[T] // the path may end here
 }
 
-// leaf is a template and what was added with it.
+// leaf is a template and the value that was added with it.
 type leaf[T any] struct {
 	template *Template
 	value    T
@@ -51,7 +51,7 @@ func set[T any](place **leaf[T], t *Template, value T) *Template {
 	return nil
 }
 
-// findRoot finds the best match in the whole trie. Here alone `**` may take no
+// findRoot finds the best match in the whole trie. Only here `**` can take no
 // segment: "/**" matches "/", but "/v1/**" does not match "/v1".
 func (n *node[T]) findRoot(path string) *leaf[T] {
 	if path != "" {
@@ -64,14 +64,14 @@ func (n *node[T]) findRoot(path string) *leaf[T] {
 }
 
 // find finds the best match below n for the segments of path; there are none if
-// more is false. It goes back at most once for each node that the templates share
-// with the path, so its cost has a bound that the client cannot move.
+// more is false. It backtracks at most once for each node that the templates share
+// with the path, so a client cannot raise the limit of its cost.
 func (n *node[T]) find(path string, more bool) *leaf[T] {
 	if !more {
 		return n.end
 	}
 	seg, path, more := strings.Cut(path, "/")
-	if len(n.literals) > 0 { // or there is nothing to unescape for
+	if len(n.literals) > 0 { // else there is no reason to unescape
 		if child := n.literals[unescape(seg, false)]; child != nil {
 			if found := child.find(path, more); found != nil {
 				return found

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// SyntaxError says why a text is no path template.
+// SyntaxError says why a text is not a path template.
 type SyntaxError struct {
 	// Template is the whole text.
 	Template string
-	// Offset is the byte of Template at which the fault was found, from 0. It is
-	// len(Template) where something is missing at the end.
+	// Offset is the byte of Template with the error, from 0. It is len(Template) if
+	// something is missing at the end.
 	Offset int
-	// Reason is for the template's author.
+	// Reason is a text for the template's author.
 	Reason string
 }
 
@@ -29,14 +29,14 @@ func (e *SyntaxError) Error() string {
 //	FieldPath = IDENT { "." IDENT } ;
 //	Verb      = ":" LITERAL ;
 //
-// and "/" alone, which grpc-gateway knows too. LITERAL is a non-empty run of the
-// pchars of RFC 3986 §3.3 without "*", because a star that is not a whole segment
-// would look like a wildcard and be none. The verb starts at the last colon of the
-// last segment, but at the first colon after a variable.
+// and "/" alone, as in grpc-gateway. LITERAL is one or more pchars of RFC 3986 §3.3
+// without "*", because a star that is not a whole segment would look like a wildcard.
+// The verb starts at the last colon of the last segment, but after a variable at the
+// first colon.
 //
-// Refused beyond the grammar: `**` before the end, a field that is bound twice, and
-// a literal that no request could carry ("." and "..", control bytes, invalid
-// UTF-8). Every error is a [*SyntaxError].
+// Parse also refuses `**` before the end, a field that is bound twice, and a literal
+// that no request can contain ("." and "..", control bytes, invalid UTF-8). Every
+// error is a [*SyntaxError].
 func Parse(template string) (*Template, error) {
 	p := parser{text: template, body: template}
 	if err := p.parse(); err != nil {
@@ -45,7 +45,7 @@ func Parse(template string) (*Template, error) {
 	return &p.template, nil
 }
 
-// parser goes through text once, from left to right, after cutting off the verb.
+// parser cuts off the verb and then reads the text once, from left to right.
 type parser struct {
 	text     string // the whole template, for errors
 	body     string // text without the verb
@@ -76,8 +76,8 @@ func (p *parser) parse() error {
 	return nil
 }
 
-// cutVerb takes the verb off the body. After a variable the first colon starts it,
-// so that a verb may hold colons there, as in grpc-gateway.
+// cutVerb cuts the verb off the body. After a variable it starts at the first colon,
+// so there a verb can contain colons, as in grpc-gateway.
 func (p *parser) cutVerb() error {
 	last := max(strings.LastIndexByte(p.text, '/'), strings.LastIndexByte(p.text, '}'))
 	colon := strings.LastIndexByte(p.text[last:], ':')
@@ -104,7 +104,7 @@ func (p *parser) segment() error {
 	return p.plain("/")
 }
 
-// plain reads a segment that is no variable, up to one of the bytes in stop.
+// plain reads a segment outside a variable, up to one of the bytes in stop.
 func (p *parser) plain(stop string) error {
 	start := p.pos
 	switch text := p.take(stop); text {
@@ -143,7 +143,7 @@ func (p *parser) variable() error {
 	return nil
 }
 
-// pattern reads what follows a variable's field path: nothing, which means `*`, or
+// pattern reads the text after a variable's field path: nothing, which means `*`, or
 // "=" and segments.
 func (p *parser) pattern(open int) error {
 	if !p.accept('=') {
@@ -182,7 +182,7 @@ func (p *parser) fieldPath() (string, error) {
 	return field, nil
 }
 
-// literal checks a literal that starts at offset and unescapes its key.
+// literal checks a literal that starts at offset, and unescapes it as its key.
 func (p *parser) literal(offset int, text string) (segment, error) {
 	if text == "" {
 		return segment{}, p.fail(offset, "a segment or verb is empty")
@@ -216,7 +216,7 @@ func (p *parser) add(offset int, s segment) error {
 	return nil
 }
 
-// take reads up to the first of the bytes in stop, or to the end.
+// take reads up to the first byte that is in stop, or to the end.
 func (p *parser) take(stop string) string {
 	left := p.body[p.pos:]
 	if i := strings.IndexAny(left, stop); i >= 0 {

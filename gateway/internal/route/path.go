@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// PathError says why a request's path cannot be read. It is the client's fault.
+// PathError says why a request's path cannot be read. It is an error of the client.
 type PathError struct {
-	// Path is the path as it was given, still escaped.
+	// Path is the given path, still escaped.
 	Path string
-	// Field is the field path of the value at fault; "" if the fault is no value's.
+	// Field is the field path of the bad value; "" if no value is bad.
 	Field string
-	// Reason says what is wrong, in words for the client.
+	// Reason is a text for the client.
 	Reason string
 }
 
@@ -23,7 +23,7 @@ func (e *PathError) Error() string {
 	return fmt.Sprintf("path %q: the value of %s %s", e.Path, e.Field, e.Reason)
 }
 
-// checkPath refuses what is no absolute path in RFC 3986's spelling.
+// checkPath refuses a text that is not an absolute path by RFC 3986.
 func checkPath(path string) error {
 	if !strings.HasPrefix(path, "/") {
 		return &PathError{Path: path, Reason: "it does not start with '/'"}
@@ -34,9 +34,9 @@ func checkPath(path string) error {
 	return nil
 }
 
-// routable says whether a template may match the path: no segment is empty, "." or
-// "..". They are refused here, for all templates at once, and not at each wildcard,
-// because no literal can be one either. "/" has no segment at all.
+// routable reports whether a template can match the path: no segment is empty, "." or
+// "..". One check here covers all templates, because no literal can be one of these
+// either. "/" has no segments.
 func routable(path string) bool {
 	if path == "/" {
 		return true
@@ -51,13 +51,13 @@ func routable(path string) bool {
 	return true
 }
 
-// lastSegment returns what follows the last slash.
+// lastSegment returns the text after the last slash.
 func lastSegment(path string) string {
 	return path[strings.LastIndexByte(path, '/')+1:]
 }
 
-// isDots says whether a client that normalises would take the segment for "." or
-// "..". It takes %2E for a dot, as the URL standard of browsers does.
+// isDots reports whether a client that normalises would treat the segment as "." or
+// "..". It treats %2E as a dot, like the URL standard of browsers.
 func isDots(seg string) bool {
 	const escaped = len("%2e")
 	for range len("..") {
@@ -76,7 +76,7 @@ func isDots(seg string) bool {
 	return false
 }
 
-// flawOf says why a value can be neither captured nor expanded; "" if it can.
+// flawOf returns why a value can be neither captured nor expanded, or "" if it can.
 func flawOf(value string) string {
 	for i := range len(value) {
 		if value[i] < ' ' || value[i] == 0x7f {
@@ -89,8 +89,8 @@ func flawOf(value string) string {
 	return ""
 }
 
-// badEscape returns the offset of the first '%' that two hexadecimal digits do not
-// follow, or -1.
+// badEscape returns the offset of the first '%' without two hexadecimal digits after
+// it, or -1.
 func badEscape(s string) int {
 	i := strings.IndexByte(s, '%')
 	if i < 0 {
@@ -108,8 +108,8 @@ func badEscape(s string) int {
 	return -1
 }
 
-// unescape decodes the escapes of s, which must be well-formed. With keepReserved
-// it leaves those of reserved characters as they are.
+// unescape decodes the escapes of s, which must be well-formed. With keepReserved it
+// keeps the escapes of reserved characters.
 func unescape(s string, keepReserved bool) string {
 	i := strings.IndexByte(s, '%')
 	if i < 0 {
@@ -163,7 +163,7 @@ func isUnreserved(c byte) bool {
 	return isLetter(c) || isDigit(c) || strings.IndexByte("-._~", c) >= 0
 }
 
-// reservedBeyondPchar are the reserved characters that a segment cannot hold.
+// reservedBeyondPchar are the reserved characters that a segment cannot contain.
 const reservedBeyondPchar = "/?#[]"
 
 // isReserved: RFC 6570 §1.5, the gen-delims and sub-delims of RFC 3986 §2.2.
@@ -171,12 +171,12 @@ func isReserved(c byte) bool {
 	return isReservedPchar(c) || strings.IndexByte(reservedBeyondPchar, c) >= 0
 }
 
-// isReservedPchar: the reserved characters that may stand in a segment unescaped.
+// isReservedPchar: the reserved characters that a segment can contain unescaped.
 func isReservedPchar(c byte) bool {
 	return strings.IndexByte("!$&'()*+,;=:@", c) >= 0
 }
 
-// isPchar: RFC 3986 §3.3, but for the escapes.
+// isPchar: RFC 3986 §3.3, without the escapes.
 func isPchar(c byte) bool {
 	return isUnreserved(c) || isReservedPchar(c)
 }

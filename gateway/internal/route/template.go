@@ -2,7 +2,7 @@ package route
 
 import "strings"
 
-// kind is what a segment of a template matches.
+// kind says what a segment of a template matches.
 type kind uint8
 
 const (
@@ -11,8 +11,8 @@ const (
 	rest                 // `**`: all segments that are left
 )
 
-// segment is one part of a template between slashes. The segments of a variable
-// are not nested: a variable is a range over them.
+// segment is one part of a template between slashes. Segments are not nested: a
+// variable is a range of them.
 type segment struct {
 	kind kind
 	text string // as the template writes it
@@ -23,13 +23,13 @@ type segment struct {
 type variable struct {
 	field      string
 	first, end int
-	// escaped: a literal in the range is written with escapes, so that the
-	// value cannot be cut out of the request's path.
+	// escaped: a literal in the range has escapes, so the value cannot be cut out of
+	// the request's path.
 	escaped bool
 }
 
-// Template is one parsed path template. It never changes, so it may be shared.
-// The zero Template is that of "/".
+// Template is one parsed path template. It is immutable, so it can be shared. The
+// zero Template is that of "/".
 type Template struct {
 	text      string
 	segments  []segment
@@ -47,7 +47,7 @@ func (t *Template) String() string {
 }
 
 // Fields returns the field paths of the variables, in the order of the path. The
-// slice is the caller's own.
+// caller may change the slice.
 func (t *Template) Fields() []string {
 	fields := make([]string, 0, len(t.variables))
 	for _, v := range t.variables {
@@ -61,25 +61,25 @@ func (t *Template) segmentsOf(v variable) []segment {
 	return t.segments[v.first:v.end]
 }
 
-// endsOpen says whether the segments end in `**`.
+// endsOpen reports whether the segments end in `**`.
 func endsOpen(segments []segment) bool {
 	return len(segments) > 0 && segments[len(segments)-1].kind == rest
 }
 
-// Param is the value that a path gives to one variable.
+// Param is the value of one variable in a path.
 type Param struct {
 	// Field is the variable's field path, such as "entity.id".
 	Field string
-	// Value is unescaped: fully where `*` took it; all but the escapes of reserved
-	// characters (RFC 6570 §1.5) where `**` did. A literal inside the variable
-	// stands as the template writes it. It is valid UTF-8 without control
-	// characters, and empty only for a "/**" that took nothing.
+	// Value is unescaped: fully for `*`; for `**` it keeps the escapes of reserved
+	// characters (RFC 6570 §1.5). A literal in the variable has the template's
+	// spelling. Value is valid UTF-8 without control characters, and empty only for a
+	// "/**" that took nothing.
 	Value string
 }
 
-// capture cuts the values out of a path that the template is known to match. The
-// path comes without its first slash and without the verb, so the error lacks the
-// whole path. nil if the template has no variables.
+// capture cuts the values out of a path that matches the template, or returns nil if
+// the template has no variables. path has no first slash and no verb, so the error
+// lacks the whole path.
 func (t *Template) capture(path string) ([]Param, *PathError) {
 	if len(t.variables) == 0 {
 		return nil, nil
@@ -103,7 +103,7 @@ func (t *Template) capture(path string) ([]Param, *PathError) {
 	return params, nil
 }
 
-// valueOf unescapes what a variable took. It allocates only if there is an escape.
+// valueOf unescapes the value of a variable. It allocates only if there is an escape.
 func (t *Template) valueOf(v variable, raw string) string {
 	if !v.escaped && strings.IndexByte(raw, '%') < 0 {
 		return raw
@@ -126,7 +126,7 @@ func (t *Template) valueOf(v variable, raw string) string {
 	return strings.Join(parts, "/")
 }
 
-// cutSegments cuts n segments off the front of path, with the slash after them.
+// cutSegments cuts the first n segments off path, with the slash after them.
 func cutSegments(path string, n int) (front, back string) {
 	end := -1
 	for range n {
