@@ -11,18 +11,18 @@ import (
 	"github.com/statusway/statusway/gateway/internal/jsoncodec/plan"
 )
 
-// MarshalAny returns the JSON of an error detail with nothing lost: {"@type": …, fields…} where the type is linked in
-// and all of it can be said in JSON, else {"@type": …, "value": base64 of the bytes}. What cannot be said is an unknown
-// field at any depth, bytes that are not of the type, a value without a JSON form, and depth beyond [MaxDepth].
+// MarshalAny returns the JSON of an error detail without loss: {"@type": …, fields…} if the type is linked in and JSON
+// can express the whole message, else {"@type": …, "value": base64 of the bytes}. JSON cannot express an unknown field
+// at any depth, bytes that are not of the type, a value without a JSON form, and depth beyond [MaxDepth].
 //
-// It never fails. An invalid type URL is written as it is, with U+FFFD for what is not UTF-8.
+// It never fails. It writes an invalid type URL unchanged, with U+FFFD for bytes that are not UTF-8.
 //
-// [Unmarshal] reads both forms back: the first to an equal message, the second to the same bytes. Two things do not
-// come back: an invalid type URL, and the second form of a type that has a value of its own, such as Duration or
-// StringValue, because there it looks like the first.
+// [Unmarshal] reads both forms: the first to an equal message, the second to the same bytes. It does not read an invalid
+// type URL, or the second form of a type whose JSON has a member "value" of its own, such as Duration or StringValue,
+// because that looks like the first form.
 func MarshalAny(a *anypb.Any) []byte { return linked.AppendAny(nil, a) }
 
-// AppendAny is [MarshalAny] to the end of dst.
+// AppendAny appends the result of [MarshalAny] to dst.
 func (c Codec) AppendAny(dst []byte, a *anypb.Any) []byte {
 	if out, ok := c.plans.AppendAny(dst, a.GetTypeUrl(), a.GetValue(), plan.Lossless); ok {
 		return out
@@ -43,26 +43,26 @@ func appendOpaque(dst []byte, a *anypb.Any) []byte {
 	return append(dst, `"}`...)
 }
 
-// faithful reports whether JSON would show all that the bytes of an Any hold, which is
-// within as many others as depth says. Beyond [MaxDepth] it is not shown as JSON anyway, and
-// each level costs a copy of all below it.
+// faithful reports whether JSON would show everything in the bytes of an Any, which is in
+// depth other Anys. Beyond [MaxDepth] the result is always false, because JSON is not used
+// there, and each level costs a copy of everything below it.
 func (c Codec) faithful(url string, value []byte, depth int) bool {
 	if depth > MaxDepth {
 		return false
 	}
 	mt, err := c.types.FindMessageByURL(url)
 	if err != nil {
-		return true // the bytes themselves are written
+		return true // the JSON contains the bytes themselves
 	}
 	m := mt.New()
-	// protojson does not ask for required fields inside an Any, neither way.
+	// protojson does not check required fields in an Any, in either direction.
 	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(value, m.Interface()); err != nil {
 		return false
 	}
 	return c.lossless(m, depth+1)
 }
 
-// lossless reports whether m and all below it consists of what JSON can say.
+// lossless reports whether JSON can express m and everything below it.
 func (c Codec) lossless(m protoreflect.Message, depth int) bool {
 	if len(m.GetUnknown()) > 0 {
 		return false
@@ -97,7 +97,7 @@ func (c Codec) losslessValue(fd protoreflect.FieldDescriptor, v protoreflect.Val
 	case fd.Message() != nil:
 		return c.lossless(v.Message(), depth)
 	case isNullValue(fd):
-		return v.Enum() == 0 // JSON has one null, proto3 has 2^32
+		return v.Enum() == 0 // NullValue has one null in JSON, 2^32 numbers in proto3
 	default:
 		return true
 	}
@@ -107,14 +107,14 @@ func isNullValue(fd protoreflect.FieldDescriptor) bool {
 	return fd.Enum() != nil && fd.Enum().FullName() == "google.protobuf.NullValue"
 }
 
-// hasOwnValue reports whether the JSON of an Any of this type has a member "value" that is not the bytes: the types
-// with a JSON form of their own, and those with such a field.
+// hasOwnValue reports whether the JSON of an Any of this type has a member "value" other than the bytes: because the type
+// has a JSON form of its own, or such a field.
 func hasOwnValue(types Types, md protoreflect.MessageDescriptor) bool {
 	return hasOwnJSON(md) || fieldOf(types, md, "value") != nil
 }
 
-// hasOwnJSON reports whether an Any of this type has its JSON form in the member "value", because that form is not an
-// object with the message's fields.
+// hasOwnJSON reports whether the member "value" of an Any contains the JSON form of this type, because that form is not
+// an object with the message's fields.
 func hasOwnJSON(md protoreflect.MessageDescriptor) bool {
 	if md.FullName().Parent() != "google.protobuf" {
 		return false
@@ -140,7 +140,7 @@ func isWrapper(md protoreflect.MessageDescriptor) bool {
 }
 
 // validTypeURL reports whether url can name a type: a URI reference whose last segment is a full name
-// (google/protobuf/any.proto). The slash is part of it: without one other languages refuse it.
+// (google/protobuf/any.proto). The slash is required: without one, other languages refuse the URL.
 func validTypeURL(url string) bool {
 	slash := strings.LastIndexByte(url, '/')
 	if slash < 0 || !protoreflect.FullName(url[slash+1:]).IsValid() {

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// cursor walks text that validate has accepted, so it checks nothing again.
+// cursor reads text that validate has accepted, so it does not check it again.
 type cursor struct {
 	data []byte
 	pos  int
 }
 
-// peek returns the first byte of what comes next, which tells the kind of a value.
+// peek returns the first byte of the next token, which shows the kind of a value.
 func (c *cursor) peek() byte {
 	for isSpace(c.data[c.pos]) {
 		c.pos++
@@ -47,8 +47,8 @@ func (c *cursor) value() []byte {
 	}
 }
 
-// object calls member for each member of the object that comes next. Each call has to step over the value. An error
-// comes back as one about that member.
+// object calls member for each member of the next object. Each call must step over the value. object adds the member's
+// name to the pointer of an error.
 func (c *cursor) object(member func(name string) *Error) *Error {
 	c.peek()
 	c.pos++
@@ -67,7 +67,7 @@ func (c *cursor) object(member func(name string) *Error) *Error {
 	return nil
 }
 
-// array is to an array what object is to an object.
+// array does the same for the elements of the next array.
 func (c *cursor) array(element func() *Error) *Error {
 	c.peek()
 	c.pos++
@@ -83,14 +83,14 @@ func (c *cursor) array(element func() *Error) *Error {
 	return nil
 }
 
-// endOfString returns the position behind the string that begins at pos.
+// endOfString returns the position after the string that begins at pos.
 func endOfString(data []byte, pos int) int {
 	for pos++; ; pos++ {
 		pos += bytes.IndexAny(data[pos:], `"\`)
 		if data[pos] == '"' {
 			return pos + 1
 		}
-		pos++ // what is escaped may be a quote
+		pos++ // the escaped byte may be a quote
 	}
 }
 
@@ -101,19 +101,19 @@ func endOfWord(data []byte, pos int) int {
 	return pos
 }
 
-// unquote returns the string that a JSON string stands for.
+// unquote returns the value of a JSON string.
 func unquote(text []byte) string {
 	if bytes.IndexByte(text, '\\') < 0 {
 		return string(text[1 : len(text)-1])
 	}
 	var s string
 	if err := json.Unmarshal(text, &s); err != nil {
-		return "" // cannot be: validate has read it
+		return "" // cannot happen: validate has accepted it
 	}
 	return s
 }
 
-// kindOf names the kind of the value that begins with c, with its article.
+// kindOf returns the name of the kind of value that begins with c, with its article.
 func kindOf(c byte) string {
 	switch c {
 	case '{':

@@ -9,15 +9,15 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Unmarshal reads exactly one JSON value into m, which it clears first. After an error m may be partly filled; the
-// error is always an [*Error].
+// Unmarshal reads exactly one JSON value into m, which it clears first. After an error m may be partly filled. The error
+// is always an [*Error].
 //
-// It takes what protojson takes, except for depth beyond [MaxDepth], a number without the digits of its exponent and a
-// type URL that is not valid; and besides that an Any as "@type" and "value" with base64, where the type is not linked
-// in or has no member "value" of its own.
+// It accepts what protojson accepts, except depth beyond [MaxDepth], a number without the digits of its exponent, and an
+// invalid type URL. It also accepts an Any as "@type" and "value" with base64, if the type is not linked in or has no
+// member "value" of its own.
 func Unmarshal(data []byte, m proto.Message) error { return linked.Unmarshal(data, m) }
 
-// Unmarshal is the function of that name.
+// Unmarshal is [Unmarshal] with the types of c.
 func (c Codec) Unmarshal(data []byte, m proto.Message) error {
 	if c.unmarshalFast(data, m) {
 		return nil
@@ -31,7 +31,7 @@ func (c Codec) Unmarshal(data []byte, m proto.Message) error {
 	})
 }
 
-// unmarshalFast reads what a plan takes, by way of the wire form.
+// unmarshalFast reads data with a plan, through the wire form. It returns false if the plan does not accept data.
 func (c Codec) unmarshalFast(data []byte, m proto.Message) bool {
 	buffer, ok := scratch.Get().(*[]byte)
 	if !ok {
@@ -45,32 +45,32 @@ func (c Codec) unmarshalFast(data []byte, m proto.Message) bool {
 	return ok && proto.UnmarshalOptions{Resolver: c.types}.Unmarshal(wire, m) == nil
 }
 
-// AppendWire appends the wire form of the message that data is the JSON of, where that is as most clients write it. False
-// says nothing of data but that [Codec.Unmarshal] has to look at it.
+// AppendWire appends the wire form of the message in data, if the JSON has a usual form. False does not mean that data is
+// wrong: the caller then has to use [Codec.Unmarshal].
 func (c Codec) AppendWire(dst []byte, of protoreflect.MessageDescriptor, data []byte) ([]byte, bool) {
 	return c.plans.ParseWire(dst, of, data)
 }
 
-// UnmarshalField reads exactly one JSON value into the field fd of m, as google.api.http's body asks, and leaves the
-// rest of m alone. The value is what {"field": value} would hold, so null clears the field. After an error m is as it
-// was; the error is always an [*Error], with a pointer relative to the value. fd has to be a field of m.
+// UnmarshalField reads exactly one JSON value into the field fd of m, for the body of google.api.http. It does not change
+// other fields of m. The value is the one in {"field": value}, so null clears the field. After an error m is unchanged.
+// The error is always an [*Error], with a pointer relative to the value. fd must be a field of m.
 func UnmarshalField(data []byte, m protoreflect.Message, fd protoreflect.FieldDescriptor) error {
 	return linked.UnmarshalField(data, m, fd)
 }
 
-// UnmarshalField is the function of that name.
+// UnmarshalField is [UnmarshalField] with the types of c.
 func (c Codec) UnmarshalField(data []byte, m protoreflect.Message, fd protoreflect.FieldDescriptor) error {
-	// protojson reads nothing smaller than a message.
+	// protojson reads only whole messages.
 	holder := m.New()
 	walk := func(w *walker) *Error { return w.field(fd) }
 	err := c.read(data, reading{
 		decode: func(types inbound) error {
 			object := slices.Concat(AppendString([]byte("{"), fd.JSONName()), []byte(":"), data, []byte("}"))
-			// Required fields beside fd are not there, and must not be missed.
+			// Other required fields are absent, which is not an error here.
 			partial := m.Descriptor().RequiredNumbers().Len() > 0
 			err := protojson.UnmarshalOptions{Resolver: types, AllowPartial: partial}.Unmarshal(object, holder.Interface())
 			if err == nil && partial && walk(c.newWalker(data)) != nil {
-				return errPartial // below fd they are missed all the same
+				return errPartial // below fd they are required
 			}
 			return err //nolint:wrapcheck // it is only compared with nil
 		},
@@ -90,7 +90,7 @@ func (c Codec) UnmarshalField(data []byte, m protoreflect.Message, fd protorefle
 
 var errPartial = errors.New("a required field is missing")
 
-// reading is one way to read a text: by protojson, and by a walk that knows what is wrong.
+// reading is one way to read a text: with protojson, and with a walk that finds the error.
 type reading struct {
 	decode   func(types inbound) error
 	diagnose func(w *walker) *Error
@@ -113,14 +113,14 @@ func (c Codec) read(data []byte, r reading) error {
 	if isDecoded {
 		return nil
 	}
-	// Nothing is wrong, so protojson has met an Any in a form that it does not know.
+	// Nothing is wrong, so protojson has found an Any in a form that it does not know.
 	if w.opaque && r.decode(inbound{Types: c.types, forms: w.forms, next: new(int)}) == nil {
 		return nil
 	}
 	return errUnexplained()
 }
 
-// errUnexplained is for what protojson refuses and the walk lets pass. No such text is known; the fuzz test looks for one.
+// errUnexplained is for a text that protojson refuses and the walk accepts. No such text is known; the fuzz test looks for one.
 func errUnexplained() *Error { return invalid("cannot be read as the message that is expected") }
 
 // hasClosedEnum reports whether a message has a closed enum at any depth.

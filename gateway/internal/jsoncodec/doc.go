@@ -1,16 +1,15 @@
-// Package jsoncodec is protobuf JSON as an HTTP front end needs it: the same bytes in every build on the way out,
-// strict on the way in, and errors that say which member is wrong.
+// Package jsoncodec is protobuf JSON for an HTTP front end: it writes the same bytes in every build, it reads strictly,
+// and its errors say which member is wrong.
 //
-// The mapping is protojson's. What is as most messages and texts are is written and read by a plan of package plan,
-// which gives the same result and declines all else. Then [Append] removes the spaces that protojson puts in by chance;
-// [Unmarshal] first checks the syntax, then lets protojson decode, and only a body that protojson refuses is walked
-// again, beside the message's descriptor, to find the member at fault. So what is accepted never depends on that walk
-// alone.
+// The mapping is protojson's. Package plan writes and reads the usual messages and texts with the same result, and
+// declines all others. For those, [Append] uses protojson and removes the spaces that protojson adds at random.
+// [Unmarshal] first checks the syntax, then lets protojson decode. Only if protojson refuses a body, it walks through the
+// text and the message's descriptor again to find the wrong member. So this walk alone never decides what is accepted.
 //
-// An Any is the one place where this package departs from protojson: a front end passes on messages whose types it
-// does not know, and one of them must not destroy the answer around it. Such an Any is written and read as
+// Only for an Any does this package differ from protojson. A front end passes on messages of unknown types, and one of
+// them must not destroy the response around it. Such an Any is written and read as
 //
 //	{"@type": "type.googleapis.com/some.Type", "value": "<base64 of the serialized message>"}
 //
-// Types are looked up in protoregistry.GlobalTypes, and by a [Codec] where its maker says.
+// The functions look types up in protoregistry.GlobalTypes, a [Codec] in the types that it was made with.
 package jsoncodec

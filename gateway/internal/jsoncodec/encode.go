@@ -15,12 +15,12 @@ import (
 // Marshal returns m as ProtoJSON: lowerCamelCase names, no white space, members in the order of their declaration,
 // map keys sorted. The same message gives the same bytes in every build.
 //
-// Scalars, lists and maps are written even when they hold their default (0, "", false, [], {}), so a client can rely on
-// the member being there. What has presence (messages, `optional`, oneofs) is left out when it is not set.
+// Scalars, lists and maps are written even if they have their default (0, "", false, [], {}), so a client can rely on the
+// member. Fields with presence (messages, `optional`, oneofs) are omitted if they are not set.
 //
-// An Any whose type is not linked in is written with its bytes, at any depth; see the package comment. Marshal fails
-// where protobuf says that a message has no JSON form: a Timestamp out of range, a Value without a kind, a string that
-// is not UTF-8, an Any whose bytes are not of its type, a required field that is missing.
+// An Any whose type is not linked in is written with its bytes, at any depth; see the package comment. Marshal fails if a
+// message has no JSON form: a Timestamp out of range, a Value without a kind, a string that is not UTF-8, an Any whose
+// bytes are not of its type, a missing required field.
 func Marshal(m proto.Message) ([]byte, error) {
 	buffer, ok := scratch.Get().(*[]byte)
 	if !ok {
@@ -37,18 +37,18 @@ func Marshal(m proto.Message) ([]byte, error) {
 	return bytes.Clone(out), nil
 }
 
-// scratch holds the buffers in which messages grow, so that what Marshal returns is allocated once, in its final size.
+// scratch contains the buffers in which messages grow, so that Marshal allocates its result once, in its final size.
 //
 //nolint:gochecknoglobals // a pool is shared by its nature; nothing can be observed through it
 var scratch sync.Pool
 
-// A buffer that one huge answer has grown is not worth keeping.
+// A buffer that grew for one huge response is not kept.
 const maxScratch = 1 << 20
 
-// Append is Marshal to the end of dst. On an error it returns dst as it was.
+// Append appends the result of [Marshal] to dst. On an error it returns dst unchanged.
 func Append(dst []byte, m proto.Message) ([]byte, error) { return linked.Append(dst, m) }
 
-// Append is the function of that name.
+// Append is [Append] with the types of c.
 func (c Codec) Append(dst []byte, m proto.Message) ([]byte, error) {
 	if wire, ok := m.(*Wire); ok {
 		return wire.append(dst)
@@ -61,7 +61,7 @@ func (c Codec) Append(dst []byte, m proto.Message) ([]byte, error) {
 	return c.appendSlowly(dst, m)
 }
 
-// appendSlowly writes whatever has a JSON form. It has the only call of protojson's encoder.
+// appendSlowly writes any message with a JSON form. It has the only call of protojson's encoder.
 func (c Codec) appendSlowly(dst []byte, m proto.Message) ([]byte, error) {
 	out, err := protojson.MarshalOptions{EmitDefaultValues: true, Resolver: c.encoding}.MarshalAppend(dst, m)
 	if err != nil {
@@ -70,13 +70,13 @@ func (c Codec) appendSlowly(dst []byte, m proto.Message) ([]byte, error) {
 	return out[:len(dst)+compact(out[len(dst):])], nil
 }
 
-// AppendField appends the value of one field alone, as google.api.http's response_body asks: an object, a list, a map
-// or a scalar. A field with presence that is not set is null. fd has to be a field of m.
+// AppendField appends the value of one field, for the response_body of google.api.http: an object, a list, a map or a
+// scalar. A field with presence that is not set is null. fd must be a field of m.
 func AppendField(dst []byte, m protoreflect.Message, fd protoreflect.FieldDescriptor) ([]byte, error) {
 	return linked.AppendField(dst, m, fd)
 }
 
-// AppendField is the function of that name.
+// AppendField is [AppendField] with the types of c.
 func (c Codec) AppendField(dst []byte, m protoreflect.Message, fd protoreflect.FieldDescriptor) ([]byte, error) {
 	switch {
 	case fd.HasPresence() && !m.Has(fd):
@@ -88,8 +88,7 @@ func (c Codec) AppendField(dst []byte, m protoreflect.Message, fd protoreflect.F
 	case fd.IsMap() && !m.Has(fd):
 		return append(dst, "{}"...), nil
 	}
-	// protojson writes nothing smaller than a message, so the field is lent to a message that has no other, and cut
-	// out again.
+	// protojson writes only whole messages, so put the field into an empty message, and cut its value out of the JSON.
 	holder := m.New()
 	if m.Has(fd) {
 		holder.Set(fd, m.Get(fd))
@@ -116,8 +115,8 @@ func memberOf(object []byte, name string) []byte {
 	return text
 }
 
-// compact removes the white space between the tokens of valid JSON, in place, and returns the new length. protojson
-// adds spaces or not by a hash of the binary, precisely so that nobody relies on its bytes; an ETag has to.
+// compact removes the white space between the tokens of valid JSON, in place, and returns the new length. A hash of the
+// binary decides whether protojson adds spaces, so that nobody relies on its bytes; but an ETag has to.
 func compact(text []byte) int {
 	length := 0
 	for i := 0; i < len(text); {
@@ -138,12 +137,12 @@ func compact(text []byte) int {
 	return length
 }
 
-// AppendString appends a string as JSON. What is not UTF-8 becomes U+FFFD, octet by octet.
+// AppendString appends a string as JSON. Each octet that is not UTF-8 becomes U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	if out, ok := plan.AppendString(dst, s); ok {
 		return out
 	}
-	// A range over a string gives U+FFFD for each such octet.
+	// The conversion to runes gives U+FFFD for each such octet.
 	out, _ := plan.AppendString(dst, string([]rune(s)))
 	return out
 }

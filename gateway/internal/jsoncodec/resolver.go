@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// outbound finds a type for every URL, so that no Any can destroy the message around it.
+// outbound returns a type for every URL, so that no Any can destroy the message around it.
 type outbound struct{ Types }
 
 func (o outbound) FindMessageByURL(url string) (protoreflect.MessageType, error) {
@@ -25,13 +25,13 @@ func (o outbound) FindMessageByURL(url string) (protoreflect.MessageType, error)
 type inbound struct {
 	Types
 
-	// The forms in which the Anys of this text stand, in the order of their beginnings. It is nil where the URL alone
-	// tells the form, which is nearly always.
+	// The forms of the Anys in this text, in the order in which they begin. It is nil if the URL alone shows the form,
+	// which is nearly always.
 	forms []anyForm
 	next  *int
 }
 
-// anyForm is how one Any is written.
+// anyForm is the form of one Any.
 type anyForm struct {
 	url    string
 	opaque bool // as "value" with the bytes
@@ -62,8 +62,8 @@ func (in inbound) opaque(url string) (bool, error) {
 	if in.forms == nil {
 		return false, nil
 	}
-	// protojson asks once for each Any, from the outside in and from the front to the back. Should it ever not, the
-	// text is refused rather than misread.
+	// protojson asks once for each Any, from outside to inside and from start to end. If it ever asks differently, the
+	// text is refused, not misread.
 	if *in.next == len(in.forms) || in.forms[*in.next].url != url {
 		return false, errForms
 	}
@@ -71,8 +71,8 @@ func (in inbound) opaque(url string) (bool, error) {
 	return in.forms[*in.next-1].opaque, nil
 }
 
-// rawType is the type of messages of which only the bytes are known. To protojson it is BytesValue, whose form inside
-// an Any is just {"@type": …, "value": base64}; on the wire it is the bytes themselves.
+// rawType is the type of messages with known bytes and an unknown type. protojson sees a BytesValue, whose form in an Any
+// is {"@type": …, "value": base64}. On the wire it is the bytes themselves.
 type rawType struct{ protoreflect.MessageType }
 
 func newRawType() rawType { return rawType{new(wrapperspb.BytesValue).ProtoReflect().Type()} }
@@ -88,13 +88,13 @@ var (
 	_ proto.Message            = rawMessage{}
 )
 
-// Interface returns m itself. The BytesValue inside would be encoded as one.
+// Interface returns m itself, because the inner BytesValue would be encoded as one.
 func (m rawMessage) Interface() protoreflect.ProtoMessage { return m }
 
 // ProtoReflect makes m its own Interface.
 func (m rawMessage) ProtoReflect() protoreflect.Message { return m }
 
-// ProtoMethods are what proto.Marshal and proto.Unmarshal call in place of their own code.
+// ProtoMethods returns the methods that proto.Marshal and proto.Unmarshal call instead of their own code.
 func (m rawMessage) ProtoMethods() *protoiface.Methods {
 	value := m.Descriptor().Fields().ByNumber(1)
 	return &protoiface.Methods{

@@ -8,16 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how many objects and arrays may stand inside each other. It bounds the stack, and leaves room for any
-// document that people write.
+// MaxDepth is the maximum depth of nested objects and arrays. It limits the stack, and is enough for any document that
+// people write.
 const MaxDepth = 100
 
-// validate checks the syntax of a whole body: the grammar of RFC 8259, UTF-8, and the depth. protojson would find most
-// of this itself, but would not say what it found; and it lets pass a number without the digits of its exponent
-// ("1e"), and a depth of 10 000.
+// validate checks the syntax of a whole body: the grammar of RFC 8259, UTF-8, and the depth. protojson finds most of this
+// too, but does not say what it found; and it accepts a number without the digits of its exponent ("1e"), and a depth of
+// 10 000.
 func validate(data []byte) *Error {
 	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
-		// RFC 8259 §8.1 lets a parser ignore it; strict is simpler to explain than sometimes.
+		// RFC 8259 §8.1 allows a parser to ignore it, but a strict rule is simpler to explain.
 		return &Error{Reason: ReasonMalformedJSON, Detail: "is not valid JSON: it begins with a byte order mark"}
 	}
 	s := scanner{data: data, clean: utf8.Valid(data)}
@@ -35,11 +35,11 @@ func validate(data []byte) *Error {
 	return nil
 }
 
-// scanner reads text that may be anything. Its methods leave pos behind what they read, or at the fault.
+// scanner reads any text. Its methods move pos to the end of the text that they read, or to the error.
 type scanner struct {
 	data  []byte
 	pos   int
-	clean bool // the whole text is valid UTF-8, so its strings need not be looked at again
+	clean bool // the whole text is valid UTF-8, so its strings need no check
 }
 
 func (s *scanner) space() {
@@ -52,7 +52,7 @@ func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\
 
 func (s *scanner) at(c byte) bool { return s.pos < len(s.data) && s.data[s.pos] == c }
 
-// value reads the value at pos, which stands inside depth objects and arrays.
+// value reads the value at pos, which is inside depth objects and arrays.
 func (s *scanner) value(depth int) *Error {
 	if s.pos == len(s.data) {
 		return s.unexpected()
@@ -131,7 +131,7 @@ func (s *scanner) array(depth int) *Error {
 	}
 }
 
-// next reads what follows a member: a comma, so that there is one more, or the end.
+// next reads the token after a member: a comma before the next one, or the end.
 func (s *scanner) next(end byte) (bool, *Error) {
 	s.space()
 	switch {
@@ -157,12 +157,12 @@ func (s *scanner) word(want string) *Error {
 	return s.boundary()
 }
 
-// number reads RFC 8259 §6. Whatever is no value at all ends here too, as an unexpected character.
+// number reads a number (RFC 8259 §6). A character that starts no value also ends here, as an unexpected character.
 func (s *scanner) number() *Error {
 	if s.at('-') {
 		s.pos++
 	}
-	// A leading zero stands alone: what follows it is for boundary to refuse.
+	// A leading zero is a whole integer part: boundary refuses any digit after it.
 	if s.at('0') {
 		s.pos++
 	} else if s.digits() == 0 {
@@ -194,7 +194,7 @@ func (s *scanner) digits() int {
 	return s.pos - start
 }
 
-// boundary refuses "01" and "nullable", which would otherwise be a value with something behind it.
+// boundary refuses "01" and "nullable", which would otherwise be a value with a text after it.
 func (s *scanner) boundary() *Error {
 	if s.pos == len(s.data) {
 		return nil
@@ -244,7 +244,7 @@ func (s *scanner) encoding(start int) *Error {
 	return nil
 }
 
-// escape reads what a backslash begins.
+// escape reads an escape sequence.
 func (s *scanner) escape() *Error {
 	start := s.pos
 	s.pos++
@@ -264,7 +264,7 @@ func (s *scanner) escape() *Error {
 	if err != nil || !utf16.IsSurrogate(r) {
 		return err
 	}
-	// RFC 8259 §8.2 leaves half a pair to the parser. It is no character, so protobuf cannot hold it.
+	// RFC 8259 §8.2 lets the parser decide about half a pair. It is not a character, so protobuf cannot contain it.
 	half := &Error{Reason: ReasonInvalidUTF8, Detail: fmt.Sprintf("has half of a surrogate pair at offset %d", start)}
 	if !bytes.HasPrefix(s.data[s.pos:], []byte(`\u`)) {
 		return half
@@ -280,7 +280,7 @@ func (s *scanner) escape() *Error {
 	return nil
 }
 
-// hex reads the four digits behind \u.
+// hex reads the four digits after \u.
 func (s *scanner) hex() (rune, *Error) {
 	var r rune
 	for range 4 {
@@ -302,7 +302,7 @@ func (s *scanner) hex() (rune, *Error) {
 	return r, nil
 }
 
-// unexpected is the error of what stands at pos.
+// unexpected returns the error for the character at pos.
 func (s *scanner) unexpected() *Error {
 	if s.pos == len(s.data) {
 		return &Error{Reason: ReasonMalformedJSON, Detail: fmt.Sprintf("is not valid JSON: it ends too early, at offset %d", s.pos)}

@@ -29,8 +29,8 @@ func checkScalar(fd protoreflect.FieldDescriptor, text []byte) *Error {
 	return mismatch(text[0], expectation(fd))
 }
 
-// isSort reports whether a refused text is at least of the sort that the kind takes, so that its type is not what is
-// wrong. Numbers may be written as strings too.
+// isSort reports whether a refused text has the right JSON type for the kind, so that something else is wrong. A number
+// can be a string too.
 func isSort(kind protoreflect.Kind, text []byte) bool {
 	switch kind {
 	case protoreflect.StringKind, protoreflect.BoolKind:
@@ -44,8 +44,8 @@ func isSort(kind protoreflect.Kind, text []byte) bool {
 
 func isNumber(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
 
-// obvious reports whether a text is a value of the kind at first sight. Asking protojson costs a microsecond, and a
-// hostile body has a million values before the one that is wrong.
+// obvious reports whether a text is clearly a value of the kind. A call of protojson costs a microsecond, and a hostile
+// body can have a million values before the wrong one.
 func obvious(kind protoreflect.Kind, text []byte) bool {
 	switch kind {
 	case protoreflect.StringKind:
@@ -62,10 +62,10 @@ func obvious(kind protoreflect.Kind, text []byte) bool {
 	}
 }
 
-// accepts reports whether protojson reads a text as m. What it says about it is for programmers.
+// accepts reports whether protojson reads a text as m. Its error is a text for programmers, so it is not used.
 func accepts(m proto.Message, text []byte) bool { return protojson.Unmarshal(text, m) == nil }
 
-// scalarOf returns the well-known wrapper of a kind: the smallest message that protojson reads such a value into.
+// scalarOf returns the well-known wrapper of a kind: the smallest message into which protojson reads such a value.
 func scalarOf(kind protoreflect.Kind) proto.Message {
 	switch kind {
 	case protoreflect.BoolKind:
@@ -105,7 +105,7 @@ func checkEnum(fd protoreflect.FieldDescriptor, text []byte) *Error {
 	return invalid("must be one of %s", enumerate(names))
 }
 
-// enumerate lists names, but not hundreds of them.
+// enumerate lists a limited number of names.
 func enumerate(names []string) string {
 	const most = 20
 	if len(names) > most {
@@ -114,7 +114,7 @@ func enumerate(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// expectation names what a scalar field takes.
+// expectation returns the name of the JSON type of a scalar field.
 func expectation(fd protoreflect.FieldDescriptor) string {
 	switch fd.Kind() {
 	case protoreflect.BoolKind:
@@ -138,7 +138,7 @@ func expectation(fd protoreflect.FieldDescriptor) string {
 	}
 }
 
-// checkKnown checks a well-known type that is written as a string of a certain format.
+// checkKnown checks a well-known type whose JSON is a string with a format.
 func checkKnown(md protoreflect.MessageDescriptor, text []byte) *Error {
 	var m proto.Message
 	var format string

@@ -9,16 +9,16 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// walker goes through a valid text beside the descriptor of the message that it should be, and stops at the first
-// member that is not. Each of its methods steps over one value.
+// walker compares a valid text with the descriptor of the expected message, and stops at the first wrong member. Each of
+// its methods steps over one value.
 type walker struct {
 	cursor
 
 	types Types
 
-	partial bool      // inside an Any, where required fields are not asked for
-	forms   []anyForm // of the Anys met so far
-	opaque  bool      // one of them is of a linked type and yet in the form of an unknown one
+	partial bool      // in an Any, where required fields are not checked
+	forms   []anyForm // of the Anys found so far
+	opaque  bool      // an Any has a linked type, but the form of an unknown one
 }
 
 func (c Codec) newWalker(data []byte) *walker {
@@ -44,7 +44,7 @@ func (w *walker) message(md protoreflect.MessageDescriptor) *Error {
 	return w.fields(md, false)
 }
 
-// fields walks a message that is an object with its fields as members. In an Any there is "@type" too.
+// fields walks a message whose JSON is an object with its fields. In an Any the object also has "@type".
 func (w *walker) fields(md protoreflect.MessageDescriptor, inAny bool) *Error {
 	if w.peek() != '{' {
 		return mismatch(w.peek(), "an object")
@@ -75,11 +75,11 @@ func (w *walker) fields(md protoreflect.MessageDescriptor, inAny bool) *Error {
 	return nil
 }
 
-// membersMet remembers the members of one object, to see when two of them are the same or exclude each other.
+// membersMet remembers the members of one object, to find two that are the same or exclude each other.
 type membersMet struct {
 	names  map[protoreflect.FieldNumber]string
 	set    map[protoreflect.FieldNumber]bool // those with a value, not null
-	oneofs map[string]string                 // the member by which a oneof is set
+	oneofs map[string]string                 // the member that sets a oneof
 }
 
 func (m membersMet) add(fd protoreflect.FieldDescriptor, name string, null bool) *Error {
@@ -102,7 +102,7 @@ func (m membersMet) add(fd protoreflect.FieldDescriptor, name string, null bool)
 	return nil
 }
 
-// fieldOf finds the field that answers to a member's name, as protojson does, or nil.
+// fieldOf returns the field with a member's name, as protojson does, or nil.
 func fieldOf(types Types, md protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
 	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
 		xt, err := types.FindExtensionByName(protoreflect.FullName(name[1 : len(name)-1]))
@@ -117,7 +117,7 @@ func fieldOf(types Types, md protoreflect.MessageDescriptor, name string) protor
 	return md.Fields().ByTextName(name)
 }
 
-// takesNull reports whether null is a value of the field rather than its absence.
+// takesNull reports whether null is a value of the field; for other fields it means absence.
 func takesNull(fd protoreflect.FieldDescriptor) bool {
 	return isNullValue(fd) || fd.Message() != nil && fd.Message().FullName() == "google.protobuf.Value"
 }
@@ -166,7 +166,7 @@ func (w *walker) mapEntries(fd protoreflect.FieldDescriptor) *Error {
 	})
 }
 
-// mapKey reads a member's name as a key. It is protojson's reading, so "01" is the same key as "1".
+// mapKey reads a member's name as a key, like protojson: "01" is the same key as "1".
 func mapKey(fd protoreflect.FieldDescriptor, name string) (any, bool) {
 	bits := 64
 	switch fd.Kind() {
@@ -210,7 +210,7 @@ func (w *walker) freeArray() *Error {
 	return w.array(w.freeValue)
 }
 
-// freeValue walks a google.protobuf.Value, which may be anything but a number that float64 cannot hold.
+// freeValue walks a google.protobuf.Value, which can be anything except a number out of the range of float64.
 func (w *walker) freeValue() *Error {
 	switch w.peek() {
 	case '{':
@@ -239,7 +239,7 @@ func duplicate(before, name string) *Error {
 	return &Error{Reason: ReasonDuplicateField, Detail: fmt.Sprintf("is the same as %q, which is also given", shorten(before))}
 }
 
-// unknown is the error of a member that the message does not have. A name in another style is the usual mistake.
+// unknown returns the error for a member that the message does not have. The usual mistake is a name in another style.
 func unknown(md protoreflect.MessageDescriptor, name string) *Error {
 	fold := func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "_", ""), "-", "") }
 	folded := fold(name)

@@ -4,7 +4,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// any walks an Any. Its type may stand behind the members that it explains, so they are read twice.
+// any walks an Any. "@type" can come after the members that depend on it, so they are read twice.
 func (w *walker) any() *Error {
 	if w.peek() != '{' {
 		return mismatch(w.peek(), "an object")
@@ -15,7 +15,7 @@ func (w *walker) any() *Error {
 		return err
 	case ahead.members == 0:
 		w.value()
-		return nil // an Any with nothing in it
+		return nil // an empty Any
 	case ahead.url == nil:
 		return invalid(`lacks the member "@type"`)
 	case ahead.url[0] != '"':
@@ -38,7 +38,7 @@ func (w *walker) any() *Error {
 	case opaque:
 		return w.anyValue(true, func() *Error { return checkBytes(w.value()) })
 	case hasOwnJSON(mt.Descriptor()):
-		// protojson takes an Empty without one, for the sake of other languages.
+		// protojson accepts an Empty without one, because of other languages.
 		needed := mt.Descriptor().FullName() != "google.protobuf.Empty"
 		return w.anyValue(needed, func() *Error { return w.message(mt.Descriptor()) })
 	default:
@@ -46,7 +46,7 @@ func (w *walker) any() *Error {
 	}
 }
 
-// anyValue walks an Any whose content is its member "value".
+// anyValue walks an Any whose content is in its member "value".
 func (w *walker) anyValue(needed bool, value func() *Error) *Error {
 	found := false
 	if err := w.object(func(name string) *Error {
@@ -70,7 +70,7 @@ func (w *walker) anyValue(needed bool, value func() *Error) *Error {
 	return nil
 }
 
-// anyHead is what the members of an Any say about its form.
+// anyHead is what the members of an Any show about its form.
 type anyHead struct {
 	members int
 	url     []byte // the text of "@type"

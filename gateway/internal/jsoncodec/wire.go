@@ -10,9 +10,8 @@ import (
 	"github.com/statusway/statusway/gateway/internal/jsoncodec/plan"
 )
 
-// Wire is a message of which only the wire form is there. [Codec.Append] writes its JSON without decoding it, and
-// [Wire.Find] reads single fields; it is decoded only for whoever asks for more, by ProtoReflect. It belongs to one
-// goroutine.
+// Wire is a message in its wire form. [Codec.Append] writes its JSON, and [Wire.Find] reads single fields, without decoding
+// the message. Only ProtoReflect decodes it. It belongs to one goroutine.
 type Wire struct {
 	codec   Codec
 	of      protoreflect.MessageType
@@ -22,8 +21,8 @@ type Wire struct {
 
 var _ proto.Message = (*Wire)(nil)
 
-// NewWire returns the message of a type that has this wire form, of which it keeps hold. An error says that the bytes
-// are no message at all; what is wrong below its fields is found by whoever decodes them.
+// NewWire returns a message of a type from its wire form, which it keeps. An error means that the bytes are not a message.
+// NewWire does not check the contents of the fields; decoding does.
 func (c Codec) NewWire(of protoreflect.MessageType, wire []byte) (*Wire, error) {
 	for rest := wire; len(rest) > 0; {
 		_, _, size := protowire.ConsumeField(rest)
@@ -35,7 +34,7 @@ func (c Codec) NewWire(of protoreflect.MessageType, wire []byte) (*Wire, error) 
 	return &Wire{codec: c, of: of, wire: wire}, nil
 }
 
-// ProtoReflect returns the message decoded, as far as it can be.
+// ProtoReflect returns the decoded message, as far as it can be decoded.
 func (w *Wire) ProtoReflect() protoreflect.Message {
 	if w.decoded == nil {
 		w.decoded, _ = w.decode()
@@ -51,9 +50,9 @@ func (w *Wire) decode() (protoreflect.Message, error) {
 	return m, nil
 }
 
-// Find returns the value of the field to which path leads through singular messages, as protoreflect.Message.Get does
-// once the message is decoded; set is false where a message on the way is not there. known is false where the wire form
-// does not tell: then it has to be decoded.
+// Find returns the value of the field at path, through singular messages, like protoreflect.Message.Get on the decoded
+// message. set is false if a message on the path is missing. known is false if the wire form does not show the value:
+// then the message has to be decoded.
 func (w *Wire) Find(path []protoreflect.FieldDescriptor) (value protoreflect.Value, set, known bool) {
 	return plan.Find(w.wire, path)
 }

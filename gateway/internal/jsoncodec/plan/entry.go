@@ -11,13 +11,13 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// entry is one of a map. Its places are in the wire form of the map's field.
+// entry is an entry of a map. Its places are in the wire form of the map's field.
 type entry struct {
-	// key is where a key stands that is a string; number is any other, and of an
-	// unsigned one the same bits.
+	// key is the place of a string key. number is any other key; an unsigned one has
+	// the same bits.
 	key    place
 	number int64
-	// value is where the value stands, if it does.
+	// value is the place of the value, if set.
 	value place
 	set   bool
 }
@@ -26,12 +26,12 @@ type place struct{ begin, end int }
 
 func (p place) of(wire []byte) []byte { return wire[p.begin:p.end] }
 
-// entriesOf writes a map, by its keys in order: those that are numbers as numbers.
+// entriesOf writes a map, sorted by its keys; number keys sort as numbers.
 func (w *writer) entriesOf(f *field, wire []byte) bool {
 	base := len(w.entries)
 	for pos := 0; pos < len(wire); {
 		number, kind, length := tag(wire[pos:])
-		pos += length // scan has read all of it before
+		pos += length // scan has checked all of it
 		size := skip(kind, number, wire[pos:])
 		content := place{pos, pos + size}
 		pos += size
@@ -54,7 +54,7 @@ func (w *writer) entriesOf(f *field, wire []byte) bool {
 	for i := base; i < len(w.entries); i++ {
 		if i > base {
 			if f.compare(wire, w.entries[i-1], w.entries[i]) == 0 {
-				return false // given twice
+				return false // duplicate key
 			}
 			w.out = append(w.out, ',')
 		}
@@ -67,7 +67,7 @@ func (w *writer) entriesOf(f *field, wire []byte) bool {
 	return true
 }
 
-// entry reads the entry at a place. It is false on whatever an encoder does not write.
+// entry reads the entry at a place. It returns false for a form that no encoder writes.
 func (f *field) entry(wire []byte, at place) (entry, bool) {
 	var one entry
 	keyed := false
@@ -100,8 +100,8 @@ func (f *field) entry(wire []byte, at place) (entry, bool) {
 	return one, true
 }
 
-// keyNumber reads a key as the number that it stands for, cut as [writer.number] does. A
-// string stands for none.
+// keyNumber reads a key as a number, truncated like in [writer.number]. For a string it
+// returns 0.
 //
 //nolint:gosec // cutting is what is meant.
 func keyNumber(key *field, content []byte) int64 {
@@ -122,7 +122,7 @@ func keyNumber(key *field, content []byte) int64 {
 	}
 }
 
-// compare orders the entries of a map.
+// compare compares two entries of a map by their keys.
 //
 //nolint:gosec // an unsigned key keeps its bits.
 func (f *field) compare(wire []byte, a, b entry) int {
@@ -136,7 +136,7 @@ func (f *field) compare(wire []byte, a, b entry) int {
 	}
 }
 
-// key writes a key, which is a string whatever its type, and the colon.
+// key writes a key and the colon. In JSON a key of any type is a string.
 //
 //nolint:gosec // as in compare.
 func (w *writer) key(key *field, wire []byte, e entry) bool {
@@ -161,7 +161,7 @@ func (w *writer) key(key *field, wire []byte, e entry) bool {
 	return true
 }
 
-// entryValue writes an entry's value, or what stands for one that is not there.
+// entryValue writes an entry's value, or the default if there is none.
 func (w *writer) entryValue(f *field, wire []byte, e entry) bool {
 	if !e.set && f.nested == nil {
 		return w.absent(f)

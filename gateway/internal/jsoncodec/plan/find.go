@@ -9,11 +9,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Find reads one field from the wire form of the message that the path's first field
-// is of, through singular messages, as protoreflect.Message.Get would after decoding.
-// set is false where a message on the way is not there. known is false where the field,
-// or a message on the way, is given twice, is no single scalar, or is not encoded as
-// declared: the wire form then has to be decoded.
+// Find reads one field from the wire form of a message. The path starts at this message
+// and goes through singular messages. The result is that of protoreflect.Message.Get on
+// the decoded message. set is false if a message on the path is missing. known is false
+// if the field, or a message on the path, is a duplicate, is not a single scalar, or is
+// not encoded as declared: then the wire form has to be decoded.
 func Find(wire []byte, path []protoreflect.FieldDescriptor) (found protoreflect.Value, set, known bool) {
 	for _, step := range path[:len(path)-1] {
 		content, there, ok := only(wire, step.Number(), protowire.BytesType)
@@ -40,7 +40,7 @@ func Find(wire []byte, path []protoreflect.FieldDescriptor) (found protoreflect.
 	return found, true, ok
 }
 
-// only returns the content of a field that stands in a message at most once.
+// only returns the content of a field that a message contains at most once.
 func only(wire []byte, wanted protowire.Number, as protowire.Type) (content []byte, there, ok bool) {
 	for pos := 0; pos < len(wire); {
 		number, kind, length := tag(wire[pos:])
@@ -67,8 +67,8 @@ func only(wire []byte, wanted protowire.Number, as protowire.Type) (content []by
 	return content, there, true
 }
 
-// scalar decodes the value of a field. What does not fit into 32 bits is cut, as
-// protobuf's own decoders do.
+// scalar decodes the value of a field. It truncates values to 32 bits, like protobuf's
+// own decoders.
 //
 //nolint:gosec // cutting is what is meant.
 func scalar(f protoreflect.FieldDescriptor, content []byte) (protoreflect.Value, bool) {
@@ -103,7 +103,7 @@ func scalar(f protoreflect.FieldDescriptor, content []byte) (protoreflect.Value,
 	}
 }
 
-// bitsOf are those of a number in its wire form; 0 of anything else.
+// bitsOf returns the bits of a number in its wire form, or 0 for anything else.
 func bitsOf(kind protowire.Type, content []byte) uint64 {
 	switch kind {
 	case protowire.VarintType:

@@ -77,8 +77,8 @@ func snakeCase(path string) string {
 	return out.String()
 }
 
-// anyValue writes a google.protobuf.Value, which has to be of some kind. Its only
-// number without a JSON form is one that is none.
+// anyValue writes a google.protobuf.Value, whose kind must be set. Only NaN and the
+// infinities are numbers without a JSON form.
 func (w *writer) anyValue(m *message, wire []byte, base int) bool {
 	for i := range m.fields {
 		s := w.slots[base+i]
@@ -97,8 +97,8 @@ func (w *writer) anyValue(m *message, wire []byte, base int) bool {
 	return false
 }
 
-// any writes a google.protobuf.Any: the members of what it holds beside "@type", or
-// "value" where that has a form of its own, and with base64 where its type is not known.
+// any writes a google.protobuf.Any: "@type" and the members of its message, or "@type" and
+// "value" if the type has a form of its own or, with base64, is unknown.
 func (w *writer) any(m *message, wire []byte) bool {
 	base := len(w.slots)
 	if !w.scan(m, wire) {
@@ -113,12 +113,12 @@ func (w *writer) any(m *message, wire []byte) bool {
 	w.slots = w.slots[:base]
 	url := string(parts[0])
 	if w.strict == Lossless && url != "" && !strings.HasPrefix(url, "type.googleapis.com/") {
-		return false // whoever reads it back may not take such a URL
+		return false // readers may not accept such a URL
 	}
 	return w.held(url, parts[1])
 }
 
-// held writes what an Any holds.
+// held writes the message in an Any.
 func (w *writer) held(url string, wire []byte) bool {
 	if url == "" {
 		w.out = append(w.out, '{', '}')
@@ -140,7 +140,7 @@ func (w *writer) held(url string, wire []byte) bool {
 	}
 	m := w.set.of(found.Descriptor())
 	partial := w.partial
-	w.partial = true // required fields are not asked for in an Any
+	w.partial = true // required fields are not checked in an Any
 	var ok bool
 	if m.form == object {
 		ok = w.besideType(m, wire)
@@ -166,7 +166,7 @@ func (w *writer) besideType(m *message, wire []byte) bool {
 }
 
 // AppendAny appends the JSON of an Any with this type URL and content. False means that
-// the plan cannot write it, and that dst is as it was.
+// the plan cannot write it; dst is then unchanged.
 func (s *Set) AppendAny(dst []byte, url string, content []byte, strict Strict) ([]byte, bool) {
 	return s.write(dst, strict, func(w *writer) bool { return w.held(url, content) })
 }

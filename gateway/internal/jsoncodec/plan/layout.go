@@ -15,23 +15,23 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// layout is where the struct of a generated message has the fields of its plan. Only the
-// open API of protobuf has one: exported fields with a tag that holds their number.
+// layout says where the struct of a generated message has the fields of its plan. Only
+// structs of protobuf's open API have one: exported fields with their number in a tag.
 type layout struct {
 	plan *message
-	// fields are as those of the plan.
+	// fields correspond to those of the plan.
 	fields []position
-	// unknown says that the struct cannot be read.
+	// unknown is true if the struct cannot be read.
 	unknown bool
 }
 
-// position is where a struct has one field.
+// position says where a struct has one field.
 type position struct {
-	// index is the struct's field: its own, or that of its oneof.
+	// index is the index of the struct's field: its own, or that of its oneof.
 	index int
-	// optional says that it is a pointer to a scalar.
+	// optional is true if it is a pointer to a scalar.
 	optional bool
-	// nested is of a message, a list of messages or a map's value.
+	// nested is the layout of a message, of a list's messages or of a map's value.
 	nested *layout
 }
 
@@ -49,7 +49,7 @@ func (s *Set) layoutOf(m proto.Message) *layout {
 	return made
 }
 
-// layout reads a Go type and those that it is made of, which may contain one another.
+// layout reads a Go type and the types of its fields, which may contain one another.
 func (s *Set) layout(of reflect.Type, descriptor protoreflect.MessageDescriptor, begun map[reflect.Type]*layout) *layout {
 	if found := begun[of]; found != nil {
 		return found
@@ -66,7 +66,7 @@ func (s *Set) layout(of reflect.Type, descriptor protoreflect.MessageDescriptor,
 	return made
 }
 
-// isKnown says whether a message is of a type that is read by its methods.
+// isKnown reports whether the writer reads this type through its methods.
 func (l *layout) isKnown(of reflect.Type) bool {
 	switch reflect.Zero(of).Interface().(type) {
 	case *timestamppb.Timestamp, *durationpb.Duration, *fieldmaskpb.FieldMask, *anypb.Any, *structpb.Struct, *structpb.Value, *structpb.ListValue:
@@ -76,7 +76,7 @@ func (l *layout) isKnown(of reflect.Type) bool {
 	}
 }
 
-// positions finds each field of the plan. It is false if the struct lacks one.
+// positions finds each field of the plan. It returns false if the struct lacks one.
 func (s *Set) positions(l *layout, of reflect.Type, descriptor protoreflect.MessageDescriptor, begun map[reflect.Type]*layout) bool {
 	byNumber, byOneof := map[protowire.Number]int{}, map[string]int{}
 	for i := range of.NumField() {
@@ -89,7 +89,7 @@ func (s *Set) positions(l *layout, of reflect.Type, descriptor protoreflect.Mess
 		case holds:
 			byOneof[oneof] = i
 		case f.Name != "state" && f.Name != "sizeCache" && f.Name != "unknownFields":
-			return false // no generated message, such as dynamicpb's, or one with more than fields
+			return false // not a generated message, such as dynamicpb's, or one with more than fields
 		}
 	}
 	l.fields = make([]position, len(l.plan.fields))
@@ -113,8 +113,8 @@ func (s *Set) positions(l *layout, of reflect.Type, descriptor protoreflect.Mess
 	return true
 }
 
-// nested is the layout of the messages that a field holds; nil if it holds none. Those
-// of a oneof are found when they are met.
+// nested returns the layout of the messages in a field, or nil if it contains none.
+// Layouts for a oneof are made when a message of it is written.
 func (s *Set) nested(of reflect.Type, f protoreflect.FieldDescriptor, begun map[reflect.Type]*layout) *layout {
 	switch {
 	case f.IsMap() && f.MapValue().Message() != nil:

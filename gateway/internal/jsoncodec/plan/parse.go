@@ -11,25 +11,24 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// parser is JSON on its way to a message's wire form. Its methods read one value each,
-// and report whether they could.
+// parser turns JSON into a message's wire form. Each method reads one value, and reports
+// whether it could.
 type parser struct {
 	text  []byte
 	pos   int
 	out   []byte
 	depth int
-	// keys are those of the maps begun, to see one that is given twice.
+	// keys are the keys of the open maps, to find duplicates.
 	keys [][]byte
-	// plain holds strings without their escapes.
+	// plain contains strings without their escapes.
 	plain []byte
 }
 
 //nolint:gochecknoglobals // a pool is shared by its nature; nothing can be observed through it
 var parsers = sync.Pool{New: func() any { return new(parser) }}
 
-// ParseWire appends the wire form of the message that a JSON text is of. False means
-// that the plan does not take it, which says nothing of whether it can be taken, and that
-// dst is as it was.
+// ParseWire appends the wire form of the message in a JSON text. False means that the
+// plan declines the text, which may be valid; dst is then unchanged.
 func (s *Set) ParseWire(dst []byte, of protoreflect.MessageDescriptor, text []byte) ([]byte, bool) {
 	if !utf8.Valid(text) {
 		return dst, false
@@ -41,7 +40,7 @@ func (s *Set) ParseWire(dst []byte, of protoreflect.MessageDescriptor, text []by
 	p.space()
 	ok = ok && p.pos == len(p.text)
 	out := p.out
-	clear(p.keys) // what the text leads to must not be kept
+	clear(p.keys) // the pool must not keep the text
 	p.text, p.out, p.keys, p.plain = nil, nil, p.keys[:0], p.plain[:0]
 	parsers.Put(p)
 	if !ok {
@@ -50,7 +49,7 @@ func (s *Set) ParseWire(dst []byte, of protoreflect.MessageDescriptor, text []by
 	return out, true
 }
 
-// message reads a message, of which it writes the content.
+// message reads a message and writes its content.
 func (p *parser) message(m *message) bool {
 	if m.unknown || p.depth > mostDepth {
 		return false
@@ -78,7 +77,7 @@ func (p *parser) message(m *message) bool {
 	return ok
 }
 
-// mostFields bounds the set of fields that have been met.
+// mostFields limits the set of fields that have been read.
 const mostFields = 256
 
 func (p *parser) object(m *message) bool {
@@ -100,14 +99,14 @@ func (p *parser) object(m *message) bool {
 		met[at/64] |= bit
 		f := &m.fields[at]
 		if p.peek() == 'n' && !f.takesNull() {
-			return p.word("null") // as if it were not there
+			return p.word("null") // the same as an absent member
 		}
 		return chosen.add(f.oneof) && p.field(f)
 	})
 }
 
-// takesNull says whether null is a value of the field's type rather than its absence. In
-// place of a list of that type it is neither.
+// takesNull reports whether null is a value of the field's type; for other types it means
+// absence. Instead of a list of that type it is neither.
 func (f *field) takesNull() bool {
 	return f.enum != nil && f.enum.null || f.nested != nil && f.nested.form == value
 }
@@ -135,7 +134,7 @@ func (p *parser) field(f *field) bool {
 	}
 }
 
-// single reads one value. always says that the default is written too.
+// single reads one value. With always, it writes the default too.
 func (p *parser) single(f *field, always bool) bool {
 	if f.nested == nil {
 		return p.scalar(f, always)
@@ -151,7 +150,7 @@ func (p *parser) single(f *field, always bool) bool {
 	return true
 }
 
-// begin begins a field with a length, which finish puts before what was written since.
+// begin begins a field with a length. finish inserts the length before the content.
 func (p *parser) begin(number protowire.Number) int {
 	p.out = protowire.AppendTag(p.out, number, protowire.BytesType)
 	return len(p.out)
@@ -166,8 +165,8 @@ func (p *parser) finish(start int) {
 	copy(p.out[start:], length)
 }
 
-// scalar reads a value with its tag. The default is taken back, unless it is always
-// written.
+// scalar reads a value and writes it with its tag. Without always, it removes a default
+// again.
 func (p *parser) scalar(f *field, always bool) bool {
 	before := len(p.out)
 	p.out = protowire.AppendTag(p.out, f.number, f.wire)
@@ -181,8 +180,8 @@ func (p *parser) scalar(f *field, always bool) bool {
 	return true
 }
 
-// isDefault says whether a value is that of a scalar that is not set: all its bits are
-// 0, or its length.
+// isDefault reports whether a value is the default of a scalar: all its bits, or its
+// length, are 0.
 func isDefault(content []byte) bool {
 	for _, b := range content {
 		if b != 0 {
@@ -192,7 +191,7 @@ func isDefault(content []byte) bool {
 	return len(content) > 0
 }
 
-// content reads a scalar and writes its value alone.
+// content reads a scalar and writes its value without a tag.
 func (p *parser) content(f *field) bool {
 	switch f.kind {
 	case protoreflect.StringKind:
@@ -246,7 +245,7 @@ func (p *parser) enum(e *enum) bool {
 	return true
 }
 
-// integer reads a whole number, as digits alone; one of 64 bits may stand in quotes.
+// integer reads an integer with only digits; one of 64 bits can be in quotes.
 //
 //nolint:gosec // the wire form is bits.
 func (p *parser) integer(kind protoreflect.Kind) bool {
@@ -310,8 +309,8 @@ func (p *parser) unsigned(bits int) (uint64, bool) {
 	return number, err == nil
 }
 
-// digits reads a whole number without an exponent or a fraction. One of 64 bits may
-// stand in quotes.
+// digits reads an integer without an exponent or a fraction. One of 64 bits can be in
+// quotes.
 func (p *parser) digits(bits int) ([]byte, bool) {
 	quoted := p.peek() == '"'
 	if quoted {
@@ -329,7 +328,7 @@ func (p *parser) digits(bits int) ([]byte, bool) {
 		p.pos++
 	}
 	digits := p.text[start:p.pos]
-	// No zero before other digits, and no negative one.
+	// No zero before other digits, and no negative zero.
 	if p.pos == first || p.text[first] == '0' && len(digits) > 1 {
 		return nil, false
 	}
@@ -342,7 +341,7 @@ func (p *parser) digits(bits int) ([]byte, bool) {
 	return digits, quoted || p.ends()
 }
 
-// float reads a number; one that is not finite is left to protojson.
+// float reads a number. It declines one that is not finite.
 func (p *parser) float(kind protoreflect.Kind) bool {
 	width := 64
 	if kind == protoreflect.FloatKind {
@@ -386,7 +385,7 @@ func (p *parser) number(width int) (float64, bool) {
 	return number, err == nil && p.ends()
 }
 
-// run steps over digits, and says how many there are.
+// run steps over digits and returns their number.
 func (p *parser) run() int {
 	start := p.pos
 	for p.pos < len(p.text) && isDigit(p.text[p.pos]) {
@@ -410,10 +409,10 @@ func (p *parser) entries(f *field) bool {
 	})
 }
 
-// mostKeys bounds the search for a key that is given twice.
+// mostKeys limits the search for a duplicate key.
 const mostKeys = 32
 
-// keyed reads an object as the entries of a map, of which one reads a value.
+// keyed reads an object as the entries of a map; one reads a value.
 func (p *parser) keyed(number protowire.Number, one func() bool) bool {
 	base := len(p.keys)
 	ok := p.members(func() bool {

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// timestamp reads RFC 3339 in UTC, with at most nine digits of a second.
+// timestamp reads RFC 3339 in UTC, with a fraction of at most nine digits.
 func (p *parser) timestamp() bool {
 	text, ok := p.string()
 	const shortest, longest = len("2006-01-02T15:04:05Z"), len("2006-01-02T15:04:05.999999999Z")
@@ -15,7 +15,7 @@ func (p *parser) timestamp() bool {
 		return false
 	}
 	if len(text) > shortest && text[shortest-1] != '.' {
-		return false // a comma, which time.Parse takes
+		return false // a comma, which time.Parse accepts
 	}
 	at, err := time.Parse(time.RFC3339Nano, string(text))
 	if err != nil || at.Unix() < firstSecond || at.Unix() > lastSecond {
@@ -25,7 +25,7 @@ func (p *parser) timestamp() bool {
 	return true
 }
 
-// duration reads seconds with at most nine digits of one.
+// duration reads seconds, with a fraction of at most nine digits.
 func (p *parser) duration() bool {
 	text, ok := p.string()
 	if !ok || len(text) < 2 || text[len(text)-1] != 's' {
@@ -57,7 +57,7 @@ func (p *parser) duration() bool {
 	return true
 }
 
-// count reads one to most digits, and returns what follows them.
+// count reads one to most digits, and returns the rest.
 func count(text []byte, most int) (number int64, rest []byte, ok bool) {
 	n := 0
 	for n < len(text) && n < most && isDigit(text[n]) {
@@ -91,7 +91,7 @@ const (
 	valueList   = 6
 )
 
-// free reads any value, as a google.protobuf.Value.
+// free reads any value as a google.protobuf.Value.
 func (p *parser) free() bool {
 	if p.depth > mostDepth {
 		return false

@@ -17,7 +17,7 @@ func (p *parser) space() {
 	}
 }
 
-// peek is the byte at the position, 0 at the end.
+// peek returns the byte at the position, or 0 at the end.
 func (p *parser) peek() byte {
 	if p.pos < len(p.text) {
 		return p.text[p.pos]
@@ -27,7 +27,7 @@ func (p *parser) peek() byte {
 
 func (p *parser) at(b byte) bool { return p.peek() == b }
 
-// ends says whether a number or a word ends at the position.
+// ends reports whether a number or a word ends at the position.
 func (p *parser) ends() bool {
 	switch p.peek() {
 	case 0:
@@ -47,7 +47,7 @@ func (p *parser) word(word string) bool {
 	return p.ends()
 }
 
-// colon reads what stands between a member's name and its value.
+// colon reads the colon between a member's name and its value.
 func (p *parser) colon() bool {
 	p.space()
 	if !p.at(':') {
@@ -58,10 +58,10 @@ func (p *parser) colon() bool {
 	return true
 }
 
-// members reads an object, of which one reads a member.
+// members reads an object; one reads a member.
 func (p *parser) members(one func() bool) bool { return p.many('{', '}', one) }
 
-// elements reads an array, of which one reads an element.
+// elements reads an array; one reads an element.
 func (p *parser) elements(one func() bool) bool { return p.many('[', ']', one) }
 
 func (p *parser) many(opening, closing byte, one func() bool) bool {
@@ -92,7 +92,7 @@ func (p *parser) many(opening, closing byte, one func() bool) bool {
 	}
 }
 
-// string reads a string, without its escapes.
+// string reads a string and returns it without its escapes.
 func (p *parser) string() ([]byte, bool) {
 	if !p.at('"') {
 		return nil, false
@@ -115,7 +115,7 @@ func (p *parser) string() ([]byte, bool) {
 	return nil, false
 }
 
-// escaped goes on with a string at its first escape.
+// escaped continues a string at its first escape.
 func (p *parser) escaped(start int) ([]byte, bool) {
 	base := len(p.plain)
 	p.plain = append(p.plain, p.text[start:p.pos]...)
@@ -166,7 +166,7 @@ func (p *parser) escape() bool {
 	return true
 }
 
-// unit reads a code unit, or a pair of surrogates. Half of a pair has no UTF-8.
+// unit reads a code unit, or a pair of surrogates. Half a pair has no UTF-8.
 func (p *parser) unit() bool {
 	first, ok := p.hex()
 	if !ok {
@@ -211,7 +211,7 @@ func (p *parser) base64() bool {
 	}
 	for _, b := range text {
 		if b == '\n' || b == '\r' {
-			return false // the decoder passes over them
+			return false // the decoder would skip them
 		}
 	}
 	start := len(p.out)

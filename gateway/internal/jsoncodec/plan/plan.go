@@ -9,43 +9,43 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// Set makes plans, and keeps them. It is safe for concurrent use.
+// Set makes plans and keeps them. It is safe for concurrent use.
 type Set struct {
 	types    protoregistry.MessageTypeResolver
 	byType   sync.Map // protoreflect.MessageDescriptor: *message
 	byGo     sync.Map // reflect.Type of a pointer to a message: *layout
-	byHolder sync.Map // reflect.Type of a pointer to what a oneof holds: protowire.Number
+	byHolder sync.Map // reflect.Type of a oneof's content, a pointer to a struct: protowire.Number
 	making   sync.Mutex
 }
 
-// NewSet returns a set that looks up in types what an Any holds.
+// NewSet returns a set that looks up the types of Anys in types.
 func NewSet(types protoregistry.MessageTypeResolver) *Set { return &Set{types: types} }
 
 // message is the plan of one message type.
 type message struct {
 	form form
-	// fields are in the order of their declaration, which is that of the members.
+	// fields are in the order of their declaration, like the members in JSON.
 	fields []field
-	// dense is a field's place in fields by its number, -1 for none; sparse has the
-	// numbers beyond it.
+	// dense is a field's index in fields by its number, or -1; sparse has the larger
+	// numbers.
 	dense  []int16
 	sparse map[protowire.Number]int16
-	// names are the fields' places by the names that a member may have.
+	// names are the fields' indexes by the possible names of a member.
 	names map[string]int
-	// extensions are the numbers that extensions may have.
+	// extensions are the numbers for extensions.
 	extensions protoreflect.FieldRanges
-	// requires says that a field of it must be set.
+	// requires is true if the type has a required field.
 	requires bool
-	// unknown says that a plan cannot write this type at all.
+	// unknown is true if a plan cannot write this type.
 	unknown bool
 }
 
-// form is how a message looks in JSON.
+// form is the form of a message in JSON.
 type form uint8
 
 const (
 	object    form = iota // its fields are its members
-	timestamp             // and the rest are google.protobuf's, with a form of their own
+	timestamp             // this and the next ones are types of google.protobuf with a form of their own
 	duration
 	mask
 	wrapper
@@ -59,36 +59,36 @@ const (
 type field struct {
 	number protowire.Number
 	kind   protoreflect.Kind
-	// wire is how its values are encoded, one by one.
+	// wire is the wire type of one value.
 	wire protowire.Type
-	// member is its name, as it stands in an object: in quotes and with a colon.
+	// member is its name in an object, in quotes and with a colon.
 	member string
-	// repeated is true of lists, and not of maps; packed says that all of a list's
-	// numbers stand in one piece.
+	// repeated is true for lists but not for maps. packed is true if all numbers of a
+	// list are in one piece.
 	repeated, packed bool
-	// presence says that it is left out where it is not set; required, that it must be set.
+	// presence is true if it is omitted when not set; required, if it must be set.
 	presence, required bool
-	// oneof is 0, or 1 more than the place of its oneof.
+	// oneof is 0, or 1 + the index of its oneof.
 	oneof int
-	// enum is of an enum, nested of a message.
+	// enum is the plan of an enum, nested that of a message.
 	enum   *enum
 	nested *message
-	// key and value are those of a map.
+	// key and value are the fields of a map's entry.
 	key, value *field
 }
 
-// enum is what JSON shows of an enum.
+// enum is the plan of an enum.
 type enum struct {
-	// names are in quotes; numbers are by names without.
+	// names are in quotes; the keys of numbers are names without quotes.
 	names   map[protoreflect.EnumNumber]string
 	numbers map[string]protoreflect.EnumNumber
-	// closed says that an unnamed number is an unknown field (proto2).
+	// closed is true if an unnamed number is an unknown field (proto2).
 	closed bool
-	// null says that it is google.protobuf.NullValue.
+	// null is true for google.protobuf.NullValue.
 	null bool
 }
 
-// isMap says whether the field is a map.
+// isMap reports whether the field is a map.
 func (f *field) isMap() bool { return f.key != nil }
 
 // of returns the plan of a type.
@@ -100,14 +100,14 @@ func (s *Set) of(descriptor protoreflect.MessageDescriptor) *message {
 	defer s.making.Unlock()
 	maker := maker{set: s, begun: map[protoreflect.MessageDescriptor]*message{}}
 	made := maker.message(descriptor)
-	// A plan is stored only when all that it leads to is complete.
+	// A plan is stored only when all plans below it are complete.
 	for of, one := range maker.begun {
 		s.byType.Store(of, one)
 	}
 	return made
 }
 
-// maker makes a plan and those of all types below it, which may contain one another.
+// maker makes a plan and the plans of all types below it, which may contain one another.
 type maker struct {
 	set   *Set
 	begun map[protoreflect.MessageDescriptor]*message
@@ -137,12 +137,12 @@ func (m maker) message(descriptor protoreflect.MessageDescriptor) *message {
 		made.names[fields.Get(i).TextName()] = i
 	}
 	for i := range fields.Len() {
-		made.names[fields.Get(i).JSONName()] = i // it goes before another field's proto name
+		made.names[fields.Get(i).JSONName()] = i // it overrides another field's proto name
 	}
 	return made
 }
 
-// mostDense bounds the table of numbers; few messages have larger ones.
+// mostDense limits the table of numbers; few messages have larger ones.
 const mostDense = 128
 
 func (m *message) place(number protowire.Number, at int) {
@@ -159,7 +159,7 @@ func (m *message) place(number protowire.Number, at int) {
 	m.dense[number] = int16(at) //nolint:gosec // as above.
 }
 
-// find is the place of a field; below 0 there is none.
+// find returns the index of a field, or a negative number if there is none.
 func (m *message) find(number protowire.Number) int {
 	if int(number) < len(m.dense) {
 		return int(m.dense[number])
@@ -206,7 +206,7 @@ func enumOf(descriptor protoreflect.EnumDescriptor) *enum {
 	}
 	for i := range values.Len() {
 		made.numbers[string(values.Get(i).Name())] = values.Get(i).Number()
-		// Of two names for one number the first counts.
+		// If two names have the same number, the first counts.
 		if _, taken := made.names[values.Get(i).Number()]; !taken {
 			made.names[values.Get(i).Number()] = quoted(string(values.Get(i).Name()))
 		}
@@ -214,7 +214,7 @@ func enumOf(descriptor protoreflect.EnumDescriptor) *enum {
 	return made
 }
 
-// quoted is a name as a JSON string: json_name may be any text.
+// quoted returns a name as a JSON string: json_name can be any text.
 func quoted(name string) string {
 	out, _ := AppendString(nil, name)
 	return string(out)
@@ -229,13 +229,13 @@ func wireOf(kind protoreflect.Kind) protowire.Type {
 	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind:
 		return protowire.BytesType
 	case protoreflect.GroupKind:
-		return -1 // no value has it, so that a plan never writes a group
+		return -1 // no value has this type, so a plan never writes a group
 	default:
 		return protowire.VarintType
 	}
 }
 
-// formOf finds the types of google.protobuf that have a form of their own.
+// formOf returns the form of a type: some of google.protobuf have their own.
 func formOf(descriptor protoreflect.MessageDescriptor) form {
 	if descriptor.FullName().Parent() != "google.protobuf" {
 		return object

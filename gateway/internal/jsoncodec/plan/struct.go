@@ -19,7 +19,7 @@ import (
 )
 
 // AppendMessage appends the JSON of a generated message, from its struct. False means
-// that the plan cannot write it, and that dst is as it was.
+// that the plan cannot write it; dst is then unchanged.
 func (s *Set) AppendMessage(dst []byte, m proto.Message) ([]byte, bool) {
 	l := s.layoutOf(m)
 	if l.unknown {
@@ -28,7 +28,7 @@ func (s *Set) AppendMessage(dst []byte, m proto.Message) ([]byte, bool) {
 	return s.write(dst, Lenient, func(w *writer) bool { return w.goMessage(l, reflect.ValueOf(m)) })
 }
 
-// goMessage writes a message to which pointer points.
+// goMessage writes the message at pointer.
 func (w *writer) goMessage(l *layout, pointer reflect.Value) bool {
 	if l.unknown || pointer.IsNil() || w.depth > mostDepth {
 		return false
@@ -53,7 +53,7 @@ func (w *writer) formOfStruct(l *layout, pointer reflect.Value) bool {
 	}
 }
 
-// known writes the types that are read by their own methods.
+// known writes the types that are read through their own methods.
 func (w *writer) known(m any) bool {
 	switch m := m.(type) {
 	case *timestamppb.Timestamp:
@@ -116,7 +116,7 @@ func (s *Set) chosen(f *field, oneof reflect.Value) (reflect.Value, bool) {
 	return holder.Elem().Field(0), true
 }
 
-// memberOf is the number of the oneof's member that such a struct holds.
+// memberOf returns the number of the oneof's member in such a struct.
 func (s *Set) memberOf(holder reflect.Type) protowire.Number {
 	if found, ok := s.byHolder.Load(holder); ok {
 		return found.(protowire.Number) //nolint:forcetypeassert // only numbers are stored.
@@ -188,7 +188,7 @@ func (w *writer) goScalar(f *field, v reflect.Value) bool {
 	return true
 }
 
-// goMap writes a map, by its keys in order.
+// goMap writes a map, sorted by its keys.
 func (w *writer) goMap(f *field, p *position, v reflect.Value) bool {
 	if texts, ok := reflect.TypeAssert[map[string]string](v); ok {
 		return writeMap(w, texts, func(value string) bool { return w.string(value) })
@@ -269,7 +269,7 @@ func writeMap[V any](w *writer, of map[string]V, one func(V) bool) bool {
 		w.out = append(w.out, ':')
 		ok = ok && one(of[key])
 	}
-	clear(w.keys[base:]) // a writer that is kept must not keep a message's text
+	clear(w.keys[base:]) // the pool must not keep a message's text
 	w.keys = w.keys[:base]
 	w.out = append(w.out, '}')
 	return ok
@@ -280,8 +280,8 @@ func (w *writer) freeObject(fields map[string]*structpb.Value) bool {
 	return writeMap(w, fields, w.free)
 }
 
-// free writes a google.protobuf.Value, which has to be of some kind. Its only number
-// without a JSON form is one that is none.
+// free writes a google.protobuf.Value, whose kind must be set. Only NaN and the
+// infinities are numbers without a JSON form.
 func (w *writer) free(v *structpb.Value) bool {
 	if w.depth > mostDepth {
 		return false

@@ -10,12 +10,12 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// text is JSON that grows. Its methods append a value, and report whether they could.
+// text is a JSON text. Its methods append a value, and report whether they could.
 type text struct {
 	out []byte
 }
 
-// plain says of every ASCII byte whether a JSON string has it as it is (RFC 8259 §7).
+// plain says for every ASCII byte whether a JSON string contains it unescaped (RFC 8259 §7).
 //
 //nolint:gochecknoglobals // a table that never changes; a function of a loop would be made for each byte
 var plain = func() [utf8.RuneSelf]bool {
@@ -27,7 +27,7 @@ var plain = func() [utf8.RuneSelf]bool {
 }()
 
 // AppendString appends a string as JSON, in the shortest form that RFC 8259 allows.
-// False means that it is not UTF-8, and that dst is as it was.
+// False means that it is not UTF-8; dst is then unchanged.
 func AppendString[S string | []byte](dst []byte, s S) ([]byte, bool) {
 	out := append(dst, '"') //nolint:gocritic // dst has to stay what it was.
 	begin := 0
@@ -50,7 +50,7 @@ func AppendString[S string | []byte](dst []byte, s S) ([]byte, bool) {
 	return append(append(out, s[begin:]...), '"'), true
 }
 
-// appendEscape appends a byte that has to be escaped.
+// appendEscape appends a byte as an escape.
 func appendEscape(out []byte, b byte) []byte {
 	const hex = "0123456789abcdef"
 	var short byte
@@ -73,7 +73,7 @@ func appendEscape(out []byte, b byte) []byte {
 	return append(out, '\\', short)
 }
 
-// string and octets append a string that is there as the one or as the other.
+// string and octets append a string of their type.
 func (t *text) string(s string) bool {
 	var ok bool
 	t.out, ok = AppendString(t.out, s)
@@ -94,8 +94,8 @@ func (t *text) bytes(b []byte) {
 
 func (t *text) bool(b bool) { t.out = strconv.AppendBool(t.out, b) }
 
-// int and uint append a number of 32 bits; those of 64 bits stand in quotes, because
-// many readers of JSON know no integers beyond 2^53.
+// int and uint append a number of 32 bits. Numbers of 64 bits are in quotes, because many
+// readers of JSON do not support integers beyond 2^53.
 func (t *text) int(n int64)   { t.out = strconv.AppendInt(t.out, n, 10) }
 func (t *text) uint(n uint64) { t.out = strconv.AppendUint(t.out, n, 10) }
 
@@ -111,8 +111,8 @@ func (t *text) uint64(n uint64) {
 	t.out = append(t.out, '"')
 }
 
-// float appends a number of 32 or 64 bits in its shortest form: that of ECMAScript,
-// which encoding/json has too.
+// float appends a number of 32 or 64 bits in its shortest form, that of ECMAScript and
+// encoding/json.
 func (t *text) float(n float64, width int) {
 	switch {
 	case math.IsNaN(n):
@@ -137,7 +137,7 @@ func (t *text) float(n float64, width int) {
 	}
 }
 
-// isExponential says whether a number is written with an exponent. The bounds are of
+// isExponential reports whether a number is written with an exponent. The bounds have
 // the number's own width: 1e-6 as a float32 is less than 1e-6 as a float64.
 func isExponential(size float64, width int) bool {
 	const least, most = 1e-6, 1e21
@@ -171,7 +171,7 @@ const (
 	nanosASecond = 1e9
 )
 
-// timestamp appends RFC 3339, with no, three, six or nine digits of a second.
+// timestamp appends RFC 3339, with a fraction of zero, three, six or nine digits.
 func (t *text) timestamp(seconds int64, nanos int32) bool {
 	if seconds < firstSecond || seconds > lastSecond || nanos < 0 || nanos >= nanosASecond {
 		return false
@@ -184,7 +184,7 @@ func (t *text) timestamp(seconds int64, nanos int32) bool {
 	return true
 }
 
-// duration appends seconds, with no, three, six or nine digits of one.
+// duration appends seconds, with a fraction of zero, three, six or nine digits.
 func (t *text) duration(seconds int64, nanos int32) bool {
 	whole, part := seconds, int64(nanos)
 	if whole < -mostSeconds || whole > mostSeconds || part <= -nanosASecond || part >= nanosASecond ||
@@ -202,7 +202,7 @@ func (t *text) duration(seconds int64, nanos int32) bool {
 	return true
 }
 
-// fraction appends nanoseconds as a fraction of a second, by three digits at a time.
+// fraction appends nanoseconds as a fraction of a second, in groups of three digits.
 func (t *text) fraction(nanos int64) {
 	if nanos == 0 {
 		return
@@ -216,7 +216,7 @@ func (t *text) fraction(nanos int64) {
 	t.digits(nanos, width)
 }
 
-// digits appends a number with zeros before it.
+// digits appends a number with leading zeros.
 func (t *text) digits(n int64, width int) {
 	var digits [9]byte
 	for i := width - 1; i >= 0; i-- {

@@ -7,12 +7,12 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// slot is where a field stands in its message's wire form.
+// slot is the place of a field in its message's wire form.
 type slot struct {
-	// begin and end are around its content. Of a list or a map begin is before the tag
-	// of its first element, and end behind its last.
+	// begin and end are around its content. For a list or a map, begin is before the tag
+	// of the first element, and end after the last element.
 	begin, end int
-	// set says that it is there.
+	// set is true if the field is present.
 	set bool
 }
 
@@ -49,14 +49,14 @@ func (w *writer) form(m *message, wire []byte) bool {
 		ok = w.maskOfWire(&m.fields[0], wire[w.slots[base].begin:w.slots[base].end])
 	case value:
 		ok = w.anyValue(m, wire, base)
-	default: // a wrapper, a Struct or a ListValue: what its only field is
+	default: // a wrapper, a Struct or a ListValue: the value of its only field
 		ok = w.field(&m.fields[0], wire, w.slots[base])
 	}
 	w.slots = w.slots[:base]
 	return ok
 }
 
-// scan finds the fields of a message. Their slots are the last ones.
+// scan finds the fields of a message and appends their slots.
 func (w *writer) scan(m *message, wire []byte) bool {
 	base := len(w.slots)
 	for range m.fields {
@@ -89,8 +89,8 @@ func (w *writer) scan(m *message, wire []byte) bool {
 	return true
 }
 
-// take notes where a field begins: with its tag at pos and its value at content. False
-// means that it is given twice, or not as declared.
+// take notes the place of a field, whose tag is at pos and whose value at content. False
+// means that it is a duplicate, or not encoded as declared.
 //
 //nolint:revive // one value each of what scan has at hand; a struct would be made for each field of each message.
 func (s *slot) take(f *field, kind protowire.Type, pos, content int, wire []byte) bool {
@@ -112,11 +112,11 @@ func (s *slot) take(f *field, kind protowire.Type, pos, content int, wire []byte
 	}
 }
 
-// oneofs are those of which a member has been met, by a bit each.
+// oneofs has a bit for each oneof with a member so far.
 type oneofs uint64
 
-// add notes a member of a oneof. False means that there was one before, of this oneof
-// or of one that shares its bit, which is rare enough.
+// add notes a member of a oneof. False means that there already is one, of this oneof or,
+// rarely, of one that shares its bit.
 func (o *oneofs) add(oneof int) bool {
 	if oneof == 0 {
 		return true
@@ -129,9 +129,9 @@ func (o *oneofs) add(oneof int) bool {
 	return true
 }
 
-// tag reads a tag; a length below 0 means that there is none.
+// tag reads a tag. A negative length means that there is none.
 func tag(wire []byte) (protowire.Number, protowire.Type, int) {
-	if wire[0] < 0x80 { // a number below 16, as most are
+	if wire[0] < 0x80 { // a number below 16, like most
 		number := protowire.Number(wire[0] >> 3)
 		if number == 0 {
 			return 0, 0, -1
@@ -145,7 +145,7 @@ func tag(wire []byte) (protowire.Number, protowire.Type, int) {
 	return number, kind, length
 }
 
-// skip is the size of a value with its length prefix.
+// skip returns the size of a value with its length prefix.
 func skip(kind protowire.Type, number protowire.Number, wire []byte) int {
 	switch {
 	case kind == protowire.VarintType && len(wire) > 0 && wire[0] < 0x80:
@@ -205,7 +205,7 @@ func (w *writer) absent(f *field) bool {
 	return w.number(f, 0)
 }
 
-// single writes one value, of which content is all, without a length prefix.
+// single writes one value from its content, without a length prefix.
 func (w *writer) single(f *field, content []byte) bool {
 	if f.nested != nil {
 		return w.message(f.nested, content)
@@ -225,8 +225,8 @@ func (w *writer) scalar(f *field, content []byte) bool {
 	}
 }
 
-// number writes a value that is not text, from the bits that the wire has of it. What
-// does not fit into 32 bits is cut, as protobuf's own decoders do.
+// number writes a value that is not text, from its bits on the wire. It truncates values
+// to 32 bits, like protobuf's own decoders.
 //
 //nolint:gosec // cutting is what is meant.
 func (w *writer) number(f *field, bits uint64) bool {
@@ -234,7 +234,7 @@ func (w *writer) number(f *field, bits uint64) bool {
 	case protoreflect.BoolKind:
 		w.bool(bits != 0)
 	case protoreflect.EnumKind:
-		// JSON has one null, and proto3 has 2^32.
+		// NullValue has one null in JSON, 2^32 numbers in proto3.
 		return w.enum(f.enum, protoreflect.EnumNumber(int32(bits))) && (w.strict == Lenient || !f.enum.null || int32(bits) == 0)
 	case protoreflect.Int32Kind, protoreflect.Sfixed32Kind:
 		w.int(int64(int32(bits)))
@@ -258,7 +258,7 @@ func (w *writer) number(f *field, bits uint64) bool {
 	return true
 }
 
-// elements writes a list. Other fields may stand between its elements.
+// elements writes a list. Other fields can be between its elements.
 func (w *writer) elements(f *field, wire []byte) bool {
 	w.out = append(w.out, '[')
 	first := true
@@ -287,7 +287,7 @@ func (w *writer) elements(f *field, wire []byte) bool {
 func eachElement(f *field, wire []byte, do func(kind protowire.Type, content []byte) bool) bool {
 	for pos := 0; pos < len(wire); {
 		number, kind, length := tag(wire[pos:])
-		pos += length // scan has read all of it before
+		pos += length // scan has checked all of it
 		size := skip(kind, number, wire[pos:])
 		content := wire[pos : pos+size]
 		pos += size

@@ -6,43 +6,43 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Strict says how much has to be known.
+// Strict says what happens to unknown fields.
 type Strict bool
 
 const (
-	// Lenient passes over unknown fields, as protojson does.
+	// Lenient skips unknown fields, like protojson.
 	Lenient Strict = false
-	// Lossless fails on them, at any depth: JSON would not show them.
+	// Lossless declines them, at any depth, because JSON would not show them.
 	Lossless Strict = true
 )
 
-// writer is one message on its way to JSON.
+// writer turns one message into JSON.
 type writer struct {
 	text
 
 	set    *Set
 	strict Strict
 	depth  int
-	// partial says that required fields may be missing, as they may in an Any.
+	// partial is true if required fields may be missing, as in an Any.
 	partial bool
-	// slots are those of the messages begun, the innermost last; entries those of maps,
-	// and keys those of maps in a struct.
+	// slots are those of the open messages, the innermost last; entries are those of
+	// maps, keys those of maps in a struct.
 	slots   []slot
 	entries []entry
 	keys    []string
 }
 
-// mostDepth bounds how deep messages are nested, so that their JSON is at most twice as deep.
-// What is deeper is rare enough for protojson.
+// mostDepth limits the depth of nested messages; their JSON is at most twice as deep.
+// Deeper messages are rare, so protojson may write them.
 const mostDepth = 48
 
-// writers are used again: what they hold grows to what messages need.
+// writers are reused: their buffers grow to the size that messages need.
 //
 //nolint:gochecknoglobals // a pool is shared by its nature; nothing can be observed through it
 var writers = sync.Pool{New: func() any { return new(writer) }}
 
-// write runs do with a writer that appends to dst. It returns dst as it was, and false,
-// if do does.
+// write runs do with a writer that appends to dst. If do returns false, write returns the
+// unchanged dst and false.
 func (s *Set) write(dst []byte, strict Strict, do func(w *writer) bool) ([]byte, bool) {
 	w := writers.Get().(*writer) //nolint:forcetypeassert // the pool makes nothing else.
 	w.out, w.set, w.strict, w.depth, w.partial = dst, s, strict, 0, false
@@ -57,8 +57,8 @@ func (s *Set) write(dst []byte, strict Strict, do func(w *writer) bool) ([]byte,
 	return out, true
 }
 
-// AppendWire appends the JSON of the message that has this wire form. False means that
-// the plan cannot write it, and that dst is as it was.
+// AppendWire appends the JSON of the message with this wire form. False means that the
+// plan cannot write it; dst is then unchanged.
 func (s *Set) AppendWire(dst []byte, of protoreflect.MessageDescriptor, wire []byte, strict Strict) ([]byte, bool) {
 	plan := s.of(of)
 	return s.write(dst, strict, func(w *writer) bool { return w.message(plan, wire) })
