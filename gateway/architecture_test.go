@@ -22,7 +22,7 @@ import (
 // module is the prefix of every import path of this repository.
 const module = "github.com/statusway/statusway/"
 
-// rule is one rule of depguard: what the files that its patterns match may import.
+// rule is one rule of depguard: the allowed imports of the files that match its patterns.
 //
 // An entry of Allow and Deny covers an import path and all below it; it covers only what is below when it ends in "/",
 // and only the path itself when it ends in "$". "$gostd" covers the standard library. The longer entry wins.
@@ -216,7 +216,7 @@ func TestRulesBite(t *testing.T) {
 	}
 }
 
-// TestRulesAreReadAsTheLinterReadsThem holds the meaning of a rule: files, list modes, and the longest entry.
+// TestRulesAreReadAsTheLinterReadsThem checks the meaning of a rule: files, list modes, and the longest entry.
 func TestRulesAreReadAsTheLinterReadsThem(t *testing.T) {
 	t.Parallel()
 	rules, err := readRules([]byte(`
@@ -323,7 +323,7 @@ func (r rule) covers(file string) bool {
 	return matched
 }
 
-// compile returns the expression for a pattern of depguard: "**" stands for any folders, "*" for part of a name.
+// compile returns the expression for a pattern of depguard: "**" matches any folders, "*" part of a name.
 func compile(pattern string) (*regexp.Regexp, error) {
 	switch pattern = strings.TrimPrefix(pattern, "!"); pattern {
 	case "$all":

@@ -50,7 +50,7 @@ func generatedZoo(tb testing.TB, z *zoo, address string) *gateway.Backend {
 	return made
 }
 
-// handler does for any route what the template of protoc-gen-grpc-gateway does for one.
+// handler does for any route what generated code of protoc-gen-grpc-gateway does for one.
 type handler struct {
 	mux     *runtime.ServeMux
 	conn    grpc.ClientConnInterface
@@ -114,7 +114,7 @@ func (g handler) wrap(reply proto.Message) proto.Message {
 	return selecting{reply}
 }
 
-// selecting panics where generated code panics if the field is a member of a oneof and not set.
+// selecting panics like generated code if the field is a member of a oneof and not set.
 type selecting struct{ proto.Message }
 
 //nolint:revive // the name is that of generated code.

@@ -71,7 +71,7 @@ var theZoo = sync.OnceValues(func() (*zoo, error) {
 // oneofs and of raw fields need.
 func addRoutes(file *descriptorpb.FileDescriptorProto) {
 	query := file.GetMessageType()[0]
-	// The fields of a oneof stand together.
+	// The fields of a oneof must be next to each other.
 	middle := slices.IndexFunc(query.GetField(), func(f *descriptorpb.FieldDescriptorProto) bool { return f.GetName() == "middle" })
 	query.Field = slices.Insert(query.GetField(), middle+1, &descriptorpb.FieldDescriptorProto{
 		Name: new("far"), Number: new(int32(40)), JsonName: new("far"), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),

@@ -19,7 +19,7 @@ func TestOneClientOfManyAddresses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		prefix int
-		// address is that of the request with this number.
+		// address returns the address of the request with this number.
 		address func(i int) string
 		// clients are as how many clients a thousand requests count.
 		clients int

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// inbox is what a backend received of one call.
+// inbox contains what a backend received in one call.
 type inbox struct {
 	mu       sync.Mutex
 	messages [][]byte
@@ -76,8 +76,8 @@ func (b *inbox) collect(_ any, stream grpc.ServerStream) error {
 	return stream.SendMsg(&frame{last})
 }
 
-// TestClientStreams: what a body of many messages sends, however its messages are
-// written.
+// TestClientStreams: what the backend gets from a body of many messages, in any
+// spelling.
 func TestClientStreams(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -125,7 +125,7 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
-// Around puts other handlers beside the gateway. What they respond is not the gateway's.
+// Around adds handlers next to the gateway. Their responses are not the gateway's.
 func TestAround(t *testing.T) {
 	t.Parallel()
 	c, f := configure(t, policy.Documented)

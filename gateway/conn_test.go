@@ -20,11 +20,11 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// statusLine is what a response of net/http's own begins with.
+// statusLine is the start of a response that net/http writes itself.
 const statusLine = "HTTP/1.1 400"
 
-// withPayload makes the entity's attributes a text of status lines that begins after shift
-// other bytes, so that over all shifts one stands at every offset of the response.
+// withPayload makes the entity's attributes a text of status lines after shift other
+// bytes, so that all shifts together put one at every offset of the response.
 func withPayload(tb testing.TB, f *front, shift int) string {
 	tb.Helper()
 	text := strings.Repeat("x", shift) + strings.Repeat(statusLine, 4000)
@@ -38,8 +38,8 @@ func withPayload(tb testing.TB, f *front, shift int) string {
 	return text
 }
 
-// A payload may contain any bytes: whatever a handler writes arrives as it was written,
-// also where it looks like a response of net/http's own.
+// A payload can contain any bytes: they arrive unchanged, even if they look like a
+// response of net/http itself.
 func TestPayloadsArriveUnchanged(t *testing.T) {
 	t.Parallel()
 	for name, transport := range transports() {

@@ -44,8 +44,8 @@ func backendWith(declared *contract.Contract) *gateway.Backend {
 	return ibackend.New(ibackend.Params{Version: &ibackend.Version{Contract: declared}})
 }
 
-// TestOrder is the order of the chain: a request with two faults is answered for the
-// first of them.
+// TestOrder tests the order of the chain: a request with two errors gets the response for
+// the first of them.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	c, f := configure(t, policy.Canonical)
@@ -70,7 +70,7 @@ func TestOrder(t *testing.T) {
 	})}}
 	serve(t, c, f)
 
-	// Each fault is added to those before it, from the inside out: each must win.
+	// Each error is added to the earlier ones, from the inside out. Each new one must win.
 	const badCondition, badType, reserved = "If-Match: x", "Content-Type: text/plain", "Grpc-Metadata-X: 1"
 	long := strings.Repeat(" ", 2000)
 	auth := "Authorization: Bearer x"
@@ -108,8 +108,8 @@ func (f limiterFunc) Take(_ context.Context, use ratelimit.Use) (ratelimit.Allow
 	return f(use)
 }
 
-// TestPanics: one in the backend's handler and one in the chain are a whole answer,
-// and one after the status line breaks the connection and is logged.
+// TestPanics: a panic in the backend's handler or in the chain gives a complete response.
+// A panic after the status line closes the connection and is logged.
 //
 // checklist: 500-03
 func TestPanics(t *testing.T) {
@@ -156,8 +156,8 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// TestSlowBodyDoesNotHoldUpItsRefusal: net/http reads what is left of a body before
-// it answers, so only a deadline lets a refusal reach a client that sends nothing.
+// TestSlowBodyDoesNotHoldUpItsRefusal: net/http reads the rest of a body before it
+// responds, so a client that sends nothing gets a refusal only because of a deadline.
 func TestSlowBodyDoesNotHoldUpItsRefusal(t *testing.T) {
 	t.Parallel()
 	c, f := configure(t, policy.Documented)

@@ -39,8 +39,8 @@ func TestMain(m *testing.M) {
 	// grpc-gateway logs every odd field that a client sends.
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	code := m.Run()
-	// A refused connection is drained for up to half a second after its answer, which is
-	// longer than goleak's own patience.
+	// A refused connection is drained for up to half a second after its response, which is
+	// longer than goleak waits.
 	leaked := goleak.Find()
 	for deadline := time.Now().Add(10 * time.Second); leaked != nil && time.Now().Before(deadline); {
 		leaked = goleak.Find()
@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// script is what the backend does with a call.
+// script says what the backend does with a call.
 type script struct {
 	header, trailer metadata.MD
 	status          *spb.Status // nil is a success
@@ -163,7 +163,7 @@ func simple() *script {
 }
 
 // configure returns the configuration of a gateway with that policy, for the test to change, and
-// what serve needs beside it.
+// the other arguments of serve.
 func configure(tb testing.TB, policyName string) (gateway.Config, *front) {
 	tb.Helper()
 	table, err := policy.Builtin(policyName)
@@ -250,7 +250,7 @@ func dial(tb testing.TB, f *front) *wire {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = conn.Close() })
-	// Far longer than any answer takes: a test that hangs shall say where.
+	// Far longer than any response takes, so that a test that hangs says where.
 	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		tb.Fatal(err)
 	}
@@ -264,14 +264,14 @@ func (w *wire) send(tb testing.TB, text string) {
 	}
 }
 
-// received is one answer, read whole.
+// received is one complete response.
 type received struct {
 	*http.Response
 
 	body []byte
 }
 
-// receive reads the next final answer to a request with that method.
+// receive reads the next final response to a request with that method.
 func (w *wire) receive(tb testing.TB, method string) received {
 	tb.Helper()
 	for {
@@ -326,7 +326,7 @@ func lines(fields []string) string {
 	return out.String()
 }
 
-// problemOf is the body of an error, whose own status must be the answer's.
+// problemOf returns the body of an error, whose status must be the response's.
 func problemOf(tb testing.TB, got received) map[string]any {
 	tb.Helper()
 	var members map[string]any

@@ -20,8 +20,8 @@ func (forgetful) Claim(context.Context, idempotency.Claim) (idempotency.Kept, er
 func (forgetful) Complete(context.Context, idempotency.Claim, []byte) error { return nil }
 func (forgetful) Release(context.Context, idempotency.Claim) error          { return nil }
 
-// A method that needs a key is refused at the start where nothing keeps one: no
-// request could satisfy it.
+// A method that needs a key is refused at the start if nothing stores keys, because no
+// request could succeed.
 //
 // checklist: IDE-02
 func TestNewNeedsAStoreForKeys(t *testing.T) {

@@ -15,11 +15,11 @@ const (
 	grpcRuntime = "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
 
-// importGraph holds what each package imports, without its tests.
+// importGraph contains the imports of each package, without its tests.
 type importGraph map[string][]string
 
-// linkRule lists what a program may link that imports one package: what allow covers, and deny does not cover more
-// closely. Entries are those of [rule].
+// linkRule lists what a program that imports one package may link: entries of allow, unless a longer entry of deny
+// matches. Entries are those of [rule].
 type linkRule struct {
 	pkg         string // below module
 	allow, deny []string
@@ -102,7 +102,7 @@ func listImports(t *testing.T) importGraph {
 	return all
 }
 
-// TestPackagesLinkWhatTheyNeed asks what a program links that imports a package of the gateway.
+// TestPackagesLinkWhatTheyNeed checks what a program links if it imports a package of the gateway.
 func TestPackagesLinkWhatTheyNeed(t *testing.T) {
 	t.Parallel()
 	all := listImports(t)

@@ -43,7 +43,7 @@ func linesOf(tb testing.TB, f *front) []line {
 	return all
 }
 
-// awaitLine waits for the one line of a request, which is written after its answer.
+// awaitLine waits for the one line of a request, which is written after its response.
 func awaitLine(tb testing.TB, f *front) line {
 	tb.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -191,8 +191,8 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestLogOfACallThatNobodyWaitsFor: whoever has left is told nothing, and that is
-// nobody's fault.
+// TestLogOfACallThatNobodyWaitsFor: a client that has disconnected gets nothing, and that
+// is not an error.
 func TestLogOfACallThatNobodyWaitsFor(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -249,7 +249,7 @@ func (l leaver) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// A client that leaves with the whole response has not left too early: a fault stays a fault.
+// A client that leaves with the whole response has not left too early: a failure stays a failure.
 func TestLogOfAClientThatLeavesWithItsResponse(t *testing.T) {
 	t.Parallel()
 	broken := status.Error(codes.Internal, "broken")

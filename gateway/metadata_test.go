@@ -30,7 +30,7 @@ import (
 	conformancev1 "github.com/statusway/statusway/gen/go/statusway/conformance/v1"
 )
 
-// obedient ends its calls as it is told.
+// obedient ends its calls with the outcome in the request.
 type obedient struct {
 	conformancev1.UnimplementedConformanceServiceServer
 }
@@ -133,7 +133,7 @@ func withImports(file protoreflect.FileDescriptor) *descriptorpb.FileDescriptorS
 	return set
 }
 
-// tell posts how a call is to end.
+// tell posts the outcome of a call.
 func tell(t *testing.T, f *front, target string, body any) received {
 	t.Helper()
 	text, err := json.Marshal(body)
@@ -143,8 +143,8 @@ func tell(t *testing.T, f *front, target string, body any) received {
 	return exchangeOnce(t, f, http.MethodPost, post(target, string(text), "Content-Type: application/json"))
 }
 
-// TestBackendMetadata: what a backend says of an error and of its own allowance is the
-// same by either backend, wherever its language lets it put the metadata.
+// TestBackendMetadata: metadata about an error and an allowance has the same effect with
+// either backend, wherever the backend's language puts it.
 //
 // checklist: ALL-06, 429-07, GRPC-08
 func TestBackendMetadata(t *testing.T) {
@@ -208,8 +208,8 @@ func wantStated(t *testing.T, answer received) {
 	}
 }
 
-// An error that is stated plainly reads like one with details, also at the end of a
-// stream, where its trailers are all that is left.
+// An error with its reason in metadata looks like one with details, even at the end of a
+// stream, where only trailers are left.
 //
 // checklist: ERR-04, ERR-08
 func TestPlainErrors(t *testing.T) {

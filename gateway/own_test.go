@@ -20,8 +20,8 @@ type lastRecord struct{ observe.Record }
 func (*lastRecord) Begin()                       {}
 func (l *lastRecord) End(record *observe.Record) { l.Record = *record }
 
-// What a handler of Intercept responds itself is logged and counted with the status and the
-// length that the client gets, and there is one response.
+// A response of a handler of Intercept is logged and counted with the status and the length
+// that the client gets, and there is one response.
 func TestInterceptResponds(t *testing.T) {
 	t.Parallel()
 	notYours := status.Error(codes.PermissionDenied, "not yours")

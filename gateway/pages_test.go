@@ -78,7 +78,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// What a page writes itself is logged as what the gateway writes.
+// A response of a page is logged like one of the gateway.
 func TestPageIsLogged(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]line{
@@ -121,8 +121,8 @@ func (untraced) Call(ctx context.Context, _ string, _ bool) (context.Context, ob
 	return ctx, nil
 }
 
-// A page that yields is served where the API has no route. A route of MappingService is the same
-// page as JSON, so it does not replace it.
+// A page that yields is served if the API has no route for it. A route of MappingService is the
+// same page as JSON, so it does not replace it.
 func TestPagesYield(t *testing.T) {
 	t.Parallel()
 	backend, err := dynamic.Linked(nil, entityv1.File_entity_v1_entity_service_proto.Services().ByName("EntityService"),

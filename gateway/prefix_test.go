@@ -33,7 +33,7 @@ func below(path string) func(http.Handler) http.Handler {
 	return func(handler http.Handler) http.Handler { return http.StripPrefix(path, handler) }
 }
 
-// Whatever leads a client back to the API begins with the path below which the client reaches it.
+// Every URL of the API in a response begins with the path below which the client reaches it.
 func TestPrefix(t *testing.T) {
 	t.Parallel()
 	const edge = "X-Forwarded-Prefix"
@@ -45,7 +45,7 @@ func TestPrefix(t *testing.T) {
 		untrusted bool
 		absolute  bool // The target is a whole URL, as proxies send it.
 		forwarded []string
-		// types is what the types of problems begin with, prefix what all paths do.
+		// types is the prefix of problem types, prefix that of all paths.
 		types, prefix string
 	}{
 		"at the root":                             {},

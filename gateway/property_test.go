@@ -25,8 +25,8 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// single are the header fields that an answer may have once; many those that may
-// come on several lines. Anything else must not leave.
+// single are the header fields that a response may have once; many are those that may
+// come on several lines. Anything else must not be sent.
 var (
 	single = []string{
 		"Allow", "Accept", "Accept-Encoding", "Accept-Patch", "Cache-Control", "Connection", "Content-Language", "Content-Length",
@@ -36,7 +36,7 @@ var (
 	many = []string{"Link", "Vary", "X-Info"}
 )
 
-// checkVocabulary holds the fields of an answer to what may leave.
+// checkVocabulary checks that a response has only allowed fields.
 func checkVocabulary(tb testing.TB, response *http.Response) {
 	tb.Helper()
 	for name, values := range response.Header {
@@ -57,7 +57,7 @@ func checkVocabulary(tb testing.TB, response *http.Response) {
 	}
 }
 
-// trial is one request and what the backend makes of it.
+// trial is one request and what the backend does with it.
 type trial struct {
 	code                 int32
 	message              string
@@ -111,7 +111,7 @@ func (c trial) request() (string, string) {
 	return method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTE: trailers\r\n" + fields.String() + "\r\n" + body, method
 }
 
-// try is the property: whatever happens, the answer is one of the policy's.
+// try checks the property: the response is always a row of the policy.
 func (c trial) try(tb testing.TB, f *front) {
 	tb.Helper()
 	f.script.Store(c.script())
@@ -148,8 +148,8 @@ func (c trial) try(tb testing.TB, f *front) {
 	checkBody(tb, got)
 }
 
-// eventPattern is what stands before the data of an event. The last one of a stream that
-// failed may say when to connect again.
+// eventPattern matches the text before the data of an event. The last event of a failed
+// stream may say when to connect again.
 var eventPattern = regexp.MustCompile(`^(event: error\n(retry: [1-9][0-9]{0,12}\n)?)?data: `)
 
 // checkBody reads a body by what its Content-Type says.
@@ -187,7 +187,7 @@ func checkBody(tb testing.TB, got received) {
 	}
 }
 
-// random is a trial of which each part is likely to matter.
+// random returns a trial in which each part is likely to matter.
 func random(r *rand.Rand) trial {
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	url, detail := randomDetail(r)

@@ -26,7 +26,7 @@ func limited(tb testing.TB, policyName string) *front {
 	return serve(tb, c, f)
 }
 
-// bareRequests are those that net/http answers itself, before any handler.
+// bareRequests are requests to which net/http itself responds, before any handler.
 func bareRequests() map[string]struct {
 	text                  string
 	documented, canonical int
@@ -77,7 +77,7 @@ func TestBareAnswers(t *testing.T) {
 					t.Errorf("%d is no row of the policy", got.StatusCode)
 				}
 				members := problemOf(t, got)
-				// 505 and 431 are rows only where a policy has them.
+				// Only some policies have the rows 505 and 431.
 				if f.table.Row(want) != nil && got.StatusCode != want || members["reason"] != test.reason && got.StatusCode < 500 {
 					t.Errorf("%d %v, want %d %s", got.StatusCode, members["reason"], want, test.reason)
 				}
@@ -148,7 +148,8 @@ func TestBareAnswerBehindOthers(t *testing.T) {
 	}
 }
 
-// TestBareAnswerCounts: it is taken from the allowance, and refused when that is used up.
+// TestBareAnswerCounts: such a request counts against the allowance, and is refused when
+// that is used up.
 func TestBareAnswerCounts(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

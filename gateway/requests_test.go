@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// TestRequests: what one message is made of, and what is refused.
+// TestRequests: the sources of one message, and what is refused.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	echo := func(_ any, stream grpc.ServerStream) error {

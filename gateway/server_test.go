@@ -275,7 +275,7 @@ func TestListenerFails(t *testing.T) {
 	}
 }
 
-// A connection on which half a header section has arrived does not hold up the stop.
+// A connection with half a header section does not delay the stop.
 func TestStopWithASilentConnection(t *testing.T) {
 	t.Parallel()
 	c, f := configure(t, policy.Documented)

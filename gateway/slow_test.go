@@ -34,7 +34,7 @@ func (s oneSlot) Admit() (func(bool), bool) {
 	}
 }
 
-// waitUntil waits for what has to become true soon.
+// waitUntil waits for a condition that must become true soon.
 func waitUntil(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
@@ -73,7 +73,7 @@ func everywhere(t *testing.T, handler http.Handler, test func(t *testing.T, url 
 	}
 }
 
-// TestClientThatLeavesIsNoticed: the call is cancelled, whatever body the request had.
+// TestClientThatLeavesIsNoticed: the call is cancelled, with any body in the request.
 func TestClientThatLeavesIsNoticed(t *testing.T) {
 	t.Parallel()
 	c, f := configure(t, policy.Documented)
@@ -144,7 +144,7 @@ func TestClientThatLeavesIsNoticed(t *testing.T) {
 }
 
 // TestEarlyResponse: a response that does not depend on the body does not wait for it, and
-// what was there of it costs no connection.
+// a body that has already arrived does not close the connection.
 func TestEarlyResponse(t *testing.T) {
 	t.Parallel()
 	c, f := configure(t, policy.Documented)
@@ -296,7 +296,7 @@ func TestStalledResponses(t *testing.T) {
 			serve(t, c, f)
 			const requests = 20
 			var framer *http2.Framer
-			// One after the other, so that each has its slot for itself.
+			// One after the other, so that each has a slot.
 			for i := range requests {
 				framer = zeroWindow(t, f, 1, path)
 				waitUntil(t, "the response waits", func() bool { return f.gateway.Usage().Responses.Held >= int64(i+1)*(16<<10) })
@@ -347,8 +347,8 @@ func TestStalledResponsesGiveWay(t *testing.T) {
 	}
 }
 
-// TestSlowReaderGoesOn: a client that takes a little now and then is not cut off, nor is the
-// next response on a connection whose client was slow.
+// TestSlowReaderGoesOn: a client that reads slowly is not cut off, nor is the next response
+// on its connection.
 func TestSlowReaderGoesOn(t *testing.T) {
 	t.Parallel()
 	c, f := configure(t, policy.Documented)

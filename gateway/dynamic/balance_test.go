@@ -30,7 +30,7 @@ func addresses() []netip.Addr {
 	return []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2")}
 }
 
-// newResolver knows that name and no other. The addresses that the other tests dial need none.
+// newResolver resolves only that name. The addresses that the other tests dial need no resolver.
 func newResolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
@@ -42,7 +42,7 @@ func newResolver() *net.Resolver {
 	}}
 }
 
-// answerNames is a name server over a stream, where each message has its length before it (RFC 1035 §4.2.2).
+// answerNames is a name server over a stream, in which each message has its length first (RFC 1035 §4.2.2).
 func answerNames(conn io.ReadWriter) {
 	for {
 		var length uint16

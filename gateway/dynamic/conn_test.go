@@ -30,7 +30,7 @@ import (
 	"github.com/statusway/statusway/gateway/dynamic"
 )
 
-// TestRetries: a call is tried again only where its method declares that this is safe.
+// TestRetries: a call is retried only if its method declares that this is safe.
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
@@ -121,7 +121,7 @@ func TestTLS(t *testing.T) {
 			if got := f.send("GET", "/v1/animals/x", ""); got.status != test.status {
 				t.Errorf("%d, want %d: %s", got.status, test.status, f.log)
 			}
-			// Without a certificate the connection stands until the server's alert comes.
+			// Without a certificate the connection is open until the server's alert comes.
 			eventually(t, func() bool {
 				return (f.backend.Targets()[0].Connection == connectivity.Ready) == (test.status == http.StatusOK)
 			})

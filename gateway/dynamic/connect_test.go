@@ -25,7 +25,7 @@ import (
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
-// declared is what a server says by reflection. It can change.
+// declared is the result of a server's reflection. It can change.
 type declared struct {
 	files atomic.Pointer[protoregistry.Files]
 	asked atomic.Int32 // how often
@@ -243,7 +243,7 @@ func TestContextBoundsConnectAlone(t *testing.T) {
 	}
 }
 
-// TestWrongTargets cannot be served, whatever the servers do.
+// TestWrongTargets: these targets cannot be served with any servers.
 func TestWrongTargets(t *testing.T) {
 	t.Parallel()
 	conn := inprocess.New(inprocess.Params{})

@@ -58,7 +58,7 @@ func scalars(t *testing.T) protoreflect.MethodDescriptor {
 	return file.Services().Get(0).Methods().Get(0)
 }
 
-// What is written directly is read as the message that would have been made.
+// The directly written wire form is read as the same message.
 func TestDirectVariables(t *testing.T) {
 	t.Parallel()
 	method := scalars(t)
@@ -97,7 +97,7 @@ func TestDirectVariables(t *testing.T) {
 	}
 }
 
-// A variable overrules the body also where it is the field's default.
+// A variable overrides the body even if its value is the field's default.
 func TestDirectVariablesOverrule(t *testing.T) {
 	t.Parallel()
 	of := scalars(t).Input()

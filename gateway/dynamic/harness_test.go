@@ -131,7 +131,7 @@ func wireOf(tb testing.TB, name, text string) []byte {
 	return wire
 }
 
-// raw is a message as bytes, and rawCodec hands it to grpc-go as it is.
+// raw is a message as bytes. rawCodec passes it to grpc-go unchanged.
 type raw struct{ data []byte }
 
 type rawCodec struct{}
@@ -168,7 +168,7 @@ func echo(_ string, stream grpc.ServerStream) error {
 	}
 }
 
-// answer takes one message and sends those given.
+// answer receives one message and sends the given ones.
 func answer(messages ...[]byte) handler {
 	return func(_ string, stream grpc.ServerStream) error {
 		if err := stream.RecvMsg(&raw{}); err != nil {
@@ -288,7 +288,7 @@ func zooWith(tb testing.TB, target dynamic.Target, h handler) *front {
 	return serve(tb, target)
 }
 
-// response is an answer that has been read.
+// response is a complete response.
 type response struct {
 	status int
 	header http.Header
@@ -325,7 +325,7 @@ func (f *front) do(transport http.RoundTripper, r *http.Request) response {
 	return response{status: answer.StatusCode, header: answer.Header, body: string(body)}
 }
 
-// problem is what an error says.
+// problem is the body of an error.
 type problem struct {
 	Status int    `json:"status"`
 	Code   string `json:"code"`

@@ -22,12 +22,12 @@ import (
 	"github.com/statusway/statusway/gateway/dynamic"
 )
 
-// fails is a backend that answers with an error.
+// fails is a backend that returns an error.
 func fails(err error) handler {
 	return func(string, grpc.ServerStream) error { return err }
 }
 
-// TestErrors is what a backend's errors become.
+// TestErrors: the responses for a backend's errors.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	withDetail := &spb.Status{Code: 5, Message: "no such animal", Details: []*anypb.Any{
@@ -97,8 +97,8 @@ func wireOfBadTime() []byte {
 	return append([]byte{0x12, byte(len(nested))}, nested...)
 }
 
-// TestSizesOfResponses is a response of exactly the limit and one byte more, on both
-// sides of the window within which grpc-go's own limit does not hold.
+// TestSizesOfResponses: a response of exactly the limit, and one of a byte more, on both
+// sides of the window in which grpc-go's own limit does not work.
 func TestSizesOfResponses(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{1000, 1 << 20, 2 << 20} {
@@ -142,8 +142,8 @@ func serveHTTP2(t *testing.T, h http.HandlerFunc) string {
 	return listener.Addr().String()
 }
 
-// TestHostile is a server that breaks the protocol. Each answer is a documented one,
-// and the gateway serves the next request.
+// TestHostile: a server breaks the protocol. Each response is a documented one, and the
+// gateway serves the next request.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	grpcTrailers := func(pairs ...string) http.HandlerFunc {
@@ -233,7 +233,7 @@ func TestControlBytes(t *testing.T) {
 	}
 }
 
-// TestAway is a backend that nobody is at, and one that dies while it answers.
+// TestAway: a backend that is down, and one that dies while it responds.
 func TestAway(t *testing.T) {
 	t.Parallel()
 	listener := listen(t)
@@ -246,7 +246,7 @@ func TestAway(t *testing.T) {
 	}
 }
 
-// serveControlBytes answers the first request of a connection by frames of its own.
+// serveControlBytes responds to the first request of a connection with its own frames.
 func serveControlBytes(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	preface := make([]byte, len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))
@@ -287,8 +287,8 @@ func frameOf(kind, flags byte, stream uint32, payload []byte) []byte {
 	return append(frame, payload...)
 }
 
-// TestOwnTypes: what an Any holds is shown where the server's own descriptors know it,
-// in an error's details as in a response, and is read in a request.
+// TestOwnTypes: if the server's own descriptors have the type of an Any, its message is
+// shown in error details and responses, and read in requests.
 func TestOwnTypes(t *testing.T) {
 	t.Parallel()
 	url := "type.googleapis.com/zoo.v1.Nested"

@@ -19,7 +19,7 @@ import (
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
-// keeper is an entity service that returns what it was sent.
+// keeper is an entity service that returns what it received.
 type keeper struct {
 	entityv1.UnimplementedEntityServiceServer
 }
@@ -62,8 +62,8 @@ func (keeper) ExportEntities(_ *entityv1.ExportEntitiesRequest, stream grpc.Serv
 	return status.Error(codes.DataLoss, "the rest is lost")
 }
 
-// TestLinked: messages of the program's own types, handed to a service in the same process, give the answers that a
-// server over TCP gives, of which only descriptors are known.
+// TestLinked: a service in the same process, with the program's own types, gives the same responses as a server over
+// TCP, of which only the descriptors are known.
 func TestLinked(t *testing.T) {
 	t.Parallel()
 	service := entityv1.File_entity_v1_entity_service_proto.Services().ByName("EntityService")
@@ -118,7 +118,7 @@ func TestLinked(t *testing.T) {
 	}
 }
 
-// TestLinkedNeedsTypes: what is not linked in is refused when the backend is made.
+// TestLinkedNeedsTypes: types that are not linked in are refused when the backend is made.
 func TestLinkedNeedsTypes(t *testing.T) {
 	t.Parallel()
 	file := zooMessage(t, "Query").ParentFile()

@@ -89,8 +89,8 @@ func TestServerStream(t *testing.T) {
 	}
 }
 
-// TestDeath is a backend that dies in the middle of a stream: the client is told, and
-// the gateway serves on.
+// TestDeath: a backend dies in the middle of a stream. The client gets an error, and the
+// gateway continues to serve.
 func TestDeath(t *testing.T) {
 	t.Parallel()
 	ada := named(t, "Ada")
@@ -290,7 +290,7 @@ func TestRawStreamBreaks(t *testing.T) {
 	}
 }
 
-// TestUpload is a raw field beside others.
+// TestUpload: a raw field and other fields in one request.
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	var got recorded
@@ -302,7 +302,7 @@ func TestUpload(t *testing.T) {
 	sameJSON(t, `{"name":"a.png","file":{"contentType":"image/png","data":"iVBORw==","extensions":[]}}`, jsonOf(t, "Upload", got.wire))
 }
 
-// TestClientLeaves: the call ends when nobody waits for its answer any more.
+// TestClientLeaves: the call ends when its client has disconnected.
 func TestClientLeaves(t *testing.T) {
 	t.Parallel()
 	begun, ended := make(chan struct{}), make(chan struct{})

@@ -34,7 +34,7 @@ func jsonOf(tb testing.TB, name string, wire []byte) string {
 	return string(text)
 }
 
-// sameJSON compares values, whatever their members' order.
+// sameJSON compares values in which the order of members may differ.
 func sameJSON(tb testing.TB, want, got string) {
 	tb.Helper()
 	var x, y any
@@ -49,7 +49,7 @@ func sameJSON(tb testing.TB, want, got string) {
 	}
 }
 
-// recorded is a backend that keeps what it was sent and echoes it.
+// recorded is a backend that keeps what it receives and returns it.
 type recorded struct {
 	method string
 	wire   []byte
@@ -71,8 +71,8 @@ func record(into *recorded) handler {
 	}
 }
 
-// TestRoutes is every way in which a rule can bind a request, and what the backend is
-// then sent.
+// TestRoutes: every way in which a rule can bind a request, and what the backend then
+// gets.
 func TestRoutes(t *testing.T) { //nolint:tparallel // one backend records them all.
 	t.Parallel()
 	var got recorded
@@ -80,7 +80,7 @@ func TestRoutes(t *testing.T) { //nolint:tparallel // one backend records them a
 	for _, test := range []struct { //nolint:paralleltest // as above.
 		name, method, target, body string
 		rpc, message, want         string
-		// content is the answer's body where it is not all of the message.
+		// content is the response's body if it is not the whole message.
 		content string
 	}{
 		{name: "a path variable", method: "GET", target: "/v1/animals/Ada", rpc: "GetAnimal", message: "Query", want: `{"name":"Ada"}`},

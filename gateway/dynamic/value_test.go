@@ -186,7 +186,7 @@ func cutName(name string) (string, string, bool) {
 	return name, "", false
 }
 
-// escapeSome escapes what cannot stand in a query, and leaves what a test wrote.
+// escapeSome escapes only characters that a query cannot contain.
 func escapeSome(text string) string {
 	var out strings.Builder
 	for _, c := range []byte(text) {
@@ -199,7 +199,7 @@ func escapeSome(text string) string {
 	return out.String()
 }
 
-// prune removes what an answer has of itself: the defaults of nested messages.
+// prune removes what only a response has: the defaults of nested messages.
 func prune(object map[string]any) {
 	for name, value := range object {
 		switch value := value.(type) {
@@ -219,8 +219,8 @@ func prune(object map[string]any) {
 	}
 }
 
-// FuzzQuery holds filling to grpc-gateway's: where both take a query they make the same
-// message of it.
+// FuzzQuery compares this package with grpc-gateway: if both accept a query, they make the
+// same message from it.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
 		"int32Value=1", "nested.timestamp=2026-01-02T03:04:05Z", "labels[a]=b&labels[c]=d", "numbers=1&numbers=2",
@@ -260,7 +260,7 @@ func FuzzQuery(f *testing.F) {
 		if err := runtime.PopulateQueryParameters(want, values, filter); err != nil {
 			return // it knows no enums here, and fewer forms
 		}
-		// It sets the linked types of what is well known; the wire form has none.
+		// It sets the linked types of well-known messages; the wire form has no types.
 		wire, err := proto.Marshal(want)
 		if err != nil {
 			return

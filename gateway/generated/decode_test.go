@@ -19,7 +19,7 @@ import (
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
-// violations are what a problem says of the parts of a request.
+// violations returns the errors of a problem.
 func violations(tb testing.TB, recorder *httptest.ResponseRecorder) []string {
 	tb.Helper()
 	var all []string

@@ -19,7 +19,7 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// items is a service of which grpc-gateway's handlers have been generated.
+// items is a service with generated handlers of grpc-gateway.
 type items struct {
 	conformancev1.UnimplementedConformanceServiceServer
 }

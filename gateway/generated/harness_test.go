@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// service is an entity service of functions; what is nil answers with an entity.
+// service is an entity service of functions; a nil function returns an entity.
 type service struct {
 	entityv1.UnimplementedEntityServiceServer
 
@@ -180,7 +180,7 @@ func (s *side) request(tb testing.TB, method, target, body string, fields ...str
 	return request
 }
 
-// do answers a request as the gateway would.
+// do responds to a request like the gateway.
 func (s *side) do(request *http.Request) *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
 	if err := s.handle(recorder, request); err != nil {
@@ -198,7 +198,7 @@ func problemOf(tb testing.TB, recorder *httptest.ResponseRecorder) map[string]an
 	return members
 }
 
-// conn answers each call with an error, or by a function.
+// conn returns an error for each call, or calls a function.
 type conn struct {
 	grpc.ClientConnInterface
 

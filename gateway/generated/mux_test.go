@@ -43,7 +43,7 @@ func (m *maintenance) conn() grpc.ClientConnInterface {
 	return conn
 }
 
-// handler is one that somebody has written, and that does not do what a generated one does.
+// handler is hand-written and does not do what a generated one does.
 type handler func(mux *runtime.ServeMux, conn *grpc.ClientConn, w http.ResponseWriter, r *http.Request)
 
 // registered returns a Register whose handler for GetMaintenance is h.

@@ -104,7 +104,7 @@ func TestChosenStatus(t *testing.T) {
 	}
 }
 
-// TestErrors: whatever kind of error a call ends with.
+// TestErrors: all kinds of errors of a call.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	notFound := status.Error(codes.NotFound, "no such entity")
@@ -147,7 +147,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestSizes: a message that is too large is told apart by its direction, and neither
+// TestSizes: a message that is too large has another reason in each direction, and neither
 // is a quota.
 func TestSizes(t *testing.T) {
 	t.Parallel()

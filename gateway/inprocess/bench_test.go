@@ -177,7 +177,7 @@ func BenchmarkExport(b *testing.B) {
 	}
 }
 
-// BenchmarkSize is what the check of a list's size costs, against proto.Size.
+// BenchmarkSize compares the cost of the check of a list's size with proto.Size.
 func BenchmarkSize(b *testing.B) {
 	list := entities(100)
 	b.Run("bound", func(b *testing.B) {

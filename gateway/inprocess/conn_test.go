@@ -102,7 +102,7 @@ func TestRegisterWithoutImplementation(t *testing.T) {
 // misregistered names the mistake that this test binary, run by itself, has to make.
 const misregistered = "INPROCESS_TEST_MISREGISTERED"
 
-// mistakes are uses of RegisterService that end the process, and what it says then.
+// mistakes are uses of RegisterService that end the process, with its messages.
 var mistakes = map[string]struct {
 	make func(*inprocess.Conn)
 	text string

@@ -34,8 +34,8 @@ func inHandler(t *testing.T, ctx context.Context, f func(context.Context)) conte
 	return <-kept
 }
 
-// The cancellation of a handler's context is only made when it is asked for, so
-// it has to hold whenever that is.
+// The cancellation of a handler's context is created at the first use, so it must
+// work at any time.
 func TestHandlerContextEnds(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(context.Context){
@@ -115,7 +115,7 @@ func TestHandlerContextConcurrently(t *testing.T) {
 	group.Wait()
 }
 
-// A fast sender has to wait: what a stream holds is bounded.
+// A fast sender has to wait: the buffer of a stream is limited.
 func TestStreamFlowControl(t *testing.T) {
 	t.Parallel()
 	const bound = 16

@@ -81,8 +81,8 @@ func overStream(t *testing.T, conn grpc.ClientConnInterface) error {
 	return stream.RecvMsg(&testpb.SimpleResponse{})
 }
 
-// What a handler came to in spite of its context's end is heard. An error without
-// a status is taken for the context's.
+// The caller gets a handler's result even after the end of the context. An error
+// without a status becomes the context's error.
 func TestUnaryAfterTheContextEnded(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -221,7 +221,7 @@ func TestCausesDoNotCross(t *testing.T) {
 	}
 }
 
-// A status that the handler keeps and the one that the caller gets are apart.
+// The handler's status and the caller's status are separate.
 func TestStatusIsNotShared(t *testing.T) {
 	t.Parallel()
 	kept := withDetails(t, status.New(codes.Aborted, "changed"), stale())

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Handover gives tests what no caller can see.
+// Handover gives tests what callers cannot see.
 type Handover struct{ handover }
 
 // NewHandover returns one as a Conn has it.

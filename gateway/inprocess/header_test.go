@@ -15,7 +15,7 @@ import (
 
 func TestUnaryResponseMetadata(t *testing.T) {
 	t.Parallel()
-	// What a transport keeps to itself, and two keys that it doesn't.
+	// Keys that a transport does not pass on, and two that it does.
 	mixed := metadata.Pairs(
 		"grpc-status", "5", "grpc-message", "x", "grpc-message-type", "x", "grpc-timeout", "1n", "te", "x",
 		"user-agent", "me", ":status", "404", "kept", "1", "text", "Zoë\t☺",
@@ -194,7 +194,8 @@ func TestUnaryRequestMetadata(t *testing.T) {
 	})
 }
 
-// What HTTP/2 cannot carry breaks the call in grpc-go; here the handler is told.
+// Metadata that HTTP/2 cannot carry breaks the call in grpc-go; here the handler gets
+// an error.
 func TestResponseMetadataThatCannotBeSent(t *testing.T) {
 	t.Parallel()
 	tests := map[string]metadata.MD{

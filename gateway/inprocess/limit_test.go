@@ -19,7 +19,7 @@ import (
 	"github.com/statusway/statusway/gateway/inprocess"
 )
 
-// sized answers with as many bytes as are asked for.
+// sized responds with the requested number of bytes.
 func sized(_ context.Context, _ *witness, in *testpb.SimpleRequest) (*testpb.SimpleResponse, error) {
 	return &testpb.SimpleResponse{Payload: payload(int(in.GetResponseSize()))}, nil
 }
@@ -102,7 +102,7 @@ func TestNoLimits(t *testing.T) {
 	}
 }
 
-// A size error is told from a quota by its reason.
+// The reason of a size error distinguishes it from a quota.
 func TestLimitReasons(t *testing.T) {
 	t.Parallel()
 	const most = 100

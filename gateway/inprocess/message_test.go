@@ -15,8 +15,8 @@ import (
 	"github.com/statusway/statusway/gateway/inprocess"
 )
 
-// What each side can see of the other's changes to a message. The package comment
-// promises the first group, and warns of the second.
+// These tests show which changes of a message the other side sees. The package
+// comment promises the first group, and warns about the second.
 func TestUnaryOwnership(t *testing.T) {
 	t.Parallel()
 	var (

@@ -62,7 +62,7 @@ func TestStreamOptions(t *testing.T) {
 	}
 }
 
-// Of a call that is refused before it begins, grpc.OnFinish is told too.
+// grpc.OnFinish runs even for a call that is refused before it begins.
 func TestOptionsOfARefusedCall(t *testing.T) {
 	t.Parallel()
 	conn := connectInProcess(&service{})

@@ -30,8 +30,8 @@ func (w *witness) see(values ...any) {
 	w.seen = append(w.seen, values...)
 }
 
-// all returns what was seen. In place of a context stands how it ended, and in
-// place of a function what it returns now.
+// all returns the observations, with a context replaced by how it ended, and a
+// function by what it returns now.
 func (w *witness) all() []any {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -66,8 +66,8 @@ type unaryCase struct {
 	name   string
 	params func(*witness) inprocess.Params // nil is no settings
 	handle unaryHandler                    // nil is echo
-	// context makes the caller's context, and what runs when the handler begins;
-	// nil is that of the test, and nothing.
+	// context makes the caller's context, and a function that runs when the handler
+	// begins; nil means the test's context, and no function.
 	context func(*testing.T) (context.Context, func())
 	method  string // "" is UnaryCall
 	args    any    // nil is a SimpleRequest with the body "hello"

@@ -65,7 +65,7 @@ type connector func(testing.TB, registrable, inprocess.Params) grpc.ClientConnIn
 // registrable is what can register itself.
 type registrable interface{ register(r grpc.ServiceRegistrar) }
 
-// transports is the reference, and what is tested.
+// transports are the reference and the tested transport.
 var transports = map[string]connector{
 	"grpc-go":   dial,
 	"inprocess": connect,
@@ -78,7 +78,7 @@ func connect(_ testing.TB, s registrable, p inprocess.Params) grpc.ClientConnInt
 	return conn
 }
 
-// connectInProcess is for what has no reference.
+// connectInProcess is for tests without a reference.
 func connectInProcess(s registrable) grpc.ClientConnInterface {
 	return connect(nil, s, inprocess.Params{})
 }
@@ -130,7 +130,7 @@ var onlyOnTheWire = []string{
 	":authority", "content-type", "user-agent", "grpc-accept-encoding", "grpc-status-details-bin",
 }
 
-// plain is md without what a transport adds, and nil when nothing is left.
+// plain returns md without what a transport adds, or nil if nothing is left.
 func plain(md metadata.MD) metadata.MD {
 	md = md.Copy()
 	for _, key := range onlyOnTheWire {
@@ -143,14 +143,14 @@ func plain(md metadata.MD) metadata.MD {
 	return md
 }
 
-// incoming is the metadata that a handler sees, without what a transport adds.
+// incoming returns the metadata that a handler sees, without what a transport adds.
 func incoming(ctx context.Context) metadata.MD {
 	md, _ := metadata.FromIncomingContext(ctx)
 
 	return plain(md)
 }
 
-// failure is an error as a client can tell it from others.
+// failure contains the parts of an error that a client can compare.
 type failure struct {
 	Code    codes.Code
 	Message string
@@ -194,8 +194,8 @@ func body(text string) *testpb.Payload {
 }
 
 // serveStreams gives s streaming methods like those of grpc-go's own tests: the
-// one of the server sends what is asked for, that of the client counts bytes, and
-// the third echoes.
+// server stream sends the requested messages, the client stream counts bytes, and
+// the bidirectional one echoes.
 func serveStreams(s *service) *service {
 	s.server = func(in *testpb.StreamingOutputCallRequest, stream grpc.ServerStreamingServer[testpb.StreamingOutputCallResponse]) error {
 		for _, wanted := range in.GetResponseParameters() {

@@ -100,8 +100,8 @@ func samples(tb testing.TB) []proto.Message {
 	}
 }
 
-// checkHandover holds for every message: the bound is one, and what is given is
-// equal and takes the place of all that was there.
+// checkHandover checks that the bound of a message is not below its size, and that the
+// copy is equal and replaces everything in the target.
 func checkHandover(t *testing.T, h *inprocess.Handover, m proto.Message) {
 	t.Helper()
 	if size, bound := proto.Size(m), h.Bound(m); bound < size {

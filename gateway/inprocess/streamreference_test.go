@@ -16,7 +16,7 @@ import (
 	"github.com/statusway/statusway/gateway/inprocess"
 )
 
-// message is what the streams of these tests carry.
+// message makes the messages of the streams in these tests.
 type message = testpb.StreamingOutputCallResponse
 
 func text(m *message) string { return string(m.GetPayload().GetBody()) }
@@ -57,7 +57,7 @@ func (s streams) register(r grpc.ServiceRegistrar) {
 	}, s)
 }
 
-// descOf is what a generated client says of a method.
+// descOf returns the description of a method as in a generated client.
 func descOf(method string) *grpc.StreamDesc {
 	return &grpc.StreamDesc{
 		ServerStreams: method == oneToMany || method == manyToMany,
@@ -120,7 +120,7 @@ func first(errs ...error) error {
 	return nil
 }
 
-// client is the caller's side of a stream. It notes what it sees.
+// client is the caller's side of a stream. It records what it sees.
 type client struct {
 	grpc.ClientStream
 	t      *testing.T

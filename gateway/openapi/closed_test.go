@@ -44,7 +44,7 @@ func shop(tb testing.TB) *policy.Table {
 `)
 }
 
-// Whatever a backend answers, the document has it.
+// The document has every possible response.
 func TestDocumentsAreTotal(t *testing.T) {
 	t.Parallel()
 	declared := contractOf(t, zoo(t))
@@ -103,7 +103,7 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// What is configured changes what can be answered.
+// The configuration changes the possible responses.
 func TestStatusesFollowTheirSettings(t *testing.T) {
 	t.Parallel()
 	const put, create = "PUT /v1/entities/{id}", "POST /v1/entities"
@@ -140,7 +140,7 @@ func TestStatusesFollowTheirSettings(t *testing.T) {
 	}
 }
 
-// declaresNoContent reports whether a method needs a row for 204 whatever a client prefers.
+// declaresNoContent reports whether a method needs a row for 204 without a preference of the client.
 func declaresNoContent(method *contract.Method) bool { return slices.Contains(method.Success, 204) }
 
 // A document is refused if a gateway would refuse the policy.

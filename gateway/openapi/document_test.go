@@ -49,15 +49,15 @@ func TestDocumentsAreDeterministic(t *testing.T) {
 	if diff := cmp.Diff(parsed(t, first), same); diff != "" {
 		t.Errorf("JSON (-) and YAML (+):\n%s", diff)
 	}
-	// Who changes what was returned changes nothing else.
+	// A change to the returned value changes nothing else.
 	clear(first.JSON())
 	if first.JSON()[0] != '{' {
 		t.Error("a document's bytes are shared")
 	}
 }
 
-// A backend whose messages hold each other in more ways than there is time for has a
-// document all the same, and of no more parameters than can be read.
+// A backend whose messages contain each other in too many ways still has a document, with
+// a readable number of parameters.
 func TestMessagesThatHoldEachOther(t *testing.T) {
 	t.Parallel()
 	var layers strings.Builder
@@ -88,7 +88,7 @@ func TestMessagesThatHoldEachOther(t *testing.T) {
 	}
 }
 
-// Whatever stands in a comment, both forms can be read.
+// Both forms can be read with any text in a comment.
 func TestStrangeComments(t *testing.T) {
 	t.Parallel()
 	const strange = "\x7f\u0085\u2028\ufeff\u00a0 <>&'\"\\ : - # {} [] | > 0x1F yes ~ \t"
@@ -131,7 +131,7 @@ func TestRoutes(t *testing.T) {
 			var query []string
 			parameters, _ := operation["parameters"].([]any)
 			for _, one := range parameters {
-				// What the query can be is the same for each, and is shown once.
+				// The possible queries are the same for each, so they are shown once.
 				if parameter := one.(map[string]any); parameter["in"] == "query" && operation["operationId"] != "zoo.v1.Zoo.GetAnimal" {
 					query = append(query, parameter["name"].(string))
 					continue
@@ -162,7 +162,7 @@ func compact(t *testing.T, value any) string {
 	return string(text)
 }
 
-// The server of a document is the public URL, or where the document comes from.
+// The server of a document is the public URL, or the document's own origin.
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
@@ -185,7 +185,7 @@ func TestPublicURL(t *testing.T) {
 	}
 }
 
-// What OpenAPI has no words for is told in words, and keeps nothing from being served.
+// The description lists what OpenAPI cannot express; it is served anyway.
 func TestWordless(t *testing.T) {
 	t.Parallel()
 	table := builtin(t, policy.Documented)
@@ -223,7 +223,7 @@ func TestForeignOptions(t *testing.T) {
 	}
 }
 
-// twice has two routes that a gateway can tell apart, by the number of their segments.
+// twice has two routes that a gateway can distinguish, by the number of their segments.
 const twice = `
 	name: "twice.proto" package: "test.v1" syntax: "proto3" dependency: ["google/api/annotations.proto"]
 	message_type { name: "Request" field { name: "name" json_name: "name" number: 1 label: LABEL_OPTIONAL type: TYPE_STRING } }
@@ -233,7 +233,7 @@ const twice = `
 		method { name: "Second" input_type: ".test.v1.Request" output_type: ".test.v1.Request" options { [google.api.http] { get: "/v1/{name=**}" } } }
 	}`
 
-// What is declared of the whole API stands where people look for it.
+// Facts about the whole API are where people look for them.
 func TestInfo(t *testing.T) {
 	t.Parallel()
 	p := sourceOf(reference(t), builtin(t, policy.Documented))
@@ -303,7 +303,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// A deprecated method says so, and every answer of it may.
+// A deprecated method is marked, and each of its responses may have the fields.
 func TestLifecycle(t *testing.T) {
 	t.Parallel()
 	declared := reference(t)

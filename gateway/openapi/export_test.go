@@ -20,7 +20,7 @@ func MessageSchema(message protoreflect.MessageDescriptor, patch bool) ([]byte, 
 	return encode(of)
 }
 
-// Paragraphs and Summary are what a comment becomes.
+// Paragraphs and Summary are the results for a comment.
 func Paragraphs(text string) string { return paragraphs(text) }
 
 // Summary is its first sentence.

@@ -24,8 +24,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// fileOf builds a file from its descriptor in the text format; what it imports is
-// linked into the test.
+// fileOf builds a file from its descriptor in the text format. Its imports are linked
+// into the test.
 func fileOf(tb testing.TB, text string) protoreflect.FileDescriptor {
 	tb.Helper()
 	file := &descriptorpb.FileDescriptorProto{}
@@ -118,7 +118,7 @@ func edited(tb testing.TB, name, from, to string) *policy.Table {
 	return table
 }
 
-// source is what a document is made of.
+// source returns the source of a document.
 type source struct {
 	openapi.Params
 

@@ -6,7 +6,7 @@ import (
 	"github.com/statusway/statusway/gateway/openapi"
 )
 
-// What a field means is told to others as the documents tell it.
+// Other packages get the same description of a header field as the documents.
 func TestDescribeField(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"Allow": "The methods that the resource supports (RFC 9110 §10.2.1).", "allow": "", "X-Nobodys": ""} {

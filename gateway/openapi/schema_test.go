@@ -50,7 +50,7 @@ func entryOf(text string) string {
 	return name
 }
 
-// pick keeps the one entry that was renamed.
+// pick keeps only the renamed entry.
 func pick(entries string) string {
 	for part := range strings.SplitSeq(entries, "nested_type") {
 		if strings.Contains(part, "OneEntry") {
@@ -135,7 +135,7 @@ func TestFieldSchemas(t *testing.T) {
 			`{"type":"array","items":{"description":"Seconds, such as \"1.5s\".","type":"string","pattern":"^-?[0-9]+(\\.[0-9]{1,9})?s$"}}`, false,
 		},
 
-		// What a request has to keep (buf.validate), as far as JSON Schema can say it.
+		// The constraints of a request (buf.validate), as far as JSON Schema can express them.
 		{"min_len", rules(text, "string { min_len: 2 }"), `{"type":"string","minLength":2}`, true},
 		{"max_len", rules(text, "string { max_len: 2 }"), `{"type":"string","maxLength":2}`, false},
 		{"max_len 0", rules(text, "string { max_len: 0 }"), `{"type":"string","maxLength":0}`, false},
@@ -190,7 +190,7 @@ func TestFieldSchemas(t *testing.T) {
 	}
 }
 
-// messages are what a single field cannot show.
+// messages are cases that need more than one field.
 const messages = `
 	name: "message_test.proto" package: "test.v1" syntax: "proto3"
 	dependency: ["buf/validate/validate.proto", "google/protobuf/struct.proto", "google/protobuf/timestamp.proto"]

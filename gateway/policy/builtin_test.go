@@ -14,7 +14,7 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// row is what a client reads of a row, and where it is defined.
+// row is the part of a row that a client reads, and its source.
 type row struct {
 	status        int32
 	title, source string
@@ -92,12 +92,12 @@ func TestCatalogues(t *testing.T) {
 	}
 }
 
-// specPattern is what a rule may refer to: an RFC with its section, an AIP, or a
-// proto file.
+// specPattern matches a reference of a rule: an RFC with its section, an AIP, or a proto
+// file.
 var specPattern = regexp.MustCompile(`^(RFC \d+ §\d+(\.\d+)*|AIP-\d+|(google/rpc|statusway/v1)/[a-z_]+\.proto)$`)
 
-// TestBuiltinsExplainThemselves holds what every row and rule of a built-in policy
-// says: they are documents.
+// TestBuiltinsExplainThemselves checks the texts of every row and rule of a built-in
+// policy, because they are documentation.
 func TestBuiltinsExplainThemselves(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{policy.Documented, policy.Canonical} {
@@ -144,8 +144,8 @@ func checkRule(t *testing.T, rule *statuswayv1.Rule) {
 	if !specPattern.MatchString(rule.GetSpec()) {
 		t.Errorf("rule %q: spec %q is no RFC with a section, no AIP and no proto file", rule.GetName(), rule.GetSpec())
 	}
-	// Where waiting helps the answer says how long, and nowhere else (RFC 9110
-	// §10.2.3, RFC 6585 §4).
+	// Retry-After is there if waiting helps, and only then (RFC 9110 §10.2.3, RFC 6585
+	// §4).
 	if (rule.GetRetryAfter() != nil) != slices.Contains([]int32{429, 503}, rule.GetStatus()) {
 		t.Errorf("rule %q leads to %d: retryAfter is %v", rule.GetName(), rule.GetStatus(), rule.GetRetryAfter())
 	}
@@ -161,8 +161,8 @@ func sentence(t *testing.T, what, text string) {
 	}
 }
 
-// TestBuiltinIsItsFile shows that the files in this folder are what is built in,
-// and that a copy of one is a policy like any other.
+// TestBuiltinIsItsFile checks that the built-in policies are the files in this folder,
+// and that a copy of one is an ordinary policy.
 func TestBuiltinIsItsFile(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{policy.Documented, policy.Canonical} {

@@ -191,7 +191,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestEveryCodeIsRequired takes each code away in turn.
+// TestEveryCodeIsRequired removes each code in turn.
 func TestEveryCodeIsRequired(t *testing.T) {
 	t.Parallel()
 	lines := strings.SplitAfter(minimal, "\n")
@@ -216,7 +216,7 @@ func TestEveryCodeIsRequired(t *testing.T) {
 	}
 }
 
-// TestAccepted is the other side of the bounds.
+// TestAccepted tests the allowed side of the limits.
 func TestAccepted(t *testing.T) {
 	t.Parallel()
 	head, rules, _ := strings.Cut(minimal, "rules:")

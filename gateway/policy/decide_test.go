@@ -14,7 +14,7 @@ const (
 	badRequest   = "google.rpc.BadRequest"
 )
 
-// answer is an HTTP status, and whether Retry-After goes with it.
+// answer is an HTTP status, and whether it comes with Retry-After.
 type answer struct {
 	status     int
 	retryAfter bool
@@ -100,7 +100,7 @@ func TestConditions(t *testing.T) {
 				// In the request's own headers, the same condition is 412.
 				test.documented, test.canonical = answer{412, false}, answer{412, false}
 			}
-			// No other answer depends on whether the request carried a condition.
+			// No other result depends on a condition in the request.
 			if got := answerTo(documented, conditional); got != test.documented {
 				t.Errorf("documented, conditional request: got %+v, want %+v", got, test.documented)
 			}

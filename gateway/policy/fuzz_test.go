@@ -46,7 +46,7 @@ func expectedRule(policy *statuswayv1.Policy, in policy.Input) *statuswayv1.Rule
 	return nil
 }
 
-// checkDecision holds what is true of every decision, of any table.
+// checkDecision checks what is true for every decision of any table.
 func checkDecision(t *testing.T, table *policy.Table, in policy.Input) {
 	t.Helper()
 	got := table.Decide(in)
@@ -155,8 +155,8 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// checkLoad: a text is refused with errors that name its file and one of its lines,
-// or it is a policy whose table answers everything.
+// checkLoad: a text is refused with errors that have its file and one of its lines, or
+// it is a policy whose table has a row for everything.
 func checkLoad(t *testing.T, text string) {
 	t.Helper()
 	table, err := policy.Load(file, []byte(text))
@@ -177,7 +177,7 @@ func checkLoad(t *testing.T, text string) {
 	checkTotal(t, table)
 }
 
-// lineEnds are those that YAML 1.1 has beside \n.
+// lineEnds are the line ends of YAML 1.1 other than \n.
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
 
 func checkFaults(t *testing.T, err error, lines int) {

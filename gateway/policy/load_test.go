@@ -12,7 +12,7 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// without is minimal without the one line that begins so.
+// without returns minimal without the line that has this prefix.
 func without(t *testing.T, start string) string {
 	t.Helper()
 	before, rest, found := strings.Cut(minimal, start)
@@ -198,8 +198,8 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// TestBrokenYAML is about what the library refuses. It gives a line only inside its
-// text, so the text is the reason and Line is 0.
+// TestBrokenYAML tests texts that the library refuses. Its errors have a line only in
+// their text, so this text is the reason, and Line is 0.
 func TestBrokenYAML(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, text string }{
@@ -229,7 +229,7 @@ func TestBrokenYAML(t *testing.T) {
 	}
 }
 
-// TestDeepNesting stays below what the library refuses.
+// TestDeepNesting stays below the limit of the library.
 func TestDeepNesting(t *testing.T) {
 	t.Parallel()
 	const depth = 9_000
@@ -239,7 +239,7 @@ func TestDeepNesting(t *testing.T) {
 	}
 }
 
-// TestFileErrorWithoutLine: a fault of the whole file names no line.
+// TestFileErrorWithoutLine: an error of the whole file has no line.
 func TestFileErrorWithoutLine(t *testing.T) {
 	t.Parallel()
 	fault := &policy.FileError{File: "a.yaml", Reason: "the file is empty"}

@@ -7,11 +7,11 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// file is what the policies of the tests are called in errors.
+// file is the name of the tests' policies in errors.
 const file = "policy.yaml"
 
-// minimal is the smallest policy that is total, and has no 304. Tests add rules at
-// its end: the first of them stands on line 25.
+// minimal is the smallest total policy, without 304. Tests add rules at its end: the
+// first of them is on line 25.
 const minimal = `name: mine
 catalogue:
   - {status: 200, title: Fine, description: It went well.}

@@ -15,8 +15,8 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// answeredByCode are the reasons that need no rule, because the answer to their
-// code is the answer to them.
+// answeredByCode are the reasons that need no rule, because they have the status of
+// their code.
 var answeredByCode = map[string]bool{
 	policy.ReasonAuthorizationRepeated: true,
 	policy.ReasonBackendPending:        true,
@@ -74,7 +74,7 @@ func reasons(t *testing.T) []reason {
 	return found
 }
 
-// TestEveryReasonIsAnswered holds reason.go and both built-in policies together.
+// TestEveryReasonIsAnswered compares reason.go with both built-in policies.
 func TestEveryReasonIsAnswered(t *testing.T) {
 	t.Parallel()
 	for _, policyName := range []string{policy.Documented, policy.Canonical} {

@@ -72,7 +72,7 @@ func TestFromContext(t *testing.T) {
 	}
 }
 
-// A write checks the conditions together with the current state, while it holds the lock.
+// A write checks the conditions against the current state, while it holds the lock.
 func ExampleConditions_Hold() {
 	ctx := incoming(context.Background(), "if-match", `"6"`) // from the gateway
 	conditions, err := precondition.FromContext(ctx)

@@ -37,7 +37,7 @@ func formats() []statuswayv1.ErrorFormat {
 	}
 }
 
-// responder answers as the gateway does, by a policy that redacts nothing.
+// responder responds like the gateway, with a policy that redacts nothing.
 func responder(tb testing.TB, format statuswayv1.ErrorFormat) *respond.Responder {
 	tb.Helper()
 	source, err := os.ReadFile("../internal/respond/testdata/vectors-custom.yaml")
@@ -57,7 +57,7 @@ func responder(tb testing.TB, format statuswayv1.ErrorFormat) *respond.Responder
 	return made
 }
 
-// answered is a status as a client gets it.
+// answered returns the response that a client gets for a status.
 func answered(tb testing.TB, by *respond.Responder, of *spb.Status) error {
 	tb.Helper()
 	recorder := httptest.NewRecorder()
@@ -77,7 +77,7 @@ func pack(tb testing.TB, message proto.Message) *anypb.Any {
 	return packed
 }
 
-// What was sent comes back, whichever shape it was sent in.
+// Every format gives back what was sent.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	strange := pack(t, &errdetails.ErrorInfo{Reason: "R", Domain: "d.example"})
@@ -113,7 +113,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// FuzzRoundTrip holds for any status that gRPC can carry as text.
+// FuzzRoundTrip is for any status that gRPC can carry as text.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add(int32(5), "message", "REASON", "type.example.com/a.B", []byte{1})
 	f.Add(int32(16), "", "", "x/google.rpc.ErrorInfo", []byte{0xff})
@@ -146,12 +146,12 @@ func FuzzRoundTrip(f *testing.F) {
 	})
 }
 
-// same says whether two details mean the same; where JSON can say it, equal messages do.
+// same reports whether two details have the same type and JSON.
 func same(one, other *anypb.Any) bool {
 	return one.GetTypeUrl() == other.GetTypeUrl() && string(jsoncodec.MarshalAny(one)) == string(jsoncodec.MarshalAny(other))
 }
 
-// What an answer says beside the status is there as well.
+// The error also has the other members of a response.
 func TestMembers(t *testing.T) {
 	t.Parallel()
 	err := answered(t, responder(t, statuswayv1.ErrorFormat_ERROR_FORMAT_PROBLEM), &spb.Status{
@@ -180,7 +180,7 @@ func TestMembers(t *testing.T) {
 	}
 }
 
-// Whoever answers, there is a status, and never OK.
+// For a response of any server there is a status, and never OK.
 func TestForeignAnswers(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -17,7 +17,7 @@ import (
 	"github.com/statusway/statusway/gateway/problem"
 )
 
-// shop answers every request by the gateway's responder: there is none of anything.
+// shop responds to every request through the gateway's responder: nothing is in stock.
 func shop() http.Handler {
 	table, err := policy.Builtin(policy.Documented)
 	if err != nil {

@@ -45,7 +45,7 @@ type room struct {
 
 func newRoom(p budget.Params) *room { return &room{Budget: budget.New(p)} }
 
-// enter adds a client that holds n bytes, and leaves when it is cut off.
+// enter adds a client that holds n bytes, and releases them when it is cut off.
 func (r *room) enter(t *testing.T, name string, n int64) *client {
 	t.Helper()
 	c := &client{name: name, log: &r.log, mu: &r.mu, cut: make(chan struct{})}
@@ -253,7 +253,7 @@ type slow struct {
 
 func (s *slow) Cut() { s.gone.Store(true) }
 
-// TestManyAtOnce: whatever they do, in the end nothing is held, and the bound holds.
+// TestManyAtOnce: the limit is never exceeded, and in the end nothing is held.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -67,7 +67,7 @@ func describe(tb testing.TB, file *descriptorpb.FileDescriptorProto) protoreflec
 	return descriptor
 }
 
-// method declares one method of one service, which stands on line 42 of its file.
+// method declares one method of one service, on line 42 of its file.
 func method(http, semantics string) string {
 	if semantics != "" {
 		semantics = "[statusway.v1.method] {" + semantics + "}"

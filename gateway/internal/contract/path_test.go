@@ -74,7 +74,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// What is one path has one name, whatever the fields of its routes are: that of the first.
+// A path has one name, that of its first route, whatever fields its routes have.
 func TestPathsAgree(t *testing.T) {
 	t.Parallel()
 	type texts = []string

@@ -24,7 +24,7 @@ const (
 type declaration struct {
 	semantics *statuswayv1.MethodSemantics
 	rule      *annotations.HttpRule
-	// streams says that the method answers with a stream.
+	// streams is true if the method returns a stream.
 	streams bool
 }
 

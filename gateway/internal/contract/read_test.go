@@ -17,7 +17,7 @@ import (
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
 )
 
-// TestRefusals: each fault with its file, line and method, and nothing besides.
+// TestRefusals: each error has its file, line and method, and there are no others.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	const at = "t/t.proto:42: t.S.Do: "

@@ -32,7 +32,7 @@ func (f fields) header() http.Header {
 	return header
 }
 
-// A backend's allowance leaves beside the gateway's own, and no field comes twice.
+// A backend's allowance is sent together with the gateway's own, and no field comes twice.
 //
 // checklist: ALL-06, 429-05, 429-06
 func TestAllowance(t *testing.T) {

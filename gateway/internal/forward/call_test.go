@@ -50,8 +50,8 @@ func (l local) Outgoing(ctx context.Context, md metadata.MD) context.Context {
 	return ctx
 }
 
-// TestTraceContextGoesOn: the client's as it came where nothing follows the request, and
-// else the call's own, even where it has none.
+// TestTraceContextGoesOn: without tracing the backend gets the client's trace context
+// unchanged, else the call's own, even if that is empty.
 func TestTraceContextGoesOn(t *testing.T) {
 	t.Parallel()
 	const client, own = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "00-4bf92f3577b34da6a3ce929d0e0e4736-aaaaaaaaaaaaaaaa-01"

@@ -15,8 +15,8 @@ import (
 	"github.com/statusway/statusway/gateway/observe"
 )
 
-// No condition is lost on its way to a backend that has to decide it, however it is
-// written and whatever the backend's library does with several values of a key.
+// No condition is lost on its way to a backend that has to decide it, in any spelling,
+// whatever the backend's library does with several values of a key.
 func TestConditionsArrive(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

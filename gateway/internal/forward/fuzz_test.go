@@ -18,8 +18,8 @@ import (
 	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
-// FuzzMetadata: whatever a backend sends, what leaves of it are single fields that say
-// what they have to, and details that follow AIP-193.
+// FuzzMetadata: for any metadata of a backend, only single well-formed fields and details
+// that follow AIP-193 are sent.
 func FuzzMetadata(f *testing.F) {
 	f.Add("9", "5", "60", `"default";r=5;t=60`, `"default";q=9;w=60`, "OUT_OF_STOCK", "shop.v1", "30")
 	f.Add("-1", "99999999999999999999", "1.5", `"a";r=1, ("b");r=2, c`, "\"a\";q=1\r\nX: 1", "out", "my shop", "-1")

@@ -17,8 +17,8 @@ import (
 	"github.com/statusway/statusway/gateway/observe"
 )
 
-// What a client sends as metadata is metadata, but for what a backend has to be able to
-// believe.
+// A client's metadata reaches the backend, except keys that the backend has to be able to
+// trust.
 //
 // checklist: GRPC-08
 func TestClientMetadata(t *testing.T) {
@@ -56,8 +56,8 @@ func TestClientMetadata(t *testing.T) {
 	}
 }
 
-// What a backend answers as metadata leaves as fields, in a form that a field can have,
-// but for what it says to the gateway or to gRPC.
+// A backend's metadata is sent as valid header fields, except keys for the gateway or for
+// gRPC.
 func TestAnsweredMetadata(t *testing.T) {
 	t.Parallel()
 	header := metadata.MD{

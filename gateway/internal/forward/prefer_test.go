@@ -13,8 +13,8 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// How long to wait is what the gateway has read, and never what a client has sent
-// under that name, even where somebody lets the field through.
+// The time to wait is the one that the gateway has read, never one that a client has sent
+// with that name, even if the field is allowed.
 //
 // checklist: PRE-06, GRPC-08
 func TestPreferWaitIsTheGateways(t *testing.T) {

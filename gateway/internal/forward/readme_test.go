@@ -10,7 +10,7 @@ import (
 	"github.com/statusway/statusway/gateway/internal/forward"
 )
 
-// The specification for backends says of each key what the code reads.
+// The specification for backends lists for each key what the code reads.
 func TestReadmeGrammars(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../../proto/README.md")

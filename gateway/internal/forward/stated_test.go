@@ -109,7 +109,7 @@ func TestStated(t *testing.T) {
 	}
 }
 
-// A failure may answer many requests, so that none may change it.
+// A failure may be the response to many requests, so none of them may change it.
 func TestStatedLeavesTheOriginal(t *testing.T) {
 	t.Parallel()
 	original := respond.FailAs(codes.Unavailable, "AWAY", "away")

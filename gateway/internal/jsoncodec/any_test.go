@@ -157,7 +157,7 @@ func TestMarshalAny(t *testing.T) {
 	}
 }
 
-// Both forms of one type may stand in one text, and inside each other.
+// One text can contain both forms of one type, even nested.
 func TestUnmarshalAnyForms(t *testing.T) {
 	t.Parallel()
 	plain, strange := packed(t, &errdetails.ErrorInfo{Reason: "R"}), packed(t, withUnknown(&errdetails.ErrorInfo{Reason: "R"}))
@@ -243,7 +243,7 @@ func TestUnmarshalAnyFaults(t *testing.T) {
 		},
 	}
 	for i := range cases {
-		// Before it stands one in a form that protojson does not know.
+		// An Any before it has a form that protojson does not know.
 		cases[i].text = `{"manyAny":[{"@type":"a/google.rpc.ErrorInfo","value":""},` + cases[i].text + `]}`
 	}
 	runFaults(t, cases, into(all))
@@ -309,7 +309,7 @@ func FuzzMarshalAny(f *testing.F) {
 	})
 }
 
-// contentOf returns what an Any of a linked type holds.
+// contentOf returns the message in an Any of a linked type.
 func contentOf(a *anypb.Any) (proto.Message, bool) {
 	mt, err := protoregistry.GlobalTypes.FindMessageByURL(a.GetTypeUrl())
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
-// bodies are what a front end mostly moves.
+// bodies are the usual bodies of a front end.
 func bodies(tb testing.TB) map[string]proto.Message {
 	tb.Helper()
 	list := &entityv1.ListEntitiesResponse{NextPageToken: "next", Etag: "7"}

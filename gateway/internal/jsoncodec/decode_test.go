@@ -23,7 +23,7 @@ import (
 
 const int32s = "an integer from -2147483648 to 2147483647"
 
-// faultCase is a text with what is wrong with it.
+// faultCase is a text with its expected error.
 type faultCase struct {
 	name string
 	text string

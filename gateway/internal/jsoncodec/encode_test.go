@@ -75,7 +75,7 @@ func TestMarshal(t *testing.T) {
 				`{"@type":"type.googleapis.com/google.rpc.Status","code":0,"message":"","details":[{"@type":"type.googleapis.com/acme.v1.Reason","value":"//4="}]},` +
 				`{"@type":"type.googleapis.com/google.protobuf.Any","value":{"@type":"type.googleapis.com/acme.v1.Reason","value":"//4="}},{}]}`,
 		},
-		// The URL of an Any on the way out is the backend's; nobody is helped by no answer at all.
+		// The URL of an Any comes from the backend, and a missing response would help nobody.
 		{"no type URL", &anypb.Any{TypeUrl: "a b"}, `{"@type":"a b","value":""}`},
 	}
 	for _, c := range cases {

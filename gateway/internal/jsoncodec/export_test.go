@@ -2,5 +2,5 @@ package jsoncodec
 
 import "google.golang.org/protobuf/reflect/protoreflect"
 
-// RawType is the type of messages of which only the bytes are known.
+// RawType is the type of messages with known bytes and an unknown type.
 func RawType() protoreflect.MessageType { return newRawType() }

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// filler fills messages by chance, with a taste for the edges of each type. Whatever it makes has a JSON form.
+// filler fills messages at random, often with limit values. All its messages have a JSON form.
 type filler struct {
 	*rand.Rand
 
@@ -131,7 +131,7 @@ func (f *filler) text() string {
 	return text.String()
 }
 
-// wellKnown fills the types of which not every combination of fields has a JSON form.
+// wellKnown fills types of which only some combinations of fields have a JSON form.
 func (f *filler) wellKnown(m protoreflect.Message) bool {
 	fields := m.Descriptor().Fields()
 	set := func(number protoreflect.FieldNumber, value protoreflect.Value) { m.Set(fields.ByNumber(number), value) }

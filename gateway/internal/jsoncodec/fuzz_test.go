@@ -41,7 +41,7 @@ func subjects(tb testing.TB) []protoreflect.MessageType {
 	return types
 }
 
-// FuzzMarshal holds the encoder against protojson, and the decoder against the encoder, over random messages.
+// FuzzMarshal compares the encoder with protojson, and the decoder with the encoder, for random messages.
 func FuzzMarshal(f *testing.F) {
 	types := subjects(f)
 	for seed := range uint64(200) {
@@ -128,7 +128,7 @@ func fieldsAlone(t *testing.T, m protoreflect.Message, text []byte) {
 	}
 }
 
-// FuzzUnmarshal holds the decoder against protojson, over texts that have been damaged a little.
+// FuzzUnmarshal compares the decoder with protojson, for slightly damaged texts.
 func FuzzUnmarshal(f *testing.F) {
 	types := subjects(f)
 	for seed := range uint64(300) {
@@ -153,7 +153,7 @@ func FuzzUnmarshal(f *testing.F) {
 	})
 }
 
-// compareAsField checks that a text alone is read as it is inside an object.
+// compareAsField checks that a text alone is read like the same text in an object.
 func compareAsField(t *testing.T, mt protoreflect.MessageType, text []byte) {
 	t.Helper()
 	if !json.Valid(text) || depthOf(text) >= jsoncodec.MaxDepth {
@@ -200,7 +200,7 @@ func compareWithStock(t *testing.T, mt protoreflect.MessageType, text []byte) {
 	}
 }
 
-// checkFault checks what holds of every error, whatever the text.
+// checkFault checks what is true for every error.
 func checkFault(t *testing.T, text []byte, fault *jsoncodec.Error) {
 	t.Helper()
 	if !slices.Contains([]string{

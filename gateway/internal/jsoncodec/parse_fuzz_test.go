@@ -12,8 +12,8 @@ import (
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
-// FuzzParse holds the plans against protojson in the other direction: over the JSON of random messages, with and without
-// faults. A plan may decline a text, but not take what protojson refuses, nor read it differently.
+// FuzzParse compares the plans with protojson in the other direction: for the JSON of random messages, with and without
+// errors. A plan may decline a text, but must not accept one that protojson refuses, or read it differently.
 func FuzzParse(f *testing.F) {
 	types := planSubjects(f)
 	for seed := range uint64(600) {
@@ -66,7 +66,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestParseServes holds that plans take what clients mostly send, and do not decline it in silence.
+// TestParseServes checks that plans accept the usual texts of clients; a plan that declines them would go unnoticed.
 func TestParseServes(t *testing.T) {
 	t.Parallel()
 	attributes := map[string]*structpb.Value{"a": structpb.NewNumberValue(1.5), "b": structpb.NewListValue(&structpb.ListValue{

@@ -24,14 +24,14 @@ import (
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 )
 
-// planSubjects are those of the other fuzz tests, and generated messages with every kind of field.
+// planSubjects are the subjects of the other fuzz tests, and generated messages with every kind of field.
 func planSubjects(tb testing.TB) []protoreflect.MessageType {
 	tb.Helper()
 	return append(subjects(tb), new(proto3.TestAllTypes).ProtoReflect().Type(), new(proto2.TestAllTypes).ProtoReflect().Type())
 }
 
-// FuzzPlan holds the plans against protojson: over the wire form and the struct of random messages, and over wire forms
-// whose fields are in another order, given again, or damaged. A plan may decline, but not differ.
+// FuzzPlan compares the plans with protojson: for the wire form and the struct of random messages, and for wire forms with
+// reordered, duplicate or damaged fields. A plan may decline, but must not differ.
 func FuzzPlan(f *testing.F) {
 	types := planSubjects(f)
 	for seed := range uint64(600) {
@@ -104,7 +104,7 @@ func damageWire(random *rand.Rand, wire []byte) []byte {
 	return wire
 }
 
-// comparePlanOfWire holds what a plan makes of a wire form against what protojson makes of the message that it is of.
+// comparePlanOfWire compares a plan's JSON of a wire form with protojson's JSON of its message.
 func comparePlanOfWire(t *testing.T, mt protoreflect.MessageType, wire []byte) {
 	t.Helper()
 	plans := plan.NewSet(protoregistry.GlobalTypes)
@@ -123,7 +123,7 @@ func comparePlanOfWire(t *testing.T, mt protoreflect.MessageType, wire []byte) {
 	if kept && !bytes.Equal(lossless, want) {
 		t.Fatalf("the lossless plan of %x\n got %s\nwant %s", wire, lossless, want)
 	}
-	// The codec shows the same, and so does an Any that holds it.
+	// The codec writes the same, and so does an Any that contains the message.
 	m, err := jsoncodec.New(nil).NewWire(mt, wire)
 	if err != nil {
 		t.Fatalf("NewWire(%x): %v", wire, err)
@@ -134,7 +134,7 @@ func comparePlanOfWire(t *testing.T, mt protoreflect.MessageType, wire []byte) {
 	compareFind(t, m)
 }
 
-// compareFind holds what is found in a wire form against what the decoded message has, field by field and one level down.
+// compareFind compares what Find returns for a wire form with the decoded message, field by field and one level down.
 func compareFind(t *testing.T, m *jsoncodec.Wire) {
 	t.Helper()
 	fields := m.ProtoReflect().Descriptor().Fields()
@@ -164,7 +164,7 @@ func compareFind(t *testing.T, m *jsoncodec.Wire) {
 	}
 }
 
-// reference is the JSON of a wire form by protojson. A plan must not write what has none.
+// reference returns protojson's JSON of a wire form. Without one, a plan must not write any.
 func reference(t *testing.T, mt protoreflect.MessageType, wire []byte) []byte {
 	t.Helper()
 	// Not the generated type: that would be read by other code than a backend's own is.
@@ -183,7 +183,7 @@ func reference(t *testing.T, mt protoreflect.MessageType, wire []byte) []byte {
 	return compact.Bytes()
 }
 
-// firstDifference shows two texts from a little before where they differ.
+// firstDifference shows two texts from a little before their first difference.
 func firstDifference(got, want string) string {
 	at := 0
 	for at < min(len(got), len(want)) && got[at] == want[at] {
@@ -193,7 +193,7 @@ func firstDifference(got, want string) string {
 	return fmt.Sprintf("\n got …%.200s\nwant …%.200s", got[from:], want[from:])
 }
 
-// comparePlanOfMessage holds what a plan makes of a struct against protojson.
+// comparePlanOfMessage compares a plan's JSON of a struct with protojson's.
 func comparePlanOfMessage(t *testing.T, m proto.Message) {
 	t.Helper()
 	got, ok := plan.NewSet(protoregistry.GlobalTypes).AppendMessage([]byte("before "), m)
@@ -213,8 +213,8 @@ func comparePlanOfMessage(t *testing.T, m proto.Message) {
 	}
 }
 
-// known has a type for every URL: an Any of a type that is not linked in is written with its bytes. What that looks like
-// is held by FuzzMarshal; here both sides have to meet it.
+// known has a type for every URL: an Any of a type that is not linked in is written with its bytes. FuzzMarshal checks
+// that form; here both sides must handle it.
 type known struct{ *protoregistry.Types }
 
 func (k known) FindMessageByURL(url string) (protoreflect.MessageType, error) {
@@ -224,7 +224,7 @@ func (k known) FindMessageByURL(url string) (protoreflect.MessageType, error) {
 	return jsoncodec.RawType(), nil
 }
 
-// TestPlansServe holds that plans write what backends mostly send, and do not decline it in silence.
+// TestPlansServe checks that plans write the usual messages of backends; a plan that declines them would go unnoticed.
 func TestPlansServe(t *testing.T) {
 	t.Parallel()
 	plans := plan.NewSet(protoregistry.GlobalTypes)

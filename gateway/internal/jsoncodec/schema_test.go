@@ -138,7 +138,7 @@ func allMessage() *descriptorpb.DescriptorProto {
 		}
 	}
 	all.add("renamed", labelOptional, typeString, "").JsonName = new("other/na~me \"q\"")
-	// The fields of a oneof stand together, and the oneofs of optional fields after all others.
+	// The fields of a oneof must be next to each other, and the oneofs of optional fields after all others.
 	choice := all.addOneof("choice")
 	for _, s := range sorts() {
 		all.add("pick_"+s.word, labelOptional, s.kind, s.typeName).OneofIndex = new(choice)
@@ -210,7 +210,7 @@ func schema(tb testing.TB) (protoreflect.MessageType, protoreflect.MessageType) 
 	return types[1], types[0]
 }
 
-// joined finds what the test declares and what is linked in.
+// joined finds the types that the test declares and the linked-in types.
 type joined struct{ *protoregistry.Files }
 
 func (j joined) FindFileByPath(path string) (protoreflect.FileDescriptor, error) {

@@ -125,7 +125,7 @@ func TestUnmarshalNullInside(t *testing.T) {
 		{"message in a list", `{"manyAll":[null]}`, null("/manyAll/0", "an object")},
 		{"wrapper in a list", `{"manyBoolvalue":[null]}`, null("/manyBoolvalue/0", "true or false")},
 		{"timestamp in a map", `{"toTimestamp":{"":null}}`, null("/toTimestamp/", "a string")},
-		// It is no list of values, and no absent list either: the list's type takes null for itself.
+		// This is neither a list of values nor an absent list: null is a value of the list's type.
 		{"for a list of Value", `{"manyValue":null}`, null("/manyValue", "an array")},
 		{"for a list of NullValue", `{"manyNull":null}`, null("/manyNull", "an array")},
 	}, into(all))

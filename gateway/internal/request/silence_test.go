@@ -25,8 +25,8 @@ func (c *counter) Send([]byte) error {
 
 func (*counter) CloseSend() error { return nil }
 
-// A client stream that rests for too long ends with a failure that says so, and not as if
-// its client had left. What was sent before has been passed on.
+// A client stream that is silent for too long ends with a failure that says so, and not as
+// if its client had disconnected. The backend has got the messages before it.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	builder := newBuilder(t, "google.protobuf.Struct")

@@ -87,7 +87,7 @@ func (p *pieces) Read(into []byte) (int, error) {
 	return n, nil
 }
 
-// TestAnySplit: in whatever pieces a body arrives, it is the same messages.
+// TestAnySplit: a body has the same messages in whatever pieces it arrives.
 func TestAnySplit(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2)) // the same cases each time
@@ -110,7 +110,7 @@ func TestAnySplit(t *testing.T) {
 	}
 }
 
-// TestMessagesComeAtOnce: a message is read as soon as it is whole, in either form.
+// TestMessagesComeAtOnce: a message is read as soon as it is complete, in either form.
 func TestMessagesComeAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, form := range [][]string{{`{"a":1}`, `{"a":2}`, "\n{}"}, {` [ {"a":1}`, `,{"a":2}`, ` , {}`}} {
@@ -126,7 +126,7 @@ func TestMessagesComeAtOnce(t *testing.T) {
 	}
 }
 
-// TestArraysAsMessages: where a message may itself be an array, an array is one message.
+// TestArraysAsMessages: if a message may itself be an array, an array is one message.
 func TestArraysAsMessages(t *testing.T) {
 	t.Parallel()
 	for message, want := range map[string]int{"google.protobuf.Value": 2, "google.protobuf.ListValue": 2, "google.protobuf.Struct": 3} {
@@ -156,7 +156,7 @@ func TestRawChunks(t *testing.T) {
 	}
 }
 
-// FuzzReader holds the reader to encoding/json.
+// FuzzReader compares the reader with encoding/json.
 func FuzzReader(f *testing.F) {
 	for _, seed := range []string{`{"a":1}{}`, "[1,2,{}]", " [ ] ", "1 2", `"a""b"`, "[1,2", "[1 2]", "[],", "nulltrue", "{}\x00", "[[]]", "\ufeff[]"} {
 		f.Add(seed)

@@ -60,7 +60,7 @@ func nestedLists(size int) []byte {
 	return entries(1, entry, 1)
 }
 
-// costly makes errors of about so many octets that were costly once, or could be.
+// costly makes errors of about the given size that were costly once, or could be.
 func costly() map[string]func(size int) *spb.Status {
 	one := func(name string, value []byte) *spb.Status {
 		return &spb.Status{Code: int32(codes.InvalidArgument), Details: []*anypb.Any{{TypeUrl: typePrefix + name, Value: value}}}
@@ -147,13 +147,13 @@ func allocated(run func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// ceiling is what the response to an error of so many octets may cost in memory: a
-// constant, and a few copies of what there is.
+// ceiling returns the memory that the response to an error of this size may cost: a
+// constant, and a few copies of the error.
 func ceiling(size int) uint64 { return uint64(8<<20 + 4*size) }
 
-// The cost of an error is bounded in every shape, grows at most linearly with what was
-// sent, and its body is within MaxErrorBody and valid. Not parallel, because the process's
-// allocations are measured.
+// The cost of an error is limited in every shape, and grows at most linearly with its
+// size. Its body is valid and within MaxErrorBody. Not parallel, because the test
+// measures the allocations of the process.
 func TestCostOfHugeErrors(t *testing.T) { //nolint:paralleltest // as above.
 	responder := documented(t)
 	languages := []string{strings.Repeat("en;q=0.5,", 7000) + "de"}

@@ -22,7 +22,7 @@ import (
 
 const getPicture = "/statusway.conformance.v1.StreamService/GetPicture"
 
-// sized is an entity whose JSON has so many bytes.
+// sized returns an entity whose JSON has the given size.
 func sized(tb testing.TB, size int) proto.Message {
 	tb.Helper()
 	message := entity("e", "7")

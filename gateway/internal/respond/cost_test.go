@@ -18,7 +18,7 @@ func (s sink) Header() http.Header       { return s.header }
 func (sink) Write(p []byte) (int, error) { return len(p), nil }
 func (sink) WriteHeader(int)             {}
 
-// TestCost holds the allocations of what every request pays. Not parallel: testing.AllocsPerRun
+// TestCost limits the allocations that every request costs. Not parallel: testing.AllocsPerRun
 // counts those of the whole process.
 func TestCost(t *testing.T) { //nolint:paralleltest // as above.
 	binding := bindingOf(t, entities(t), getEntity)

@@ -14,7 +14,7 @@ import (
 	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
-// odd is an error with whatever status it is given.
+// odd is an error with any status.
 type odd struct{ status *status.Status }
 
 func (odd) Error() string                { return "odd" }
@@ -100,7 +100,7 @@ func TestInvalid(t *testing.T) {
 	}
 }
 
-// TestRenderIsTotal: every code has an answer with the right status in its body.
+// TestRenderIsTotal: every code has a response with the right status in its body.
 func TestRenderIsTotal(t *testing.T) {
 	t.Parallel()
 	responder := documented(t)

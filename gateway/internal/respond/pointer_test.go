@@ -11,7 +11,7 @@ import (
 	"github.com/statusway/statusway/gateway/internal/respond"
 )
 
-// pointerOf is what a problem says of a violation of field.
+// pointerOf returns the pointer in a problem for a violation of field.
 func pointerOf(tb testing.TB, responder *respond.Responder, field, bodyField string) string {
 	tb.Helper()
 	violation := &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: field}}}

@@ -19,7 +19,7 @@ import (
 
 const updateEntity = "/entity.v1.EntityService/UpdateEntity"
 
-// withoutNoContent is a policy that has no row 204.
+// withoutNoContent is a policy without a row 204.
 func withoutNoContent(t *testing.T) *policy.Table {
 	t.Helper()
 	return changed(t, policy.Documented, `  - status: 204
@@ -29,7 +29,7 @@ func withoutNoContent(t *testing.T) *policy.Table {
 `, "")
 }
 
-// preferred is the header of an answer that is of interest here.
+// preferred is the part of a response's header that these tests check.
 func preferred(header http.Header) map[string]string {
 	got := map[string]string{}
 	for _, name := range []string{"Location", "Etag", "Content-Type", "Content-Length", "Content-Location", "Preference-Applied"} {
@@ -139,8 +139,8 @@ func TestReplyPreferred(t *testing.T) {
 	}
 }
 
-// TestReplay: what was kept of an answer gives that answer again, and what belongs to
-// the request is the new request's.
+// TestReplay: a stored response is sent again, with the parts that belong to the request
+// from the new request.
 //
 // checklist: IDE-05
 func TestReplay(t *testing.T) {
@@ -208,7 +208,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestFailuresAreNotGivenToKeep: a failure is kept by whoever keeps it, as a status.
+// TestFailuresAreNotGivenToKeep: a failure is stored elsewhere, as a status.
 func TestFailuresAreNotGivenToKeep(t *testing.T) {
 	t.Parallel()
 	request := ask(t, "POST", bindingOf(t, entities(t), createEntity))
@@ -219,8 +219,8 @@ func TestFailuresAreNotGivenToKeep(t *testing.T) {
 	documented(t).Error(recorderOf(request), request, http.ErrBodyNotAllowed)
 }
 
-// TestReplayIsCodedAnew: an answer that went out compressed may be had again by a
-// client that takes no compression, and the other way round.
+// TestReplayIsCodedAnew: a client that accepts no compression can get a response again that
+// was sent compressed, and the other way round.
 func TestReplayIsCodedAnew(t *testing.T) {
 	t.Parallel()
 	responder, err := respond.New(respond.Params{

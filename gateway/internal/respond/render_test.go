@@ -30,7 +30,7 @@ func fail(code codes.Code, message string, details ...proto.Message) *respond.Fa
 	return failure
 }
 
-// withAny adds a detail as it is.
+// withAny adds a detail unchanged.
 func withAny(failure *respond.Failure, url string, value []byte) *respond.Failure {
 	failure.Status.Details = append(failure.Status.Details, &anypb.Any{TypeUrl: url, Value: value})
 	return failure
@@ -122,7 +122,7 @@ func TestExtensionWithoutJSON(t *testing.T) {
 	}
 }
 
-// TestDebugInfoNeverLeaves holds whatever a policy keeps.
+// TestDebugInfoNeverLeaves: DebugInfo is not sent under any policy.
 func TestDebugInfoNeverLeaves(t *testing.T) {
 	t.Parallel()
 	table := changed(t, policy.Documented, "keepMessage: false\n  keepDetails: false", "keepMessage: true\n  keepDetails: true")
@@ -309,7 +309,7 @@ func TestLanguage(t *testing.T) {
 	}
 }
 
-// TestFormats: the policy's own format where Accept names none.
+// TestFormats: the policy's own format if Accept names none.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	const statusFormat, errorFormat = "errorFormat: status", "errorFormat: error"
@@ -350,7 +350,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestRenderLeavesTheFailureAlone: one failure may answer many requests.
+// TestRenderLeavesTheFailureAlone: one failure may be the response to many requests.
 func TestRenderLeavesTheFailureAlone(t *testing.T) {
 	t.Parallel()
 	failure := everything().WithHeader("Link", "<https://a/>; rel=x").WithHeader("Vary", "X")

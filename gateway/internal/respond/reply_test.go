@@ -36,14 +36,14 @@ func entity(id, etag string) *entityv1.Entity {
 	return &entityv1.Entity{Id: id, Etag: etag, UpdateTime: timestamppb.New(changedAt)}
 }
 
-// answer is what a client gets, but for the body.
+// answer is what a client gets, without the body.
 type answer struct {
 	StatusCode    int
 	Header        http.Header
 	ContentLength int64
 }
 
-// answered is an answer and its body.
+// answered is a response and its body.
 func answered(tb testing.TB, request *http.Request, reply respond.Reply) (answer, string, error) {
 	tb.Helper()
 	recorder := recorderOf(request)
@@ -111,7 +111,8 @@ func TestLocationBelowAPrefix(t *testing.T) {
 	}
 }
 
-// TestReplyWithoutLocation: an answer that must have one, and cannot, is no success.
+// TestReplyWithoutLocation: a response that needs a Location, and cannot have one, is not a
+// success.
 func TestReplyWithoutLocation(t *testing.T) {
 	t.Parallel()
 	declared := entities(t)
@@ -265,8 +266,8 @@ func TestReplyValidators(t *testing.T) {
 	}
 }
 
-// TestImpossibleDate: a date that no field can say is no validator, and must not make
-// a field of rubbish where nothing else would notice it.
+// TestImpossibleDate: a date without an HTTP-date is not a validator, and must not make a
+// malformed field that nothing else would notice.
 func TestImpossibleDate(t *testing.T) {
 	t.Parallel()
 	for _, seconds := range []int64{math.MaxInt64, math.MinInt64, 253402300800, -62135596801} {
@@ -301,7 +302,7 @@ func TestReplyHead(t *testing.T) {
 	}
 }
 
-// TestHostileFields: what no field may hold does not leave, and the rest does.
+// TestHostileFields: values that no field may contain are not sent, and the rest is.
 func TestHostileFields(t *testing.T) {
 	t.Parallel()
 	header := http.Header{"X-Info": {"good", "a\r\nX-Evil: 1", "a\nb", "nul\x00", "bell\a", "del\x7f", "ünï", "\xff", " padded\t", "tab\tinside"}}

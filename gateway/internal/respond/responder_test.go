@@ -86,7 +86,7 @@ func accept(tb testing.TB, value string) []rfc9110.MediaRange {
 	return ranges
 }
 
-// text is an answer as a golden file has it.
+// text returns a response in the form of a golden file.
 func text(tb testing.TB, answer respond.Answer) string {
 	tb.Helper()
 	var out strings.Builder
@@ -131,7 +131,7 @@ func object(tb testing.TB, body []byte) map[string]any {
 	return members
 }
 
-// declare makes a file descriptor of what stands in text, a FileDescriptorProto.
+// declare makes a file descriptor from text, a FileDescriptorProto.
 func declare(tb testing.TB, text string) protoreflect.FileDescriptor {
 	tb.Helper()
 	file := &descriptorpb.FileDescriptorProto{}
@@ -175,7 +175,7 @@ func bindingOf(tb testing.TB, declared *contract.Contract, fullName string) *con
 	return nil
 }
 
-// recorderOf is where the answer to a request of [ask] goes: its exchange has the header.
+// recorderOf returns the recorder for a request of [ask]: its exchange has the header.
 func recorderOf(request *http.Request) *httptest.ResponseRecorder {
 	recorder := httptest.NewRecorder()
 	recorder.HeaderMap = exchange.From(request.Context()).Fields //nolint:staticcheck // it is the recorder's own header.

@@ -97,7 +97,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// TestStreamFailsBeforeItsFirstMessage: that failure is answered like any other.
+// TestStreamFailsBeforeItsFirstMessage: that failure gets an ordinary response.
 func TestStreamFailsBeforeItsFirstMessage(t *testing.T) {
 	t.Parallel()
 	boom := status.Error(codes.NotFound, "no")
@@ -113,8 +113,8 @@ func TestStreamFailsBeforeItsFirstMessage(t *testing.T) {
 	}
 }
 
-// TestLateFailureIsNoted: what the last frame hides is kept for the log, and what had
-// been sent before.
+// TestLateFailureIsNoted: the log gets what the last frame hides, and what was sent
+// before.
 func TestLateFailureIsNoted(t *testing.T) {
 	t.Parallel()
 	request, recorder := ask(t, "GET", bindingOf(t, entities(t), exportMany)), httptest.NewRecorder()
@@ -163,7 +163,7 @@ func TestStreamToAClientThatHasGone(t *testing.T) {
 	}
 }
 
-// TestErrorIsNoted: by what an answer was decided, whatever of it the client is shown.
+// TestErrorIsNoted: the rule that decided a response, even if the client does not see it.
 func TestErrorIsNoted(t *testing.T) {
 	t.Parallel()
 	internal := observe.Record{Status: 500, Rule: "internal", Code: 13, Fault: true}

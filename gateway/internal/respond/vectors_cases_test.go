@@ -22,7 +22,7 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// custom is a policy with what the built-in ones do not use; see its file.
+// custom is a policy with features that the built-in ones do not use; see its file.
 const custom = "custom"
 
 // vectorTables are the policies of the vectors.
@@ -99,8 +99,8 @@ func codeCases() []vectorCase {
 	return cases
 }
 
-// ruleCases are every rule but those by code, each with what it asks for, and once more
-// with a condition or without, under a code that has another row.
+// ruleCases has every rule except those by code: with an error that matches it, and again
+// with or without a condition, with a code that has another row.
 func ruleCases(t *testing.T) []vectorCase {
 	t.Helper()
 	var cases []vectorCase
@@ -128,7 +128,7 @@ func ruleCases(t *testing.T) []vectorCase {
 	return cases
 }
 
-// detailCases are what decides where several could, and details of every type.
+// detailCases tests which of several matching rules decides, and details of every type.
 func detailCases() []vectorCase {
 	stated := func(domain, reason string) *errdetails.ErrorInfo {
 		return &errdetails.ErrorInfo{Domain: domain, Reason: reason}
@@ -190,7 +190,7 @@ func retryCases() []vectorCase {
 	return append(cases, both("retry: the first of two", fail(codes.Unavailable, "Later.", soon, &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Hour)})))
 }
 
-// redactionCases are what a client reads of a server's own failure.
+// redactionCases tests what a client reads of a server-side failure.
 func redactionCases() []vectorCase {
 	rich := func(number codes.Code, info *errdetails.ErrorInfo) *respond.Failure {
 		return fail(number, "disk /dev/sda1 is full", info,

@@ -21,20 +21,20 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// vectorsFile shows ports of the mapping to other languages what this one answers.
+// vectorsFile shows the results of this mapping to its ports in other languages.
 const vectorsFile = "../../../proto/vectors/mapping.json"
 
 // vectorsVersion grows whenever a vector changes or goes, and not when one comes.
 const vectorsVersion = 1
 
-// How the responder of the vectors is configured beside its policy.
+// The configuration of the vectors' responder, without its policy.
 const (
 	vectorsURL   = "https://api.example.com"
 	vectorsRealm = "example"
 )
 
-// A vector is a status, a request and a policy, and the answer. Its fields are those of
-// proto/vectors/README.md.
+// A vector is a status, a request, a policy, and the response. proto/vectors/README.md
+// describes its fields.
 type vector struct {
 	Name    string          `json:"name"`
 	Policy  string          `json:"policy"`
@@ -63,7 +63,7 @@ type vectorAnswer struct {
 	Body    string            `json:"body,omitempty"`
 }
 
-// TestVectors holds the file to the core, or writes it anew with -update.
+// TestVectors compares the file with the core, or writes it again with -update.
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	text := encodeVectors(t)
@@ -120,7 +120,7 @@ func encodeVectors(t *testing.T) []byte {
 	return out.Bytes()
 }
 
-// vector is what a responder answers to a case.
+// vector returns the vector of a case.
 func (c vectorCase) vector(t *testing.T, name string, responder *respond.Responder) vector {
 	t.Helper()
 	v := vector{Name: name, Policy: responder.Table().Name(), Status: c.statusJSON(t), Wire: c.wire(t), Request: c.request}
@@ -132,7 +132,7 @@ func (c vectorCase) vector(t *testing.T, name string, responder *respond.Respond
 		t.Fatalf("%s: %v", name, err)
 	}
 	if c.status.GetCode() == 0 {
-		// As MappingService says of what is no error.
+		// The same as MappingService for a status that is not an error.
 		decision := responder.Table().Decide(policy.Input{})
 		v.Answer = vectorAnswer{Status: decision.Status(), Rule: decision.Rule.GetName(), Headers: map[string]string{}}
 		return v
@@ -153,8 +153,8 @@ func (c vectorCase) vector(t *testing.T, name string, responder *respond.Respond
 	return v
 }
 
-// wire is the status as a backend sends it. A message that is not UTF-8 cannot stand in
-// grpc-status-details-bin, only in grpc-message, so it goes without details.
+// wire returns the status as a backend sends it. grpc-status-details-bin cannot contain a
+// message that is not UTF-8. Only grpc-message can, so such a status has no details.
 func (c vectorCase) wire(t *testing.T) []byte {
 	t.Helper()
 	if !utf8.ValidString(c.status.GetMessage()) {

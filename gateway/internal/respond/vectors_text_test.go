@@ -20,7 +20,7 @@ import (
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
-// pointerCases are where a violation is in the body.
+// pointerCases tests the pointers to violations in the body.
 func pointerCases() []vectorCase {
 	bad := &errdetails.BadRequest{}
 	for i, field := range []string{
@@ -64,7 +64,7 @@ func linkCases() []vectorCase {
 	return cases
 }
 
-// problemCases are what a backend states of its problem itself.
+// problemCases tests members of a problem that a backend sets itself.
 func problemCases() []vectorCase {
 	locked := func(name string, problems ...proto.Message) vectorCase {
 		return one("problem: "+name, fail(codes.Aborted, "Locked.", problems...))
@@ -101,7 +101,7 @@ func problemCases() []vectorCase {
 	}
 }
 
-// anyCases are details of which JSON says all, or cannot.
+// anyCases are details that JSON can or cannot express.
 func anyCases() []vectorCase {
 	const prefix = "type.googleapis.com/"
 	no := func(details ...proto.Message) *respond.Failure { return fail(codes.NotFound, "No.", details...) }
@@ -139,7 +139,7 @@ func anyCases() []vectorCase {
 	}
 }
 
-// textCases are texts that hurt whoever takes them for something else.
+// textCases are texts that harm a program that treats them as something else.
 func textCases() []vectorCase {
 	var cases []vectorCase
 	for name, message := range map[string]string{
@@ -154,7 +154,7 @@ func textCases() []vectorCase {
 	return append(cases, one("text: of a reason", fail(codes.InvalidArgument, "No.", evil)))
 }
 
-// requestCases are the rest of what a request says.
+// requestCases tests the other parts of a request.
 func requestCases() []vectorCase {
 	unauthenticated := fail(codes.Unauthenticated, `the token "x" is no good`)
 	conditional := func(r *vectorRequest) { r.Conditional = true }

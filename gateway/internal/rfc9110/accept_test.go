@@ -142,7 +142,7 @@ func TestWeight(t *testing.T) {
 	}
 }
 
-// offerTest expects an empty offer where nothing is acceptable.
+// offerTest expects an empty offer if nothing is acceptable.
 type offerTest struct {
 	name           string
 	accept, offers []string
@@ -332,7 +332,7 @@ func FuzzParseAccept(f *testing.F) {
 	})
 }
 
-// checkNegotiate holds Negotiate to a matcher that sorts the ranges first.
+// checkNegotiate compares Negotiate with a matcher that sorts the ranges first.
 func checkNegotiate(t *testing.T, ranges []rfc9110.MediaRange, offers []string) {
 	t.Helper()
 	want, best := "", 0

@@ -8,7 +8,7 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// What a request without the field, or with the usual one, may allocate.
+// A request without the field, or with the usual one, may allocate only this much.
 // Not parallel: AllocsPerRun counts the whole process.
 func TestAllocations(t *testing.T) { //nolint:paralleltest // see above
 	noFields := rfc9110.Fields(func(string) []string { return nil })
@@ -103,8 +103,8 @@ func TestLinearTime(t *testing.T) { //nolint:paralleltest // see above
 	for name, call := range hostile() { //nolint:paralleltest // see above
 		t.Run(name, func(t *testing.T) {
 			var few, many time.Duration
-			// A busy machine only ever makes the ratio larger, so the best of some attempts
-			// is the one to believe. Quadratic work fails all of them.
+			// A busy machine only makes the ratio larger, so the best of several attempts
+			// counts. Quadratic work fails all of them.
 			for range 10 {
 				few, many = fastest(call, small), fastest(call, small*factor)
 				// A field refused at its first byte takes no measurable time at any size.

@@ -9,7 +9,7 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// codingTest expects an empty coding where nothing is acceptable.
+// codingTest expects an empty coding if nothing is acceptable.
 type codingTest struct {
 	name          string
 	lines, offers []string

@@ -8,7 +8,7 @@ import (
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 )
 
-// A cached copy is compared with the current version of what was asked for.
+// A cached copy is compared with the current version of the resource.
 func ExamplePreconditions_Evaluate() {
 	request := map[string][]string{"If-None-Match": {`"v41"`, `W/"v42"`}}
 	conditions, err := rfc9110.ParsePreconditions(func(name string) []string { return request[name] })

@@ -119,14 +119,14 @@ func FuzzLink(f *testing.F) {
 	})
 }
 
-// checkURI holds what became of a URI to three rules: it is a URI-reference, it
-// is the same if it was one, and nothing of it is lost.
+// checkURI checks an encoded URI: it is a URI-reference, it is unchanged if it was one
+// before, and nothing is lost.
 func checkURI(t *testing.T, grammar *regexp.Regexp, uri, got string) {
 	t.Helper()
 	if !grammar.MatchString(got) {
 		t.Errorf("%q became %q, not a URI-reference", uri, got)
 	}
-	// The grammar's brackets hold more than addresses.
+	// In the grammar, brackets can contain more than addresses.
 	if grammar.MatchString(uri) && !strings.Contains(uri, "[") && got != uri {
 		t.Errorf("the URI-reference %q became %q", uri, got)
 	}

@@ -317,8 +317,8 @@ func setIfAny(h map[string][]string, name, value string) {
 	}
 }
 
-// steps answers for conditions that are `"1"`, `W/"1"`, `"x"`, `"x", "1"` or *,
-// by looking them up and not by parsing them.
+// steps returns the outcome for conditions that are `"1"`, `W/"1"`, `"x"`, `"x", "1"` or
+// *. It looks them up instead of parsing them.
 func (r request) steps() rfc9110.Outcome {
 	switch {
 	case r.missing && !r.write:

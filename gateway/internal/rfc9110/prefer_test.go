@@ -155,7 +155,7 @@ func FuzzParsePrefer(f *testing.F) {
 			check("one line", one+","+other)
 		}
 		check("its own members", rfc9110.List([]string{one, other})...)
-		// What is applied is a Prefer field that says the same.
+		// Applied returns a Prefer field with the same meaning.
 		if diff := cmp.Diff(got, rfc9110.ParsePrefer([]string{got.Applied()})); diff != "" {
 			t.Errorf("Applied() is %q (-want +got):\n%s", got.Applied(), diff)
 		}

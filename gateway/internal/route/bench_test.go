@@ -7,8 +7,8 @@ import (
 	"github.com/statusway/statusway/gateway/internal/route"
 )
 
-// sizes are how many templates an index has. What a lookup costs must not depend
-// on them.
+// sizes are numbers of templates in an index. The cost of a lookup must not depend on
+// them.
 func sizes() []int { return []int{10, 100, 1000} }
 
 // shapes are the templates of one resource, which is %s.

@@ -143,8 +143,8 @@ func TestExpandWithoutAVariable(t *testing.T) {
 	}
 }
 
-// FuzzExpand: what Expand makes is a path that net/url takes as it is, and that this
-// package and grpc-gateway both read back as the values that went in.
+// FuzzExpand: net/url accepts every path of Expand unchanged, and both this package and
+// grpc-gateway read the original values from it.
 func FuzzExpand(f *testing.F) {
 	for _, seed := range [][3]string{
 		{"/v1/{a}/x/{b}", "a/b", "%2F"},

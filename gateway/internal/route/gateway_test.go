@@ -17,7 +17,7 @@ import (
 	"github.com/statusway/statusway/gateway/internal/route"
 )
 
-// answer is what a router makes of a request. Template and Params only with 200.
+// answer is a router's result for a request. Template and Params are set only with 200.
 type answer struct {
 	Status   int
 	Template string
@@ -80,7 +80,7 @@ func (s *sink) Header() http.Header {
 func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
 func (s *sink) WriteHeader(status int)      { s.Status = status }
 
-// lookup is the answer of this package.
+// lookup returns the result of this package.
 func lookup(tb testing.TB, index *route.Index[string], method, path string) answer {
 	tb.Helper()
 	result, outcome, err := index.Lookup(method, path)
@@ -128,8 +128,8 @@ func normalise(path string) string {
 	})
 }
 
-// difference is a case in which this package answers otherwise than grpc-gateway, on
-// purpose. Beyond these there is none.
+// difference is a case in which this package differs from grpc-gateway on purpose. There
+// are no others.
 type difference struct {
 	name    string
 	applies func(path string, ours, theirs answer) bool
@@ -161,11 +161,11 @@ func isBad(value string) bool {
 	return !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-// assertAgreement asks both routers, and returns the name of the difference that
-// explains why they do not agree; "" if they do.
+// assertAgreement asks both routers. If they disagree, it returns the name of the
+// difference that explains it, else "".
 //
-// Escaped literals are the one difference that is no refusal, so there it has to be
-// shown that grpc-gateway agrees about the same URI in its normal form.
+// All differences are refusals except escaped literals. For those, it checks that
+// grpc-gateway agrees about the same URI in its normal form.
 func assertAgreement(tb testing.TB, index *route.Index[string], mux serveMux, method, path string) string {
 	tb.Helper()
 	path = (&url.URL{Path: unescaped(path), RawPath: path}).EscapedPath()

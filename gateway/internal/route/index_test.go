@@ -138,7 +138,7 @@ func TestZeroTemplate(t *testing.T) {
 	}
 }
 
-// Under the race detector this holds the promise that lookups share nothing.
+// With the race detector, this checks that lookups share nothing.
 func TestLookupsAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	index := resources(t, 100)
@@ -156,7 +156,7 @@ func TestLookupsAtTheSameTime(t *testing.T) {
 	wait.Wait()
 }
 
-// No t.Parallel: testing.AllocsPerRun counts what the whole process allocates.
+// No t.Parallel: testing.AllocsPerRun counts the allocations of the whole process.
 //
 //nolint:paralleltest // see above
 func TestLookupAllocations(t *testing.T) {

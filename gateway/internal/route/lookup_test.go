@@ -13,7 +13,7 @@ import (
 // reserved are the characters of RFC 6570 §1.5, escaped.
 const reserved = "%21%23%24%26%27%28%29%2A%2B%2C%2F%3A%3B%3D%3F%40%5B%5D"
 
-// found is what a lookup in the library comes to.
+// found is the result of a lookup in the library.
 type found struct {
 	method, path, template string
 	params                 []route.Param
@@ -261,7 +261,7 @@ func TestLookupErrors(t *testing.T) {
 	}
 }
 
-// assertPathError: the error is one, and its message can go to a log as it is.
+// assertPathError: the error is a PathError, and its message can be logged unchanged.
 func assertPathError(t *testing.T, err error) *route.PathError {
 	t.Helper()
 	var bad *route.PathError
@@ -274,7 +274,7 @@ func assertPathError(t *testing.T, err error) *route.PathError {
 	return bad
 }
 
-// A wildcard at the root is the one that may take nothing.
+// Only a wildcard at the root can take nothing.
 func TestLookupRootWildcards(t *testing.T) {
 	t.Parallel()
 	rest := indexOf(t, []binding{{"GET", "/{all=**}"}, {"GET", "/{all=**}:x"}})

@@ -60,7 +60,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// fault is where and why a template is refused.
+// fault says where and why a template is refused.
 type fault struct {
 	template string
 	offset   int
@@ -194,8 +194,8 @@ func assertFields(t *testing.T, tmpl *route.Template) {
 	}
 }
 
-// assertSameAgain: the text is kept, and so is the shape: what is parsed from it
-// again is a template of the same paths.
+// assertSameAgain: a template keeps its text, and a template that is parsed from this
+// text matches the same paths.
 func assertSameAgain(t *testing.T, tmpl *route.Template, text string) {
 	t.Helper()
 	again := parse(t, tmpl.String())

@@ -258,7 +258,7 @@ func TestBodyMemory(t *testing.T) {
 	})
 }
 
-// TestDecodedCost: what is decoded into many small values costs more than its length.
+// TestDecodedCost: a body of many small values costs more than its length.
 func TestDecodedCost(t *testing.T) {
 	t.Parallel()
 	length := 3 << 10

@@ -149,8 +149,8 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// A browser's preflight is not a call of a route that is declared for OPTIONS. Without CORS
-// nothing tells it from other requests.
+// A browser's preflight does not call a route for OPTIONS. Without CORS it is a request like
+// any other.
 func TestMatchPreflight(t *testing.T) {
 	t.Parallel()
 	index := declared(t).Index()

@@ -137,7 +137,7 @@ func concurrent(c *rules.Concurrency) onion {
 	})
 }
 
-// answering is a rule that responds by a handler.
+// answering is a rule that responds with a handler.
 func answering(handler exchange.Handler) rules.Rule {
 	return func(ex *exchange.Exchange) error {
 		err := handler(ex.Writer, ex.Request)
@@ -178,7 +178,7 @@ func reasonOf(tb testing.TB, err error) string {
 	return ""
 }
 
-// statusOf is what a failure becomes by a policy.
+// statusOf returns the status of a failure under a policy.
 func statusOf(tb testing.TB, policyName string, err error) int {
 	tb.Helper()
 	table, failed := policy.Builtin(policyName)
@@ -192,7 +192,7 @@ func statusOf(tb testing.TB, policyName string, err error) int {
 	return responder.Render(respond.AsFailure(err), respond.Request{}).Decision.Status()
 }
 
-// check holds the outcome of a rule: no reason means that the request passed.
+// check checks the outcome of a rule: no reason means that the request passed.
 func check(t *testing.T, passed bool, err error, reason string) {
 	t.Helper()
 	if got := reasonOf(t, err); got != reason || passed != (reason == "") {

@@ -124,7 +124,7 @@ func TestIdempotencyKeepsBeforeItSends(t *testing.T) {
 	}
 }
 
-// Whoever has the key must be through before somebody else may take it.
+// The request that has the key must finish before another can take it.
 func TestIdempotencyBoundsTheWork(t *testing.T) {
 	t.Parallel()
 	var left time.Duration
@@ -223,8 +223,8 @@ type endingReader struct{ err error }
 
 func (f endingReader) Read([]byte) (int, error) { return 0, f.err }
 
-// Where a route has no body, no limit holds for what is sent as one, and it changes
-// nothing (RFC 9110 §9.3.1).
+// If a route has no body, no limit applies to content, and it changes nothing (RFC 9110
+// §9.3.1).
 func TestIdempotencyReadsNoBodyWithoutARoute(t *testing.T) {
 	t.Parallel()
 	k := newKeyed(t, func(http.ResponseWriter, *http.Request) error {

@@ -139,7 +139,7 @@ func methodNamed(t *testing.T, name string) *contract.Binding {
 	return nil
 }
 
-// create answers with an entity whose id is the number of the call.
+// create returns an entity whose id is the number of the call.
 func (k *keyed) create(w http.ResponseWriter, r *http.Request) error {
 	if _, err := io.ReadAll(r.Body); err != nil {
 		return err
@@ -153,7 +153,7 @@ const (
 	keyOne   = `"8e03978e"`
 )
 
-// attempt is a request with the key keyOne, but for what edit does to it.
+// attempt returns a request with the key keyOne, changed by edit.
 func (k *keyed) attempt(t *testing.T, body string, edit ...func(*http.Request)) *httptest.ResponseRecorder {
 	t.Helper()
 	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/entities", strings.NewReader(body))
@@ -179,7 +179,7 @@ func asCaller(name string) func(*http.Request) {
 	return func(r *http.Request) { exchange.From(r.Context()).Caller = name }
 }
 
-// answerReason is the reason that a problem gives; empty for a success.
+// answerReason returns the reason of a problem; empty for a success.
 func answerReason(t *testing.T, got *httptest.ResponseRecorder) string {
 	t.Helper()
 	var problem struct {

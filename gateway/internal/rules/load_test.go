@@ -15,7 +15,7 @@ import (
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	rule := concurrent(rules.NewConcurrency(2))
-	// send asks as a caller, and does what is inside while it is served.
+	// send sends a request of a caller, and runs inside while it is served.
 	send := func(caller string, inside func()) (string, error) {
 		request, ex := ask(t, "GET", "/", "")
 		ex.Caller = caller

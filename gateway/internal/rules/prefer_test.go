@@ -90,7 +90,7 @@ func (m *measuring) Admit() (func(bool), bool) {
 	return func(measured bool) { m.measured = append(m.measured, measured) }, true
 }
 
-// What a request has waited for says nothing of the server's load.
+// The time that a request was asked to wait does not show the server's load.
 func TestOverloadDoesNotMeasureAWait(t *testing.T) {
 	t.Parallel()
 	shedder := &measuring{}

@@ -358,8 +358,8 @@ func TestReserved(t *testing.T) {
 	}
 }
 
-// TestReservedButMetadata: where clients may send metadata, only what it is called and
-// its form are looked at here.
+// TestReservedButMetadata: if clients may send metadata, only its name and form are checked
+// here.
 func TestReservedButMetadata(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ field, value, reason string }{

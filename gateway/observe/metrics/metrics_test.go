@@ -89,8 +89,8 @@ func (m *measured) send(ctx context.Context, method, target, body string) {
 	m.ServeHTTP(httptest.NewRecorder(), request)
 }
 
-// series are all that there are, as "name{label=value …}", with their values; of a
-// histogram the number of observations. Those that are 0 stand for themselves.
+// series returns all series, as "name{label=value …}", with their values; for a
+// histogram, the number of observations. It includes series with the value 0.
 func (m *measured) series(tb testing.TB) map[string]float64 {
 	tb.Helper()
 	families, err := m.registry.Gather()
@@ -121,7 +121,7 @@ func value(one *dto.Metric) float64 {
 	}
 }
 
-// TestRequests are counted by what is known of them.
+// TestRequests: requests are counted by their known labels.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	const body = `{"displayName":"A thing"}`
@@ -207,8 +207,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestFaultRatioWithoutClientsThatLeave is what the alert on faults divides: with 14 of
-// 100 clients leaving it is 0.
+// TestFaultRatioWithoutClientsThatLeave: the ratio of the alert on faults is 0 even if 14
+// of 100 clients disconnect.
 func TestFaultRatioWithoutClientsThatLeave(t *testing.T) {
 	t.Parallel()
 	left, leave := context.WithCancel(t.Context())
@@ -239,7 +239,8 @@ func TestFaultRatioWithoutClientsThatLeave(t *testing.T) {
 	}
 }
 
-// TestClientsThatLeave and requests that are answered as before are counted apart.
+// TestClientsThatLeave: clients that disconnect and replayed responses are counted
+// separately.
 func TestClientsThatLeave(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -333,8 +334,8 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// TestSeriesAreBounded: whatever clients and a backend do, the number of series follows
-// from the contract and the policy.
+// TestSeriesAreBounded: the contract and the policy limit the number of series, whatever
+// clients and a backend do.
 func TestSeriesAreBounded(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -363,10 +364,11 @@ func TestSeriesAreBounded(t *testing.T) {
 	for _, method := range m.contract.Methods {
 		bindings += len(method.Bindings)
 	}
-	// A route is counted by its own method and, if that is GET, by HEAD; the page and what
-	// has no route by each of the ten methods. A code and one of the backend's four reasons
-	// (one of them none, one any other) lead to one rule and status; the gateway itself
-	// refuses in some ten ways. Besides there are six classes of statuses and four counters.
+	// A route is counted by its own method and, if that is GET, by HEAD; the page, and
+	// requests without a route, by each of the ten methods. A code and one of the backend's
+	// four reasons (one means none, one any other) lead to one rule and status. The gateway
+	// itself refuses in about ten ways. There are also six classes of statuses and four
+	// counters.
 	most := (2*bindings + 2*10) * (17*4 + 10 + 6 + 4)
 	got := m.series(t)
 	if len(got) > most || most > requests/4 {

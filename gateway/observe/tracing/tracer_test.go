@@ -72,8 +72,8 @@ func attributesOf(span sdktrace.ReadOnlySpan) map[string]any {
 	return all
 }
 
-// TestSpanOfARequest: its name, its status and every attribute that it has, of which none
-// is what a client may have put a secret into.
+// TestSpanOfARequest checks its name, its status and all its attributes. None of them can
+// contain a secret of a client.
 func TestSpanOfARequest(t *testing.T) {
 	t.Parallel()
 	always := map[string]any{"http.request.method": "GET", "url.scheme": "http", "network.protocol.version": "1.1", "statusway.request_id": "r-1"}
@@ -214,7 +214,7 @@ func TestPagesAreNotFollowed(t *testing.T) {
 	}
 }
 
-// TestProblemNamesTheTrace in which the request was answered.
+// TestProblemNamesTheTrace: a problem has the trace id of its request.
 func TestProblemNamesTheTrace(t *testing.T) {
 	t.Parallel()
 	_, provider := recorded()
@@ -242,7 +242,8 @@ func TestProblemNamesTheTrace(t *testing.T) {
 	}
 }
 
-// TestClientsThatLeave are no error, and a fault that they cause is none.
+// TestClientsThatLeave: a client that disconnects is not an error, and neither is a failure
+// that it causes.
 func TestClientsThatLeave(t *testing.T) {
 	t.Parallel()
 	recorder, provider := recorded()
@@ -290,8 +291,8 @@ func TestCallOfAClientThatLeft(t *testing.T) {
 	}
 }
 
-// TestSpanOfACall is below the request's, of the kind that says where the service is, and
-// its place in the trace is what goes on.
+// TestSpanOfACall: its parent is the request's span, its kind says where the service is, and
+// the backend gets its trace context.
 func TestSpanOfACall(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

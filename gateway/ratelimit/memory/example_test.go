@@ -34,7 +34,7 @@ func Example() {
 	// 429 remaining 0
 }
 
-// Each caller has what the policies allow. A method may have a limit of its own.
+// Each caller has the allowance of the policies. A method can have its own limit.
 func ExampleLimiter_Take() {
 	policies, err := memory.Parse("100/1m,imports=1/1h@shop.v1.Orders/Import")
 	if err != nil {

@@ -140,9 +140,9 @@ func TestTakeByPolicies(t *testing.T) {
 		{ratelimit.Use{Caller: "user:a", Method: reading}, []ratelimit.Quota{all(9)}},
 		{ratelimit.Use{Caller: "user:a", Method: importing}, []ratelimit.Quota{all(8), imports(0, false)}},
 		{ratelimit.Use{Caller: "user:a", Method: importing}, []ratelimit.Quota{all(7), imports(0, true)}},
-		// What one method has used up, another has not.
+		// One method does not use up the allowance of another.
 		{ratelimit.Use{Caller: "user:a", Method: reading}, []ratelimit.Quota{all(6)}},
-		// A request without a route is counted by what holds for all.
+		// A request without a route counts against the limit for all requests.
 		{ratelimit.Use{Caller: "user:a"}, []ratelimit.Quota{all(5)}},
 		{ratelimit.Use{Caller: "user:a", Groups: []string{"x", "y"}, Method: reading}, []ratelimit.Quota{all(4), group("x", 2, false), group("y", 2, false)}},
 		{ratelimit.Use{Caller: "user:a", Groups: []string{"y"}, Method: importing}, []ratelimit.Quota{all(3), imports(0, true), group("y", 1, false)}},
@@ -153,7 +153,7 @@ func TestTakeByPolicies(t *testing.T) {
 	}
 }
 
-// A group's allowance is that of all its users, and a caller's is nobody else's.
+// All users of a group share its allowance, and each caller has a separate one.
 func TestTakeOfOthers(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(t, "own=1/1h,shared=2/1h:group")

@@ -116,7 +116,7 @@ func written(p memory.Policy) string {
 	return text
 }
 
-// What is taken is within all bounds, and says the same when it is written in full.
+// An accepted policy is within all limits, and its full form means the same.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"off", "600/1m", "a=1/1s,b=2/1h:group", "imports=10/1h@entity.v1.EntityService/ImportEntities", "1/8784h", "5/1µs", ",", "=/:@",

@@ -19,7 +19,7 @@ func (c *clock) read() time.Time { return c.now }
 
 func (c *clock) forward(d time.Duration) { c.now = c.now.Add(d) }
 
-// bounded makes a limiter of at most so many keys, and returns its log.
+// bounded makes a limiter with a maximum number of keys, and returns its log.
 func bounded(t *testing.T, text string, maxKeys int, at *clock) (*memory.Limiter, *strings.Builder) {
 	t.Helper()
 	policies, err := memory.Parse(text)
