@@ -192,10 +192,17 @@ func onBothBackends(t *testing.T, of times, serve backendOf, test func(t *testin
 func startZoo(t *testing.T, z *zoo, of times, backend string, over transport, serve backendOf) *zooFront {
 	t.Helper()
 	f := &zooFront{zoo: z, begun: make(chan struct{}, 9), ended: make(chan struct{}, 9)}
+	f.start(t, of, backend, over, zooServer(t, serve(f)))
+	return f
+}
+
+// start starts the gateway before the server at an address.
+func (f *zooFront) start(t *testing.T, of times, backend string, over transport, address string) {
+	t.Helper()
 	stopping, stop := context.WithCancelCause(context.Background())
 	f.stop = stop
 	t.Cleanup(func() { stop(nil) })
-	address := zooServer(t, serve(f))
+	z := f.zoo
 	var served *gateway.Backend
 	if backend == "generated" {
 		served = generatedZoo(t, z, address)
@@ -227,7 +234,6 @@ func startZoo(t *testing.T, z *zoo, of times, backend string, over transport, se
 		return built
 	})
 	f.url, f.client = client.base, client.Client
-	return f
 }
 
 // request makes a request. Each pair of header fields may overrule the media type.

@@ -42,7 +42,8 @@ func linkRules(all importGraph) []linkRule {
 	// A gateway links these modules and no other: no telemetry, no database, no identity provider.
 	served := func(pkg string, more ...string) linkRule {
 		return linkRule{pkg: pkg, allow: append(more, "$gostd", module+"gateway", module+"gen/go/statusway/v1$", grpcModule,
-			"google.golang.org/protobuf", "google.golang.org/genproto", "golang.org/x/net", "golang.org/x/sys", "golang.org/x/text",
+			"google.golang.org/protobuf", "google.golang.org/genproto", "buf.build/gen/go/bufbuild/protovalidate",
+			"golang.org/x/net", "golang.org/x/sys", "golang.org/x/text",
 			"github.com/dunglas/httpsfv", yaml), deny: []string{"database/sql"}}
 	}
 	return []linkRule{

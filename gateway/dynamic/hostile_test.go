@@ -49,7 +49,7 @@ func TestErrors(t *testing.T) {
 		{"an error that is no status", fails(errors.New("secret.go:7")), 500, "UNKNOWN", ""},
 		{"code 17", fails(status.Error(17, "secret.go:7")), 500, "UNKNOWN", ""},
 		{"code 2147483647", fails(status.Error(1<<31-1, "secret.go:7")), 500, "UNKNOWN", ""},
-		{"a quota", fails(status.Error(codes.ResourceExhausted, "grpc: received message larger than max")), 429, "RESOURCE_EXHAUSTED", ""},
+		{"the backend's own limit", fails(status.Error(codes.ResourceExhausted, "grpc: received message larger than max (9 vs. 8)")), 413, "RESOURCE_EXHAUSTED", ""},
 		{
 			"a quota after a header", withMetadata(metadata.Pairs("a", "b"), nil, sendHeader(fails(status.Error(codes.ResourceExhausted, "full")))), 429,
 			"RESOURCE_EXHAUSTED", "",

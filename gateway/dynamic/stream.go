@@ -94,6 +94,9 @@ func (s *streaming) Send(data []byte) error {
 	if err != nil {
 		return err
 	}
+	if f, ok := message.(*frame); ok {
+		request.NoteSent(s.r, len(f.wire))
+	}
 	if s.SendMsg(message) != nil {
 		return request.ErrCallOver
 	}

@@ -118,6 +118,7 @@ func (s uploadSink) Send(data []byte) error {
 	if err := target.builder.Fill(message, s.call.r, data); err != nil {
 		return err
 	}
+	request.NoteSent(s.call.r, proto.Size(message.Interface()))
 	if s.ClientStream.SendMsg(message.Interface()) != nil {
 		return request.ErrCallOver
 	}

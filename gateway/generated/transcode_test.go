@@ -128,7 +128,7 @@ func TestErrors(t *testing.T) {
 		"code -1":               {status.Error(codes.Code(1<<32-1), "secret"), 500, ""},
 		"cancelled":             {context.Canceled, 503, ""},
 		"deadline":              {fmt.Errorf("x: %w", context.DeadlineExceeded), 503, ""},
-		"a flattened 413":       {status.Error(codes.ResourceExhausted, "grpc: received message larger than max"), 429, "grpc: received message larger than max"},
+		"a flattened 413":       {status.Error(codes.ResourceExhausted, "grpc: received message larger than max"), 413, ""},
 	} {
 		for _, target := range []string{"/v1/entities/e1", "/v1/entities:export"} {
 			t.Run(name+target, func(t *testing.T) {

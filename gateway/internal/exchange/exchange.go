@@ -19,7 +19,7 @@ import (
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
 // Exchange is the state of one request. Only the request's goroutine may use it, except
-// [Exchange.MarkCause] and [Incoming.MarkEnd].
+// [Exchange.MarkCause], LargestSent and [Incoming.MarkEnd].
 type Exchange struct {
 	observe.Record
 
@@ -69,6 +69,9 @@ type Exchange struct {
 	// Incoming is the request's body, Outgoing the response.
 	Incoming Incoming
 	Outgoing Outgoing
+	// LargestSent is the size of the largest message of a client stream that was sent to the backend, in
+	// bytes. The goroutine that reads the body sets it.
+	LargestSent atomic.Int64
 	// Call is the state of the backend's call. Only the backend uses it.
 	Call any
 	// Counted reports whether the request counts as a concurrent request of its caller.

@@ -74,11 +74,17 @@ func (r *Rules) Failed(ctx context.Context, err error, header, trailer metadata.
 		// A trailers-only response: the trailer contains the metadata of the header too.
 		addMetadata(sent, withoutContentType(trailer))
 	}
-	stated := r.stated(ctx, err, received{header, trailer})
-	if len(sent) == 0 && len(stated) == 0 {
+	got := received{header, trailer}
+	if failure := ofTransport(ctx, err, got); failure != nil {
+		err = failure
+	}
+	stated := r.stated(ctx, err, got)
+	final := isFinal(got)
+	if len(sent) == 0 && len(stated) == 0 && !final {
 		return err
 	}
 	failure := *respond.AsFailure(err) // a copy, because other requests may share the original
+	failure.Final = final
 	if len(sent) > 0 {
 		maps.Copy(sent, failure.Header)
 		failure.Header = sent

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -23,6 +25,9 @@ const (
 	reasonKey     = "statusway-reason"
 	domainKey     = "statusway-domain"
 	retryAfterKey = "statusway-retry-after"
+	// pushbackKey is gRPC's own (gRFC A6): the time before the next attempt in milliseconds. A negative
+	// value means that no attempt should follow.
+	pushbackKey = "grpc-retry-pushback-ms"
 )
 
 var (
@@ -32,14 +37,16 @@ var (
 	domainPattern = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$`)
 	// Whole seconds, as in Retry-After. A longer number is ignored.
 	secondsPattern = regexp.MustCompile(`^[0-9]{1,9}$`)
+	// Whole milliseconds, which may be negative.
+	pushbackPattern = regexp.MustCompile(`^-?[0-9]{1,12}$`)
 )
 
 // stated returns the details that the metadata of an error describes, except details that the error
 // already contains.
 func (r *Rules) stated(ctx context.Context, err error, from received) []proto.Message {
 	reason, domain := r.text(ctx, from, reasonKey, reasonPattern), r.text(ctx, from, domainKey, domainPattern)
-	seconds := r.text(ctx, from, retryAfterKey, secondsPattern)
-	if reason == "" && seconds == "" {
+	wait := r.wait(ctx, from)
+	if reason == "" && wait == nil {
 		return nil
 	}
 	known := respond.AsFailure(err).Status.GetDetails()
@@ -47,12 +54,27 @@ func (r *Rules) stated(ctx context.Context, err error, from received) []proto.Me
 	if info := (&errdetails.ErrorInfo{Reason: reason, Domain: domain}); reason != "" && domain != "" && !has(known, info) {
 		details = append(details, info)
 	}
-	if wait, err := strconv.ParseInt(seconds, 10, 64); err == nil {
-		if retry := (&errdetails.RetryInfo{RetryDelay: &durationpb.Duration{Seconds: wait}}); !has(known, retry) {
-			details = append(details, retry)
-		}
+	if retry := (&errdetails.RetryInfo{RetryDelay: wait}); wait != nil && !has(known, retry) {
+		details = append(details, retry)
 	}
 	return details
+}
+
+// wait returns the time before a retry that the metadata of an error states, or nil.
+func (r *Rules) wait(ctx context.Context, from received) *durationpb.Duration {
+	if seconds, err := strconv.ParseInt(r.text(ctx, from, retryAfterKey, secondsPattern), 10, 64); err == nil {
+		return &durationpb.Duration{Seconds: seconds}
+	}
+	if ms, err := strconv.ParseInt(r.text(ctx, from, pushbackKey, pushbackPattern), 10, 64); err == nil && ms >= 0 {
+		return durationpb.New(time.Duration(ms) * time.Millisecond)
+	}
+	return nil
+}
+
+// isFinal reports whether the metadata of an error says that no attempt should follow.
+func isFinal(from received) bool {
+	values := from.values(pushbackKey)
+	return len(values) == 1 && strings.HasPrefix(values[0], "-") && pushbackPattern.MatchString(values[0])
 }
 
 // text returns the only value of a key, or "" if it does not match pattern.

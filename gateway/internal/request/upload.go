@@ -122,6 +122,12 @@ func (u *Upload) send(sink Sink, fail func(error)) error {
 	}
 }
 
+// NoteSent records the size of a message of a client stream before it is sent.
+func NoteSent(r *http.Request, size int) {
+	largest := &exchange.From(r.Context()).LargestSent
+	largest.Store(max(largest.Load(), int64(size)))
+}
+
 // NewReader returns a function that reads the next message of a client stream's body, and returns io.EOF
 // after the last one. The body is a sequence of JSON values, with or without white space between them, or a
 // single JSON array. If the route takes a google.api.HttpBody, a message is a part of the raw body.

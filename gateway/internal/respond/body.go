@@ -83,7 +83,7 @@ func (d *decided) appendMetadata(o *object) {
 // appendViolations appends each google.rpc.BadRequest.FieldViolation. Its pointer is a
 // JSON pointer (RFC 6901) into the request's body.
 func (d *decided) appendViolations(o *object) {
-	violations := d.parts.request.GetFieldViolations()
+	violations := d.parts.violations()
 	if len(violations) == 0 {
 		return
 	}

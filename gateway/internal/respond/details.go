@@ -1,6 +1,11 @@
 package respond
 
 import (
+	"cmp"
+	"strconv"
+	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -19,6 +24,7 @@ type details struct {
 	info      *errdetails.ErrorInfo
 	retry     *errdetails.RetryInfo
 	request   *errdetails.BadRequest
+	rules     *validate.Violations
 	help      *errdetails.Help
 	quota     *errdetails.QuotaFailure
 	localized []*errdetails.LocalizedMessage
@@ -41,6 +47,7 @@ func parseDetails(all []*anypb.Any) details {
 // The fields of details that are limited before they are decoded.
 const (
 	badRequestViolations   protowire.Number = 1
+	brokenRules            protowire.Number = 1
 	quotaFailureViolations protowire.Number = 1
 	helpLinksField         protowire.Number = 1
 	errorInfoMetadata      protowire.Number = 3
@@ -62,6 +69,8 @@ func (d *details) add(one *anypb.Any) {
 		unpack(one, &d.retry, &errdetails.RetryInfo{}, bound{})
 	case "google.rpc.BadRequest":
 		unpack(one, &d.request, &errdetails.BadRequest{}, bound{badRequestViolations, MaxViolations, &d.omitted.Errors})
+	case "buf.validate.Violations":
+		unpack(one, &d.rules, &validate.Violations{}, bound{brokenRules, MaxViolations, &d.omitted.Errors})
 	case "google.rpc.QuotaFailure":
 		unpack(one, &d.quota, &errdetails.QuotaFailure{}, bound{quotaFailureViolations, MaxQuotaViolations, &d.omitted.Policies})
 	case "google.rpc.Help":
@@ -178,4 +187,43 @@ func (d *details) public() []*anypb.Any {
 		}
 	}
 	return kept
+}
+
+// violations returns the field violations. A BadRequest has precedence, because a service that sends both
+// describes the same violations twice.
+func (d *details) violations() []*errdetails.BadRequest_FieldViolation {
+	if d.request != nil || d.rules == nil {
+		return d.request.GetFieldViolations()
+	}
+	all := make([]*errdetails.BadRequest_FieldViolation, 0, len(d.rules.GetViolations()))
+	for _, one := range d.rules.GetViolations() {
+		all = append(all, &errdetails.BadRequest_FieldViolation{
+			Field: fieldPath(one.GetField()), Description: cmp.Or(one.GetMessage(), one.GetRuleId()), Reason: one.GetRuleId(),
+		})
+	}
+	return all
+}
+
+// fieldPath returns the path of a protovalidate violation as google.rpc.BadRequest writes it.
+func fieldPath(path *validate.FieldPath) string {
+	var out strings.Builder
+	for i, element := range path.GetElements() {
+		if i > 0 {
+			out.WriteByte('.')
+		}
+		out.WriteString(element.GetFieldName())
+		switch subscript := element.GetSubscript().(type) {
+		case *validate.FieldPathElement_Index:
+			out.WriteString("[" + strconv.FormatUint(subscript.Index, 10) + "]")
+		case *validate.FieldPathElement_BoolKey:
+			out.WriteString("[" + strconv.FormatBool(subscript.BoolKey) + "]")
+		case *validate.FieldPathElement_IntKey:
+			out.WriteString("[" + strconv.FormatInt(subscript.IntKey, 10) + "]")
+		case *validate.FieldPathElement_UintKey:
+			out.WriteString("[" + strconv.FormatUint(subscript.UintKey, 10) + "]")
+		case *validate.FieldPathElement_StringKey:
+			out.WriteString(`["` + subscript.StringKey + `"]`)
+		}
+	}
+	return out.String()
 }

@@ -23,6 +23,9 @@ type Failure struct { //nolint:errname // it is an outcome as data, which can al
 	Status *spb.Status
 	// Header contains the headers that belong to this failure, such as Allow.
 	Header http.Header
+	// Final means that the backend has said that a retry does not help. Then there is no Retry-After, unless
+	// the status has a RetryInfo.
+	Final bool
 	// Cause is for the log and for errors.Is. It is not sent to the client. It may be nil.
 	Cause error
 }

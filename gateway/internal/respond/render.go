@@ -39,6 +39,7 @@ type decided struct {
 	shown      []*anypb.Any
 	typeURI    string
 	retryAfter int64
+	final      bool
 	language   string
 	request    Request
 	codec      jsoncodec.Codec
@@ -67,7 +68,7 @@ func (r *Responder) decide(failure *Failure, request Request) *decided {
 	parts := parseDetails(status.GetDetails())
 	d := &decided{
 		code: errorCode(status.GetCode()), info: parts.info, message: status.GetMessage(),
-		shown: parts.public(), request: request, codec: r.codec,
+		shown: parts.public(), request: request, codec: r.codec, final: failure.Final,
 	}
 	d.parts = parts // with what public has counted
 	d.decision = r.table.Decide(policy.Input{
@@ -136,7 +137,7 @@ func (d *decided) retrySeconds() int64 {
 	wait := d.decision.Rule.GetRetryAfter().AsDuration()
 	if d.parts.retry.GetRetryDelay() != nil {
 		wait = d.parts.retry.GetRetryDelay().AsDuration()
-	} else if d.decision.Rule.GetRetryAfter() == nil {
+	} else if d.decision.Rule.GetRetryAfter() == nil || d.final {
 		return 0
 	}
 	return max(1, rfc9110.DelaySeconds(wait))
