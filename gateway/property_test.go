@@ -164,16 +164,23 @@ func checkBody(tb testing.TB, got received) {
 		if (contentType == respond.JSONType) != (got.StatusCode < 400) {
 			tb.Errorf("%d as %s", got.StatusCode, contentType)
 		}
+		if bytes.HasPrefix(got.body, []byte("[")) {
+			var elements []json.RawMessage
+			if err := json.Unmarshal(got.body, &elements); err != nil {
+				tb.Errorf("array: %v: %s", err, got.body)
+			}
+			for _, element := range elements {
+				checkFrame(tb, element)
+			}
+			return
+		}
 		var members map[string]any
 		if err := json.Unmarshal(got.body, &members); err != nil {
 			tb.Errorf("%s: %v: %s", contentType, err, got.body)
 		}
 	case respond.NDJSONType:
 		for line := range bytes.Lines(got.body) {
-			var members map[string]json.RawMessage
-			if err := json.Unmarshal(line, &members); err != nil || len(members) != 1 || members["result"] == nil && members["error"] == nil {
-				tb.Errorf("line: %v: %s", err, line)
-			}
+			checkFrame(tb, line)
 		}
 	case respond.EventType:
 		for event := range strings.SplitSeq(strings.TrimSuffix(string(got.body), "\n\n"), "\n\n") {
@@ -184,6 +191,15 @@ func checkBody(tb testing.TB, got received) {
 		}
 	default:
 		tb.Errorf("Content-Type: %q", contentType)
+	}
+}
+
+// checkFrame reads a line of a stream, or an element of its array.
+func checkFrame(tb testing.TB, text []byte) {
+	tb.Helper()
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(text, &members); err != nil || len(members) != 1 || members["result"] == nil && members["error"] == nil {
+		tb.Errorf("frame: %v: %s", err, text)
 	}
 }
 
@@ -199,7 +215,7 @@ func random(r *rand.Rand) trial {
 			"404", "999", "1000", "-1", "x", "200 "),
 		verb: uint8(r.Uint32()),
 		accept: pick("", "*/*", "application/json", "text/html", respond.ProblemType, respond.StatusType, respond.ErrorType, "text/event-stream",
-			"application/json;q=0", "garbage", ";", "\x80"),
+			"application/json, text/plain, */*", "application/json;q=0", "garbage", ";", "\x80"),
 		language: pick("", "de", "en;q=0.1, *", "\xff"), ifMatch: pick("", "", `"7"`, `"8"`, "*", "x", `W/"7"`),
 		ifNoneMatch: pick("", "", `"7"`, `W/"7", "x"`, "*", "x"), expect: pick("", "", "", "100-continue", "teapot", "100-continue, x"),
 		messages: uint8(r.Uint32()),

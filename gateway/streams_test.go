@@ -3,6 +3,8 @@ package gateway_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -160,10 +162,13 @@ func TestStopEndsStreams(t *testing.T) {
 	}{
 		"before the metadata": {"GET", "/v1/animals:watch", "*/*", false, false, 0, 503, "SERVICE_DRAINING"},
 		"lines":               {"GET", "/v1/animals:watch", "*/*", false, true, 1, 200, `{"error":{`},
+		"an array":            {"GET", "/v1/animals:watch", "application/json", false, true, 1, 200, `,{"error":{`},
+		"an array, none yet":  {"GET", "/v1/animals:watch", "application/json", false, true, 0, 200, `[{"error":{`},
 		"events":              {"GET", "/v1/animals:watch", "text/event-stream", false, true, 1, 200, "event: error\nretry: 2\ndata: {"},
 		"events, none yet":    {"GET", "/v1/animals:watch", "text/event-stream", false, true, 0, 200, "event: error\nretry: 2\ndata: {"},
 		"an upload":           {"POST", "/v1/animals:feed", "*/*", true, false, 0, 503, "SERVICE_DRAINING"},
 		"a conversation":      {"POST", "/v1/animals/Ada:chat", "*/*", true, true, 1, 200, `{"error":{`},
+		"a chat in an array":  {"POST", "/v1/animals/Ada:chat", "application/json, */*", true, true, 1, 200, `,{"error":{`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -188,9 +193,10 @@ func TestStopEndsStreams(t *testing.T) {
 				}
 				defer func() { _ = got.Body.Close() }()
 				content := bufio.NewReader(got.Body)
+				var sent string
 				if test.header { // The header section is there before the stop.
 					for range min(test.messages, 1) {
-						if _, err := content.ReadString('\n'); err != nil {
+						if sent, err = content.ReadString('\n'); err != nil {
 							t.Fatal(err)
 						}
 					}
@@ -200,7 +206,89 @@ func TestStopEndsStreams(t *testing.T) {
 				if err != nil || got.StatusCode != test.status || !strings.Contains(string(rest), test.want) || !strings.Contains(string(rest), "SERVICE_DRAINING") {
 					t.Errorf("%d %q %v", got.StatusCode, rest, err)
 				}
+				if got.Header.Get("Content-Type") == "application/json" && !json.Valid([]byte(sent+string(rest))) {
+					t.Errorf("not JSON: %s%s", sent, rest)
+				}
 				within(t, f.ended)
+			})
+		})
+	}
+}
+
+// TestArrayGrows: each element of an array comes with its message, before there is another.
+func TestArrayGrows(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		method, target string
+		end            error
+		last           string // the member of the last element
+	}{
+		"a stream":            {"GET", "/v1/animals:watch", nil, "result"},
+		"a stream that fails": {"GET", "/v1/animals:watch", status.Error(codes.NotFound, "gone"), "error"},
+		"a conversation":      {"POST", "/v1/animals/Ada:chat", status.Error(codes.Internal, "disk 7"), "error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onBothBackends(t, times{openDelay: time.Millisecond}, func(f *zooFront) grpc.StreamHandler {
+				return func(_ any, stream grpc.ServerStream) error {
+					if err := stream.SendHeader(nil); err != nil {
+						return err
+					}
+					for range 2 { // f.begun is the test's word to go on.
+						<-f.begun
+						if err := stream.SendMsg(&frame{}); err != nil {
+							return err
+						}
+					}
+					<-f.begun
+					return test.end
+				}
+			}, func(t *testing.T, f *zooFront) {
+				t.Helper()
+				var body io.Reader
+				if test.method == "POST" {
+					reader, writer := io.Pipe()
+					defer func() { _ = writer.Close() }()
+					go func() { _, _ = io.WriteString(writer, `{"name":"x"}`) }()
+					body = reader
+				}
+				got, err := f.client.Do(f.request(t, test.method, test.target, body, "Accept", "application/json, text/plain, */*"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = got.Body.Close() }()
+				if got.Header.Get("Content-Type") != "application/json" || got.ContentLength != -1 {
+					t.Errorf("%v, length %d", got.Header, got.ContentLength)
+				}
+				var elements []map[string]json.RawMessage
+				decoder := json.NewDecoder(got.Body)
+				read := func() {
+					var element map[string]json.RawMessage
+					if err := decoder.Decode(&element); err != nil || len(element) != 1 {
+						t.Fatalf("%v %v", element, err)
+					}
+					elements = append(elements, element)
+				}
+				f.begun <- struct{}{}
+				if begin, err := decoder.Token(); err != nil || begin != json.Delim('[') {
+					t.Fatal(begin, err)
+				}
+				read()
+				f.begun <- struct{}{}
+				read()
+				f.begun <- struct{}{}
+				if test.end != nil {
+					read()
+				}
+				if end, err := decoder.Token(); err != nil || end != json.Delim(']') {
+					t.Error(end, err)
+				}
+				if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+					t.Errorf("behind the array: %v", err)
+				}
+				if last := elements[len(elements)-1]; last[test.last] == nil {
+					t.Errorf("the last element is %v", last)
+				}
 			})
 		})
 	}

@@ -20,6 +20,7 @@ import (
 const (
 	ndjson = "application/x-ndjson"
 	events = "text/event-stream"
+	array  = "application/json"
 )
 
 // after sends messages and then fails.
@@ -62,6 +63,11 @@ func TestServerStream(t *testing.T) {
 		{name: "a bad message first", handler: answer([]byte{0xff}), status: 500, kind: "application/problem+json", holds: `"code":"INTERNAL"`},
 		{name: "a bad message later", handler: answer(ada, []byte{0xff}), status: 200, kind: ndjson, holds: `"status":500`},
 		{name: "an oversized message", handler: answer(ada, make([]byte, 3<<20)), status: 200, kind: ndjson, holds: `"reason":"RESPONSE_TOO_LARGE"`},
+		{name: "an array", accept: array, handler: answer(ada, bob), status: 200, kind: array, body: "[" + line("Ada") + "," + line("Bob") + "]"},
+		{name: "an empty array", accept: array, handler: answer(), status: 200, kind: array, body: "[]"},
+		{name: "HEAD of an array", method: "HEAD", accept: array, handler: answer(), status: 200, kind: array},
+		{name: "an array, an error after it", accept: array, handler: after(lost, ada), status: 200, kind: array, holds: "[" + line("Ada") + `,{"error":{`},
+		{name: "an array, an error first", accept: array, handler: after(lost), status: 500, kind: "application/problem+json", holds: `"code":"DATA_LOSS"`},
 		{name: "a header", handler: withMetadata(metadata.Pairs("x-region", "eu"), nil, answer(ada)), status: 200, kind: ndjson, body: line("Ada")},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -49,6 +49,10 @@ func (b *builder) stream(content *ordered[*mediaType], message *schema) {
 		Type: typeArray, Items: line,
 		Description: "One object per line. If the stream fails after its first message, the last line is the error.",
 	}})
+	content.set(contract.JSONType, &mediaType{Schema: &schema{
+		Type: typeArray, Items: line,
+		Description: "The same objects as one array, which grows with each message. It is complete also if the stream fails.",
+	}})
 	event := &schema{Type: typeObject, Properties: &ordered[*schema]{}, Required: []string{"data"}}
 	event.Properties.set("event", &schema{Const: "error", Description: "Present if the stream failed: data is then the error."})
 	event.Properties.set("data", &schema{Type: typeString, ContentMediaType: contract.JSONType, ContentSchema: &schema{AnyOf: []*schema{message, failure}}})

@@ -8,7 +8,7 @@ import (
 
 // The media types that a gateway reads and sends.
 const (
-	// JSONType is the type of requests and successes, except raw bytes and streams.
+	// JSONType is the type of requests and successes, except raw bytes. A stream is an array then.
 	JSONType = "application/json"
 	// MergePatchType is the type of a JSON merge patch, which PATCH accepts (RFC 7396).
 	MergePatchType = "application/merge-patch+json"
@@ -120,16 +120,15 @@ func (b *Binding) mediaTypes() []string {
 	}
 }
 
-// offers includes the types of errors if a success is JSON: a client that asks for one of them wants
-// its errors in that format, and reads JSON.
+// offers begins with the type for a client that accepts any.
 func (b *Binding) offers() []string {
 	switch {
 	case b.RawResponse, slices.Equal(b.Method.Success, []int32{204}):
 		return nil
 	case b.Method.ServerStreams:
-		return []string{NDJSONType, EventType}
+		return []string{NDJSONType, EventType, JSONType}
 	default:
-		return []string{JSONType, ProblemType, StatusType, ErrorType}
+		return []string{JSONType}
 	}
 }
 

@@ -1,9 +1,11 @@
 package respond
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,7 +18,9 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// The media types of a stream of messages. NDJSONType is the default; Accept can choose EventType.
+// The media types of a stream of messages. NDJSONType is the default. Accept can choose EventType, or
+// [JSONType]: an array of the lines of NDJSON, which grows with each message and is complete also after a
+// failure.
 const (
 	// NDJSONType: one JSON object per line, {"result": message}, or with the field that
 	// response_body names. If the stream fails after its headers were sent, the last line is
@@ -46,8 +50,9 @@ type Stream struct {
 	req       *http.Request
 	exchange  *exchange.Exchange
 	header    http.Header
-	events    bool
+	mediaType string // of a stream of messages
 	started   bool
+	filled    bool   // the JSON array has an element
 	raw       string // the media type of the first raw bytes
 	typeless  bool   // the headers were sent before that type was known
 	buffer    []byte
@@ -56,9 +61,27 @@ type Stream struct {
 // Stream begins a response of many messages. header contains the headers from the backend's metadata that
 // the allow-list permits; it may be nil.
 func (r *Responder) Stream(w http.ResponseWriter, req *http.Request, header http.Header) *Stream {
-	ex := exchange.From(req.Context())
-	offer, _ := rfc9110.Negotiate(ex.Accept, []string{NDJSONType, EventType})
-	return &Stream{responder: r, w: w, req: req, exchange: ex, header: header, events: offer == EventType}
+	s := &Stream{responder: r, w: w, req: req, exchange: exchange.From(req.Context()), header: header}
+	if !s.isRaw() {
+		s.mediaType = streamType(s.exchange)
+	}
+	return s
+}
+
+// streamType returns the media type of a stream of messages. If Accept prefers several equally, a type that
+// it names goes first: most clients that parse JSON send application/json and */*.
+func streamType(ex *exchange.Exchange) string {
+	offers := ex.Binding.Offers
+	named := make([]string, 0, 8) // room for all offers twice, without an allocation
+	for _, offer := range offers {
+		if slices.ContainsFunc(ex.Accept, func(r rfc9110.MediaRange) bool { return r.Essence() == offer }) {
+			named = append(named, offer)
+		}
+	}
+	if offer, ok := rfc9110.Negotiate(ex.Accept, append(named, offers...)); ok {
+		return offer
+	}
+	return JSONType // Accept has only media types of errors.
 }
 
 // isRaw reports whether the messages are raw bytes.
@@ -124,7 +147,7 @@ func (s *Stream) pause() time.Duration {
 		return -1 // The first message determines Content-Type.
 	case !s.started:
 		return s.responder.openDelay
-	case s.events:
+	case s.mediaType == EventType:
 		return s.responder.commentInterval
 	default:
 		return -1
@@ -161,7 +184,11 @@ func (s *Stream) Send(message proto.Message) error {
 	if s.req.Method == http.MethodHead {
 		return ErrEnough
 	}
-	return s.frame("result", text)
+	if err := s.write(s.frame("result", text)); err != nil {
+		return err
+	}
+	s.filled = true
+	return nil
 }
 
 // End ends the stream. If err is not nil and nothing has been sent, End returns err, and the response is
@@ -171,8 +198,7 @@ func (s *Stream) End(err error) error {
 		return nil
 	}
 	if err == nil {
-		s.start()
-		return nil
+		return s.complete()
 	}
 	if !s.started {
 		return err
@@ -184,12 +210,35 @@ func (s *Stream) End(err error) error {
 	answer := s.responder.Render(failure, RequestOf(s.req))
 	Note(s.exchange, err, answer)
 	// The status 200 has already been sent, so only this frame can report the failure.
-	if s.events {
+	if s.mediaType == EventType {
 		_ = s.write(fmt.Appendf(nil, "event: error\n%sdata: %s\n\n", retryLine(failure), answer.Body))
 		return nil
 	}
-	_ = s.frame("error", answer.Body)
+	_ = s.write(append(s.frame("error", answer.Body), s.ending(true)...))
 	return nil
+}
+
+// complete ends a stream that has not failed.
+func (s *Stream) complete() error {
+	s.start()
+	if ending := s.ending(s.filled); ending != "" && s.req.Method != http.MethodHead {
+		if err := s.write([]byte(ending)); err != nil {
+			return s.End(err)
+		}
+	}
+	return nil
+}
+
+// ending returns the end of a JSON array; other streams have none.
+func (s *Stream) ending(filled bool) string {
+	switch {
+	case s.mediaType != JSONType:
+		return ""
+	case filled:
+		return "]"
+	default:
+		return "[]"
+	}
 }
 
 // retryLine returns the line of an event that tells the client when to connect again, or "" if the
@@ -215,33 +264,32 @@ func (s *Stream) start() {
 	s.started = true
 	decision := s.responder.table.Decide(policy.Input{Declared: s.exchange.Binding.Method.Success})
 	s.exchange.Status, s.exchange.Rule = decision.Status(), decision.Rule.GetName()
-	if s.isRaw() && s.raw == "" {
-		s.raw = octets // No message came.
-	}
 	header := s.w.Header()
 	merge(header, s.header)
 	header.Set("Cache-Control", noStore)
-	header.Set("Content-Type", NDJSONType)
 	switch {
 	case s.typeless:
 		header.Del("Content-Type")
 	case s.isRaw():
-		header.Set("Content-Type", s.raw)
-	case s.events:
-		header.Set("Content-Type", EventType)
+		header.Set("Content-Type", cmp.Or(s.raw, octets)) // Without bytes there is no type.
+	default:
+		header.Set("Content-Type", s.mediaType)
 	}
 	s.w.WriteHeader(decision.Status())
 }
 
-// frame writes one line or one event. The JSON contains no line breaks, so it needs no escaping.
-func (s *Stream) frame(kind string, text []byte) error {
-	var out []byte
-	if s.events {
-		out = append(append(append(out, "data: "...), text...), "\n\n"...)
-	} else {
-		out = append(append(append(out, `{"`+kind+`":`...), text...), "}\n"...)
+// frame returns one line, element or event. The JSON contains no line breaks, so it needs no escaping.
+func (s *Stream) frame(kind string, text []byte) []byte {
+	begin, end := `{"`+kind+`":`, "}\n"
+	switch {
+	case s.mediaType == EventType:
+		begin, end = "data: ", "\n\n"
+	case s.mediaType == JSONType && s.filled:
+		begin = "," + begin
+	case s.mediaType == JSONType:
+		begin = "[" + begin
 	}
-	return s.write(out)
+	return slices.Concat([]byte(begin), text, []byte(end))
 }
 
 // write sends bytes immediately. Without bytes, it sends the headers.

@@ -1,14 +1,17 @@
 package respond_test
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -64,6 +67,23 @@ func TestStream(t *testing.T) {
 			nil, "application/x-ndjson",
 			`{"result":` + a + "}\n" + `{"error":` + broken + "}\n",
 		},
+		"array":         {"GET", "application/json", []string{"a", "a"}, nil, "application/json", `[{"result":` + a + "}\n" + `,{"result":` + a + "}\n]"},
+		"array of none": {"GET", "application/json", nil, nil, "application/json", "[]"},
+		"array that fails": {
+			"GET", "application/json",
+			[]string{"a"},
+			boom, "application/json",
+			`[{"result":` + a + "}\n" + `,{"error":` + broken + "}\n]",
+		},
+		"array that cannot be encoded": {
+			"GET", "application/json",
+			[]string{"a", "\xff"},
+			nil, "application/json",
+			`[{"result":` + a + "}\n" + `,{"error":` + broken + "}\n]",
+		},
+		"head of an array":         {"HEAD", "application/json", []string{"a"}, nil, "application/json", ""},
+		"head of an array of none": {"HEAD", "application/json", nil, nil, "application/json", ""},
+
 		"head":           {"HEAD", "", []string{"a", "b"}, nil, "application/x-ndjson", ""},
 		"head of events": {"HEAD", "text/event-stream", []string{"a"}, nil, "text/event-stream", ""},
 		"head of none":   {"HEAD", "", nil, nil, "application/x-ndjson", ""},
@@ -90,10 +110,78 @@ func TestStream(t *testing.T) {
 				t.Errorf("header %v", got)
 			}
 			ex := exchange.From(request.Context())
-			if ex.Status != 200 || (test.end != nil) != (ex.Rule == "internal") && name != "cannot be encoded" {
+			if ex.Status != 200 || (test.end != nil) != (ex.Rule == "internal") && !strings.HasSuffix(name, "cannot be encoded") {
 				t.Errorf("the exchange has %d by %s", ex.Status, ex.Rule)
 			}
 		})
+	}
+}
+
+// TestStreamType: Accept decides; between equals, what it names.
+func TestStreamType(t *testing.T) {
+	t.Parallel()
+	const lines, events, array = respond.NDJSONType, respond.EventType, respond.JSONType
+	for accept, want := range map[string]string{
+		"": lines, "*/*": lines, "application/*": lines, "text/*": events, lines: lines, events: events, array: array,
+		"application/json, text/plain, */*":                        array, // axios
+		"*/*, application/json":                                    array,
+		"application/json;charset=utf-8":                           array,
+		"Application/JSON, */*":                                    array,
+		"application/json, text/*":                                 array,
+		"application/json, */*;q=0.1":                              array,
+		"application/json;q=0.5, */*;q=0.1":                        array,
+		"application/json;q=0.5, */*":                              lines,
+		"application/json;q=0, */*":                                lines,
+		"application/json;q=0, application/*;q=0, */*":             events,
+		"application/json, application/x-ndjson":                   lines,
+		"application/json, application/x-ndjson;q=0.9":             array,
+		"application/json, text/event-stream":                      events, // as before there were arrays
+		"text/event-stream, */*":                                   events,
+		"application/problem+json":                                 array,
+		"application/problem+json, application/json":               array,
+		"application/problem+json, */*":                            lines,
+		"application/problem+json, application/x-ndjson":           lines,
+		"application/vnd.google.rpc.status+json, application/json": array,
+		"text/html,application/xhtml+xml,*/*;q=0.8":                lines, // a browser
+	} {
+		recorder, err := streamed(t, ask(t, "GET", bindingOf(t, entities(t), exportMany), "Accept", accept), []string{"a"}, nil)
+		if got := recorder.Header().Get("Content-Type"); err != nil || got != want {
+			t.Errorf("Accept: %s: %s, %v; want %s", accept, got, err, want)
+		}
+	}
+}
+
+// TestArrayIsJSON: wherever a stream ends or fails, its array is whole.
+func TestArrayIsJSON(t *testing.T) {
+	t.Parallel()
+	boom := respond.FailAs(codes.Unavailable, "AWAY", "away")
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		var messages []string
+		for range r.IntN(4) {
+			messages = append(messages, strings.Repeat(`"]},[`, r.IntN(20000)))
+		}
+		var end error
+		want := len(messages)
+		switch r.IntN(3) {
+		case 0:
+			end = boom
+			want++
+		case 1:
+			messages = append(messages, "\xff")
+			want++
+		}
+		recorder, err := streamed(t, ask(t, "GET", bindingOf(t, entities(t), exportMany), "Accept", "application/json"), messages, end)
+		if want == 1 && (end != nil || !utf8.ValidString(messages[0])) {
+			if err == nil || recorder.Body.Len() > 0 {
+				t.Errorf("seed %d: a failure before the first message: %v, %s", seed, err, recorder.Body)
+			}
+			continue
+		}
+		var frames []map[string]json.RawMessage
+		if bad := json.Unmarshal(recorder.Body.Bytes(), &frames); err != nil || bad != nil || len(frames) != want {
+			t.Errorf("seed %d: %d elements, want %d: %v, %v", seed, len(frames), want, err, bad)
+		}
 	}
 }
 
@@ -228,6 +316,7 @@ func TestWait(t *testing.T) {
 		holds         string
 	}{
 		"lines":             {"GET", "*/*", moment, moment, true, false, ""},
+		"an array":          {"GET", "application/json", moment, moment, true, false, ""},
 		"events":            {"GET", "text/event-stream", moment, moment, true, false, ":\n\n"},
 		"without comments":  {"GET", "text/event-stream", moment, never, true, false, ""},
 		"never open":        {"GET", "text/event-stream", never, moment, false, false, ""},

@@ -13,7 +13,7 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// JSONType is the media type of a success, except raw bytes and streams.
+// JSONType is the media type of a success, except raw bytes; see also [NDJSONType].
 const JSONType = contract.JSONType
 
 // Reply is the successful response of a backend.

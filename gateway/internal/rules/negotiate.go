@@ -91,10 +91,10 @@ func unsupported(binding *contract.Binding, message string) error {
 
 func acceptable(ex *exchange.Exchange) error {
 	offers := ex.Binding.Offers
-	if offers == nil || ex.Accept == nil || acceptsPlainJSON(ex.Accept) && !ex.Binding.Method.ServerStreams {
+	if offers == nil || ex.Accept == nil || acceptsPlainJSON(ex.Accept) {
 		return nil
 	}
-	if _, ok := rfc9110.Negotiate(ex.Accept, offers); ok && !refusesJSON(ex.Accept, offers) {
+	if _, ok := rfc9110.Negotiate(ex.Accept, offers); ok || acceptsErrors(ex.Accept) {
 		return nil
 	}
 	return NotAcceptable(offers)
@@ -116,13 +116,13 @@ func acceptsPlainJSON(accept []rfc9110.MediaRange) bool {
 	return is.Type == "*" || is.Type == "application" && is.Subtype == "json"
 }
 
-// refusesJSON reports whether Accept excludes application/json, for example with q=0. A wildcard that
-// accepts the media types of errors does not change that.
-func refusesJSON(accept []rfc9110.MediaRange, offers []string) bool {
-	if _, ok := rfc9110.Negotiate(accept, []string{respond.JSONType}); ok || !slices.Contains(offers, respond.JSONType) {
+// acceptsErrors reports whether Accept has a media type of errors. Such a client wants its errors in that
+// format and reads JSON, unless Accept excludes application/json, for example with q=0.
+func acceptsErrors(accept []rfc9110.MediaRange) bool {
+	if _, ok := rfc9110.Negotiate(accept, []string{respond.ProblemType, respond.StatusType, respond.ErrorType}); !ok {
 		return false
 	}
-	return slices.ContainsFunc(accept, func(r rfc9110.MediaRange) bool {
+	return !slices.ContainsFunc(accept, func(r rfc9110.MediaRange) bool {
 		return r.Type+"/"+r.Subtype == respond.JSONType && len(r.Params) == 0
 	})
 }

@@ -217,7 +217,7 @@ func wantJSON(t *testing.T, file, target string) {
 	if err := decoder.Decode(&report); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
-	if report.Target != target || report.Policy != "canonical" || report.Suite != 4 || report.Failed != 1 || report.Known != 1 || len(report.Results) != 2 {
+	if report.Target != target || report.Policy != "canonical" || report.Suite != 5 || report.Failed != 1 || report.Known != 1 || len(report.Results) != 2 {
 		t.Fatalf("%s", text)
 	}
 	known, failed := report.Results[0], report.Results[1]

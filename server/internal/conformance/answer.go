@@ -26,8 +26,8 @@ type Answer struct {
 	Closes bool
 	// Framing is a fault in the framing of the response, or nil.
 	Framing error
-	// Raw means that the content need not be JSON.
-	Raw bool
+	// Raw means that the content need not be JSON, Array that it is a stream as a JSON array.
+	Raw, Array bool
 	// Cut is how the content ended too early because of the server; nil if it did not.
 	Cut error
 	// Left means that the client disconnected before the content had ended.

@@ -186,7 +186,8 @@ type Body struct {
 	// Absent are JSON pointers that lead to nothing.
 	Absent []string `yaml:"absent,omitempty"`
 	// Frames has to be part of the messages of a stream: the lines of
-	// application/x-ndjson, or the data of server-sent events. There are no others.
+	// application/x-ndjson, the elements of a JSON array, or the data of server-sent
+	// events. There are no others.
 	Frames []JSON `yaml:"frames,omitempty"`
 	// Text is all of it; Pattern is a regular expression for all of it; Lacks are texts
 	// that are nowhere in it.

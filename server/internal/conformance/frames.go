@@ -12,7 +12,10 @@ func checkFrames(content []byte, want []JSON, v Variables) error {
 	if want == nil {
 		return nil
 	}
-	got := framesOf(string(content))
+	got, err := framesOf(string(content))
+	if err != nil {
+		return err
+	}
 	if len(got) != len(want) {
 		return fmt.Errorf("there are %d messages, want %d: %s", len(got), len(want), content)
 	}
@@ -28,10 +31,21 @@ func checkFrames(content []byte, want []JSON, v Variables) error {
 	return errors.Join(errs...)
 }
 
-// framesOf splits a stream into the lines of application/x-ndjson, or the data of
-// server-sent events. A line of an event that is not data keeps its field name.
-func framesOf(content string) []string {
+// framesOf splits a stream into the lines of application/x-ndjson, the elements of a JSON
+// array, or the data of server-sent events. A line of an event that is not data keeps its
+// field name.
+func framesOf(content string) ([]string, error) {
 	var frames []string
+	if strings.HasPrefix(content, "[") {
+		var elements []json.RawMessage
+		if err := json.Unmarshal([]byte(content), &elements); err != nil {
+			return nil, fmt.Errorf("the array: %w: %s", err, content)
+		}
+		for _, element := range elements {
+			frames = append(frames, string(element))
+		}
+		return frames, nil
+	}
 	for line := range strings.SplitSeq(strings.TrimSuffix(content, "\n"), "\n") {
 		data, isEvent := strings.CutPrefix(line, "data: ")
 		switch {
@@ -41,5 +55,5 @@ func framesOf(content string) []string {
 			frames = append(frames, line)
 		}
 	}
-	return frames
+	return frames, nil
 }

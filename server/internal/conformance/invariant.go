@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -219,7 +220,8 @@ func (c *holding) content() {
 // typedContent checks content that the gateway writes: JSON, a stream of messages, or a page.
 func (c *holding) typedContent() {
 	body, kind := c.got.Body, c.mediaType()
-	isStream := kind == "application/x-ndjson" || kind == "text/event-stream"
+	isText := kind == "application/x-ndjson" || kind == "text/event-stream"
+	isStream := isText || c.got.Array
 	c.holdf(isStream || c.has("Content-Length"), "content of a known size has a Content-Length")
 	if c.m.Method == http.MethodHead {
 		c.holdf(len(body) == 0, "the response to HEAD has content: %q", body)
@@ -231,7 +233,8 @@ func (c *holding) typedContent() {
 	length := c.got.Header.Get("Content-Length")
 	c.holdf(isStream || length == strconv.Itoa(c.got.Length), "Content-Length is %s of %d", length, c.got.Length)
 	c.holdf(utf8.Valid(body), "the body is no UTF-8")
-	c.holdf(isStream || kind == htmlPage || json.Valid(body), "the body is no JSON: %q", body)
+	c.holdf(!c.got.Array || bytes.HasPrefix(body, []byte("[")), "the body is no array: %q", body)
+	c.holdf(isText || kind == htmlPage || json.Valid(body), "the body is no JSON: %q", body)
 }
 
 // rawContent checks the bytes of a google.api.HttpBody, which may be anything. Where they

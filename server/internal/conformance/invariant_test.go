@@ -89,6 +89,12 @@ func TestInvariants(t *testing.T) {
 		"another length":         {200, "GET", header("Content-Length", "3"), "Content-Length is 3"},
 		"HEAD with content":      {200, "HEAD", func(*conformance.Answer) {}, "the response to HEAD has content"},
 		"no JSON":                {200, "GET", body("}", ""), "no JSON"},
+		"an array": {200, "GET", func(a *conformance.Answer) {
+			with(a, string(a.Body), "[]")
+			a.Array = true
+			delete(a.Header, "Content-Length")
+		}, ""},
+		"no array": {200, "GET", func(a *conformance.Answer) { a.Array = true }, "no array"},
 		"raw bytes": {200, "GET", func(a *conformance.Answer) {
 			with(a, "x", "\xff")
 			a.Raw, a.Header["Content-Type"] = true, []string{"text/csv; charset=utf-8"}

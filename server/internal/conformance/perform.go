@@ -68,7 +68,9 @@ func (c *Client) check(ctx context.Context, a attempt, got *Answer, want Respons
 	if a.message.Leaves && want.Status == 0 {
 		return mismatch(a, got, want, got.Framing) // What would have come is not asked.
 	}
-	got.Raw = want.Raw && got.Status < http.StatusBadRequest
+	isSuccess := got.Status < http.StatusBadRequest
+	got.Raw = want.Raw && isSuccess
+	got.Array = want.Body != nil && want.Body.Frames != nil && want.Headers["Content-Type"] == "application/json" && isSuccess
 	errs := []error{got.Framing, c.params.Invariants.Check(a.message, got), checkResponse(got, want, a)}
 	if c.params.Check != nil && !got.isPartial() {
 		errs = append(errs, c.params.Check(ctx, a.message, got))
