@@ -58,34 +58,34 @@ func readable(binding *contract.Binding, r *http.Request) error {
 		return nil
 	}
 	if coding := strings.Join(r.Header["Content-Encoding"], ","); coding != "" && !strings.EqualFold(coding, "identity") {
-		return respond.Fail(policy.ReasonUnsupportedCoding, "the server does not support the content coding of the body").
+		return respond.Fail(policy.ReasonUnsupportedCoding, "the server does not support the Content-Encoding of the body; send it without").
 			WithHeader("Accept-Encoding", "identity")
 	}
 	if binding.RawBody {
 		return nil
 	}
 	lines := r.Header["Content-Type"]
-	if len(lines) != 1 {
-		return unsupported(binding, "Content-Type is missing or repeated; send "+strings.Join(binding.MediaTypes, " or "))
+	if len(lines) != 1 || lines[0] == "" {
+		return unsupported(binding, "Content-Type is missing or repeated")
 	}
 	mediaType, err := rfc9110.ParseMediaType(lines[0])
 	if err != nil || !slices.Contains(binding.MediaTypes, mediaType.Essence()) {
-		return unsupported(binding, "the body's media type is not one that the resource reads")
+		return unsupported(binding, "the resource does not read a body of this Content-Type")
 	}
 	if charset, ok := mediaType.Param("charset"); ok && !strings.EqualFold(charset, "utf-8") {
-		return unsupported(binding, "JSON is UTF-8 (RFC 8259 §8.1)")
+		return unsupported(binding, "the charset of JSON is UTF-8 (RFC 8259 §8.1)")
 	}
 	return nil
 }
 
-// unsupported returns a failure that lists the supported types: in Accept-Patch for PATCH
-// (RFC 5789 §2.2), else in Accept (RFC 9110 §15.5.16).
+// unsupported returns a failure that lists the supported types in its message, and in Accept-Patch for
+// PATCH (RFC 5789 §2.2), else in Accept (RFC 9110 §15.5.16).
 func unsupported(binding *contract.Binding, message string) error {
 	name := "Accept"
 	if binding.Verb == http.MethodPatch {
 		name = "Accept-Patch"
 	}
-	return respond.Fail(policy.ReasonUnsupportedMediaType, message).
+	return respond.Fail(policy.ReasonUnsupportedMediaType, message+"; send "+strings.Join(binding.MediaTypes, " or ")).
 		WithHeader(name, strings.Join(binding.MediaTypes, ", "))
 }
 

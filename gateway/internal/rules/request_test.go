@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/statusway/statusway/gateway/internal/exchange"
+	"github.com/statusway/statusway/gateway/internal/respond"
 	"github.com/statusway/statusway/gateway/internal/rules"
 	"github.com/statusway/statusway/gateway/policy"
 )
@@ -141,9 +142,14 @@ func TestContentType(t *testing.T) {
 			if test.reason == "" {
 				return
 			}
-			want := http.Header{"Accept": {"application/json"}}
+			want, send := http.Header{"Accept": {"application/json"}}, "; send application/json"
 			if test.method == "UpdateEntity" {
-				want = http.Header{"Accept-Patch": {"application/merge-patch+json, application/json"}}
+				want, send = http.Header{"Accept-Patch": {"application/merge-patch+json, application/json"}}, "; send application/merge-patch+json or application/json"
+			}
+			isMissing := len(test.types) != 1 || test.types[0] == "" // or repeated
+			message := respond.AsFailure(err).Status.GetMessage()
+			if !strings.HasSuffix(message, send) || strings.HasPrefix(message, "Content-Type is missing") != isMissing {
+				t.Errorf("the message is %q", message)
 			}
 			if got := headerOf(err); len(got) != 1 || got.Get("Accept") != want.Get("Accept") || got.Get("Accept-Patch") != want.Get("Accept-Patch") {
 				t.Errorf("header %v, want %v", got, want)
