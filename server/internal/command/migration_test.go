@@ -210,6 +210,73 @@ func TestMigrationStricter(t *testing.T) {
 	demo.stop(t)
 }
 
+// TestMigrationStream: a stream that fails before its first message has the error alone, and
+// that of grpc-gateway has it in a frame. Later errors are the same frame.
+func TestMigrationStream(t *testing.T) {
+	t.Parallel()
+	stock := httptest.NewServer(stockMux(t))
+	t.Cleanup(stock.Close)
+	demo := serve(t, append(migrating(), "--demo")...)
+	const failure = `"outcome": {"status": {"code": 5, "message": "No."}}`
+	targets := map[string]string{"serve": demo.rest, "proxy": demo.before(t, migrating()...).rest}
+	for _, accept := range []string{"", "application/json", "text/event-stream"} {
+		first := migrated{method: http.MethodPost, path: "/conformance/v1/items:watch", body: `{` + failure + `}`, header: http.Header{}}
+		if accept != "" {
+			first.header.Set("Accept", accept)
+		}
+		theirs := first.exchange(t, stock.URL)
+		for which, target := range targets {
+			ours := first.exchange(t, target)
+			framed := map[string]any{"error": ours.body}
+			if theirs.status != 404 || ours.status != 404 || ours.body["message"] != "No." || !cmp.Equal(theirs.body, framed) {
+				t.Errorf("%s, Accept: %s: %d %s, and stock %d %s", which, accept, ours.status, ours.text, theirs.status, theirs.text)
+			}
+			if a, b := theirs.header.Get("Content-Type"), ours.header.Get("Content-Type"); a != "application/json" || a != b {
+				t.Errorf("%s, Accept: %s: the content is %q by stock and %q by this", which, accept, a, b)
+			}
+		}
+	}
+	later := migrated{method: http.MethodPost, path: "/conformance/v1/items:watch", body: `{"count": 1, ` + failure + `}`}
+	want := lastLine(t, later.exchange(t, stock.URL))
+	for which, target := range targets {
+		if diff := cmp.Diff(want, lastLine(t, later.exchange(t, target))); diff != "" || want["error"] == nil {
+			t.Errorf("%s, a later error (-stock +this):\n%s", which, diff)
+		}
+	}
+}
+
+// TestMigrationStreamType: to grpc-gateway the lines of a stream are application/json, whatever
+// Accept says. Here that type is one JSON value, an array.
+func TestMigrationStreamType(t *testing.T) {
+	t.Parallel()
+	stock := httptest.NewServer(stockMux(t))
+	t.Cleanup(stock.Close)
+	demo := serve(t, append(migrating(), "--demo")...)
+	for accept, want := range map[string]string{
+		"*/*": "application/x-ndjson", "application/json": "application/json", "text/event-stream": "text/event-stream",
+	} {
+		stream := migrated{method: http.MethodGet, path: "/conformance/v1/items:watch?count=2", header: http.Header{"Accept": {accept}}}
+		theirs, ours := stream.exchange(t, stock.URL), stream.exchange(t, demo.rest)
+		if got := theirs.header.Get("Content-Type"); got != "application/json" || json.Valid(theirs.text) {
+			t.Errorf("Accept: %s: stock sends %s: %s", accept, got, theirs.text)
+		}
+		if got := ours.header.Get("Content-Type"); got != want || json.Valid(ours.text) != (want == "application/json") {
+			t.Errorf("Accept: %s: %s, want %s: %s", accept, got, want, ours.text)
+		}
+	}
+}
+
+// lastLine is the last line of a stream.
+func lastLine(t *testing.T, a answer) map[string]any {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(string(a.text)), "\n")
+	var last map[string]any
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &last); err != nil || len(lines) != 2 {
+		t.Fatalf("%v: %s", err, a.text)
+	}
+	return last
+}
+
 // TestMigrationRequest: what a backend is told of a request is what grpc-gateway tells,
 // but where a client could make it believe what the gateway should say.
 func TestMigrationRequest(t *testing.T) {
