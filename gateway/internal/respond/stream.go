@@ -12,6 +12,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/statusway/statusway/gateway/internal/budget"
 	"github.com/statusway/statusway/gateway/internal/contract"
 	"github.com/statusway/statusway/gateway/internal/exchange"
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
@@ -203,7 +204,7 @@ func (s *Stream) End(err error) error {
 	if !s.started {
 		return err
 	}
-	if s.isRaw() {
+	if s.isRaw() || errors.Is(err, budget.ErrCut) {
 		return s.abort(err)
 	}
 	failure := AsFailure(err)
@@ -307,8 +308,8 @@ func (s *Stream) sendRaw(data []byte, kind string) error {
 	return s.write(data)
 }
 
-// abort breaks the connection. Raw bytes have no frame that could report a failure, and an incomplete
-// response must not look complete (RFC 9112 §8).
+// abort breaks the connection, because an incomplete response must not look complete (RFC 9112 §8). Raw
+// bytes have no frame that could report a failure, and none fits into a message that was cut off.
 func (s *Stream) abort(err error) error {
 	Note(s.exchange, err, s.responder.Render(AsFailure(err), RequestOf(s.req)))
 	panic(http.ErrAbortHandler) //nolint:forbidigo // with this value a handler asks net/http to break the connection.

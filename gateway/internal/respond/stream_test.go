@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/statusway/statusway/gateway/internal/budget"
 	"github.com/statusway/statusway/gateway/internal/exchange"
 	"github.com/statusway/statusway/gateway/internal/respond"
 	"github.com/statusway/statusway/gateway/observe"
@@ -248,6 +249,31 @@ func TestStreamToAClientThatHasGone(t *testing.T) {
 	}
 	if err := stream.End(err); err != nil {
 		t.Errorf("End() = %v", err)
+	}
+}
+
+// TestStreamCutOff: nothing follows a message of which only a part may have been sent.
+func TestStreamCutOff(t *testing.T) {
+	t.Parallel()
+	for _, accept := range []string{"*/*", "application/json", "text/event-stream"} {
+		request := ask(t, "GET", bindingOf(t, entities(t), exportMany), "Accept", accept)
+		recorder := recorderOf(request)
+		stream := documented(t).Stream(recorder, request, nil)
+		if err := stream.Send(entity("a", "")); err != nil {
+			t.Fatal(err)
+		}
+		sent := recorder.Body.Len()
+		func() {
+			defer func() {
+				if got := recover(); got != http.ErrAbortHandler { //nolint:errorlint // net/http compares it so.
+					t.Errorf("%s: recovered %v", accept, got)
+				}
+			}()
+			_ = stream.End(respond.Fail(policy.ReasonClientClosed, "the client has gone").Because(budget.ErrCut))
+		}()
+		if recorder.Body.Len() != sent {
+			t.Errorf("%s: sent %s", accept, recorder.Body)
+		}
 	}
 }
 
