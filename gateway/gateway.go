@@ -129,6 +129,7 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 		rules.Prefer(),
 		rules.Limit(c.Limiter, c.Logger),
 		g.callers.Begin,
+		rules.WellFormed(),
 		rules.Expect(),
 		rules.Pending(version.Pending),
 		rules.Retire(declared),

@@ -51,8 +51,7 @@ func refusal(status int) *respond.Failure {
 	case http.StatusExpectationFailed:
 		return rules.UnmetExpectation()
 	case http.StatusRequestHeaderFieldsTooLarge:
-		return respond.Fail(policy.ReasonHeaderTooLarge,
-			"the target and the header fields are larger than the server is willing to process")
+		return rules.HeaderTooLarge()
 	case http.StatusNotImplemented:
 		return respond.Fail(policy.ReasonTransferCodingUnsupported, "the request's transfer coding is not one that the server reads")
 	case http.StatusHTTPVersionNotSupported:

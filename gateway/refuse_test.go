@@ -1,7 +1,9 @@
 package gateway_test
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -13,20 +15,18 @@ import (
 	"github.com/statusway/statusway/gateway/ratelimit"
 )
 
-// limited is a gateway whose limiter lets all through, and says so.
-func limited(tb testing.TB, policyName string) *front {
+// leavesEight is a limiter that lets all through, and says so.
+func leavesEight(tb testing.TB) ratelimit.Limiter {
 	tb.Helper()
-	c, f := configure(tb, policyName)
-	c.Limiter = limiterFunc(func(use ratelimit.Use) (ratelimit.Allowance, error) {
+	return limiterFunc(func(use ratelimit.Use) (ratelimit.Allowance, error) {
 		if use.Caller != "address:127.0.0.1" {
 			tb.Errorf("caller %q", use.Caller)
 		}
 		return ratelimit.Allowance{{Policy: "p", Limit: 9, Remaining: 8, Window: time.Minute, Reset: time.Second}}, nil
 	})
-	return serve(tb, c, f)
 }
 
-// bareRequests are requests to which net/http itself responds, before any handler.
+// bareRequests are requests to which net/http itself responds, before any handler, or that it should refuse.
 func bareRequests() map[string]struct {
 	text                  string
 	documented, canonical int
@@ -56,17 +56,32 @@ func bareRequests() map[string]struct {
 		"version 2.0":            {"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 400, 505, "HTTP_VERSION_UNSUPPORTED"},
 		"a large header":         {get("/", "X-Long: "+strings.Repeat("x", 128<<10)), 413, 431, "HEADER_TOO_LARGE"},
 		"a long target":          {get("/" + strings.Repeat("x", 128<<10)), 413, 431, "HEADER_TOO_LARGE"},
+		"a target of 66 KB":      {get("/" + strings.Repeat("x", 66_000)), 413, 431, "HEADER_TOO_LARGE"},
+		"a header of 300 KB":     {get("/", "X-Long: "+strings.Repeat("x", 300<<10)), 413, 431, "HEADER_TOO_LARGE"},
+		"many fields":            {get("/", strings.Repeat("X-A: x\r\n", 2000)+"X-B: x"), 413, 431, "HEADER_TOO_LARGE"},
 	}
 }
 
 func TestBareAnswers(t *testing.T) {
 	t.Parallel()
-	for _, policyName := range []string{policy.Documented, policy.Canonical} {
-		f := limited(t, policyName)
+	for _, policyName := range []string{policy.Documented, policy.Canonical, policy.Documented + " over TLS"} {
+		c, f := configure(t, strings.TrimSuffix(policyName, " over TLS"))
+		c.Limiter = leavesEight(t)
+		var trust *tls.Config
+		if strings.HasSuffix(policyName, " over TLS") {
+			c.TLS, trust = secret(t)
+		}
+		serve(t, c, f)
 		for name, test := range bareRequests() {
 			t.Run(policyName+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				w := dial(t, f)
+				if trust != nil {
+					secure := trust.Clone()
+					secure.ServerName = "example.com"
+					w.Conn = tls.Client(w.Conn, secure)
+					w.reader = bufio.NewReader(w.Conn)
+				}
 				w.send(t, test.text)
 				got := w.receive(t, "GET")
 				want := test.documented
@@ -90,6 +105,10 @@ func TestBareAnswers(t *testing.T) {
 				if got.Header.Get("X-Rate-Limit-Limit") != "9" || got.Header.Get("X-Rate-Limit-Remaining") != "8" || got.Header.Get("X-Rate-Limit-Reset") != "1" {
 					t.Errorf("X-Rate-Limit-*: %v", got.Header)
 				}
+				if (trust != nil) != (got.Header.Get("Strict-Transport-Security") != "") {
+					t.Errorf("TLS: %v, %v", trust != nil, got.Header)
+				}
+				got.Header.Del("Strict-Transport-Security")
 				checkVocabulary(t, got.Response)
 				if f.calls.Load() != 0 {
 					t.Error("the backend was called")

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/statusway/statusway/gateway/internal/rules"
 )
 
 // ErrStopNow stops [Gateway.Serve] without the drain delay. Use it as the cause when you cancel
@@ -28,8 +30,10 @@ const (
 	headerTime = 10 * time.Second
 	// idleTime is how long a connection may be idle between two requests.
 	idleTime = 2 * time.Minute
-	// headerBytes is the maximum size of a header section, with the target.
-	headerBytes = 64 << 10
+	// headerBytes is the maximum size of a header section that net/http reads, which bounds its memory.
+	// It is well above the gateway's own limit, because net/http closes an HTTP/2 connection at this
+	// one, and the gateway responds at its own (see [rules.Framing]).
+	headerBytes = 4 * rules.MaxHeader
 	// lastChance is how long a stop waits, after the listener was closed, for one more request on
 	// each open connection. The response to that request closes the connection. Closing idle
 	// connections at once would reset a request that is on its way.

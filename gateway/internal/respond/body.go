@@ -46,7 +46,7 @@ func (d *decided) appendProblem(o *object) {
 	o.text("title", cmp.Or(omitted.shorten(stated.GetTitle(), MaxTextBytes), d.decision.Row.GetTitle()))
 	o.number("status", int64(d.decision.Status()))
 	o.optional("detail", d.detail())
-	o.optional("instance", cmp.Or(omitted.whole(stated.GetInstance()), d.request.Path))
+	o.optional("instance", omitted.whole(cmp.Or(omitted.whole(stated.GetInstance()), d.request.Path)))
 	o.text("code", policy.CodeName(d.code))
 	o.optional("reason", omitted.whole(info.GetReason()))
 	o.optional("domain", omitted.whole(info.GetDomain()))

@@ -13,8 +13,8 @@ import (
 func Pages(pages map[string]Rule, options Rule) Rule {
 	return func(ex *exchange.Exchange) error {
 		page, ok := pages[ex.Request.URL.Path]
-		if !ok {
-			return nil
+		if !ok || ex.Malformed != nil {
+			return nil //nolint:nilerr // WellFormed returns it, after the limits.
 		}
 		ex.Route, ex.IsPage = ex.Request.URL.Path, true
 		const methods = "GET, HEAD, OPTIONS"

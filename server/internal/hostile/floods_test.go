@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -111,10 +110,6 @@ func sendManyFields(ctx context.Context, b *battle) error {
 		answered := make(chan struct{})
 		go func() {
 			defer close(answered)
-			if b.isTLS() && count > 1000 {
-				_, _ = io.Copy(io.Discard, conn) // Over TLS net/http writes this response itself.
-				return
-			}
 			b.readRefusal(conn, apiRoute{method: "GET", target: path})
 		}()
 		var fields []string
