@@ -19,7 +19,7 @@
 //
 //	internal/exchange/begin.go     gives the request an id, and a record for the rules' results
 //	internal/rules/prefix.go       determines the path prefix under which the client reaches the API
-//	internal/rules/framing.go      finds a header over the limit, before a rule reads it
+//	internal/rules/framing.go      finds malformed requests and headers over the limit, before a rule reads them
 //	internal/rules/pages.go        serves health checks and other pages, before any limit
 //	internal/rules/negotiate.go    reads Accept, because errors are negotiated too
 //	internal/rules/cors.go         decides which web pages may read the response
@@ -28,7 +28,7 @@
 //	internal/rules/prefer.go       reads the preferences that the method honours
 //	internal/rules/limit.go        429; sets X-Rate-Limit-* on every response
 //	internal/rules/concurrency.go  429 for too many requests of one caller at the same time
-//	internal/rules/framing.go      413 for a header over the limit
+//	internal/rules/framing.go      400 for a malformed request; 413 for a header over the limit
 //	internal/rules/expect.go       418
 //	internal/rules/available.go    503 while the routes of a backend are unknown
 //	internal/rules/lifecycle.go    410 for a retired prefix

@@ -209,3 +209,61 @@ func checkRefused(t *testing.T, name string, got received, method string, status
 		t.Errorf("%s: %d, want %d: %v", name, got.StatusCode, status, got.Header)
 	}
 }
+
+// Malformed requests that net/http accepts over HTTP/2 get 400, and the other streams go on.
+//
+// checklist: 400-04, ALL-25
+func TestMalformedOverHTTP2(t *testing.T) {
+	t.Parallel()
+	const path = "/v1/entities"
+	length := func(values ...string) fields {
+		all := fields{{"content-type", "application/json"}}
+		for _, value := range values {
+			all = append(all, [2]string{"content-length", value})
+		}
+		return all
+	}
+	for _, secure := range []bool{false, true} {
+		c, f := configure(t, policy.Documented)
+		c.Limiter = leavesEight(t)
+		var trust *tls.Config
+		if secure {
+			c.TLS, trust = secret(t)
+		}
+		h := dialHTTP2(t, serve(t, c, f), trust)
+		for name, test := range map[string]struct {
+			method, path, body string
+			more               fields
+			want               int
+		}{
+			"two lengths":         {"POST", path, "{}", length("2", "3"), 400},
+			"two, the last right": {"POST", path, "", length("2", "0"), 400},
+			"no number":           {"POST", path, "", length("x"), 400},
+			"a sign":              {"POST", path, "", length("+0"), 400},
+			"negative":            {"POST", path, "", length("-1"), 400},
+			"a list":              {"POST", path, "", length("0, 0"), 400},
+			"the first too long":  {"POST", path, "{}", length("3", "2"), 400},
+			"without a body":      {"GET", path + "/e1", "", length("5"), 400},
+			"the same twice":      {"POST", path, "{}", length("2", "2"), 201},
+			"leading zeros":       {"POST", path, "{}", length("002"), 201},
+			"none":                {"POST", path, "{}", length(), 201},
+			"zero":                {"GET", path + "/e1", "", length("0"), 200},
+			"a fragment":          {"GET", path + "/e1#x", "", nil, 400},
+			"a space":             {"GET", path + "/e 1", "", nil, 400},
+			"encoded":             {"GET", path + "/e%231%20", "", nil, 200},
+		} {
+			stream := h.send(t, test.method, test.path, test.body == "", test.more)
+			if test.body != "" {
+				if err := h.WriteData(stream, true, []byte(test.body)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := h.receive(t, stream)
+			if test.want == http.StatusBadRequest {
+				checkRefused(t, name, got, test.method, test.want, "MALFORMED_REQUEST")
+			} else if got.StatusCode != test.want {
+				t.Errorf("%s: %d, want %d: %s", name, got.StatusCode, test.want, got.body)
+			}
+		}
+	}
+}

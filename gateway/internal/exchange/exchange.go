@@ -34,7 +34,7 @@ type Exchange struct {
 	Trace observe.Trace
 	// Groups are the groups of the user, for limits per group.
 	Groups []string
-	// Malformed is the error of a request whose header is over the limit, or nil. The rule
+	// Malformed is the error of a request that is not well-formed HTTP or too large, or nil. The rule
 	// WellFormed returns it, after the limits have counted the request.
 	Malformed error
 	// Unidentified is the error of [identity.Identify], or nil. It fails the request only if the
