@@ -28,9 +28,12 @@ type conn struct {
 	net.Conn
 
 	gateway *Gateway
-	// preface counts the first bytes that match the HTTP/2 client preface (RFC 9113 §3.4).
-	// It is notHTTP2 after a byte that differs. Only Read uses it.
-	preface int
+	// first counts the bytes of the connection, up to the length of the HTTP/2 client preface
+	// (RFC 9113 §3.4). Only Read uses first, notHTTP2 and tooShort.
+	first    int
+	notHTTP2 bool // the bytes differ from the preface
+	tooShort bool // the first line is too short for a request line
+
 	http2   atomic.Bool // the whole preface has arrived
 	handled atomic.Bool // a handler has the current request
 	fresh   atomic.Bool // the next bytes read begin a request
@@ -45,7 +48,8 @@ type conn struct {
 
 const (
 	clientPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-	notHTTP2      = -1
+	// shortestLine is the length of the shortest request line, such as "A / HTTP/1.1".
+	shortestLine = 12
 	// writeSize is the number of bytes that one write deadline is for.
 	writeSize = 64 << 10
 )
@@ -56,16 +60,22 @@ func newConn(inner net.Conn, gateway *Gateway) *conn {
 	return c
 }
 
+// Read ends the connection's bytes after a first line that is too short for a request line, because
+// net/http would wait for more bytes of an HTTP/2 preface before it refuses the line.
+//
 // Read detects the HTTP/2 preface and HEAD requests, whose responses have no body. The beginning
 // of a pipelined request may arrive together with the previous request, and Read does not see it.
 // If net/http refuses such a HEAD request, the response has a body, but the connection closes.
 func (c *conn) Read(p []byte) (int, error) {
+	if c.tooShort {
+		return 0, io.EOF
+	}
 	n, err := c.Conn.Read(p)
 	if err != nil {
 		err = c.handshakeError(err)
 	}
-	if n > 0 && c.preface != notHTTP2 && !c.http2.Load() {
-		c.matchPreface(p[:n])
+	if n > 0 && c.first < len(clientPreface) {
+		c.inspect(p[:n])
 	}
 	if n > 0 && c.fresh.CompareAndSwap(true, false) {
 		c.head.Store(bytes.HasPrefix(p[:n], []byte("HEAD ")))
@@ -125,15 +135,16 @@ func looksLikeHTTP(record [5]byte) bool {
 	}
 }
 
-func (c *conn) matchPreface(p []byte) {
-	want := clientPreface[c.preface:]
+// inspect reads the first bytes of the connection, which arrive in one or more pieces.
+func (c *conn) inspect(p []byte) {
+	want := clientPreface[c.first:]
 	n := min(len(p), len(want))
-	if string(p[:n]) != want[:n] {
-		c.preface = notHTTP2
-		return
+	c.notHTTP2 = c.notHTTP2 || string(p[:n]) != want[:n]
+	if end := bytes.IndexByte(p, '\n'); end >= 0 && c.first+end < shortestLine {
+		c.tooShort = true
 	}
-	c.preface += n
-	c.http2.Store(c.preface == len(clientPreface))
+	c.first += n
+	c.http2.Store(!c.notHTTP2 && c.first == len(clientPreface))
 }
 
 // Write sends p, or the documented response if p is an error of net/http's own.

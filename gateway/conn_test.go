@@ -278,3 +278,29 @@ func TestPipeliningClientThatLeaves(t *testing.T) {
 		wait(t, ended, "the end of the request whose client left")
 	}
 }
+
+// A first line that is too short for a request is refused at once, also if it arrives in pieces.
+func TestShortLines(t *testing.T) {
+	t.Parallel()
+	f := start(t, policy.Documented)
+	for _, pieces := range [][]string{{"GET /x\r\n"}, {"PRI\r\n\r\n"}, {"gar", "bage\r\n", "\r\n"}, {"G", "E", "T", "\n"}, {"\r\n", "\r\n"}} {
+		w := dial(t, f)
+		begin := time.Now()
+		for _, piece := range pieces {
+			w.send(t, piece)
+			time.Sleep(10 * time.Millisecond)
+		}
+		if got := w.receive(t, "GET"); got.StatusCode != 400 || problemOf(t, got)["reason"] != "MALFORMED_REQUEST" || time.Since(begin) > 5*time.Second {
+			t.Errorf("%q: %d after %s", pieces, got.StatusCode, time.Since(begin))
+		}
+	}
+	// The shortest request, in pieces.
+	w := dial(t, f)
+	for _, piece := range []string{"A", " / HTTP/1.1", "\n", "Host: x\n", "\n"} {
+		w.send(t, piece)
+		time.Sleep(10 * time.Millisecond)
+	}
+	if got := w.receive(t, "A"); got.StatusCode != 404 {
+		t.Errorf("the shortest request: %d", got.StatusCode)
+	}
+}

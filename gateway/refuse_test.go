@@ -61,6 +61,9 @@ func bareRequests() map[string]struct {
 		"many fields":            {get("/", strings.Repeat("X-A: x\r\n", 2000)+"X-B: x"), 413, 431, "HEADER_TOO_LARGE"},
 		"a fragment":             {get("/v1/entities/e1#x"), 400, 400, "MALFORMED_REQUEST"},
 		"a fragment in a URL":    {get("http://x/v1/entities/e1?x#y"), 400, 400, "MALFORMED_REQUEST"},
+		"garbage":                {"garbage\r\n\r\n", 400, 400, "MALFORMED_REQUEST"},
+		"one line end":           {"\n", 400, 400, "MALFORMED_REQUEST"},
+		"HTTP/0.9":               {"GET /x\r\n\r\n", 400, 400, "MALFORMED_REQUEST"},
 	}
 }
 
