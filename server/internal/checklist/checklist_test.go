@@ -47,6 +47,8 @@ func (i item) isMust() bool { return strings.HasPrefix(i.Level, "MUST") }
 type outcomes struct {
 	Rows      []outcome  `yaml:"rows"`
 	Decisions []decision `yaml:"decisions"`
+	// Exceptions are tested by nethttp_test.go.
+	Exceptions []exception `yaml:"exceptions"`
 }
 
 // An outcome says why an item is not, or not wholly, done as it stands.
@@ -352,6 +354,11 @@ func conformanceSection(items []item, all outcomes) string {
 	out.WriteString("\nWhere the sources disagree:\n\n| question | what is done | why |\n|---|---|---|\n")
 	for _, one := range all.Decisions {
 		fmt.Fprintf(&out, "| %s | %s | %s |\n", one.Question, one.Done, one.Why)
+	}
+	out.WriteString("\nWhat net/http decides before the gateway sees the request, over TLS and without it:\n\n" +
+		"| a client sends | and gets | why |\n|---|---|---|\n")
+	for _, one := range all.Exceptions {
+		fmt.Fprintf(&out, "| %s | %s | %s |\n", one.Sent, one.Gets, one.Why)
 	}
 	out.WriteString("\n")
 	return out.String()

@@ -65,7 +65,7 @@ func attacks() []attack {
 
 		{"huge and deep bodies", "a parser may need far more time or memory than the body has bytes", sendHugeBodies, nil},
 		{"error details", "3.9 MB of empty violations cost 27 CPU seconds and 1.9 GB", sendErrorDetails, nil},
-		{"malformed requests", "net/http answers them itself, before any handler", sendMalformed, []string{plainServe, plainProxy}},
+		{"malformed requests", "net/http refuses most of them itself, before any handler", sendMalformed, []string{plainServe, plainProxy}},
 
 		{"many addresses", "one IPv6 network has 2^64 addresses, and each had its own allowance", comeFromManyAddresses, []string{plainServe}},
 		{"content that looks like HTTP", "response content was mistaken for a response of net/http", readContentLikeHTTP, nil},
