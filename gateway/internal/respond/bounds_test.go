@@ -363,7 +363,7 @@ func TestBoundsAreDocumented(t *testing.T) {
 		"elements of `details`":                                  strconv.Itoa(respond.MaxDetails),
 		"one element of `details`, in protobuf":                  kib(respond.MaxDetailBytes),
 		"all of `details`, in protobuf and in JSON":              kib(respond.MaxDetailsBytes),
-		"elements of `errors`, from BadRequest":                  strconv.Itoa(respond.MaxViolations),
+		"elements of `errors`, from BadRequest or Violations":    strconv.Itoa(respond.MaxViolations),
 		"elements of `violated-policies`, from QuotaFailure":     strconv.Itoa(respond.MaxQuotaViolations),
 		"members of `metadata`, from ErrorInfo":                  strconv.Itoa(respond.MaxMetadata),
 		"members that a statusway.v1.Problem adds":               strconv.Itoa(respond.MaxExtensions),
