@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,9 +61,10 @@ type Target struct {
 	Linked []protoreflect.ServiceDescriptor
 	// Services are the full names of the services to serve. Nil means all services except those
 	// that another target names in its Services:
-	//   - with server reflection: the services that the server lists, except package grpc;
+	//   - with server reflection: the services that the server lists;
 	//   - with Descriptors: the services in the apis of ServiceConfig. If it has none: every
-	//     service except those in imports (as marked by buf) and in the packages google and grpc.
+	//     service except those in imports (as marked by buf).
+	// The infrastructure of gRPC (grpc.reflection, grpc.health and grpc.channelz) has to be named.
 	Services []string
 	// Except are the full names of services not to serve. It has no effect if Services is set.
 	Except []string
@@ -84,7 +86,6 @@ type Target struct {
 var (
 	errLinked   = errors.New("a target with Linked must not set Descriptors, ServiceConfig, Services or Except, and none of its services may be nil")
 	errNoTarget = errors.New("a target needs either Conn or Address, and descriptors if it has neither")
-	errNoRoutes = errors.New("no method has an HTTP route: neither google.api.http nor a service configuration declares one")
 )
 
 // Connect returns a backend that calls gRPC servers by their descriptors. If a target has no
@@ -252,7 +253,7 @@ func (s *server) describe(ctx context.Context) (*schema, error) {
 	if s.reflects() {
 		ctx, cancel := context.WithTimeout(ctx, reflectionTime)
 		defer cancel()
-		set, services, err := fetchDescriptors(ctx, s.conn)
+		set, services, err := fetchDescriptors(ctx, s.conn, p.Services)
 		if err != nil {
 			return nil, err
 		}
@@ -298,9 +299,38 @@ func (c *connection) version() (*backend.Version, error) {
 		errs = append(errs, config.check(schemas...))
 	}
 	if len(version.Contract.Methods) == 0 {
-		errs = append(errs, errNoRoutes)
+		errs = append(errs, noRoutes(schemas))
 	}
 	return version, errors.Join(errs...)
+}
+
+// noRoutes returns the error for servers without routes. It names the services that are served and those
+// that are not, because a route may be in one of the latter.
+func noRoutes(schemas []*schema) error {
+	var names, leftOut []string
+	for _, schema := range schemas {
+		for _, service := range schema.services {
+			names = append(names, string(service.FullName()))
+		}
+		leftOut = append(leftOut, schema.leftOut...)
+	}
+	text := "no method has an HTTP route: there is no service to serve"
+	if len(names) > 0 {
+		text = "no method has an HTTP route: neither google.api.http nor a service configuration declares one in " + list(names)
+	}
+	if len(leftOut) > 0 {
+		text += "; not served, unless you name them: " + list(leftOut)
+	}
+	return errors.New(text)
+}
+
+// list joins names, at most 20 of them.
+func list(names []string) string {
+	const limit = 20
+	if more := len(names) - limit; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:limit], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 // accept marks the known schemas as served, and enables retries for their idempotent methods.

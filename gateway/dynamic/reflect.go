@@ -3,7 +3,7 @@ package dynamic
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/jhump/protoreflect/v2/grpcreflect"
 	"google.golang.org/grpc"
@@ -14,8 +14,9 @@ import (
 
 // fetchDescriptors reads the descriptors of a server with grpc.reflection.v1 or, if the server
 // lacks that, v1alpha. It returns the files with all imports, and the full names of the services
-// except package grpc. An error is a gRPC status, or says that the descriptors are inconsistent.
-func fetchDescriptors(ctx context.Context, conn grpc.ClientConnInterface) (*descriptorpb.FileDescriptorSet, []string, error) {
+// except the infrastructure of gRPC that wanted does not name. An error is a gRPC status, or says that
+// the descriptors are inconsistent.
+func fetchDescriptors(ctx context.Context, conn grpc.ClientConnInterface, wanted []string) (*descriptorpb.FileDescriptorSet, []string, error) {
 	client := grpcreflect.NewClientAuto(ctx, conn)
 	defer client.Reset()
 	names, err := client.ListServices()
@@ -25,8 +26,8 @@ func fetchDescriptors(ctx context.Context, conn grpc.ClientConnInterface) (*desc
 	found := collector{set: &descriptorpb.FileDescriptorSet{}, seen: map[string]bool{}}
 	services := []string{}
 	for _, name := range names {
-		if strings.HasPrefix(string(name), "grpc.") {
-			continue // reflection, health and the like have no routes
+		if isInfrastructure(string(name)) && !slices.Contains(wanted, string(name)) {
+			continue
 		}
 		file, err := client.FileContainingSymbol(name)
 		if err != nil {

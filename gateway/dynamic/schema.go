@@ -20,6 +20,7 @@ import (
 type schema struct {
 	files       *protoregistry.Files
 	services    []protoreflect.ServiceDescriptor
+	leftOut     []string // the other services, with the reason
 	fingerprint [sha256.Size]byte
 	linked      bool
 }
@@ -60,7 +61,7 @@ func newSchema(p Target) (*schema, error) {
 		}
 	}
 	s := &schema{files: loader.files}
-	if s.services, err = loader.services(set, p); err != nil {
+	if s.services, s.leftOut, err = loader.services(set, p); err != nil {
 		return nil, err
 	}
 	s.fingerprint, err = fingerprint(set, s.services)
@@ -137,18 +138,47 @@ func (l *loader) load(file *descriptorpb.FileDescriptorProto) error {
 	return nil
 }
 
-// services returns the services to serve.
-func (l *loader) services(set *descriptorpb.FileDescriptorSet, p Target) ([]protoreflect.ServiceDescriptor, error) {
+// services returns the services to serve, and the others with the reason.
+func (l *loader) services(set *descriptorpb.FileDescriptorSet, p Target) (services []protoreflect.ServiceDescriptor, leftOut []string, err error) {
 	if p.Services != nil {
-		return l.named(p.Services)
+		services, err = l.named(p.Services)
+		return services, nil, err
 	}
-	services := l.defaultServices(set)
-	if names := p.ServiceConfig.apis(); names != nil {
-		services = l.find(names)
+	for _, file := range set.GetFile() {
+		for _, service := range file.GetService() {
+			name := string(protoreflect.FullName(file.GetPackage()).Append(protoreflect.Name(service.GetName())))
+			if reason := p.omits(file, name); reason != "" {
+				leftOut = append(leftOut, name+" ("+reason+")")
+				continue
+			}
+			services = append(services, l.find([]string{name})...)
+		}
 	}
-	return slices.DeleteFunc(services, func(service protoreflect.ServiceDescriptor) bool {
-		return slices.Contains(p.Except, string(service.FullName()))
-	}), nil
+	if apis := p.ServiceConfig.apis(); apis != nil {
+		slices.SortFunc(services, func(a, b protoreflect.ServiceDescriptor) int {
+			return slices.Index(apis, string(a.FullName())) - slices.Index(apis, string(b.FullName()))
+		})
+	}
+	return services, leftOut, nil
+}
+
+// omits returns why a service is not served unless Services names it, or "" if it is served.
+func (t *Target) omits(file *descriptorpb.FileDescriptorProto, name string) string {
+	apis := t.ServiceConfig.apis()
+	switch {
+	case slices.Contains(t.Except, name):
+		return "excluded or served by another backend"
+	case apis != nil && !slices.Contains(apis, name):
+		return "not in the apis of the service configuration"
+	case apis != nil:
+		return ""
+	case isInfrastructure(name):
+		return infrastructure
+	case isImport(file):
+		return "only an import"
+	default:
+		return ""
+	}
 }
 
 func (l *loader) named(names []string) ([]protoreflect.ServiceDescriptor, error) {
@@ -176,23 +206,14 @@ func (l *loader) find(names []string) []protoreflect.ServiceDescriptor {
 	return services
 }
 
-// defaultServices returns the services of a set, except those in imports and in the packages google
-// and grpc.
-func (l *loader) defaultServices(set *descriptorpb.FileDescriptorSet) []protoreflect.ServiceDescriptor {
-	var services []protoreflect.ServiceDescriptor
-	for _, file := range set.GetFile() {
-		if isImport(file) || isBelow(file.GetPackage(), "google") || isBelow(file.GetPackage(), "grpc") {
-			continue
-		}
-		for _, service := range file.GetService() {
-			name := protoreflect.FullName(file.GetPackage()).Append(protoreflect.Name(service.GetName()))
-			services = append(services, l.find([]string{string(name)})...)
-		}
-	}
-	return services
-}
+const infrastructure = "infrastructure of gRPC"
 
-func isBelow(pkg, top string) bool { return pkg == top || strings.HasPrefix(pkg, top+".") }
+// isInfrastructure reports whether gRPC itself defines a service. Such services are no part of an API.
+func isInfrastructure(name string) bool {
+	return slices.ContainsFunc([]string{"grpc.reflection.", "grpc.health.", "grpc.channelz."}, func(prefix string) bool {
+		return strings.HasPrefix(name, prefix)
+	})
+}
 
 // isImport reports whether buf marks a file as an import. In buf.alpha.image.v1.ImageFile, field 1
 // of the message in field 8042 is true for a file that the set contains only as an import.
