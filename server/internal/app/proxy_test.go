@@ -343,7 +343,7 @@ func TestProxyRefuses(t *testing.T) {
 		{name: "variables without a field", set: shop("shop.v1", "/v1/{a}", "/v1/{b}"), parts: []string{"shop.v1.proto: shop.v1.Shop.GetA", `no field "a"`}},
 		{
 			name: "routes that clash", reflected: shop("shop.v1", "/v1/x", "/v1/x"),
-			parts: []string{"shop.v1.proto: shop.v1.Shop.GetB", "matches exactly the paths of /v1/x"},
+			parts: []string{"shop.v1.proto: shop.v1.Shop.GetB", "matches exactly the paths of /v1/x, a route of shop.v1.Shop.GetA (shop.v1.proto)"},
 		},
 		{name: "a rule that names no field", reflected: shop("shop.v1", "/v1/{gone}"), parts: []string{"shop.v1.proto: shop.v1.Shop.GetA", `no field "gone"`}},
 		{name: "no routes", reflected: shop("shop.v1"), parts: []string{"no method has an HTTP route"}},
