@@ -231,6 +231,17 @@ func (c *Contract) Check(table *policy.Table) error {
 	return errs.Err()
 }
 
+// RefuseKeys returns an error with this reason for each method that needs an Idempotency-Key.
+func (c *Contract) RefuseKeys(reason string) error {
+	var errs Errors
+	for _, method := range c.Methods {
+		if method.IdempotencyKey == KeyRequired {
+			errs = append(errs, failure(method.Descriptor, "%s %s", method.FullName, reason))
+		}
+	}
+	return errs.Err()
+}
+
 // RetiredBy returns the retired prefix of a path, if there is one.
 func (c *Contract) RetiredBy(path string) (Retired, bool) {
 	for _, retired := range c.Retired {
