@@ -84,7 +84,7 @@ func (c *connection) checkRoutes(version *backend.Version, errs []error) error {
 		switch {
 		case !s.reflects():
 			wrong = append(wrong, c.checkConfig(s)...)
-		case status.Code(errs[i]) == codes.Unimplemented:
+		case status.Code(errs[i]) == codes.Unimplemented && !isHTTP(errs[i]):
 			silent = append(silent, fmt.Errorf("the server %s has no server reflection, so its descriptors are needed: %w", s.name(), errs[i]))
 		default:
 			canChange = canChange || len(c.problems(s)) > 0
@@ -250,11 +250,14 @@ func (c *connection) revise(b *backend.Backend, err error) bool {
 	return err == nil && backend.Replace(b, version) == nil
 }
 
-// watch keeps the schema of every server with reflection up to date.
+// watch keeps the schema of every server with reflection up to date, and follows the other connections.
 func (c *connection) watch(b *backend.Backend) {
 	for _, s := range c.servers {
-		if s.reflects() {
+		switch {
+		case s.reflects():
 			c.running.Go(func() { c.refresh(b, s) })
+		case s.dialed != nil:
+			c.running.Go(func() { c.follow(b, s) })
 		}
 	}
 }
@@ -270,6 +273,24 @@ func (c *connection) refresh(b *backend.Backend, s *server) {
 		c.learn(s, next, err, func(version *backend.Version) error { return backend.Replace(b, version) })
 		c.mu.Unlock()
 		c.report(b, s)
+	}
+}
+
+// follow reports when a connection fails, and when it is ready again.
+func (c *connection) follow(b *backend.Backend, s *server) {
+	for state := s.dialed.GetState(); ; state = s.dialed.GetState() {
+		if state == connectivity.TransientFailure || state == connectivity.Ready {
+			c.mu.Lock()
+			s.problems = nil
+			if err := s.dialed.problem(); err != nil {
+				s.problems = []error{err}
+			}
+			c.mu.Unlock()
+			c.report(b, s)
+		}
+		if !s.dialed.WaitForStateChange(c.ctx, state) {
+			return
+		}
 	}
 }
 

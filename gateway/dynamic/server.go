@@ -2,8 +2,10 @@ package dynamic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -120,8 +122,16 @@ func (s *server) describe(ctx context.Context) (*schema, error) {
 func (s *server) explain(err error) error {
 	code := status.Code(err)
 	switch {
+	case isHTTP(err):
+		text, _, _ := strings.Cut(status.Convert(err).Message(), ";")
+		return fmt.Errorf("%w: %s", errHTTPServer, text)
 	case isUnreachable(err):
-		return fmt.Errorf("the server cannot be reached: %w", err)
+		if s.dialed != nil {
+			if cause := s.dialed.problem(); cause != nil && !errors.Is(cause, errUnreachable) {
+				return cause
+			}
+		}
+		return fmt.Errorf("%w: %w", errUnreachable, err)
 	case code == codes.Unimplemented:
 		return fmt.Errorf("the server has no server reflection, so its descriptors are needed: %w", err)
 	case code == codes.PermissionDenied || code == codes.Unauthenticated:
@@ -135,4 +145,10 @@ func (s *server) explain(err error) error {
 func isUnreachable(err error) bool {
 	code := status.Code(err)
 	return code == codes.Unavailable || code == codes.DeadlineExceeded
+}
+
+// isHTTP reports whether an HTTP server without gRPC responded. grpc-go only says so in the text.
+func isHTTP(err error) bool {
+	return strings.Contains(err.Error(), "unexpected HTTP status code received from server") ||
+		strings.Contains(err.Error(), "received unexpected content-type")
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -340,6 +341,37 @@ func TestProxyStarts(t *testing.T) {
 				t.Errorf("%q is not in the log:\n%s", test.want, log)
 			}
 			becomes(t, url+"/metrics", http.StatusOK, `statusway_backend_problems{backend="`)
+		})
+	}
+}
+
+// TestProxyWrongServer: /readyz says what is wrong if the only backend cannot be called.
+func TestProxyWrongServer(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	plain := bind(t, "127.0.0.1:0")
+	openShop(t, plain, shop("one.v1", "/v1/one"))
+	for _, test := range []struct {
+		name, address string
+		tls           bool
+		want          string
+	}{
+		{"a web server", web.Listener.Addr().String(), false, "the server is an HTTP server without gRPC: give the address of a gRPC server"},
+		{"TLS to a server in plain text", plain.Addr().String(), true, "the server does not speak TLS: call it without TLS"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url, log := runProxy(t, func(c *config.Proxy) { c.Backend, c.BackendTLS = []string{test.address}, test.tls })
+			becomes(t, url+"/readyz", http.StatusServiceUnavailable, test.want)
+			got := fetch(t, url+"/readyz")
+			if got.header.Get("Content-Type") != "application/problem+json" || got.header.Get("Retry-After") == "" ||
+				!strings.Contains(got.body, `"reason":"BACKEND_PENDING"`) {
+				t.Errorf("%+v", got)
+			}
+			if !strings.Contains(log.String(), test.want) {
+				t.Errorf("the log is\n%s", log)
+			}
 		})
 	}
 }
