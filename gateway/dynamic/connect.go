@@ -64,7 +64,8 @@ type Target struct {
 	Except []string
 	// ServiceConfig contains HTTP rules that replace google.api.http. It may be nil.
 	ServiceConfig *ServiceConfig
-	// Refresh is how often the gateway uses server reflection to look for changes. 0 means [DefaultRefresh], a negative value
+	// Refresh is how often the gateway uses server reflection to look for changes. A change takes
+	// effect when it has been read three times in a row. 0 means [DefaultRefresh], a negative value
 	// means never.
 	Refresh time.Duration
 
@@ -92,7 +93,9 @@ var (
 // served, for example because its routes clash, the other services of the server are. It is an error if
 // no server has a route, or the server reflection to declare one.
 //
-// Connect reads the descriptors again every [Target.Refresh] and after each reconnect. It does not give up a service that it serves because the new
+// Connect reads the descriptors again every [Target.Refresh] and after each reconnect. It switches to
+// others when it has read the same ones three times in a row, so that two versions of a server behind
+// one name do not make routes come and go. It does not give up a service that it serves because the new
 // version of the service has a problem. [backend.Backend.Close] ends these updates.
 func Connect(ctx context.Context, targets ...Target) (*backend.Backend, error) {
 	c := &connection{}

@@ -104,6 +104,9 @@ func (c *connection) checkRoutes(version *backend.Version, errs []error) error {
 func (c *connection) problems(s *server) []error {
 	const limit = 20
 	all := append(slices.Clone(s.problems), c.checkConfig(s)...)
+	if s.flaps {
+		all = append(all, errFlaps)
+	}
 	if more := len(all) - limit; more > 0 {
 		all = append(all[:limit], fmt.Errorf("and %d more problems", more))
 	}
@@ -174,6 +177,9 @@ func (c *connection) learn(s *server, next *schema, err error, change func(*back
 		s.problems = []error{s.explain(err)}
 		return
 	}
+	if !s.isSettled(next) {
+		return
+	}
 	if !next.equal(s.schema) || len(s.refused) > 0 {
 		s.refused = c.admit(s, next, change)
 	}
@@ -211,6 +217,7 @@ func (c *connection) admit(s *server, next *schema, change func(*backend.Version
 			err = change(version)
 		}
 		if err == nil {
+			s.candidate, s.flaps = nil, false
 			if err = c.accept(); err != nil {
 				refused = append(refused, err)
 			}

@@ -250,3 +250,68 @@ func TestNothingToServe(t *testing.T) {
 		t.Errorf("a rule for nothing: %s", got)
 	}
 }
+
+// TestRefresh: a lasting change is taken when it has been read three times in a row, and reported once.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	target, d := reflectingTarget(t, "a.v1.A/a")
+	var mu sync.Mutex
+	script := []string{"a", "a", "b", "b", "a", "b", "c", "b", "b", "b", "b"}
+	var seen []string // the routes when each reading begins
+	var f *front
+	next := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if f == nil {
+			return
+		}
+		seen = append(seen, strings.Join(paths(f.backend), ""))
+		if len(script) > 0 {
+			d.routes(t, "a.v1.A/"+script[0])
+			script = script[1:]
+		}
+	}
+	d.before.Store(&next)
+	served := serve(t, target)
+	mu.Lock()
+	f = served
+	mu.Unlock()
+	eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return len(seen) > 20 })
+	mu.Lock()
+	defer mu.Unlock()
+	if want := []string{"/a", "/a", "/a", "/a", "/a", "/a", "/a", "/a", "/a", "/a", "/b", "/b"}; !slices.Equal(seen[:12], want) {
+		t.Errorf("the routes were %q, want %q", seen[:12], want)
+	}
+	if got := f.backend.Revision(); got != 1 || strings.Count(f.log.String(), "routes have changed") != 1 {
+		t.Errorf("the revision is %d, the log\n%s", got, f.log)
+	}
+	if strings.Count(f.log.String(), "change from one reading to the next") != 1 {
+		t.Errorf("the flapping was not reported once:\n%s", f.log)
+	}
+}
+
+// TestFlapping: two versions behind one name do not make routes come and go.
+func TestFlapping(t *testing.T) {
+	t.Parallel()
+	target, d := reflectingTarget(t, "a.v1.A/a")
+	odd := false
+	flip := func() {
+		path := "a.v1.A/a"
+		if odd = !odd; odd {
+			path = "a.v1.A/b"
+		}
+		d.routes(t, path)
+	}
+	f := serve(t, target)
+	d.before.Store(&flip)
+	eventually(t, func() bool { return d.asked.Load() > 40 })
+	if got := f.backend.Revision(); got != 0 || !slices.Equal(paths(f.backend), []string{"/a"}) {
+		t.Errorf("the revision is %d, the routes are %q", got, paths(f.backend))
+	}
+	if got := strings.Count(f.log.String(), "change from one reading to the next"); got != 1 {
+		t.Errorf("the flapping was reported %d times:\n%s", got, f.log)
+	}
+	last := func() { d.routes(t, "a.v1.A/a") }
+	d.before.Store(&last)
+	eventually(t, func() bool { return len(f.backend.Targets()[0].Problems) == 0 })
+}

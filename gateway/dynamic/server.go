@@ -13,6 +13,16 @@ import (
 	"google.golang.org/grpc/status"
 )
 
+const (
+	// settledReadings is how often in a row another schema must be read before it is served.
+	settledReadings = 3
+	// calmReadings is how often in a row the served schema must be read until the server no longer flaps.
+	calmReadings = 10
+)
+
+var errFlaps = errors.New("the descriptors change from one reading to the next, as if two versions of the server ran behind one name: " +
+	"the gateway keeps the routes that it has until it reads the same others three times in a row")
+
 // server is one gRPC server.
 type server struct {
 	Target
@@ -23,6 +33,10 @@ type server struct {
 	schema    *schema   // nil while it is unknown
 	confirmed time.Time // when the server last declared schema, or when the server was made
 	refused   []error   // why the last schema is not served, or which of its services are not
+	candidate *schema   // another one that was read seen times in a row
+	seen      int
+	flaps     bool
+	calm      int
 	problems  []error
 	reported  []string // the texts of the problems that were reported
 }
@@ -116,6 +130,30 @@ func (s *server) describe(ctx context.Context) (*schema, error) {
 	}
 	schema.faults, schema.leftOut = found.faults, found.leftOut
 	return schema, nil
+}
+
+// isSettled reports whether to serve a schema that has been read: at once if none is served yet, else
+// when it has been read three times in a row.
+func (s *server) isSettled(next *schema) bool {
+	if s.schema == nil {
+		return true
+	}
+	if next.equal(s.schema) {
+		if s.candidate != nil && s.seen < settledReadings {
+			s.flaps, s.calm = true, 0
+		}
+		s.candidate = nil
+		s.calm++
+		s.flaps = s.flaps && s.calm < calmReadings
+		return true
+	}
+	if !next.equal(s.candidate) {
+		s.flaps = s.flaps || s.candidate != nil && s.seen < settledReadings
+		s.candidate, s.seen = next, 0
+	}
+	s.calm = 0
+	s.seen = min(s.seen+1, settledReadings)
+	return s.seen == settledReadings
 }
 
 // explain says what to do about descriptors that cannot be read.
