@@ -261,11 +261,5 @@ func (c *Config) checkKeys(declared *contract.Contract) error {
 	if c.Idempotency != nil {
 		return nil
 	}
-	var errs []error
-	for _, method := range declared.Methods {
-		if method.IdempotencyKey == contract.KeyRequired {
-			errs = append(errs, fmt.Errorf("%s needs an Idempotency-Key, but Config.Idempotency is nil", method.FullName))
-		}
-	}
-	return errors.Join(errs...)
+	return declared.RefuseKeys("needs an Idempotency-Key, but Config.Idempotency is nil")
 }

@@ -75,8 +75,8 @@ func New(b *Backend, config Config) (*Gateway, error) {
 		return nil, err
 	}
 	for _, target := range b.Targets() {
-		if target.Pending {
-			c.Logger.Warn("the backend cannot be reached yet; its routes get 503 until it can", slog.String("backend", target.Address))
+		if len(target.Problems) > 0 {
+			g.report(target)
 		}
 	}
 	return g, nil
@@ -94,14 +94,20 @@ func (g *Gateway) use(version *backend.Version) error {
 	return nil
 }
 
-// report logs why the routes of a backend cannot be read, or that they can be read again.
-func (g *Gateway) report(address string, err error) {
-	if err == nil {
-		g.config.Logger.Info("a backend's routes can be read again", slog.String("backend", address))
+// report logs new problems of a backend, or that they are over.
+func (g *Gateway) report(target backend.Target) {
+	name := slog.String("backend", target.Address)
+	if len(target.Problems) == 0 {
+		g.config.Logger.Info("a backend has no problems any more", name)
 		return
 	}
-	g.config.Logger.Warn("a backend's routes cannot be read; the gateway goes on with the last known ones",
-		slog.String("backend", address), slog.Any("error", err))
+	for _, problem := range target.Problems {
+		if target.Pending {
+			g.config.Logger.Warn("a backend has a problem; its routes are not known yet and get 503", name, slog.Any("error", problem))
+		} else {
+			g.config.Logger.Warn("a backend has a problem; the gateway serves its other routes", name, slog.Any("error", problem))
+		}
+	}
 }
 
 // newWalk lists the rules that a request passes before it reaches a version of the backend.

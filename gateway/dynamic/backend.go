@@ -59,7 +59,7 @@ type method struct {
 // that two servers declare.
 func newVersion(servers ...described) (*backend.Version, error) {
 	var services []protoreflect.ServiceDescriptor
-	var errs []error
+	var errs contract.Errors
 	owners := map[protoreflect.FullName]described{}
 	schemas := make([]*schema, 0, len(servers))
 	for _, server := range servers {
@@ -74,7 +74,10 @@ func newVersion(servers ...described) (*backend.Version, error) {
 		}
 	}
 	declared, err := contract.ReadServices(services...)
-	if err := errors.Join(append(errs, err)...); err != nil {
+	if wrong, ok := errors.AsType[contract.Errors](err); ok {
+		errs = append(errs, wrong...)
+	}
+	if err := errs.Err(); err != nil {
 		return nil, fmt.Errorf("reading the contract: %w", err)
 	}
 	known := typesOf(schemas...)

@@ -3,7 +3,9 @@ package dynamic
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -30,9 +32,12 @@ type serverConn struct {
 
 	health bool
 	config *configurator
+	cause  atomic.Pointer[error] // see diagnosis
 }
 
 var _ grpc.ClientConnInterface = (*serverConn)(nil)
+
+var errUnreachable = errors.New("the server cannot be reached")
 
 // dial returns a connection to the address of a target. It does not wait for the server.
 func dial(p Target) (*serverConn, error) {
@@ -46,7 +51,7 @@ func dial(p Target) (*serverConn, error) {
 	}
 	c := &serverConn{health: p.Health, config: &configurator{config: config}}
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(secret),
+		grpc.WithTransportCredentials(diagnosis{TransportCredentials: secret, plain: p.TLS == nil, cause: &c.cause}),
 		grpc.WithResolvers(c.config),
 		grpc.WithStatsHandler(watcher{}),
 		grpc.WithConnectParams(grpc.ConnectParams{
@@ -63,7 +68,19 @@ func dial(p Target) (*serverConn, error) {
 	if c.ClientConn, err = grpc.NewClient("dns:///"+p.Address, options...); err != nil {
 		return nil, fmt.Errorf("the backend %s: %w", p.Address, err)
 	}
+	c.Connect()
 	return c, nil
+}
+
+// problem returns why the server cannot be reached, or nil if it can, as far as is known.
+func (c *serverConn) problem() error {
+	if c.GetState() != connectivity.TransientFailure {
+		return nil
+	}
+	if cause := c.cause.Load(); cause != nil && *cause != nil {
+		return fmt.Errorf("the server cannot be called: %w", *cause)
+	}
+	return errUnreachable
 }
 
 // retryIdempotent enables retries for methods whose option idempotency_level allows them. The

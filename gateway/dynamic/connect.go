@@ -6,22 +6,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/statusway/statusway/gateway/internal/backend"
-	"github.com/statusway/statusway/gateway/internal/respond"
-	"github.com/statusway/statusway/gateway/policy"
 )
 
 const (
@@ -60,16 +55,18 @@ type Target struct {
 	Linked []protoreflect.ServiceDescriptor
 	// Services are the full names of the services to serve. Nil means all services except those
 	// that another target names in its Services:
-	//   - with server reflection: the services that the server lists, except package grpc;
+	//   - with server reflection: the services that the server lists;
 	//   - with Descriptors: the services in the apis of ServiceConfig. If it has none: every
-	//     service except those in imports (as marked by buf) and in the packages google and grpc.
+	//     service except those in imports (as marked by buf).
+	// The infrastructure of gRPC (grpc.reflection, grpc.health and grpc.channelz) has to be named.
 	Services []string
 	// Except are the full names of services not to serve. It has no effect if Services is set.
 	Except []string
 	// ServiceConfig contains HTTP rules that replace google.api.http. It may be nil.
 	ServiceConfig *ServiceConfig
-	// Refresh is how often the gateway uses server reflection to look for changes. 0 means
-	// [DefaultRefresh], a negative value means never.
+	// Refresh is how often the gateway uses server reflection to look for changes. A change takes
+	// effect when it has been read three times in a row. 0 means [DefaultRefresh], a negative value
+	// means never.
 	Refresh time.Duration
 
 	// Deadline is the maximum time of a call without streaming. 0 means the gateway's default, a
@@ -84,31 +81,30 @@ type Target struct {
 var (
 	errLinked   = errors.New("a target with Linked must not set Descriptors, ServiceConfig, Services or Except, and none of its services may be nil")
 	errNoTarget = errors.New("a target needs either Conn or Address, and descriptors if it has neither")
-	errNoRoutes = errors.New("no method has an HTTP route: neither google.api.http nor a service configuration declares one")
 )
 
 // Connect returns a backend that calls gRPC servers by their descriptors. If a target has no
-// descriptors, Connect reads them with server reflection. Invalid descriptors are an error. ctx
-// only limits Connect itself.
+// descriptors, Connect reads them with server reflection, from all servers at the same time. ctx only
+// limits Connect itself.
 //
-// If a server cannot be reached, Connect succeeds and tries again in the background. Until then the
-// server's routes are missing, and a request without a route gets UNAVAILABLE. Connect also reads
-// the descriptors again every [Target.Refresh] and after each reconnect, and updates the routes,
-// unless the gateway cannot serve the new ones. [backend.Backend.Close] ends these updates.
+// Problems of the given descriptors are an error. Problems of server reflection are not: the backend
+// serves what it can, and [backend.Backend.Targets] and the log name the rest. If a server cannot be
+// read, its routes are missing, and a request without a route gets UNAVAILABLE. If a service cannot be
+// served, for example because its routes clash, the other services of the server are. It is an error if
+// no server has a route, or the server reflection to declare one.
+//
+// Connect reads the descriptors again every [Target.Refresh] and after each reconnect. It switches to
+// others when it has read the same ones three times in a row, so that two versions of a server behind
+// one name do not make routes come and go. It does not give up a service that it serves because the new
+// version of the service has a problem. [backend.Backend.Close] ends these updates.
 func Connect(ctx context.Context, targets ...Target) (*backend.Backend, error) {
 	c := &connection{}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	if err := c.open(ctx, targets); err != nil {
-		return nil, errors.Join(err, c.close())
-	}
-	version, err := c.version()
+	version, err := c.open(ctx, targets)
 	if err != nil {
 		return nil, errors.Join(err, c.close())
 	}
-	b := backend.New(backend.Params{Version: version, Targets: c.targets, Stop: c.close})
-	if err := c.accept(); err != nil {
-		return nil, errors.Join(err, c.close())
-	}
+	b := backend.New(backend.Params{Version: version, Targets: c.targets, Revise: c.revise, Stop: c.close})
 	c.watch(b)
 	return b, nil
 }
@@ -137,80 +133,6 @@ func (noConn) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallO
 	return nil, status.Error(codes.Unimplemented, "the backend has no connection")
 }
 
-// connection keeps the routes of a backend up to date.
-type connection struct {
-	servers []*server
-
-	ctx     context.Context //nolint:containedctx // it lasts as long as the refresh.
-	cancel  context.CancelFunc
-	running sync.WaitGroup
-	mu      sync.Mutex // held while a schema changes
-}
-
-// server is one gRPC server.
-type server struct {
-	Target
-
-	conn   grpc.ClientConnInterface
-	dialed *serverConn // nil for the caller's own connection
-	schema *schema     // nil while it is unknown
-	known  atomic.Bool
-	fault  string // the last reported error
-}
-
-// open makes the connections and reads the descriptors of all servers that can be reached.
-func (c *connection) open(ctx context.Context, targets []Target) error {
-	for i, target := range targets {
-		if err := target.check(); err != nil {
-			return err
-		}
-		s := &server{Target: target, conn: target.Conn}
-		s.Except = slices.Clone(target.Except)
-		if target.Conn == nil {
-			s.conn = noConn{}
-		}
-		for j, other := range targets {
-			if i != j {
-				s.Except = append(s.Except, other.Services...)
-			}
-		}
-		c.servers = append(c.servers, s)
-		if target.Address == "" {
-			continue
-		}
-		dialed, err := dial(target)
-		if err != nil {
-			return err
-		}
-		s.conn, s.dialed = dialed, dialed
-	}
-	for _, s := range c.servers {
-		if err := s.learn(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// learn gets the declarations of the server, unless it is unreachable.
-func (s *server) learn(ctx context.Context) error {
-	schema, err := s.describe(ctx)
-	switch {
-	case err == nil:
-		s.schema = schema
-		return nil
-	case !s.reflects():
-		return err
-	case isUnreachable(err):
-		s.fault = err.Error()
-		return nil
-	case status.Code(err) == codes.Unimplemented:
-		return fmt.Errorf("the server %s has no server reflection, so its descriptors are needed: %w", s.name(), err)
-	default:
-		return fmt.Errorf("the server %s: %w", s.name(), err)
-	}
-}
-
 // check returns an error if a target is invalid.
 func (t *Target) check() error {
 	more := t.Descriptors != nil || t.ServiceConfig != nil || t.Services != nil || t.Except != nil
@@ -227,194 +149,31 @@ func (t *Target) check() error {
 // reflects reports whether server reflection declares the services.
 func (t *Target) reflects() bool { return t.Descriptors == nil && t.Linked == nil }
 
-// isUnreachable reports whether a server did not respond.
-func isUnreachable(err error) bool {
-	code := status.Code(err)
-	return code == codes.Unavailable || code == codes.DeadlineExceeded
+// noRoutes returns the error for servers without routes. It names the services that are served and those
+// that are not, because a route may be in one of the latter.
+func noRoutes(schemas []*schema) error {
+	var names, leftOut []string
+	for _, schema := range schemas {
+		for _, service := range schema.services {
+			names = append(names, string(service.FullName()))
+		}
+		leftOut = append(leftOut, schema.leftOut...)
+	}
+	text := "no method has an HTTP route: there is no service to serve"
+	if len(names) > 0 {
+		text = "no method has an HTTP route: neither google.api.http nor a service configuration declares one in " + list(names)
+	}
+	if len(leftOut) > 0 {
+		text += "; not served, unless you name them: " + list(leftOut)
+	}
+	return errors.New(text)
 }
 
-func (s *server) name() string {
-	if s.Address != "" {
-		return s.Address
+// list joins names, at most 20 of them.
+func list(names []string) string {
+	const limit = 20
+	if more := len(names) - limit; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:limit], ", "), more)
 	}
-	if named, ok := s.conn.(interface{ Target() string }); ok {
-		return named.Target()
-	}
-	return "of the connection"
-}
-
-// describe returns the schema of the server.
-func (s *server) describe(ctx context.Context) (*schema, error) {
-	if s.Linked != nil {
-		return linkedSchema(s.Linked...), nil
-	}
-	p := s.Target
-	if s.reflects() {
-		ctx, cancel := context.WithTimeout(ctx, reflectionTime)
-		defer cancel()
-		set, services, err := fetchDescriptors(ctx, s.conn)
-		if err != nil {
-			return nil, err
-		}
-		p.Descriptors = set
-		if p.Services == nil {
-			p.Services = slices.DeleteFunc(services, func(name string) bool { return slices.Contains(p.Except, name) })
-		}
-	}
-	return newSchema(p)
-}
-
-// version combines the servers whose schemas are known.
-func (c *connection) version() (*backend.Version, error) {
-	var known []described
-	var schemas []*schema
-	var configs []*ServiceConfig
-	var pending error
-	for _, s := range c.servers {
-		if s.ServiceConfig != nil && !slices.Contains(configs, s.ServiceConfig) {
-			configs = append(configs, s.ServiceConfig)
-		}
-		if s.schema == nil {
-			pending = respond.Fail(policy.ReasonBackendPending, "a backend has not been reached yet")
-			continue
-		}
-		limit := cmp.Or(s.MaxMessage, DefaultMaxMessage)
-		if limit < 0 {
-			limit = math.MaxInt32
-		}
-		known = append(known, described{schema: s.schema, conn: s.conn, maxMessage: limit, deadline: s.Deadline})
-		schemas = append(schemas, s.schema)
-	}
-	version, err := newVersion(known...)
-	if err != nil {
-		return nil, err
-	}
-	if pending != nil {
-		version.Pending = pending
-		return version, nil //nolint:nilerr // why routes are missing is part of the version.
-	}
-	var errs []error
-	for _, config := range configs {
-		errs = append(errs, config.check(schemas...))
-	}
-	if len(version.Contract.Methods) == 0 {
-		errs = append(errs, errNoRoutes)
-	}
-	return version, errors.Join(errs...)
-}
-
-// accept marks the known schemas as served, and enables retries for their idempotent methods.
-func (c *connection) accept() error {
-	for _, s := range c.servers {
-		if s.schema == nil {
-			continue
-		}
-		if s.dialed != nil {
-			if err := s.dialed.retryIdempotent(s.schema.services); err != nil {
-				return err
-			}
-		}
-		s.known.Store(true)
-	}
-	return nil
-}
-
-// watch keeps the schema of every server with reflection up to date.
-func (c *connection) watch(b *backend.Backend) {
-	for _, s := range c.servers {
-		if !s.reflects() {
-			continue
-		}
-		c.running.Go(func() {
-			for s.await(c.ctx) {
-				err := c.refresh(b, s)
-				if c.ctx.Err() == nil {
-					s.report(b, err)
-				}
-			}
-		})
-	}
-}
-
-// await waits until it is time to read the server's descriptors again. It returns false when ctx
-// is done.
-func (s *server) await(ctx context.Context) bool {
-	interval := s.Refresh
-	if interval == 0 {
-		interval = DefaultRefresh
-	}
-	if !s.known.Load() && (interval < 0 || interval > pendingInterval) {
-		interval = pendingInterval
-	}
-	wait := ctx
-	if interval > 0 {
-		var cancel context.CancelFunc
-		wait, cancel = context.WithTimeout(ctx, interval)
-		defer cancel()
-	}
-	watched, ok := s.conn.(stateful)
-	if !ok || interval < 0 {
-		<-wait.Done()
-		return ctx.Err() == nil
-	}
-	awaitReady(wait, watched)
-	return ctx.Err() == nil
-}
-
-// refresh reads the descriptors of a server again, and updates the routes if they have changed.
-func (c *connection) refresh(b *backend.Backend, s *server) error {
-	schema, err := s.describe(c.ctx)
-	if err != nil || schema.equal(s.schema) {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	before := s.schema
-	s.schema = schema
-	version, err := c.version()
-	if err == nil {
-		err = backend.Replace(b, version)
-	}
-	if err != nil {
-		s.schema = before // Keep the old routes until the server's descriptors are valid again.
-		return err
-	}
-	return c.accept()
-}
-
-// report reports an error to the gateways, but not the same error twice in a row.
-func (s *server) report(b *backend.Backend, err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != s.fault {
-		s.fault = text
-		backend.Report(b, s.name(), err)
-	}
-}
-
-// targets returns the state of every server.
-func (c *connection) targets() []backend.Target {
-	states := make([]backend.Target, len(c.servers))
-	for i, s := range c.servers {
-		states[i] = backend.Target{Address: s.name(), Pending: !s.known.Load(), Connection: connectivity.Ready}
-		if watched, ok := s.conn.(stateful); ok {
-			states[i].Connection = watched.GetState()
-		}
-	}
-	return states
-}
-
-// close ends the refresh and closes the connections that [Connect] has made.
-func (c *connection) close() error {
-	c.cancel()
-	c.running.Wait()
-	var errs []error
-	for _, s := range c.servers {
-		if s.dialed != nil {
-			errs = append(errs, s.dialed.Close())
-		}
-	}
-	return errors.Join(errs...)
+	return strings.Join(names, ", ")
 }

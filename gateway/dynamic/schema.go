@@ -2,7 +2,9 @@ package dynamic
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,6 +15,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/statusway/statusway/gateway/internal/contract"
 )
 
 // schema is the services that one gRPC server declares, with the types of all their messages. It is
@@ -20,6 +24,8 @@ import (
 type schema struct {
 	files       *protoregistry.Files
 	services    []protoreflect.ServiceDescriptor
+	faults      map[string]error // why services that should be served have no descriptors
+	leftOut     []string         // the other services, with the reason
 	fingerprint [sha256.Size]byte
 	linked      bool
 }
@@ -60,7 +66,7 @@ func newSchema(p Target) (*schema, error) {
 		}
 	}
 	s := &schema{files: loader.files}
-	if s.services, err = loader.services(set, p); err != nil {
+	if s.services, s.leftOut, err = loader.services(set, p); err != nil {
 		return nil, err
 	}
 	s.fingerprint, err = fingerprint(set, s.services)
@@ -78,6 +84,69 @@ func linkedSchema(services ...protoreflect.ServiceDescriptor) *schema {
 // equal reports whether two schemas have the same descriptors. A nil schema equals no other.
 func (s *schema) equal(other *schema) bool {
 	return s != nil && other != nil && s.fingerprint == other.fingerprint
+}
+
+// serves reports whether the schema contains a service. A nil schema contains none.
+func (s *schema) serves(name string) bool {
+	return s != nil && slices.ContainsFunc(s.services, func(service protoreflect.ServiceDescriptor) bool { return string(service.FullName()) == name })
+}
+
+// without returns the schema without some services.
+func (s *schema) without(names []string) *schema {
+	other := *s
+	other.services = slices.DeleteFunc(slices.Clone(s.services), func(service protoreflect.ServiceDescriptor) bool {
+		return slices.Contains(names, string(service.FullName()))
+	})
+	return &other
+}
+
+// faultList returns the faults in the order of their services.
+func (s *schema) faultList() []error {
+	var all []error
+	for _, name := range slices.Sorted(maps.Keys(s.faults)) {
+		all = append(all, s.faults[name])
+	}
+	return all
+}
+
+// culprits returns the services of s that cause an error of a version, with the reasons. If two services
+// clash, the culprit is the one that before does not serve, or the second one.
+func (s *schema) culprits(before *schema, err error) (culprits []string, reasons []error) {
+	problems, ok := errors.AsType[contract.Errors](err)
+	if !ok {
+		problems = contract.Errors{err}
+	}
+	for _, problem := range problems {
+		names := slices.DeleteFunc(servicesOf(problem), func(name string) bool { return !s.serves(name) })
+		if len(names) == 0 {
+			continue // Another server causes it.
+		}
+		if len(names) > 1 && slices.ContainsFunc(names, func(name string) bool { return slices.Contains(culprits, name) }) {
+			continue // Without the other problem, they do not clash.
+		}
+		culprit := names[0]
+		if before.serves(culprit) && !before.serves(names[len(names)-1]) {
+			culprit = names[len(names)-1]
+		}
+		culprits = append(culprits, culprit)
+		reasons = append(reasons, fmt.Errorf("%s is not served: %w", culprit, problem))
+	}
+	return culprits, reasons
+}
+
+// servicesOf returns the services that cause a problem of a contract.
+func servicesOf(problem error) []string {
+	if wrong, ok := errors.AsType[*contract.AnnotationError](problem); ok {
+		names := make([]string, len(wrong.Services()))
+		for i, name := range wrong.Services() {
+			names[i] = string(name)
+		}
+		return names
+	}
+	if wrong, ok := errors.AsType[*DescriptorError](problem); ok {
+		return []string{wrong.Name}
+	}
+	return nil
 }
 
 func fingerprint(set *descriptorpb.FileDescriptorSet, services []protoreflect.ServiceDescriptor) ([sha256.Size]byte, error) {
@@ -137,18 +206,55 @@ func (l *loader) load(file *descriptorpb.FileDescriptorProto) error {
 	return nil
 }
 
-// services returns the services to serve.
-func (l *loader) services(set *descriptorpb.FileDescriptorSet, p Target) ([]protoreflect.ServiceDescriptor, error) {
+// services returns the services to serve, and the others with the reason.
+func (l *loader) services(set *descriptorpb.FileDescriptorSet, p Target) (services []protoreflect.ServiceDescriptor, leftOut []string, err error) {
 	if p.Services != nil {
-		return l.named(p.Services)
+		services, err = l.named(p.Services)
+		return services, nil, err
 	}
-	services := l.defaultServices(set)
-	if names := p.ServiceConfig.apis(); names != nil {
-		services = l.find(names)
+	for _, file := range set.GetFile() {
+		for _, service := range file.GetService() {
+			name := string(protoreflect.FullName(file.GetPackage()).Append(protoreflect.Name(service.GetName())))
+			if reason := p.omits(name, isImport(file)); reason != "" {
+				leftOut = append(leftOut, name+" ("+reason+")")
+				continue
+			}
+			services = append(services, l.find([]string{name})...)
+		}
 	}
-	return slices.DeleteFunc(services, func(service protoreflect.ServiceDescriptor) bool {
-		return slices.Contains(p.Except, string(service.FullName()))
-	}), nil
+	if apis := p.ServiceConfig.apis(); apis != nil {
+		slices.SortFunc(services, func(a, b protoreflect.ServiceDescriptor) int {
+			return slices.Index(apis, string(a.FullName())) - slices.Index(apis, string(b.FullName()))
+		})
+	}
+	return services, leftOut, nil
+}
+
+// omits returns why a service is not served, or "" if it is. isImport means that its file is only an
+// import.
+func (t *Target) omits(name string, isImport bool) string {
+	apis := t.ServiceConfig.apis()
+	if t.reflects() {
+		apis = nil
+	}
+	switch {
+	case t.Services != nil && slices.Contains(t.Services, name):
+		return ""
+	case t.Services != nil:
+		return "not among the named services"
+	case slices.Contains(t.Except, name):
+		return "excluded or served by another backend"
+	case apis != nil && !slices.Contains(apis, name):
+		return "not in the apis of the service configuration"
+	case apis != nil:
+		return ""
+	case isInfrastructure(name):
+		return "infrastructure of gRPC"
+	case isImport:
+		return "only an import"
+	default:
+		return ""
+	}
 }
 
 func (l *loader) named(names []string) ([]protoreflect.ServiceDescriptor, error) {
@@ -176,23 +282,12 @@ func (l *loader) find(names []string) []protoreflect.ServiceDescriptor {
 	return services
 }
 
-// defaultServices returns the services of a set, except those in imports and in the packages google
-// and grpc.
-func (l *loader) defaultServices(set *descriptorpb.FileDescriptorSet) []protoreflect.ServiceDescriptor {
-	var services []protoreflect.ServiceDescriptor
-	for _, file := range set.GetFile() {
-		if isImport(file) || isBelow(file.GetPackage(), "google") || isBelow(file.GetPackage(), "grpc") {
-			continue
-		}
-		for _, service := range file.GetService() {
-			name := protoreflect.FullName(file.GetPackage()).Append(protoreflect.Name(service.GetName()))
-			services = append(services, l.find([]string{string(name)})...)
-		}
-	}
-	return services
+// isInfrastructure reports whether gRPC itself defines a service. Such services are no part of an API.
+func isInfrastructure(name string) bool {
+	return slices.ContainsFunc([]string{"grpc.reflection.", "grpc.health.", "grpc.channelz."}, func(prefix string) bool {
+		return strings.HasPrefix(name, prefix)
+	})
 }
-
-func isBelow(pkg, top string) bool { return pkg == top || strings.HasPrefix(pkg, top+".") }
 
 // isImport reports whether buf marks a file as an import. In buf.alpha.image.v1.ImageFile, field 1
 // of the message in field 8042 is true for a file that the set contains only as an import.

@@ -54,7 +54,8 @@ func TestServices(t *testing.T) {
 	files := func() *descriptorpb.FileDescriptorSet {
 		return set(
 			service("b.proto", "b.v1", "B", "a.proto"), service("a.proto", "a.v1", "A"),
-			service("m.proto", "google.x", "Mixin"), imported(service("i.proto", "i.v1", "I")), service("n.proto", "googles", "N"),
+			service("m.proto", "google.x", "Mixin"), imported(service("i.proto", "i.v1", "I")), service("h.proto", "grpc.health.v1", "Health"),
+			service("g.proto", "grpc.shop.v1", "G"),
 		)
 	}
 	for _, test := range []struct {
@@ -62,10 +63,11 @@ func TestServices(t *testing.T) {
 		target dynamic.Target
 		want   []string
 	}{
-		{"all but imports", dynamic.Target{}, []string{"b.v1.B", "a.v1.A", "googles.N"}},
+		{"all but imports", dynamic.Target{}, []string{"b.v1.B", "a.v1.A", "google.x.Mixin", "grpc.shop.v1.G"}},
 		{"those named", dynamic.Target{Services: []string{"i.v1.I", "google.x.Mixin"}}, []string{"i.v1.I", "google.x.Mixin"}},
+		{"infrastructure that is named", dynamic.Target{Services: []string{"grpc.health.v1.Health"}}, []string{"grpc.health.v1.Health"}},
 		{"none", dynamic.Target{Services: []string{}}, nil},
-		{"without exceptions", dynamic.Target{Except: []string{"a.v1.A", "x.X"}}, []string{"b.v1.B", "googles.N"}},
+		{"without exceptions", dynamic.Target{Except: []string{"a.v1.A", "x.X"}}, []string{"b.v1.B", "google.x.Mixin", "grpc.shop.v1.G"}},
 		{"the configuration's", dynamic.Target{ServiceConfig: apis}, []string{"google.x.Mixin", "a.v1.A"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -98,6 +100,22 @@ func TestServices(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestLeftOut: the error names the services that are not served, because one of them may have the missing route.
+func TestLeftOut(t *testing.T) {
+	t.Parallel()
+	none := service("n.proto", "n.v1", "N")
+	none.Service[0].Method[0].Options = nil
+	files := []*descriptorpb.FileDescriptorProto{
+		none, service("h.proto", "grpc.health.v1", "Health"), imported(service("i.proto", "i.v1", "I")), service("e.proto", "e.v1", "E"),
+	}
+	_, err := dynamic.Connect(t.Context(), dynamic.Target{Descriptors: set(files...), Except: []string{"e.v1.E"}})
+	want := "no method has an HTTP route: neither google.api.http nor a service configuration declares one in n.v1.N; not served, unless you name them: " +
+		"grpc.health.v1.Health (infrastructure of gRPC), i.v1.I (only an import), e.v1.E (excluded or served by another backend)"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

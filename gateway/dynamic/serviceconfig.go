@@ -108,8 +108,8 @@ func (c *ServiceConfig) apply(set *descriptorpb.FileDescriptorSet) (*descriptorp
 	return set, nil
 }
 
-// check returns an error if the configuration names a method or an API that no server declares.
-func (c *ServiceConfig) check(schemas ...*schema) error {
+// check returns an error for each method and each API that the configuration names and no server declares.
+func (c *ServiceConfig) check(schemas ...*schema) []error {
 	if c == nil {
 		return nil
 	}
@@ -124,7 +124,7 @@ func (c *ServiceConfig) check(schemas ...*schema) error {
 			errs = append(errs, &DescriptorError{File: c.file, Name: name, Reason: "there is no such service"})
 		}
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 // declares reports whether one of the schemas contains a descriptor of this kind and name.

@@ -44,7 +44,7 @@ func New(conn grpc.ClientConnInterface, register ...Register) (*backend.Backend,
 	if err != nil {
 		return nil, errors.Join(err, relay.Close())
 	}
-	return backend.New(backend.Params{Version: version, Targets: nil, Stop: relay.Close}), nil
+	return backend.New(backend.Params{Version: version, Targets: nil, Revise: nil, Stop: relay.Close}), nil
 }
 
 // newRelay returns a connection for the generated code that passes its calls to g. The connection

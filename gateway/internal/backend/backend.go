@@ -52,15 +52,22 @@ type Target struct {
 	// Connection is the state of the connection. It is Ready if the state is unknown, for example
 	// for an in-process connection.
 	Connection connectivity.State
+	// Problems say why the server cannot be reached, why its routes are unknown or old, and which of
+	// its services are not served.
+	Problems []error
+	// Confirmed is when server reflection last declared the routes that are served, or when the
+	// backend was made.
+	Confirmed time.Time
+	// Refresh is how often server reflection is used. 0 means never.
+	Refresh time.Duration
 }
 
 // User is a gateway that uses a backend.
 type User struct {
 	// Change switches the gateway to a new version. If it fails, all gateways keep the old version.
 	Change func(*Version) error
-	// Report is called with an error when the routes of a server cannot be read, and with nil when
-	// they can be read again.
-	Report func(address string, err error)
+	// Report is called when a server has new problems, with those alone, and when all are over.
+	Report func(Target)
 }
 
 // Backend is one or more gRPC servers, with their routes. It is safe for concurrent use.
@@ -68,6 +75,7 @@ type Backend struct {
 	current  atomic.Pointer[Version]
 	revision atomic.Uint64
 	targets  func() []Target
+	revise   func(*Backend, error) bool
 	stop     func() error
 
 	mu    sync.Mutex // held while a version is replaced
@@ -82,13 +90,16 @@ type Params struct {
 	Version *Version
 	// Targets returns the state of each server. It may be nil.
 	Targets func() []Target
+	// Revise replaces the version by one without the services because of which a gateway cannot use
+	// it, and reports whether it did. It may be nil.
+	Revise func(*Backend, error) bool
 	// Stop ends the refresh and closes the connections that the backend has opened. It may be nil.
 	Stop func() error
 }
 
 // New returns a backend.
 func New(p Params) *Backend {
-	b := &Backend{targets: p.Targets, stop: p.Stop}
+	b := &Backend{targets: p.Targets, revise: p.Revise, stop: p.Stop}
 	b.current.Store(p.Version)
 	return b
 }
@@ -121,8 +132,17 @@ func Current(b *Backend) *Version { return b.current.Load() }
 // errZero is the error for the zero value of a Backend.
 var errZero = errors.New("a Backend has to be made by package dynamic or package generated")
 
-// Use registers a gateway if it can use the current version.
+// Use registers a gateway if it can use the current version, or a revised one.
 func Use(b *Backend, user User) error {
+	for {
+		err := use(b, user)
+		if err == nil || b.revise == nil || !b.revise(b, err) {
+			return err
+		}
+	}
+}
+
+func use(b *Backend, user User) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	current := b.current.Load()
@@ -154,13 +174,13 @@ func Replace(b *Backend, next *Version) error {
 	return nil
 }
 
-// Report reports an error of a server to every gateway.
-func Report(b *Backend, address string, err error) {
+// Report reports the new problems of a server to every gateway, or that there are none any more.
+func Report(b *Backend, target Target) {
 	b.mu.Lock()
 	users := b.users
 	b.mu.Unlock()
 	for _, user := range users {
-		user.Report(address, err)
+		user.Report(target)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 func TestReplace(t *testing.T) {
 	t.Parallel()
 	first, second := &backend.Version{}, &backend.Version{}
-	b := backend.New(backend.Params{Version: first, Targets: nil, Stop: nil})
+	b := backend.New(backend.Params{Version: first, Targets: nil, Revise: nil, Stop: nil})
 	used := map[string]*backend.Version{}
 	var refuses error
 	for _, name := range []string{"a", "b"} {
@@ -49,7 +49,7 @@ func TestReplace(t *testing.T) {
 func TestClose(t *testing.T) {
 	t.Parallel()
 	stopped, fails := 0, errors.New("a connection cannot be closed")
-	b := backend.New(backend.Params{Version: &backend.Version{}, Targets: nil, Stop: func() error {
+	b := backend.New(backend.Params{Version: &backend.Version{}, Targets: nil, Revise: nil, Stop: func() error {
 		stopped++
 		return fails
 	}})
@@ -61,7 +61,7 @@ func TestClose(t *testing.T) {
 	if stopped != 1 {
 		t.Errorf("it is stopped %d times", stopped)
 	}
-	if err := backend.New(backend.Params{Version: &backend.Version{}, Targets: nil, Stop: nil}).Close(); err != nil {
+	if err := backend.New(backend.Params{Version: &backend.Version{}, Targets: nil, Revise: nil, Stop: nil}).Close(); err != nil {
 		t.Errorf("Close() = %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -149,7 +148,13 @@ type AnnotationError struct {
 	Name string
 	// Reason describes the problem.
 	Reason string
+
+	services []protoreflect.FullName
 }
+
+// Services returns the service with the problem. If two routes clash, the service of the other route
+// follows.
+func (e *AnnotationError) Services() []protoreflect.FullName { return e.services }
 
 func (e *AnnotationError) Error() string {
 	if e.Line == 0 {
@@ -158,7 +163,37 @@ func (e *AnnotationError) Error() string {
 	return fmt.Sprintf("%s:%d: %s: %s", e.File, e.Line, e.Name, e.Reason)
 }
 
-// Read reads the contract of every service in files. Its error joins an [*AnnotationError] for each
+// Errors are all problems of a contract. The text has a line for each of them, up to a limit.
+type Errors []error
+
+func (e Errors) Error() string {
+	const limit = 20
+	var text strings.Builder
+	for i, one := range e {
+		if i == limit {
+			fmt.Fprintf(&text, "\nand %d more problems", len(e)-limit)
+			break
+		}
+		if i > 0 {
+			text.WriteByte('\n')
+		}
+		text.WriteString(one.Error())
+	}
+	return text.String()
+}
+
+// Unwrap returns all problems.
+func (e Errors) Unwrap() []error { return e }
+
+// Err returns e, or nil if there are no problems.
+func (e Errors) Err() error {
+	if len(e) == 0 {
+		return nil
+	}
+	return e
+}
+
+// Read reads the contract of every service in files. Its error is [Errors], with an [*AnnotationError] for each
 // problem. Two routes that match the same paths are a problem too.
 func Read(files ...protoreflect.FileDescriptor) (*Contract, error) {
 	var services []protoreflect.ServiceDescriptor
@@ -177,7 +212,7 @@ func ReadServices(services ...protoreflect.ServiceDescriptor) (*Contract, error)
 		r.service(service.ParentFile(), service)
 	}
 	r.index()
-	return r.contract, errors.Join(r.errs...)
+	return r.contract, r.errs.Err()
 }
 
 // Index returns the index of all routes.
@@ -185,7 +220,7 @@ func (c *Contract) Index() *route.Index[*Binding] { return &c.routes }
 
 // Check returns an error if a method declares a status that is not in the policy's catalogue.
 func (c *Contract) Check(table *policy.Table) error {
-	var errs []error
+	var errs Errors
 	for _, method := range c.Methods {
 		for _, status := range method.Success {
 			if table.Row(int(status)) == nil {
@@ -193,7 +228,18 @@ func (c *Contract) Check(table *policy.Table) error {
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return errs.Err()
+}
+
+// RefuseKeys returns an error with this reason for each method that needs an Idempotency-Key.
+func (c *Contract) RefuseKeys(reason string) error {
+	var errs Errors
+	for _, method := range c.Methods {
+		if method.IdempotencyKey == KeyRequired {
+			errs = append(errs, failure(method.Descriptor, "%s %s", method.FullName, reason))
+		}
+	}
+	return errs.Err()
 }
 
 // RetiredBy returns the retired prefix of a path, if there is one.
@@ -226,7 +272,9 @@ func failure(at protoreflect.Descriptor, format string, args ...any) *Annotation
 	if location := file.SourceLocations().ByDescriptor(at); location.EndLine > 0 || location.EndColumn > 0 {
 		line = location.StartLine + 1
 	}
-	return &AnnotationError{File: file.Path(), Line: line, Name: string(at.FullName()), Reason: fmt.Sprintf(format, args...)}
+	return &AnnotationError{
+		File: file.Path(), Line: line, Name: string(at.FullName()), Reason: fmt.Sprintf(format, args...), services: []protoreflect.FullName{service(at)},
+	}
 }
 
 // semantics returns the annotations of a method.

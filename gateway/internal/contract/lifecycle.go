@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -39,7 +38,7 @@ func (c *Contract) Retire(table *policy.Table) (*Contract, error) {
 			r.errs = append(r.errs, fmt.Errorf("the policy %s retires %q, and no method has that name", table.Name(), one.GetSelector()))
 		}
 	}
-	return r.contract, errors.Join(r.errs...)
+	return r.contract, r.errs.Err()
 }
 
 // clone returns a contract whose methods and routes can be changed.

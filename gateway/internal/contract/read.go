@@ -20,7 +20,7 @@ type reader struct {
 	contract *Contract
 	// named maps each shape of a path to the first path with that shape.
 	named map[string]*path
-	errs  []error
+	errs  Errors
 }
 
 func (r *reader) failf(at protoreflect.Descriptor, format string, args ...any) {

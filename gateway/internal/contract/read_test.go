@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -281,9 +282,40 @@ func TestIndexClashes(t *testing.T) {
 		method { name: "A" input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { get: "/x/{id}" } } }
 		method { name: "B" input_type: ".t.M" output_type: ".t.M" options { [google.api.http] { get: "/x/{inner.id}" additional_bindings { post: "/x/{id}" } } } }
 	} source_code_info { location { path: [6, 0, 2, 1] span: [8, 2, 9, 3] } }`)
-	if got := faults(t, err); len(got) != 1 || !strings.HasPrefix(got[0], "t/t.proto:9: t.S.B: ") || !strings.Contains(got[0], "/x/{id}") ||
-		!strings.Contains(got[0], "/x/{inner.id}") {
-		t.Errorf("faults %q", got)
+	const want = "t/t.proto:9: t.S.B: GET /x/{inner.id} matches exactly the paths of /x/{id}, a route of t.S.A (t/t.proto)"
+	if got := faults(t, err); len(got) != 1 || got[0] != want {
+		t.Errorf("faults %q, want %q", got, want)
+	}
+}
+
+// TestManyClashes: each pair of rules is one line, and the text has a limit.
+func TestManyClashes(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	text.WriteString(`service { name: "S" `)
+	for i := range 25 {
+		rule := fmt.Sprintf(`{ get: "/x/%d" }`, i)
+		if i%2 == 0 {
+			rule = fmt.Sprintf(`{ custom { kind: "*" path: "/x/%d" } }`, i) // five routes
+		}
+		for _, name := range []string{"A", "B"} {
+			fmt.Fprintf(&text, `method { name: "%s%d" input_type: ".t.M" output_type: ".t.M" options { [google.api.http] %s } } `, name, i, rule)
+		}
+	}
+	_, err := read(t, text.String()+"}")
+	if got := faults(t, err); len(got) != 25 {
+		t.Errorf("%d faults: %q", len(got), got)
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != 21 || lines[20] != "and 5 more problems" {
+		t.Errorf("%d lines:\n%v", len(lines), err)
+	}
+	for _, want := range []string{
+		"t.S.B1: GET /x/1 matches exactly the paths of /x/1, a route of t.S.A1 ", "t.S.B2: * /x/2 matches exactly the paths of /x/2, a route of t.S.A2 ",
+	} {
+		if strings.Count(err.Error(), want) != 1 {
+			t.Errorf("%q is not once in\n%v", want, err)
+		}
 	}
 }
 

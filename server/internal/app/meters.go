@@ -187,25 +187,40 @@ func (i imports) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(i.entities, prometheus.GaugeValue, float64(backlog.Entities))
 }
 
-// watchBackend adds the states of the connections to backends, by their address.
+// watchBackend adds the states of the connections to backends and of their schemas, by their address.
 func (m *meters) watchBackend(backend *gateway.Backend) error {
-	return m.register(connections{backend: backend, state: prometheus.NewDesc(
-		"statusway_backend_connection_state", "1 for the state that the connection to a backend is in, 0 for the others.", []string{"backend", "state"}, nil,
-	)})
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("statusway_backend_"+name, help, append([]string{"backend"}, labels...), nil)
+	}
+	return m.register(backends{
+		backend: backend,
+		state:   desc("connection_state", "1 for the state that the connection to a backend is in, 0 for the others.", "state"),
+		age: desc("schema_age_seconds",
+			"Seconds since server reflection last confirmed the routes of a backend that are served, or since the start if it never did."),
+		interval: desc("schema_interval_seconds", "Seconds between two readings of a backend's schema."),
+		problems: desc("problems", "Problems of a backend, such as services that cannot be served. /readyz and the log name them."),
+	})
 }
 
-type connections struct {
-	backend *gateway.Backend
-	state   *prometheus.Desc
+type backends struct {
+	backend                        *gateway.Backend
+	state, age, interval, problems *prometheus.Desc
 }
 
-var _ prometheus.Collector = connections{}
+var _ prometheus.Collector = backends{}
 
 // Describe implements prometheus.Collector.
-func (c connections) Describe(to chan<- *prometheus.Desc) { to <- c.state }
+func (c backends) Describe(to chan<- *prometheus.Desc) {
+	for _, one := range []*prometheus.Desc{c.state, c.age, c.interval, c.problems} {
+		to <- one
+	}
+}
 
 // Collect implements prometheus.Collector.
-func (c connections) Collect(to chan<- prometheus.Metric) {
+func (c backends) Collect(to chan<- prometheus.Metric) {
+	set := func(desc *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
 	for _, one := range c.backend.Targets() {
 		for state, name := range map[connectivity.State]string{
 			connectivity.Idle: "idle", connectivity.Connecting: "connecting", connectivity.Ready: "ready", connectivity.TransientFailure: "transient_failure",
@@ -214,7 +229,12 @@ func (c connections) Collect(to chan<- prometheus.Metric) {
 			if state == one.Connection {
 				value = 1
 			}
-			to <- prometheus.MustNewConstMetric(c.state, prometheus.GaugeValue, value, one.Address, name)
+			set(c.state, value, one.Address, name)
+		}
+		set(c.problems, float64(len(one.Problems)), one.Address)
+		if one.Refresh > 0 {
+			set(c.age, time.Since(one.Confirmed).Seconds(), one.Address)
+			set(c.interval, one.Refresh.Seconds(), one.Address)
 		}
 	}
 }

@@ -125,6 +125,11 @@ func TestMetricsOfTheProxy(t *testing.T) {
 	backend := s.App.GRPCAddr()
 	wantSample(t, got, 1, "statusway_backend_connection_state", "backend", backend, "state", "ready")
 	wantSample(t, got, 1, "statusway_backend_connection_state", "backend", backend) // no other
+	wantSample(t, got, 0, "statusway_backend_problems", "backend", backend)
+	wantSample(t, got, 10, "statusway_backend_schema_interval_seconds", "backend", backend)
+	if age, many := find(got, "statusway_backend_schema_age_seconds", "backend", backend); many != 1 || age < 0 || age > 60 {
+		t.Errorf("the schema is %v s old", age)
+	}
 	wantSample(t, got, 1, "statusway_requests_total", "route", "/v1/entities/{id}", "code", "NOT_FOUND", "reason", "other", "domain", "other")
 	if _, many := find(got, "statusway_imports_unfinished"); many > 0 {
 		t.Error("the proxy tells of imports")

@@ -44,8 +44,8 @@ type Proxy struct {
 	backend *gateway.Backend
 }
 
-// NewProxy opens the listener and puts everything together. A backend that cannot be
-// reached is waited for later; one whose descriptors are wrong is an error.
+// NewProxy opens the listener and puts everything together. It is an error if a file of descriptors is
+// wrong. A backend that cannot be reached, or whose reflection is wrong, is not: the proxy serves the rest.
 func NewProxy(ctx context.Context, p ProxyParams) (*Proxy, error) {
 	proxy := &Proxy{params: p}
 	if err := proxy.build(ctx); err != nil {

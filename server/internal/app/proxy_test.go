@@ -2,11 +2,13 @@ package app_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -293,6 +295,87 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+// TestProxyStarts with what is good. The log, /readyz and the metrics name the rest.
+func TestProxyStarts(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		// reflected is what the second backend says of itself.
+		reflected *descriptorpb.FileDescriptorSet
+		rules     string
+		service   string
+		want      string
+	}{
+		{
+			name: "routes that clash", reflected: shop("two.v1", "/v1/x", "/v1/x"),
+			want: "two.v1.Shop.GetB: GET /v1/x matches exactly the paths of /v1/x, a route of two.v1.Shop.GetA",
+		},
+		{name: "a clash with another backend", reflected: shop("two.v1", "/v1/one"), want: "a route of one.v1.Shop.GetA"},
+		{name: "a rule that names no field", reflected: shop("two.v1", "/v1/{gone}"), want: `no field "gone"`},
+		{name: "no reflection", want: "no server reflection"},
+		{name: "a service that is not there", reflected: shop("two.v1", "/v1/a"), service: "two.v1.Gone=", want: "two.v1.Gone: there is no such service"},
+		{
+			name: "a rule for nothing", reflected: shop("two.v1", "/v1/a"), rules: "http: {rules: [{selector: two.v1.Shop.Gone, get: /v1/x}]}",
+			want: "two.v1.Shop.Gone: there is no such method",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			one, two := bind(t, "127.0.0.1:0"), bind(t, "127.0.0.1:0")
+			openShop(t, one, shop("one.v1", "/v1/one"))
+			openShop(t, two, test.reflected)
+			url, log := runProxy(t, func(c *config.Proxy) {
+				c.Backend = []string{"one.v1.Shop=" + one.Addr().String(), test.service + two.Addr().String()}
+				if test.rules != "" {
+					c.ServiceConfig = write(t, "rules.yaml", []byte(test.rules))
+				}
+			})
+			becomes(t, url+"/v1/one", http.StatusNotFound, "called /one.v1.Shop/GetA")
+			quoted, err := json.Marshal(test.want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			becomes(t, url+"/readyz", http.StatusOK, strings.Trim(string(quoted), `"`))
+			becomes(t, url+"/readyz", http.StatusOK, `{"status":"degraded"`)
+			if !strings.Contains(strings.ReplaceAll(log.String(), `\"`, `"`), test.want) {
+				t.Errorf("%q is not in the log:\n%s", test.want, log)
+			}
+			becomes(t, url+"/metrics", http.StatusOK, `statusway_backend_problems{backend="`)
+		})
+	}
+}
+
+// TestProxyWrongServer: /readyz says what is wrong if the only backend cannot be called.
+func TestProxyWrongServer(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	plain := bind(t, "127.0.0.1:0")
+	openShop(t, plain, shop("one.v1", "/v1/one"))
+	for _, test := range []struct {
+		name, address string
+		tls           bool
+		want          string
+	}{
+		{"a web server", web.Listener.Addr().String(), false, "the server is an HTTP server without gRPC: give the address of a gRPC server"},
+		{"TLS to a server in plain text", plain.Addr().String(), true, "the server does not speak TLS: call it without TLS"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			url, log := runProxy(t, func(c *config.Proxy) { c.Backend, c.BackendTLS = []string{test.address}, test.tls })
+			becomes(t, url+"/readyz", http.StatusServiceUnavailable, test.want)
+			got := fetch(t, url+"/readyz")
+			if got.header.Get("Content-Type") != "application/problem+json" || got.header.Get("Retry-After") == "" ||
+				!strings.Contains(got.body, `"reason":"BACKEND_PENDING"`) {
+				t.Errorf("%+v", got)
+			}
+			if !strings.Contains(log.String(), test.want) {
+				t.Errorf("the log is\n%s", log)
+			}
+		})
+	}
+}
+
 // TestProxyDescriptors serves by a file what no server says of itself.
 func TestProxyDescriptors(t *testing.T) {
 	t.Parallel()
@@ -342,18 +425,17 @@ func TestProxyRefuses(t *testing.T) {
 		{name: "a missing import", set: lacking, parts: []string{"google/api/annotations.proto", `"google/protobuf/descriptor.proto", which is missing`}},
 		{name: "variables without a field", set: shop("shop.v1", "/v1/{a}", "/v1/{b}"), parts: []string{"shop.v1.proto: shop.v1.Shop.GetA", `no field "a"`}},
 		{
-			name: "routes that clash", reflected: shop("shop.v1", "/v1/x", "/v1/x"),
-			parts: []string{"shop.v1.proto: shop.v1.Shop.GetB", "matches exactly the paths of /v1/x"},
+			name: "routes that clash", set: shop("shop.v1", "/v1/x", "/v1/x"),
+			parts: []string{"shop.v1.proto: shop.v1.Shop.GetB", "matches exactly the paths of /v1/x, a route of shop.v1.Shop.GetA (shop.v1.proto)"},
 		},
-		{name: "a rule that names no field", reflected: shop("shop.v1", "/v1/{gone}"), parts: []string{"shop.v1.proto: shop.v1.Shop.GetA", `no field "gone"`}},
 		{name: "no routes", reflected: shop("shop.v1"), parts: []string{"no method has an HTTP route"}},
 		{name: "no reflection", parts: []string{"--descriptors"}},
 		{
-			name: "a service that is not there", reflected: shop("shop.v1", "/v1/a"), backend: "shop.v1.Gone=",
+			name: "a service that is not there", set: shop("shop.v1", "/v1/a"), backend: "shop.v1.Gone=",
 			parts: []string{"shop.v1.Gone: there is no such service"},
 		},
 		{
-			name: "a rule for nothing", reflected: shop("shop.v1", "/v1/a"), rules: "http: {rules: [{selector: shop.v1.Shop.Gone, get: /v1/x}]}",
+			name: "a rule for nothing", set: shop("shop.v1", "/v1/a"), rules: "http: {rules: [{selector: shop.v1.Shop.Gone, get: /v1/x}]}",
 			parts: []string{"shop.v1.Shop.Gone: there is no such method"},
 		},
 		{name: "a configuration that is none", reflected: shop("shop.v1", "/v1/a"), rules: "http: 7", parts: []string{"--service-config", "rules.yaml"}},

@@ -3,7 +3,7 @@ package app
 import (
 	"encoding/json"
 	"net/http"
-	"strings"
+	"strconv"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -30,6 +30,8 @@ const (
 type readiness struct {
 	Status   string          `json:"status"`
 	Backends []backendStatus `json:"backends,omitempty"`
+	// Problems say why a backend cannot be reached, and which of its services are not served.
+	Problems []backendProblem `json:"problems,omitempty"`
 }
 
 type backendStatus struct {
@@ -37,9 +39,26 @@ type backendStatus struct {
 	Status  string `json:"status"`
 }
 
+type backendProblem struct {
+	Backend string `json:"backend"`
+	Problem string `json:"problem"`
+}
+
+// unready is the body of /readyz if the proxy cannot serve: a problem (RFC 9457) that lists the backends.
+type unready struct {
+	Title    string           `json:"title"`
+	Status   int              `json:"status"`
+	Detail   string           `json:"detail"`
+	Code     string           `json:"code"`
+	Domain   string           `json:"domain"`
+	Reason   string           `json:"reason"`
+	Backends []backendStatus  `json:"backends"`
+	Problems []backendProblem `json:"problems,omitempty"`
+}
+
 // alive is the page /healthz: the process runs.
 func alive(w http.ResponseWriter, r *http.Request) {
-	showJSON(w, r, readiness{Status: statusOK, Backends: nil})
+	showJSON(w, r, readiness{Status: statusOK, Backends: nil, Problems: nil})
 }
 
 // readiness is the page /readyz: the server can serve something, and is not stopping.
@@ -81,7 +100,7 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 		gateway.Error(w, r, failureOf(err))
 		return
 	}
-	showJSON(w, r, readiness{Status: statusOK, Backends: nil})
+	showJSON(w, r, readiness{Status: statusOK, Backends: nil, Problems: nil})
 }
 
 // ready reports whether the proxy can serve: one backend is enough, unless the configuration
@@ -89,31 +108,58 @@ func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 // every replica, and with them the healthy services.
 func (p *Proxy) ready(w http.ResponseWriter, r *http.Request) {
 	targets := p.backend.Targets()
-	state := readiness{Status: statusOK, Backends: make([]backendStatus, 0, len(targets))}
-	var missing []string
-	pending := false
+	state := readiness{Status: statusOK, Backends: make([]backendStatus, 0, len(targets)), Problems: nil}
+	missing, pending := 0, false
 	for _, target := range targets {
 		one := backendStatus{Address: target.Address, Status: statusOK}
+		for _, problem := range target.Problems {
+			state.Problems = append(state.Problems, backendProblem{Backend: target.Address, Problem: problem.Error()})
+		}
 		switch {
 		case target.Pending:
 			one.Status, pending = statusPending, true
+			missing++
 		case target.Connection == connectivity.TransientFailure:
 			one.Status = statusUnreachable
+			missing++
+		case len(target.Problems) > 0:
+			one.Status = statusDegraded
 		}
 		if one.Status != statusOK {
 			state.Status = statusDegraded
-			missing = append(missing, target.Address)
 		}
 		state.Backends = append(state.Backends, one)
 	}
-	if len(missing) == 0 || len(missing) < len(targets) && p.params.Config.Ready == config.ReadyAny {
+	if missing == 0 || missing < len(targets) && p.params.Config.Ready == config.ReadyAny {
 		showJSON(w, r, state)
 		return
 	}
-	reason, message := policy.ReasonBackendUnreachable, "backends cannot be reached"
-	if pending {
-		reason, message = policy.ReasonBackendPending, "backends have not been reached yet"
+	p.unready(w, r, pending, state)
+}
+
+// unready responds with 503 and the backends. The text of a policy's row would not say what is wrong.
+func (p *Proxy) unready(w http.ResponseWriter, r *http.Request, pending bool, state readiness) {
+	const retryAfter = "5"
+	problem := unready{
+		Title: http.StatusText(http.StatusServiceUnavailable), Status: http.StatusServiceUnavailable, Detail: "backends cannot be reached",
+		Code: "UNAVAILABLE", Domain: policy.Domain, Reason: policy.ReasonBackendUnreachable,
+		Backends: state.Backends, Problems: state.Problems,
 	}
-	// Clients of a 5xx read the row's text; the log and the metrics name the backends.
-	gateway.Error(w, r, unavailable(reason, message+": "+strings.Join(missing, ", ")))
+	if pending {
+		problem.Detail, problem.Reason = "the routes of backends are not known yet", policy.ReasonBackendPending
+	}
+	body, err := json.Marshal(problem)
+	if err != nil {
+		gateway.Error(w, r, err)
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/problem+json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Retry-After", retryAfter)
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusServiceUnavailable) //nolint:forbidigo // No other way shows the problems of a 5xx to operators.
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body)
+	}
 }

@@ -64,7 +64,8 @@ func (c *Proxy) Flags(set *pflag.FlagSet) {
 		"`[service=]host:port` of a gRPC server; repeat it for several servers, or give each service its own by its full name")
 	set.StringVar(&c.Descriptors, "descriptors", c.Descriptors, "`file` of a FileDescriptorSet with all imports, from buf or protoc (default server reflection)")
 	set.StringVar(&c.ServiceConfig, "service-config", c.ServiceConfig, "`file` of a google.api.Service in YAML, whose http rules replace those of the protos")
-	set.DurationVar(&c.ReflectionInterval, "reflection-interval", c.ReflectionInterval, "how often the proxy asks server reflection for changes")
+	set.DurationVar(&c.ReflectionInterval, "reflection-interval", c.ReflectionInterval,
+		"how often the proxy asks server reflection for changes; a change takes effect when it has been read three times in a row")
 	set.BoolVar(&c.BackendTLS, "backend-tls", c.BackendTLS, "call the backends over TLS")
 	set.StringVar(&c.BackendCA, "backend-ca", c.BackendCA,
 		"`file` of the certificate authorities of the backends (default the system's); implies --backend-tls")
