@@ -130,7 +130,7 @@ func (a *App) watch() error {
 	if a.rest.meters == nil {
 		return nil
 	}
-	return a.rest.meters.watchImports(a.store)
+	return errors.Join(a.rest.meters.watchImports(a.store), a.rest.meters.watchStorage(a.store))
 }
 
 // HTTPAddr is where REST is served.

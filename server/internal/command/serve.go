@@ -50,6 +50,13 @@ func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
 		return err
 	}
 	defer begun.end(cmd.Context())
+	if !settings.Demo {
+		lock, err := lockDataDir(settings.DataDir)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = lock.Close() }()
+	}
 	program, err := app.New(cmd.Context(), app.Params{
 		Config:   settings,
 		Table:    begun.table,
