@@ -40,7 +40,7 @@ func newHealthcheck(streams Streams) *cobra.Command {
 		Args:    noArguments,
 		PreRunE: fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, _, err := net.SplitHostPort(settings.httpAddr); err != nil {
+			if err := config.CheckListenAddress(settings.httpAddr); err != nil {
 				return usage(fmt.Errorf("--http-addr: %w", err))
 			}
 			if err := settings.ask(cmd.Context()); err != nil {

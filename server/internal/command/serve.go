@@ -45,7 +45,7 @@ the listener closes, and running requests have --grace to finish. SIGINT skips t
 }
 
 func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
-	begun, err := begin(cmd.Context(), streams, settings.Front)
+	begun, err := begin(cmd, streams, settings.Front)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
 		Build:    builtFrom(),
 	})
 	if err != nil {
-		return fmt.Errorf("starting: %w", err)
+		return begun.notStarted(cmd.Context(), err)
 	}
 	announce(streams.Out, program, settings)
 	return errors.Join(program.Run(cmd.Context()), program.Close())

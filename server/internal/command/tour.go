@@ -215,7 +215,7 @@ func policyOf(ctx context.Context, client *http.Client, target *url.URL) (*polic
 // parseTarget reads the URL of a server: a scheme and an authority.
 func parseTarget(text string) (*url.URL, error) {
 	target, err := url.Parse(text)
-	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
+	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" || gateway.CheckPublicURL(target.Scheme+"://"+target.Host) != nil {
 		return nil, fmt.Errorf("%q is not of the form http://127.0.0.1:8080", text)
 	}
 	if strings.Trim(target.Path, "/") != "" || target.RawQuery != "" || target.User != nil {
