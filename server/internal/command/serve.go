@@ -85,6 +85,10 @@ func announce(out io.Writer, program *app.App, settings config.Serve) {
 	if !settings.Demo {
 		return
 	}
+	trust, curl := "", "curl"
+	if settings.TLSCert != "" {
+		trust, curl = " --ca "+settings.TLSCert, "curl --cacert "+settings.TLSCert
+	}
 	authorization := "-H 'Authorization: Bearer " + program.Start.DemoToken + "'"
 	fmt.Fprintf(out, `
 Users  viewer, editor and admin, each with the password demo
@@ -93,17 +97,17 @@ Look at the table in a browser, and try each row:
   %[1]s/
 
 Or see every row happen in another terminal:
-  %[4]s tour --target %[1]s
+  %[4]s tour --target %[1]s%[5]s
 
 Create an entity (201 with Location):
-  curl -i %[1]s/v1/entities %[2]s -H 'Content-Type: application/json' -d '{"id": "samovar", "displayName": "A samovar"}'
+  %[6]s -i %[1]s/v1/entities %[2]s -H 'Content-Type: application/json' -d '{"id": "samovar", "displayName": "A samovar"}'
 
 Read one that you have already (304):
-  curl -i %[1]s/v1/entities/teapot %[2]s -H 'If-None-Match: "%[3]s"'
+  %[6]s -i %[1]s/v1/entities/teapot %[2]s -H 'If-None-Match: "%[3]s"'
 
 Read one that is not yours (403, application/problem+json):
-  curl -i %[1]s/v1/entities/ledger %[2]s
-`, rest, authorization, program.Start.DemoETag, self())
+  %[6]s -i %[1]s/v1/entities/ledger %[2]s
+`, rest, authorization, program.Start.DemoETag, self(), trust, curl)
 }
 
 // self is how the program is called from another terminal.
