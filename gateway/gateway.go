@@ -246,10 +246,14 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := ex.Context
 	defer g.finish(ctx, ex) // also if a panic goes on to net/http
-	if err := walk.run(ex); err != nil {
+	err := walk.run(ex)
+	if err != nil {
 		walk.responder.Error(w, ex.Request, err)
 	}
 	walk.responder.Send(w, ex.Request)
+	if err != nil && ex.ClientClosed {
+		ex.Status, ex.Written = 0, 0 // The client left before the response, so nobody got it.
+	}
 }
 
 // trace starts the trace of a request.

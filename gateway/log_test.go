@@ -229,6 +229,9 @@ func TestLogOfACallThatNobodyWaitsFor(t *testing.T) {
 			if logged["level"] != "INFO" || logged["clientClosed"] != test.closed {
 				t.Errorf("%v", logged)
 			}
+			if _, hasStatus := logged["status"]; hasStatus == test.closed || test.closed && logged["written"] != 0.0 {
+				t.Errorf("status %v and %v bytes were sent to a client that left: %t", logged["status"], logged["written"], test.closed)
+			}
 		})
 	}
 }

@@ -34,7 +34,8 @@ type Record struct {
 	// personal data too.
 	Caller string
 
-	// Status is the HTTP status of the response, or 0 without a response.
+	// Status is the HTTP status of the response, or 0 without a response, as when the client left
+	// before it.
 	Status int
 	// Rule is the name of the policy's rule that decided the status.
 	Rule string
@@ -102,8 +103,11 @@ func (r *Record) Attrs() []slog.Attr {
 			attrs = append(attrs, slog.String(one.name, one.value))
 		}
 	}
+	if r.Status != 0 {
+		attrs = append(attrs, slog.Int("status", r.Status))
+	}
 	if r.Method != "" || r.Status != 0 { // not a call over gRPC
-		attrs = append(attrs, slog.Int("status", r.Status), slog.Int64("received", r.Received), slog.Int64("written", r.Written),
+		attrs = append(attrs, slog.Int64("received", r.Received), slog.Int64("written", r.Written),
 			slog.Bool("replayed", r.Replayed))
 	}
 	milliseconds := float64(time.Since(r.Start).Round(time.Microsecond)) / float64(time.Millisecond)

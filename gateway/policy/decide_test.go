@@ -82,6 +82,7 @@ func TestConditions(t *testing.T) {
 		{"UNAVAILABLE, overload", backend(codes.Unavailable), answer{503, true}, answer{503, true}},
 		{"draining", local(codes.Unavailable, policy.ReasonDraining), answer{503, true}, answer{503, true}},
 		{"maintenance", local(codes.Unavailable, policy.ReasonMaintenance), answer{503, true}, answer{503, true}},
+		{"storage that takes no writes", local(codes.Unavailable, policy.ReasonReadOnly), answer{503, true}, answer{503, true}},
 		{"DEADLINE_EXCEEDED", backend(codes.DeadlineExceeded), answer{503, true}, answer{504, false}},
 		{"CANCELLED, the client still there", backend(codes.Canceled), answer{503, true}, answer{503, true}},
 	}

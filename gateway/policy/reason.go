@@ -55,6 +55,8 @@ const (
 	ReasonDraining = "SERVICE_DRAINING"
 	// ReasonMaintenance: the API is closed for maintenance. UNAVAILABLE.
 	ReasonMaintenance = "SERVICE_IN_MAINTENANCE"
+	// ReasonReadOnly: the service cannot store anything at the moment, as on a full disk; reads go on. UNAVAILABLE.
+	ReasonReadOnly = "SERVICE_READ_ONLY"
 	// ReasonMalformedRequest: the bytes are not a valid HTTP request. INVALID_ARGUMENT.
 	ReasonMalformedRequest = "MALFORMED_REQUEST"
 	// ReasonTransferCodingUnsupported: the server does not support the Transfer-Encoding. UNIMPLEMENTED.
@@ -94,7 +96,7 @@ func CodeOf(reason string) codes.Code {
 		return codes.ResourceExhausted
 	case ReasonPreconditionFailed, ReasonKeyInUse:
 		return codes.Aborted
-	case ReasonOverloaded, ReasonDraining, ReasonMaintenance, ReasonBackendPending, ReasonBackendUnreachable:
+	case ReasonOverloaded, ReasonDraining, ReasonMaintenance, ReasonReadOnly, ReasonBackendPending, ReasonBackendUnreachable:
 		return codes.Unavailable
 	case ReasonInternal:
 		return codes.Internal
@@ -110,7 +112,7 @@ func Reasons() []string {
 		ReasonResponseTooLarge, ReasonUnsupportedMediaType, ReasonUnsupportedCoding, ReasonNotAcceptable,
 		ReasonExpectationFailed, ReasonPreconditionFailed, ReasonPreconditionUnsupported, ReasonKeyUnsupported,
 		ReasonKeyMissing, ReasonKeyReused, ReasonKeyInUse, ReasonRateLimited, ReasonConcurrencyLimited, ReasonOverloaded,
-		ReasonDraining, ReasonMaintenance, ReasonMalformedRequest, ReasonTransferCodingUnsupported,
+		ReasonDraining, ReasonMaintenance, ReasonReadOnly, ReasonMalformedRequest, ReasonTransferCodingUnsupported,
 		ReasonVersionUnsupported, ReasonAuthorizationRepeated, ReasonBackendPending, ReasonBackendUnreachable, ReasonClientClosed,
 		ReasonInvalidArgument, ReasonReservedHeader, ReasonInternal,
 	}

@@ -56,8 +56,8 @@ type Allowance []Quota
 
 // SetFields sets the headers that show a caller its allowance: RateLimit-Policy and RateLimit for
 // every limit (draft-ietf-httpapi-ratelimit-headers-10); X-Rate-Limit-Limit, X-Rate-Limit-Remaining
-// and X-Rate-Limit-Reset for the limit with the fewest requests left. Reset is in seconds from now,
-// rounded up. The name of a limit must not contain quotes or backslashes.
+// and X-Rate-Limit-Reset for the limit with the fewest requests left, and of those that are exceeded, for
+// the one that holds the caller longest. Reset is in seconds from now, rounded up. The name of a limit must not contain quotes or backslashes.
 func (a Allowance) SetFields(header http.Header) {
 	if len(a) == 0 {
 		return
@@ -71,7 +71,7 @@ func (a Allowance) SetFields(header http.Header) {
 		states = appendParam(states, 'r', int64(quota.Remaining))
 		states = appendParam(states, 't', rfc9110.DelaySeconds(quota.Reset))
 	}
-	nearest := a.nearest()
+	nearest := slices.MinFunc(a, byUrgency)
 	// One array for all values saves allocations: this runs for every request.
 	values := [...]string{
 		string(policies), string(states),
@@ -95,15 +95,13 @@ func appendParam(list []byte, name byte, value int64) []byte {
 	return strconv.AppendInt(append(list, ';', name, '='), value, 10)
 }
 
-// nearest returns the exceeded quota with the latest reset. If none is exceeded, it returns the quota
-// with the fewest requests left.
-func (a Allowance) nearest() Quota {
-	return slices.MinFunc(a, func(x, y Quota) int {
-		if x.Exceeded && y.Exceeded {
-			return cmp.Compare(y.Reset, x.Reset)
-		}
-		return cmp.Or(cmp.Compare(boolRank(x.Exceeded), boolRank(y.Exceeded)), cmp.Compare(x.Remaining, y.Remaining), cmp.Compare(y.Reset, x.Reset))
-	})
+// byUrgency compares quotas: first those that are exceeded, by the latest reset; then the others, by the
+// fewest requests that are left.
+func byUrgency(x, y Quota) int {
+	if x.Exceeded && y.Exceeded {
+		return cmp.Compare(y.Reset, x.Reset)
+	}
+	return cmp.Or(cmp.Compare(boolRank(x.Exceeded), boolRank(y.Exceeded)), cmp.Compare(x.Remaining, y.Remaining), cmp.Compare(y.Reset, x.Reset))
 }
 
 func boolRank(first bool) int {
@@ -113,16 +111,19 @@ func boolRank(first bool) int {
 	return 1
 }
 
-// Err returns RESOURCE_EXHAUSTED if the request is over a limit, else nil. Its RetryInfo says how
-// long to wait until the caller is below all limits again.
+// Err returns RESOURCE_EXHAUSTED if the request is over a limit, else nil. It names each limit that is
+// exceeded. The one that holds the caller longest comes first; it is also that of the message, of RetryInfo
+// and of X-Rate-Limit-*.
 func (a Allowance) Err() error {
+	if !slices.ContainsFunc(a, func(one Quota) bool { return one.Exceeded }) {
+		return nil
+	}
 	quota := &errdetails.QuotaFailure{}
-	var wait time.Duration
-	for _, one := range a {
+	sorted := slices.SortedStableFunc(slices.Values(a), byUrgency)
+	for _, one := range sorted {
 		if !one.Exceeded {
-			continue
+			break
 		}
-		wait = max(wait, one.Reset)
 		quota.Violations = append(quota.Violations, &errdetails.QuotaFailure_Violation{
 			Subject:     one.Subject,
 			Description: "at most " + strconv.Itoa(one.Limit) + " requests in " + one.Window.String(),
@@ -130,14 +131,11 @@ func (a Allowance) Err() error {
 			QuotaValue:  int64(one.Limit),
 		})
 	}
-	if len(quota.GetViolations()) == 0 {
-		return nil
-	}
 	first := quota.GetViolations()[0].GetDescription()
 	failure := status.New(codes.ResourceExhausted, "the allowance for the period is used up: "+first)
 	full, err := failure.WithDetails(
 		protoadapt.MessageV1Of(&errdetails.ErrorInfo{Domain: policy.Domain, Reason: policy.ReasonRateLimited, Metadata: map[string]string{"limit": first}}),
-		protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(wait)}),
+		protoadapt.MessageV1Of(&errdetails.RetryInfo{RetryDelay: durationpb.New(sorted[0].Reset)}),
 		protoadapt.MessageV1Of(quota),
 	)
 	if err != nil { // These details always encode.

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/status"
+
 	"github.com/statusway/statusway/gateway/internal/respond"
 	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/gateway/ratelimit"
@@ -43,5 +46,51 @@ func TestAllowanceOfSeveral(t *testing.T) {
 	}
 	if ratelimit.Allowance(nil).Err() != nil || allowance[2:].Err() != nil {
 		t.Error("an allowance that is left is a failure")
+	}
+}
+
+// TestAllowanceNamesOneLimit: whatever a refusal says, it says of the limit that holds the caller longest.
+func TestAllowanceNamesOneLimit(t *testing.T) {
+	t.Parallel()
+	short := ratelimit.Quota{Policy: "short", Limit: 5, Window: time.Minute, Reset: time.Minute, Exceeded: true}
+	long := ratelimit.Quota{Policy: "long", Limit: 6, Window: time.Hour, Reset: time.Hour, Exceeded: true}
+	usedUp := ratelimit.Quota{Policy: "used-up", Limit: 7, Window: time.Hour, Reset: 3 * time.Hour}
+	rest := ratelimit.Quota{Policy: "rest", Limit: 9, Remaining: 1, Window: time.Hour, Reset: 2 * time.Hour}
+	for name, allowance := range map[string]ratelimit.Allowance{
+		"the longest last":  {short, long, rest},
+		"the longest first": {long, rest, short},
+		"another used up":   {usedUp, short, rest, long},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			header := http.Header{}
+			allowance.SetFields(header)
+			if header.Get("X-Rate-Limit-Limit") != "6" || header.Get("X-Rate-Limit-Remaining") != "0" || header.Get("X-Rate-Limit-Reset") != "3600" {
+				t.Errorf("X-Rate-Limit-*: %v", header)
+			}
+			refused := status.Convert(allowance.Err())
+			if !strings.HasSuffix(refused.Message(), "at most 6 requests in 1h0m0s") {
+				t.Errorf("the message is %q", refused.Message())
+			}
+			for _, detail := range refused.Details() {
+				switch detail := detail.(type) {
+				case *errdetails.ErrorInfo:
+					if got := detail.GetMetadata()["limit"]; got != "at most 6 requests in 1h0m0s" {
+						t.Errorf("the limit is %q", got)
+					}
+				case *errdetails.RetryInfo:
+					if got := detail.GetRetryDelay().AsDuration(); got != time.Hour {
+						t.Errorf("the wait is %s", got)
+					}
+				case *errdetails.QuotaFailure:
+					if all := detail.GetViolations(); len(all) != 2 || all[0].GetQuotaId() != "long" || all[1].GetQuotaId() != "short" {
+						t.Errorf("the violations are %v", all)
+					}
+				}
+			}
+		})
+	}
+	if err := (ratelimit.Allowance{usedUp, rest}).Err(); err != nil {
+		t.Errorf("the last request of a limit: %v", err)
 	}
 }

@@ -38,11 +38,17 @@ func Split(text string) (origin, path string, err error) {
 		return "", "", nil
 	}
 	parsed, err := url.Parse(text)
-	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" ||
+	if err != nil || parsed.Hostname() == "" || !isPort(parsed.Port()) || parsed.Scheme != "http" && parsed.Scheme != "https" ||
 		parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "" {
 		return "", "", fmt.Errorf("%q is not of the form https://example.com or https://example.com/api", text)
 	}
 	return parsed.Scheme + "://" + parsed.Host, strings.TrimRight(parsed.EscapedPath(), "/"), nil
+}
+
+// isPort reports whether text is a port, or empty for the scheme's own.
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil || text == ""
 }
 
 // StatusPage returns the path of the page that describes an HTTP status.

@@ -31,7 +31,8 @@ var countPattern = regexp.MustCompile(`^[0-9]{1,15}$`)
 // the same response changes nothing.
 func (r *Rules) mergeAllowance(ctx context.Context, fields http.Header, from received) {
 	if reported, ok := r.quota(ctx, from); ok {
-		if counted, ok := quotaOf(fields); !ok || reported.remaining < counted.remaining {
+		counted, ok := quotaOf(fields)
+		if !ok || reported.remaining < counted.remaining || reported.remaining == counted.remaining && reported.reset > counted.reset {
 			reported.set(fields)
 		}
 	}

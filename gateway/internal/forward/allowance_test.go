@@ -54,6 +54,7 @@ func TestAllowance(t *testing.T) {
 		"zeros in front":         {fields{}, quota("003", "02", "0"), nil, fields{quota: "3 2 0"}},
 		"nearer its end":         {own, quota("100", "4", "7"), nil, fields{"100 4 7", own.policy, own.state}},
 		"as near":                {own, quota("100", "5", "7"), nil, own},
+		"as near, for longer":    {own, quota("100", "5", "61"), nil, fields{"100 5 61", own.policy, own.state}},
 		"further":                {own, quota("6", "6", "7"), nil, own},
 		"used up":                {own, quota("6", "0", "7"), nil, fields{"6 0 7", own.policy, own.state}},
 		"negative":               {own, quota("6", "-1", "7"), nil, own},

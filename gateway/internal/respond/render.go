@@ -140,7 +140,12 @@ func (d *decided) retrySeconds() int64 {
 	} else if d.decision.Rule.GetRetryAfter() == nil || d.final {
 		return 0
 	}
-	return max(1, rfc9110.DelaySeconds(wait))
+	seconds := max(1, rfc9110.DelaySeconds(wait))
+	if d.decision.Status() == http.StatusTooManyRequests {
+		// Whatever refuses the request, the caller's allowance would refuse the next one until its reset.
+		seconds = max(seconds, d.request.Held)
+	}
+	return seconds
 }
 
 // errorHeader returns the headers of the response to a failure.

@@ -2,6 +2,7 @@ package respond
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/statusway/statusway/gateway/internal/exchange"
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
@@ -26,6 +27,8 @@ type Request struct {
 	Conditional bool
 	// Credentials reports whether the request has credentials.
 	Credentials bool
+	// Held is for how many seconds the caller's allowance is used up; 0 while there is some left.
+	Held int64
 	// RequestID and TraceID identify the request. They may be empty.
 	RequestID, TraceID string
 }
@@ -43,6 +46,9 @@ func RequestOf(r *http.Request) Request {
 		Credentials: r.Header.Get("Authorization") != "",
 		RequestID:   ex.RequestID,
 		TraceID:     ex.TraceID,
+	}
+	if ex.Fields.Get("X-Rate-Limit-Remaining") == "0" {
+		request.Held, _ = strconv.ParseInt(ex.Fields.Get("X-Rate-Limit-Reset"), 10, 64)
 	}
 	if ex.Binding != nil {
 		request.BodyField = ex.Binding.Body

@@ -100,8 +100,10 @@ func (r request) End(record *observe.Record) {
 		r.span.SetName(spanName(r.method, record.Route))
 		r.span.SetAttributes(semconv.HTTPRoute(record.Route))
 	}
+	if record.Status != 0 {
+		r.span.SetAttributes(semconv.HTTPResponseStatusCode(record.Status))
+	}
 	r.span.SetAttributes(
-		semconv.HTTPResponseStatusCode(record.Status),
 		attribute.Int("rpc.grpc.status_code", int(record.Code)),
 		attribute.String("statusway.request_id", record.RequestID),
 		attribute.String("statusway.rule", record.Rule),

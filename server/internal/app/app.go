@@ -2,6 +2,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,6 +91,9 @@ func (a *App) build(ctx context.Context) error {
 	if a.services, err = newServices(ctx, a.params, a.store, a.rest.gateway); err != nil {
 		return err
 	}
+	if err := a.checkLimits(); err != nil { // before the first start, which a refused one must not use up.
+		return err
+	}
 	if err := a.firstStart(ctx); err != nil {
 		return err
 	}
@@ -125,12 +129,20 @@ func (a *App) listen(ctx context.Context) error {
 	return nil
 }
 
+func (a *App) checkLimits() error {
+	limits, err := a.params.Config.Limits()
+	if err := cmp.Or(err, checkLimits(limits, a.services.described.Routes())); err != nil {
+		return fmt.Errorf("--rate-limit: %w", err)
+	}
+	return nil
+}
+
 // watch adds what only the store knows.
 func (a *App) watch() error {
 	if a.rest.meters == nil {
 		return nil
 	}
-	return a.rest.meters.watchImports(a.store)
+	return errors.Join(a.rest.meters.watchImports(a.store), a.rest.meters.watchStorage(a.store))
 }
 
 // HTTPAddr is where REST is served.

@@ -187,6 +187,16 @@ func (i imports) Collect(to chan<- prometheus.Metric) {
 	to <- prometheus.MustNewConstMetric(i.entities, prometheus.GaugeValue, float64(backlog.Entities))
 }
 
+// watchStorage adds whether the storage takes writes.
+func (m *meters) watchStorage(storage interface{ WriteFailure() error }) error {
+	return m.register(gauge("storage_writable", "1 while the storage takes writes, 0 while it does not, as on a full disk.", func() float64 {
+		if storage.WriteFailure() != nil {
+			return 0
+		}
+		return 1
+	}))
+}
+
 // watchBackend adds the states of the connections to backends and of their schemas, by their address.
 func (m *meters) watchBackend(backend *gateway.Backend) error {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {

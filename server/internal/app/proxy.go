@@ -16,6 +16,7 @@ import (
 	"github.com/statusway/statusway/gateway/dynamic"
 	"github.com/statusway/statusway/gateway/openapi"
 	"github.com/statusway/statusway/gateway/policy"
+	"github.com/statusway/statusway/gateway/ratelimit/memory"
 	"github.com/statusway/statusway/server/internal/config"
 	"github.com/statusway/statusway/server/internal/mappingsvc"
 	"github.com/statusway/statusway/server/internal/tour"
@@ -42,6 +43,7 @@ type Proxy struct {
 	params  ProxyParams
 	rest    *rest
 	backend *gateway.Backend
+	limits  []memory.Policy
 }
 
 // NewProxy opens the listener and puts everything together. It is an error if a file of descriptors is
@@ -70,6 +72,14 @@ func (p *Proxy) build(ctx context.Context) error {
 		return fmt.Errorf("--descriptors is needed: %w", err)
 	} else if err != nil {
 		return err
+	}
+	if p.limits, err = p.params.Config.Limits(); err != nil {
+		return fmt.Errorf("reading the rate limit: %w", err)
+	}
+	if p.params.Config.Descriptors != "" { // By reflection the routes may come later; see watchLimits.
+		if err := checkLimits(p.limits, p.backend.Routes()); err != nil {
+			return fmt.Errorf("--rate-limit: %w", err)
+		}
 	}
 	mapper, err := gateway.NewMapper(nil, p.rest.gateway)
 	if err != nil {
@@ -140,6 +150,12 @@ func (p *Proxy) Run(ctx context.Context) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.rest.serve(groupCtx) })
 	group.Go(p.rest.serveMetrics)
+	if p.params.Config.Descriptors == "" {
+		group.Go(func() error {
+			p.watchLimits(groupCtx, p.limits)
+			return nil
+		})
+	}
 	return group.Wait() //nolint:wrapcheck // each part names itself.
 }
 

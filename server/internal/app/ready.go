@@ -24,11 +24,14 @@ const (
 	statusPending = "pending"
 	// statusUnreachable: the backend cannot be reached now.
 	statusUnreachable = "unreachable"
+	// statusNotWritable: the storage takes no writes now. Reads go on.
+	statusNotWritable = "not writable"
 )
 
 // readiness is the body of /readyz.
 type readiness struct {
 	Status   string          `json:"status"`
+	Storage  string          `json:"storage,omitempty"`
 	Backends []backendStatus `json:"backends,omitempty"`
 	// Problems say why a backend cannot be reached, and which of its services are not served.
 	Problems []backendProblem `json:"problems,omitempty"`
@@ -58,7 +61,7 @@ type unready struct {
 
 // alive is the page /healthz: the process runs.
 func alive(w http.ResponseWriter, r *http.Request) {
-	showJSON(w, r, readiness{Status: statusOK, Backends: nil, Problems: nil})
+	showJSON(w, r, readiness{Status: statusOK})
 }
 
 // readiness is the page /readyz: the server can serve something, and is not stopping.
@@ -94,13 +97,18 @@ func showJSON(w http.ResponseWriter, r *http.Request, value readiness) {
 	gateway.Content(w, r, "application/json", body)
 }
 
-// ready reports whether the reference server can serve: it needs its store.
+// ready reports whether the reference server can serve: it needs to read from its store. Without
+// writes it is degraded: otherwise a full disk would take the reads away too.
 func (a *App) ready(w http.ResponseWriter, r *http.Request) {
 	if err := a.store.Ping(r.Context()); err != nil {
 		gateway.Error(w, r, failureOf(err))
 		return
 	}
-	showJSON(w, r, readiness{Status: statusOK, Backends: nil, Problems: nil})
+	state := readiness{Status: statusOK}
+	if a.store.WriteFailure() != nil {
+		state.Status, state.Storage = statusDegraded, statusNotWritable
+	}
+	showJSON(w, r, state)
 }
 
 // ready reports whether the proxy can serve: one backend is enough, unless the configuration

@@ -30,7 +30,9 @@ func unreachable() map[string]string {
 		"USER_INVALID":     "as PASSWORD_INVALID",
 		"IMPORT_FAILED":    "an import is given up after ten crashes of the program",
 		"MAINTENANCE":      "callers read SERVICE_IN_MAINTENANCE, which policies know",
-		"INTERNAL":         "what is redacted has no reason",
+
+		"STORE_NOT_WRITABLE": "callers read SERVICE_READ_ONLY, which policies know; a test of the process makes its storage refuse writes",
+		"INTERNAL":           "what is redacted has no reason",
 
 		"BACKEND_PENDING":     "the backends of the cases are there from the start; the tests of proxy cover it",
 		"BACKEND_UNREACHABLE": "as BACKEND_PENDING",

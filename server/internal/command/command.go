@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/config"
@@ -102,7 +103,7 @@ Without a command it serves: statusway is the same as statusway serve, with the 
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(config.FlagError(err)) })
 	addGroup(root, "Serve:", serve, newProxy(streams), newHealthcheck(streams))
 	addGroup(root, "Show responses:", newTour(streams), newMap(streams), newPolicy(streams))
 	addGroup(root, "Describe and test an API:", newOpenAPI(streams), newConformance(streams))
@@ -166,10 +167,33 @@ func refuseUnknownTopics(root *cobra.Command) {
 
 // fromEnvironment is the PreRunE of every command with flags.
 func fromEnvironment(cmd *cobra.Command, _ []string) error {
-	if err := config.FromEnvironment(cmd.Flags(), os.LookupEnv); err != nil {
+	known := variables(cmd.Root())
+	var errs []error
+	for _, name := range unknownVariables(cmd) {
+		if meant := config.Nearest(name, known); meant != "" {
+			errs = append(errs, fmt.Errorf("the environment variable %s is not one of statusway; did you mean %s?", name, meant)) //nolint:err113 // it is for people.
+		}
+	}
+	errs = append(errs, config.FromEnvironment(cmd.Flags(), os.LookupEnv))
+	if err := errors.Join(errs...); err != nil {
 		return usage(err)
 	}
 	return nil
+}
+
+// unknownVariables returns the names of variables that no command reads, although they begin like ours.
+func unknownVariables(cmd *cobra.Command) []string {
+	return config.UnknownVariables(os.Environ(), variables(cmd.Root()))
+}
+
+// variables returns the variables of all commands: those of a container are often for more than one.
+func variables(of *cobra.Command) []string {
+	var all []string
+	of.Flags().VisitAll(func(flag *pflag.Flag) { all = append(all, config.EnvName(flag.Name)) })
+	for _, cmd := range of.Commands() {
+		all = append(all, variables(cmd)...)
+	}
+	return all
 }
 
 // loadPolicy loads a built-in policy by its name, or else a file.

@@ -100,6 +100,28 @@ func TestExitCodes(t *testing.T) {
 		{name: "half of TLS", arguments: []string{"serve", "--tls-cert=" + file}, code: 2, err: "--tls-key"},
 		{name: "TLS that is none", arguments: []string{"serve", "--tls-cert=" + file, "--tls-key=" + file}, code: 2, err: "--tls-cert"},
 		{name: "a URL that is none", arguments: []string{"serve", "--public-url=here"}, code: 2, err: "--public-url"},
+		{
+			name: "a level that is none, and those that are", arguments: []string{"serve", "--demo", "--log-level=loud"}, code: 2,
+			err: `--log-level: "loud" is none of debug, info, warn and error`,
+		},
+		{name: "a duration without a unit", arguments: []string{"serve", "--grace=5"}, code: 2, err: `--grace: "5" is not a duration, such as`},
+		{name: "a number that is none", arguments: []string{"serve", "--concurrency=few"}, code: 2, err: `--concurrency: "few" is not a whole number`},
+		{name: "a port that is none", arguments: []string{"proxy", "--backend=localhost:99999"}, code: 2, err: "65535"},
+		{name: "a socket", arguments: []string{"proxy", "--backend=unix:///tmp/x.sock"}, code: 2, err: "Unix socket"},
+		{name: "a port of a URL that is none", arguments: []string{"proxy", "--backend=h:1", "--public-url=http://a:99999"}, code: 2, err: "--public-url"},
+		{name: "a tour at no port", arguments: []string{"tour", "--target=http://a:99999"}, code: 2, err: "--target"},
+		{
+			name:      "a limit of no method",
+			arguments: []string{"serve", "--demo", "--http-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0", "--rate-limit=10/1m@entity.v1.EntityService/GetEntitty"},
+			code:      1, err: "did you mean entity.v1.EntityService/GetEntity?",
+		},
+		{
+			name: "a limit of no method behind descriptors",
+			arguments: []string{
+				"proxy", "--backend=127.0.0.1:1", "--http-addr=127.0.0.1:0", "--descriptors=../../../proto/examples/conformance.binpb", "--rate-limit=10/1m@nosuch.Svc/X",
+			},
+			code: 1, err: "nosuch.Svc/X, which no route calls",
+		},
 		{name: "a level that is none", arguments: []string{"serve", "--demo", "--log-level=loud"}, code: 2, err: "--log-level"},
 		{name: "a format that is none", arguments: []string{"serve", "--demo", "--log-format=xml"}, code: 2, err: "--log-format"},
 

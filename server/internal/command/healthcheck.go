@@ -40,7 +40,7 @@ func newHealthcheck(streams Streams) *cobra.Command {
 		Args:    noArguments,
 		PreRunE: fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, _, err := net.SplitHostPort(settings.httpAddr); err != nil {
+			if err := config.CheckListenAddress(settings.httpAddr); err != nil {
 				return usage(fmt.Errorf("--http-addr: %w", err))
 			}
 			if err := settings.ask(cmd.Context()); err != nil {
@@ -67,6 +67,9 @@ func (s healthcheckSettings) ask(ctx context.Context) error {
 		return fmt.Errorf("making the request: %w", err)
 	}
 	response, err := s.transport().RoundTrip(request)
+	if _, isPlain := errors.AsType[tls.RecordHeaderError](err); isPlain || errors.Is(err, http.ErrSchemeMismatch) {
+		return errors.New("it does not serve TLS: leave out --tls-cert")
+	}
 	if err != nil {
 		return fmt.Errorf("asking for /readyz: %w", err)
 	}
@@ -74,6 +77,9 @@ func (s healthcheckSettings) ask(ctx context.Context) error {
 	text, err := io.ReadAll(io.LimitReader(response.Body, longestHealth))
 	if err != nil {
 		return fmt.Errorf("reading the response: %w", err)
+	}
+	if response.StatusCode == http.StatusBadRequest && s.tlsCert == "" {
+		return errors.New(response.Status + ": " + string(bytes.TrimSpace(text)) + ": if it serves TLS, use --tls-cert")
 	}
 	if response.StatusCode != http.StatusOK {
 		return errors.New(response.Status + ": " + string(bytes.TrimSpace(text)))

@@ -38,8 +38,14 @@ func TestHealthcheckTLS(t *testing.T) {
 	if got := run(t, "", "healthcheck", address, "--tls-cert="+cert); got.code != 0 {
 		t.Errorf("over TLS: %+v", got)
 	}
-	if got := run(t, "", "healthcheck", address); got.code != 1 {
+	if got := run(t, "", "healthcheck", address); got.code != 1 || !strings.Contains(got.err, "use --tls-cert") {
 		t.Errorf("without TLS: %+v", got)
+	}
+	p.stop(t)
+	p = serve(t, "--demo")
+	address = "--http-addr=127.0.0.1:" + port(t, p.rest)
+	if got := run(t, "", "healthcheck", address, "--tls-cert="+cert); got.code != 1 || !strings.Contains(got.err, "leave out --tls-cert") {
+		t.Errorf("a server without TLS: %+v", got)
 	}
 	p.stop(t)
 }

@@ -37,7 +37,7 @@ func newProxy(streams Streams) *cobra.Command {
 }
 
 func proxy(cmd *cobra.Command, streams Streams, settings config.Proxy) error {
-	begun, err := begin(cmd.Context(), streams, settings.Front)
+	begun, err := begin(cmd, streams, settings.Front)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func proxy(cmd *cobra.Command, streams Streams, settings config.Proxy) error {
 		Build:    builtFrom(),
 	})
 	if err != nil {
-		return fmt.Errorf("starting: %w", err)
+		return begun.notStarted(cmd.Context(), err)
 	}
 	fmt.Fprintf(streams.Out, "REST  %s\nfor   %s\n", address(settings.Front, program.HTTPAddr()), strings.Join(settings.Backend, ", "))
 	announceMetrics(streams.Out, program.MetricsAddr())

@@ -45,11 +45,18 @@ the listener closes, and running requests have --grace to finish. SIGINT skips t
 }
 
 func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
-	begun, err := begin(cmd.Context(), streams, settings.Front)
+	begun, err := begin(cmd, streams, settings.Front)
 	if err != nil {
 		return err
 	}
 	defer begun.end(cmd.Context())
+	if !settings.Demo {
+		lock, err := lockDataDir(settings.DataDir)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = lock.Close() }()
+	}
 	program, err := app.New(cmd.Context(), app.Params{
 		Config:   settings,
 		Table:    begun.table,
@@ -61,7 +68,7 @@ func serve(cmd *cobra.Command, streams Streams, settings config.Serve) error {
 		Build:    builtFrom(),
 	})
 	if err != nil {
-		return fmt.Errorf("starting: %w", err)
+		return begun.notStarted(cmd.Context(), err)
 	}
 	announce(streams.Out, program, settings)
 	return errors.Join(program.Run(cmd.Context()), program.Close())
@@ -78,6 +85,10 @@ func announce(out io.Writer, program *app.App, settings config.Serve) {
 	if !settings.Demo {
 		return
 	}
+	trust, curl := "", "curl"
+	if settings.TLSCert != "" {
+		trust, curl = " --ca "+settings.TLSCert, "curl --cacert "+settings.TLSCert
+	}
 	authorization := "-H 'Authorization: Bearer " + program.Start.DemoToken + "'"
 	fmt.Fprintf(out, `
 Users  viewer, editor and admin, each with the password demo
@@ -86,17 +97,17 @@ Look at the table in a browser, and try each row:
   %[1]s/
 
 Or see every row happen in another terminal:
-  %[4]s tour --target %[1]s
+  %[4]s tour --target %[1]s%[5]s
 
 Create an entity (201 with Location):
-  curl -i %[1]s/v1/entities %[2]s -H 'Content-Type: application/json' -d '{"id": "samovar", "displayName": "A samovar"}'
+  %[6]s -i %[1]s/v1/entities %[2]s -H 'Content-Type: application/json' -d '{"id": "samovar", "displayName": "A samovar"}'
 
 Read one that you have already (304):
-  curl -i %[1]s/v1/entities/teapot %[2]s -H 'If-None-Match: "%[3]s"'
+  %[6]s -i %[1]s/v1/entities/teapot %[2]s -H 'If-None-Match: "%[3]s"'
 
 Read one that is not yours (403, application/problem+json):
-  curl -i %[1]s/v1/entities/ledger %[2]s
-`, rest, authorization, program.Start.DemoETag, self())
+  %[6]s -i %[1]s/v1/entities/ledger %[2]s
+`, rest, authorization, program.Start.DemoETag, self(), trust, curl)
 }
 
 // self is how the program is called from another terminal.

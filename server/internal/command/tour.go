@@ -17,6 +17,7 @@ import (
 	"github.com/statusway/statusway/gateway"
 	"github.com/statusway/statusway/gateway/policy"
 	"github.com/statusway/statusway/server/internal/catalogue"
+	"github.com/statusway/statusway/server/internal/conformance"
 	"github.com/statusway/statusway/server/internal/terminal"
 	"github.com/statusway/statusway/server/internal/tour"
 )
@@ -34,8 +35,10 @@ var (
 )
 
 type tourSettings struct {
-	target string
-	rows   []int
+	target   string
+	rows     []int
+	ca       string
+	insecure bool
 }
 
 func newTour(streams Streams) *cobra.Command {
@@ -56,7 +59,8 @@ a mistake in the arguments. If the server has no rate limit, tour says so; that 
 not a failure.`,
 		Example: `  statusway serve --demo        (in another terminal)
   statusway tour
-  statusway tour --row 412 --row 429`,
+  statusway tour --row 412 --row 429
+  statusway tour --target https://127.0.0.1:8443 --ca chain.pem`,
 		Args:    noArguments,
 		PreRunE: fromEnvironment,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -64,6 +68,8 @@ not a failure.`,
 		},
 	}
 	cmd.Flags().StringVar(&settings.target, "target", "http://127.0.0.1:8080", "`URL` of the demo")
+	cmd.Flags().StringVar(&settings.ca, "ca", "", "`file` with the certificates to trust instead of the system's")
+	cmd.Flags().BoolVar(&settings.insecure, "insecure", false, "trust any certificate")
 	cmd.Flags().IntSliceVar(&settings.rows, "row", nil, "`status` of the row to show (default all rows)")
 	return cmd
 }
@@ -73,10 +79,19 @@ func runTour(ctx context.Context, streams Streams, settings tourSettings) error 
 	if err != nil {
 		return usage(fmt.Errorf("--target: %w", err))
 	}
-	client := &http.Client{Timeout: tourPatience}
+	secure, err := clientTLS(settings.ca, settings.insecure)
+	if err != nil {
+		return usage(fmt.Errorf("--ca: %w", err))
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()           //nolint:forcetypeassert // it is one.
+	transport.TLSClientConfig, transport.ForceAttemptHTTP2 = secure, false // Header fields are shown as HTTP/1.1 has them.
+	client := &http.Client{Timeout: tourPatience, Transport: transport}
 	defer client.CloseIdleConnections()
 	table, err := policyOf(ctx, client, target)
 	if err != nil {
+		if wrong := conformance.TLSMismatch(ctx, target, err); wrong != nil {
+			return wrong
+		}
 		return fmt.Errorf("%w: %w", errNoDemo, err)
 	}
 	stops, err := stopsUnder(table, target, settings.rows)
@@ -215,7 +230,7 @@ func policyOf(ctx context.Context, client *http.Client, target *url.URL) (*polic
 // parseTarget reads the URL of a server: a scheme and an authority.
 func parseTarget(text string) (*url.URL, error) {
 	target, err := url.Parse(text)
-	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
+	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" || gateway.CheckPublicURL(target.Scheme+"://"+target.Host) != nil {
 		return nil, fmt.Errorf("%q is not of the form http://127.0.0.1:8080", text)
 	}
 	if strings.Trim(target.Path, "/") != "" || target.RawQuery != "" || target.User != nil {

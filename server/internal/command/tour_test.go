@@ -340,3 +340,36 @@ func steady(text string) string {
 	}
 	return text
 }
+
+// A demo over TLS is toured with its certificate, and a client that speaks another protocol than the server
+// says so, and what to use.
+func TestTourOverTLS(t *testing.T) {
+	t.Parallel()
+	cert, key, _ := pair(t)
+	secure, plain := serve(t, "--demo", "--tls-cert="+cert, "--tls-key="+key), serve(t, "--demo")
+	if !strings.Contains(secure.out.String(), " tour --target "+secure.rest+" --ca "+cert+"\n") {
+		t.Errorf("the start does not say how to tour it:\n%s", &secure.out)
+	}
+	for name, flag := range map[string]string{"trusted": "--ca=" + cert, "any": "--insecure"} {
+		if got := run(t, "", "tour", "--target="+secure.rest, flag); got.code != 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	asHTTP, asHTTPS := strings.Replace(secure.rest, "https", "http", 1), strings.Replace(plain.rest, "http", "https", 1)
+	for _, command := range []string{"tour", "conformance"} {
+		for _, test := range []struct{ target, want string }{
+			{secure.rest, secure.rest + " is not trusted"},
+			{asHTTP, asHTTP + " speaks TLS: use " + secure.rest},
+			{asHTTPS, asHTTPS + " does not speak TLS: use " + plain.rest},
+		} {
+			if got := run(t, "", command, "--target="+test.target); got.code != 1 || !strings.Contains(got.err, test.want) {
+				t.Errorf("%s %s: %+v", command, test.target, got)
+			}
+		}
+	}
+	if got := run(t, "", "tour", "--target="+secure.rest, "--ca="+key); got.code != 2 || !strings.Contains(got.err, "no certificate") {
+		t.Errorf("no certificates: %+v", got)
+	}
+	secure.stop(t)
+	plain.stop(t)
+}

@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,10 +60,52 @@ func FromEnvironment(set *pflag.FlagSet, lookup func(string) (string, bool)) err
 			return
 		}
 		if err := set.Set(flag.Name, value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+			errs = append(errs, fmt.Errorf("%s: %w", name, valueError(err)))
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// FlagError says in words of the user's what is wrong with a value that is not of its flag's type.
+func FlagError(err error) error {
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return fmt.Errorf("--%s: %w", invalid.GetFlag().Name, valueError(err))
+	}
+	return err
+}
+
+func valueError(err error) error {
+	invalid, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	switch invalid.GetFlag().Value.Type() {
+	case "duration":
+		return fmt.Errorf("%q is not a duration, such as 500ms, 30s or 1h30m", invalid.GetValue())
+	case "int", "intSlice":
+		return fmt.Errorf("%q is not a whole number", invalid.GetValue())
+	case "bool":
+		return fmt.Errorf("%q is neither true nor false", invalid.GetValue())
+	default:
+		return err
+	}
+}
+
+// foreignPattern matches the variables that are not ours although they begin like ours: version and help
+// are not settings, and Kubernetes sets the others for a service of this name.
+var foreignPattern = regexp.MustCompile(`^STATUSWAY_(VERSION|HELP|([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z_]+)?))$`)
+
+// UnknownVariables returns the names of the variables in an environment that begin with [EnvPrefix] and
+// are not known.
+func UnknownVariables(environment, known []string) []string {
+	var unknown []string
+	for _, variable := range environment {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, EnvPrefix) && !slices.Contains(known, name) && !foreignPattern.MatchString(name) {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
 }
 
 // EnvName is the environment variable of a flag.
@@ -78,10 +122,10 @@ func (c *Serve) Complete() error {
 func (c *Serve) checkAddresses() error {
 	var errs []error
 	for _, one := range append(c.addresses(), address{"--grpc-addr", c.GRPCAddr}) {
-		host, _, err := net.SplitHostPort(one.value)
+		host, _, err := splitAddress(one.value)
 		switch {
 		case err != nil:
-			errs = append(errs, fmt.Errorf("%s: %w", one.flag, err))
+			errs = append(errs, wrap(one.flag, err))
 		case c.Demo && !isLoopback(host):
 			errs = append(errs, fmt.Errorf("%s %s: the demo has known passwords, so it is served on a loopback address only", one.flag, one.value))
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,7 +116,7 @@ func (c *Front) check() error {
 	return errors.Join(
 		err, wrap("--rate-limit", limitsErr),
 		atLeast(duration{"--body-timeout", c.BodyTimeout}, duration{"--send-timeout", c.SendTimeout}, duration{"--grace", c.Grace}),
-		notNegative(duration{"--drain-delay", c.DrainDelay}), c.checkOrigins(), c.checkMigration(),
+		notNegative(duration{"--drain-delay", c.DrainDelay}), c.checkOrigins(), c.checkMigration(), c.checkLog(),
 	)
 }
 
@@ -124,6 +125,18 @@ func wrap(flag string, err error) error {
 		return fmt.Errorf("%s: %w", flag, err)
 	}
 	return nil
+}
+
+// checkLog checks the level and the format of the log.
+func (c *Front) checkLog() error {
+	var errs []error
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, strings.ToLower(c.LogLevel)) {
+		errs = append(errs, fmt.Errorf("--log-level: %q is none of debug, info, warn and error", c.LogLevel))
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		errs = append(errs, fmt.Errorf("--log-format: %q is neither text nor json", c.LogFormat))
+	}
+	return errors.Join(errs...)
 }
 
 // HeadersGRPCGateway is the only value of Headers other than the empty one.

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -85,9 +84,7 @@ func (c *Proxy) Flags(set *pflag.FlagSet) {
 func (c *Proxy) Complete() error {
 	errs := []error{c.check(), atLeast(duration{"--reflection-interval", c.ReflectionInterval})}
 	for _, one := range c.addresses() {
-		if _, _, err := net.SplitHostPort(one.value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", one.flag, err))
-		}
+		errs = append(errs, wrap(one.flag, CheckListenAddress(one.value)))
 	}
 	if _, err := c.Backends(); err != nil {
 		errs = append(errs, fmt.Errorf("--backend: %w", err))
@@ -127,8 +124,8 @@ func (c *Proxy) Backends() ([]Backend, error) {
 		if !named {
 			service, address = "", text
 		}
-		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
-			return nil, fmt.Errorf("%q is not of the form host:port or service=host:port", text)
+		if err := checkDialAddress(address); err != nil {
+			return nil, err
 		}
 		if named && !protoreflect.FullName(service).IsValid() {
 			return nil, fmt.Errorf("%q: %q is not the full name of a service", text, service)

@@ -9,7 +9,7 @@ import (
 )
 
 // Sentinels for errors.Is. Each matches every [*Error] of its kind, with any reason,
-// except for ErrStaleETag, which matches only its reason.
+// except for ErrStaleETag and ErrNotWritable, which match only their reasons.
 var (
 	ErrInvalid            = errors.New("invalid")
 	ErrNotFound           = errors.New("not found")
@@ -19,6 +19,9 @@ var (
 	ErrPermission         = errors.New("permission denied")
 	ErrUnauthenticated    = errors.New("unauthenticated")
 	ErrUnavailable        = errors.New("unavailable")
+	// ErrNotWritable: the storage takes no writes at the moment, such as on a full disk
+	// or under the lock of another process. Reads may go on.
+	ErrNotWritable = errors.New("storage takes no writes")
 )
 
 // Kind is the class of an [Error]. Its text is stored with operations, so that
@@ -157,7 +160,9 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // Is reports whether target is the sentinel of the error's kind or reason.
 func (e *Error) Is(target error) bool {
-	if e.Reason == ReasonStaleETag && target == ErrStaleETag {
+	switch {
+	case target == ErrStaleETag && e.Reason == ReasonStaleETag,
+		target == ErrNotWritable && (e.Reason == ReasonStoreNotWritable || e.Reason == ReasonStoreBusy):
 		return true
 	}
 	sentinel := e.Kind.sentinel()

@@ -29,6 +29,7 @@ const (
 	ReasonImportFailed       = "IMPORT_FAILED"
 	ReasonMaintenance        = "MAINTENANCE"
 	ReasonStoreBusy          = "STORE_BUSY"
+	ReasonStoreNotWritable   = "STORE_NOT_WRITABLE"
 	ReasonStoreFailed        = "STORE_FAILED"
 )
 
@@ -40,7 +41,7 @@ func Reasons() []string {
 		ReasonTokenMissing, ReasonTokenInvalid, ReasonTokenExpired, ReasonPasswordInvalid,
 		ReasonUserNotFound, ReasonUserExists, ReasonUserInvalid, ReasonSessionNotFound,
 		ReasonOperationNotFound, ReasonPageTokenInvalid, ReasonImportFailed, ReasonMaintenance,
-		ReasonStoreBusy, ReasonStoreFailed,
+		ReasonStoreBusy, ReasonStoreNotWritable, ReasonStoreFailed,
 	}
 }
 
@@ -67,6 +68,10 @@ const (
 // busyRetryAfter is a guess: a write of the reference store takes milliseconds,
 // so that a lock which outlasts the busy timeout is gone soon after.
 const busyRetryAfter = time.Second
+
+// notWritableRetryAfter is longer, because somebody has to make room on the disk or
+// mend it.
+const notWritableRetryAfter = 30 * time.Second
 
 // EntityNotFound reports that no entity has this id.
 func EntityNotFound(id string) error {
@@ -218,6 +223,15 @@ func StoreBusy(cause error) error {
 	return &Error{
 		Kind: KindUnavailable, Reason: ReasonStoreBusy, Message: "The store is busy.",
 		RetryAfter: busyRetryAfter, Cause: cause,
+	}
+}
+
+// StoreNotWritable reports that the storage takes no writes, whatever they are: the disk
+// is full, read-only or broken.
+func StoreNotWritable(cause error) error {
+	return &Error{
+		Kind: KindUnavailable, Reason: ReasonStoreNotWritable, Message: "The storage takes no writes at the moment.",
+		RetryAfter: notWritableRetryAfter, Cause: cause,
 	}
 }
 

@@ -213,6 +213,33 @@ func TestQueueFailuresPass(t *testing.T) {
 	}
 }
 
+// full is a queue whose storage takes no batch at first.
+type full struct {
+	entity.ImportQueue
+
+	failures int
+}
+
+func (q *full) ImportBatch(ctx context.Context, lease entity.ImportLease, work func(context.Context, entity.ImportTx) error) error {
+	if q.failures > 0 {
+		q.failures--
+
+		return entity.StoreNotWritable(errCrash)
+	}
+
+	return q.ImportQueue.ImportBatch(ctx, lease, work)
+}
+
+// Storage that takes no writes uses up no attempt of an import, however long that lasts.
+func TestStorageFailuresPass(t *testing.T) {
+	t.Parallel()
+	s := openNew(t, longLease)
+	run(t, importer.Params{Queue: &full{ImportQueue: s, failures: 5}, MaxAttempts: 1, RetryDelay: time.Millisecond})
+	if op := await(t, s, start(t, s, many(1)...).ID, entity.Operation.Ended); op.State != entity.StateSucceeded {
+		t.Errorf("ended %+v", op)
+	}
+}
+
 // Run ends also while it waits for a queue that is broken.
 func TestStopsInThePause(t *testing.T) {
 	t.Parallel()

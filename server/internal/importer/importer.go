@@ -105,7 +105,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	return nil
 }
 
-// work runs batches until the import has ended.
+// work runs batches until the import has ended. While the storage takes no writes, it keeps
+// its lease and tries again: that is no fault of the import, and must not use up its attempts.
 func (w *Worker) work(ctx context.Context, lease entity.ImportLease) error {
 	for ended := false; !ended; {
 		err := w.queue.ImportBatch(ctx, lease, func(ctx context.Context, tx entity.ImportTx) error {
@@ -117,7 +118,11 @@ func (w *Worker) work(ctx context.Context, lease entity.ImportLease) error {
 
 			return tx.SaveOperation(ctx, op)
 		})
-		if err != nil {
+		switch {
+		case errors.Is(err, entity.ErrNotWritable) && ctx.Err() == nil:
+			ended = false
+			w.pause(ctx, err)
+		case err != nil:
 			return err
 		}
 	}

@@ -21,6 +21,7 @@ import (
 const (
 	reasonPreconditionFailed = "PRECONDITION_FAILED"
 	reasonMaintenance        = "SERVICE_IN_MAINTENANCE"
+	reasonReadOnly           = "SERVICE_READ_ONLY"
 )
 
 // Report receives the cause of a failed call. The caller gets only the result of [Status].
@@ -86,6 +87,8 @@ func ofDomain(failure *entity.Error) *status.Status {
 		info.Domain, info.Reason = contract, reasonPreconditionFailed
 	case failure.Reason == entity.ReasonMaintenance:
 		info.Domain, info.Reason = contract, reasonMaintenance
+	case failure.Reason == entity.ReasonStoreNotWritable:
+		info.Domain, info.Reason = contract, reasonReadOnly
 	}
 	details := []protoadapt.MessageV1{info}
 	if len(failure.Violations) > 0 {

@@ -116,6 +116,13 @@ func TestStatusOfDomainErrors(t *testing.T) {
 				&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)}),
 		},
 		{
+			name: "storage that takes no writes",
+			err:  entity.StoreNotWritable(errors.New(secret)),
+			want: statusOf(t, codes.Unavailable, "The storage takes no writes at the moment.",
+				&errdetails.ErrorInfo{Domain: "statusway.v1", Reason: "SERVICE_READ_ONLY"},
+				&errdetails.RetryInfo{RetryDelay: durationpb.New(30 * time.Second)}),
+		},
+		{
 			name: "a driver's error",
 			err:  entity.StoreFailed(errors.New(secret)),
 			want: statusOf(t, codes.Internal, "The store failed.", &errdetails.ErrorInfo{Domain: "entity.v1", Reason: "STORE_FAILED"}),

@@ -2,7 +2,6 @@ package suite
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,11 +20,14 @@ func (r *run) reach(ctx context.Context) error {
 	defer client.Close()
 	for _, transport := range r.params.Transports {
 		got, err := client.Ask(ctx, transport, &conformance.Message{Method: http.MethodGet, Target: "/conformance/v1/items?pageSize=1"}, conformance.Response{})
+		if err != nil || got.Status == http.StatusBadRequest { // Servers often respond so to plain HTTP on their TLS port.
+			if wrong := conformance.TLSMismatch(ctx, r.params.Target, err); wrong != nil {
+				return fmt.Errorf("%w: %w", ErrTarget, wrong)
+			}
+		}
 		switch {
 		case errors.Is(err, conformance.ErrTurnedAway):
 			return tooFew(err)
-		case isUntrusted(err):
-			return fmt.Errorf("%w: %s is not trusted (%w): say --ca or --insecure", ErrTarget, r.params.Target, err)
 		case err != nil && transport == conformance.OverH2C:
 			return fmt.Errorf("%w: %s does not speak HTTP/2 (%w): leave that out with --transport http1", ErrTarget, r.params.Target, err)
 		case err != nil:
@@ -36,11 +38,6 @@ func (r *run) reach(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func isUntrusted(err error) bool {
-	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
-	return ok
 }
 
 // tooFew returns the error for a target with a rate limit that is too small for a run.

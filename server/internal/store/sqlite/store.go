@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -41,8 +42,12 @@ const (
 	privateFolder = 0o700
 )
 
-// ErrNewerSchema reports that a newer program has written the database.
-var ErrNewerSchema = errors.New("the database has a newer schema than this program knows")
+var (
+	// ErrNewerSchema reports that a newer program has written the database.
+	ErrNewerSchema = errors.New("the database has a newer schema than this program knows")
+	// ErrEmpty reports a database file without content, which is not a new one.
+	ErrEmpty = errors.New("the database file is there but empty, so its data is lost: restore it from a backup, or delete it to begin anew")
+)
 
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -55,8 +60,8 @@ type Params struct {
 	// Now is the clock of everything but the queue's timeouts, which are the
 	// queue's own. nil means time.Now.
 	Now func() time.Time
-	// BusyTimeout is how long a write waits for another process. 0 means
-	// DefaultBusyTimeout.
+	// BusyTimeout is how long a write waits for another process, and for the writes
+	// before it. 0 means DefaultBusyTimeout.
 	BusyTimeout time.Duration
 	// ImportTimeout is how long after the last sign of life of its worker an import
 	// is given to another. 0 means DefaultImportTimeout.
@@ -76,6 +81,10 @@ type Store struct {
 	getEntity  *sql.Stmt
 	getSession *sql.Stmt
 
+	busyTimeout time.Duration
+	// refused is why the last write could not be stored; nil after one that was.
+	refused atomic.Pointer[error]
+
 	queue         *goqite.Queue
 	importTimeout time.Duration
 	importPoll    time.Duration
@@ -90,17 +99,24 @@ var _ entity.Store = (*Store)(nil)
 // database from a later program is ErrNewerSchema. Close the store after use.
 func Open(ctx context.Context, p Params) (*Store, error) {
 	p = p.withDefaults()
-	if err := createPrivate(p.Path); err != nil {
+	created, err := createPrivate(p.Path)
+	if err != nil {
 		return nil, err
 	}
 	s := &Store{
 		now:           p.Now,
+		busyTimeout:   p.BusyTimeout,
 		importTimeout: p.ImportTimeout,
 		importPoll:    p.ImportPoll,
 		importReady:   make(chan struct{}, 1),
 	}
 	if err := s.open(ctx, p); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", p.Path, err), s.Close())
+		err = errors.Join(fmt.Errorf("open %s: %w", p.Path, err), s.Close())
+		if created && isEmpty(p.Path) {
+			err = errors.Join(err, os.Remove(p.Path)) // else the next start would refuse it.
+		}
+
+		return nil, err
 	}
 
 	return s, nil
@@ -185,20 +201,34 @@ func (p Params) withDefaults() Params {
 	return p
 }
 
-// createPrivate makes the file before SQLite does, which would follow the umask.
-func createPrivate(path string) error {
+// createPrivate makes the file before SQLite does, which would follow the umask. It reports
+// whether there was none.
+func createPrivate(path string) (created bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), privateFolder); err != nil {
-		return fmt.Errorf("create the folder of the database: %w", err)
+		return false, fmt.Errorf("create the folder of the database: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_RDWR, privateFile)
+	file, err := os.OpenFile(filepath.Clean(path), os.O_CREATE|os.O_EXCL|os.O_RDWR, privateFile)
+	if errors.Is(err, fs.ErrExist) {
+		if isEmpty(path) {
+			return false, fmt.Errorf("open %s: %w", path, ErrEmpty)
+		}
+
+		return false, nil
+	}
 	if err != nil {
-		return fmt.Errorf("create the database: %w", err)
+		return false, fmt.Errorf("create the database: %w", err)
 	}
 	if err := file.Close(); err != nil {
-		return fmt.Errorf("create the database: %w", err)
+		return false, fmt.Errorf("create the database: %w", err)
 	}
 
-	return nil
+	return true, nil
+}
+
+func isEmpty(path string) bool {
+	info, err := os.Stat(path)
+
+	return err == nil && info.Mode().IsRegular() && info.Size() == 0
 }
 
 func openWriter(p Params) (*sql.DB, error) {

@@ -16,19 +16,62 @@ import (
 // primaryCode masks the extended part of a result code.
 const primaryCode = 0xff
 
-// write runs do in a transaction that has the write lock from its start.
+// write runs do in a transaction that has the write lock from its start. It notes
+// whether the storage takes writes.
 func (s *Store) write(ctx context.Context, what string, do func(*sql.Tx) error) error {
-	tx, err := s.writer.BeginTx(ctx, nil)
+	err := translate(ctx, what, s.transact(ctx, do))
+	switch {
+	case errors.Is(err, entity.ErrNotWritable):
+		s.refused.Store(&err)
+	case err == nil:
+		s.refused.Store(nil)
+	}
+
+	return err
+}
+
+// WriteFailure returns why the storage took no write the last time, or nil. The worker of
+// the imports asks for work by a write, so that the answer is never old.
+func (s *Store) WriteFailure() error {
+	if refused := s.refused.Load(); refused != nil {
+		return *refused
+	}
+
+	return nil
+}
+
+func (s *Store) transact(ctx context.Context, do func(*sql.Tx) error) error {
+	conn, err := s.writeConn(ctx)
 	if err != nil {
-		return translate(ctx, what, err)
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err //nolint:wrapcheck // write translates it.
 	}
 	// After a commit it does nothing; after a panic in do it frees the connection.
 	defer func() { _ = tx.Rollback() }()
 	if err := do(tx); err != nil {
-		return translate(ctx, what, err)
+		return err
+	}
+	if s.refused.Load() != nil {
+		// A transaction that changes nothing succeeds on a full disk too.
+		if _, err := s.nextRevision(ctx, tx); err != nil {
+			return err
+		}
 	}
 
-	return translate(ctx, what, tx.Commit())
+	return tx.Commit() //nolint:wrapcheck // write translates it.
+}
+
+// writeConn waits for the connection that writes, but not for longer than for another
+// process: while that holds the lock, those who wait here would wait one after the other.
+func (s *Store) writeConn(ctx context.Context) (*sql.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.busyTimeout)
+	defer cancel()
+
+	return s.writer.Conn(ctx) //nolint:wrapcheck // write translates it.
 }
 
 // nextRevision returns a number that no write has had. It follows the clock, so
@@ -63,10 +106,15 @@ func translate(ctx context.Context, what string, err error) error {
 		return fmt.Errorf("%s: %w", what, ended)
 	}
 	cause := fmt.Errorf("%s: %w", what, err)
+	if errors.Is(err, context.DeadlineExceeded) { // of writeConn
+		return entity.StoreBusy(cause)
+	}
 	switch code(err) & primaryCode {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return entity.StoreBusy(cause)
-	default:
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return entity.StoreNotWritable(cause)
+	default: // SQLITE_CORRUPT and SQLITE_NOTADB too, which do not pass
 		return entity.StoreFailed(cause)
 	}
 }
