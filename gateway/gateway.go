@@ -38,7 +38,7 @@ var _ http.Handler = (*Gateway)(nil)
 // walk serves the routes of one version of the backend.
 type walk struct {
 	responder *respond.Responder
-	pages     map[string]rules.Rule
+	pages     rules.PageSet
 	run       rules.Rule
 }
 
@@ -125,14 +125,14 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 		rules.Accept(),
 		rules.CORS(c.CrossOrigin, index),
 		rules.Caller(rules.CallerParams{Identify: c.Identify, Proxies: c.TrustedProxies, IPv6Prefix: c.IPv6Prefix}),
-		rules.Match(index),
+		rules.Match(index, pages),
 		rules.Prefer(),
 		rules.Limit(c.Limiter, c.Logger),
 		g.callers.Begin,
 		rules.Expect(),
 		rules.Pending(version.Pending),
 		rules.Retire(declared),
-		rules.Routed(index, options),
+		rules.Routed(index, pages, options),
 		rules.Lifecycle(c.Now),
 		rules.Available(c.closed()),
 		rules.Credentials(),
@@ -234,7 +234,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	if g.config.Observer != nil {
 		g.config.Observer.Begin()
 	}
-	if _, isPage := walk.pages[ex.Request.URL.Path]; g.config.Tracer != nil && !isPage {
+	if g.config.Tracer != nil && !walk.pages.Has(ex.Request) {
 		g.trace(ex)
 	}
 	ctx := ex.Context

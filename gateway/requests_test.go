@@ -8,18 +8,20 @@ import (
 	"google.golang.org/grpc"
 )
 
+// echoFrame returns the request as the response.
+func echoFrame(_ any, stream grpc.ServerStream) error {
+	var message frame
+	if err := stream.RecvMsg(&message); err != nil {
+		return err
+	}
+	return stream.SendMsg(&message)
+}
+
 // TestRequests: the sources of one message, and what is refused.
 func TestRequests(t *testing.T) {
 	t.Parallel()
-	echo := func(_ any, stream grpc.ServerStream) error {
-		var message frame
-		if err := stream.RecvMsg(&message); err != nil {
-			return err
-		}
-		return stream.SendMsg(&message)
-	}
 	const both = "DUPLICATE_PARAMETER"
-	onBothBackends(t, times{}, same(echo), func(t *testing.T, f *zooFront) {
+	onBothBackends(t, times{}, same(echoFrame), func(t *testing.T, f *zooFront) {
 		t.Helper()
 		for _, test := range []struct {
 			method, target, body, kind string
