@@ -121,8 +121,8 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 	steps := []rules.Rule{
 		rules.Prefix(c.publicPath(), c.TrustedProxies),
 		rules.Framing(),
+		rules.Accept(pages),
 		rules.Pages(pages, options),
-		rules.Accept(),
 		rules.CORS(c.CrossOrigin, index),
 		rules.Caller(rules.CallerParams{Identify: c.Identify, Proxies: c.TrustedProxies, IPv6Prefix: c.IPv6Prefix}),
 		rules.Match(index, pages),
