@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -213,7 +214,13 @@ func (f *zooFront) start(t *testing.T, of times, backend string, over transport,
 			t.Fatal(err)
 		}
 	}
+	page := pageOf(func(w http.ResponseWriter, r *http.Request) { gateway.Content(w, r, "text/plain", []byte("the page")) })
+	yielding := gateway.Page{Handler: page.Handler, Yields: true}
 	c := gateway.Config{
+		Pages: map[string]gateway.Page{
+			"/free": page, "/broken": errorPage(errors.New("secret")), "/v1/middle": page, "/v1/left/a": yielding,
+			"/v1/animals/Ada": yielding, "/v1/animals/Eve": page,
+		},
 		PublicURL: publicURL, MaxBody: 16 << 20, BodyTimeout: 30 * time.Second, Around: func(handler http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				ctx, cancel := context.WithCancelCause(r.Context())

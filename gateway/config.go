@@ -154,11 +154,12 @@ type Config struct {
 	OnDrain, OnClose func()
 }
 
-// Page is your own handler. It may respond with [Error] and [Content].
+// Page is your own handler for GET and HEAD. It may respond with [Error] and [Content]. Other methods
+// of its path are those of the API.
 type Page struct {
 	Handler http.Handler
-	// Yields gives a route of the API at the same path precedence over the page, except a route of
-	// statusway.mapping.v1.MappingService, which serves the same page as JSON.
+	// Yields gives a GET route of the API at the same path precedence over the page, except a route
+	// of statusway.mapping.v1.MappingService, which serves the same page as JSON.
 	Yields bool
 }
 

@@ -20,8 +20,8 @@
 //	internal/exchange/begin.go     gives the request an id, and a record for the rules' results
 //	internal/rules/prefix.go       determines the path prefix under which the client reaches the API
 //	internal/rules/framing.go      finds malformed requests and headers over the limit, before a rule reads them
-//	internal/rules/pages.go        serves health checks and other pages, before any limit
 //	internal/rules/negotiate.go    reads Accept, because errors are negotiated too
+//	internal/rules/pages.go        serves health checks and other pages, before any limit
 //	internal/rules/cors.go         decides which web pages may read the response
 //	internal/rules/caller.go       identifies the caller and the client's address (client.go)
 //	internal/rules/match.go        finds the route, or why there is none
@@ -37,7 +37,8 @@
 //	internal/rules/available.go    503 for a route that is closed
 //	internal/rules/caller.go       401
 //	internal/rules/reserved.go     400 for headers that only the gateway may set
-//	internal/rules/negotiate.go    415; 400 for an Accept that cannot be read
+//	internal/rules/negotiate.go    415, for a safe request only in place of a success; 400 for an
+//	                               Accept that cannot be read
 //	internal/rules/precondition.go 400 for a condition that cannot be read or evaluated
 //
 // The others run around the call, because they have to clean up after it:

@@ -38,7 +38,7 @@ var _ http.Handler = (*Gateway)(nil)
 // walk serves the routes of one version of the backend.
 type walk struct {
 	responder *respond.Responder
-	pages     map[string]rules.Rule
+	pages     rules.PageSet
 	run       rules.Rule
 }
 
@@ -127,11 +127,11 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 	steps := []rules.Rule{
 		rules.Prefix(c.publicPath(), c.TrustedProxies),
 		rules.Framing(),
+		rules.Accept(pages),
 		rules.Pages(pages, options),
-		rules.Accept(),
 		rules.CORS(c.CrossOrigin, index),
 		rules.Caller(rules.CallerParams{Identify: c.Identify, Proxies: c.TrustedProxies, IPv6Prefix: c.IPv6Prefix}),
-		rules.Match(index),
+		rules.Match(index, pages),
 		rules.Prefer(),
 		rules.Limit(c.Limiter, c.Logger),
 		g.callers.Begin,
@@ -139,7 +139,7 @@ func (g *Gateway) newWalk(version *backend.Version) (*walk, error) {
 		rules.Expect(),
 		rules.Pending(version.Pending),
 		rules.Retire(declared),
-		rules.Routed(index, options),
+		rules.Routed(index, pages, options),
 		rules.Lifecycle(c.Now),
 		rules.Available(c.closed()),
 		rules.Credentials(),
@@ -241,7 +241,7 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request) {
 	if g.config.Observer != nil {
 		g.config.Observer.Begin()
 	}
-	if _, isPage := walk.pages[ex.Request.URL.Path]; g.config.Tracer != nil && !isPage {
+	if g.config.Tracer != nil && !walk.pages.Has(ex.Request) {
 		g.trace(ex)
 	}
 	ctx := ex.Context

@@ -16,7 +16,7 @@ import (
 )
 
 // Mapper computes the exact HTTP response of a gateway for a gRPC status, without serving anything.
-// It is safe for concurrent use.
+// The body is JSON, also where a browser would get a page. It is safe for concurrent use.
 type Mapper struct {
 	responder *respond.Responder
 	prefix    string

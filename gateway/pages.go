@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -20,22 +21,22 @@ import (
 const mappingService = "/statusway.mapping.v1.MappingService/"
 
 // pages returns the pages, without those that yield to a route of the API.
-func (g *Gateway) pages(responder *respond.Responder, index *route.Index[*contract.Binding]) map[string]rules.Rule {
-	pages := map[string]rules.Rule{}
+func (g *Gateway) pages(responder *respond.Responder, index *route.Index[*contract.Binding]) rules.PageSet {
+	pages := rules.PageSet{}
 	for path, page := range g.config.Pages {
-		if !page.Yields || !isTaken(index, path) {
-			pages[path] = pageRule(responder, page.Handler)
+		escaped := (&url.URL{Path: path}).EscapedPath()
+		if !page.Yields || !isTaken(index, escaped) {
+			methods := slices.DeleteFunc(index.Allow(escaped), func(method string) bool { return method == http.MethodGet })
+			pages[path] = rules.Page{Serve: pageRule(responder, page.Handler), Methods: methods}
 		}
 	}
 	return pages
 }
 
+// isTaken reports whether the API has a route for GET at path.
 func isTaken(index *route.Index[*contract.Binding], path string) bool {
 	found, outcome, err := index.Lookup(http.MethodGet, path)
-	if err != nil || outcome == route.NotFound {
-		return false
-	}
-	return outcome != route.Found || !strings.HasPrefix(found.Value.Method.FullName, mappingService)
+	return err == nil && outcome == route.Found && !strings.HasPrefix(found.Value.Method.FullName, mappingService)
 }
 
 // pageRule returns the handler of a page as a step of the walk.

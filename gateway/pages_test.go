@@ -6,9 +6,12 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -19,6 +22,7 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 	entityv1 "github.com/statusway/statusway/gen/go/entity/v1"
 	mappingv1 "github.com/statusway/statusway/gen/go/statusway/mapping/v1"
+	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
 )
 
 // pageOf is a page with a function.
@@ -138,12 +142,12 @@ func TestPagesYield(t *testing.T) {
 		{"/v1/entities", true, 500},
 		{"/v1/entities", false, 200},
 		{"/v1/entities/e1", true, 500},
-		{"/v1/entities:import", true, 405}, // The API has only POST.
+		{"/v1/entities:import", true, 200}, // The API has only POST, which is another request.
 		{"/v1/entities:import", false, 200},
 		{"/free", true, 200},
 		{"/statuses", true, 200},
 		{"/statuses/404", true, 200},
-		{"/v1/statuses:map", true, 405},
+		{"/v1/statuses:map", true, 200},
 	} {
 		page := pageOf(func(w http.ResponseWriter, r *http.Request) { gateway.Content(w, r, "text/plain", nil) })
 		page.Yields = test.yields
@@ -157,6 +161,133 @@ func TestPagesYield(t *testing.T) {
 		}
 		if isRoute := test.status != 200; (traced == 1) != isRoute {
 			t.Errorf("%s, yields %t: traced %d times", test.path, test.yields, traced)
+		}
+	}
+}
+
+// A page and the routes at its path are told apart by the method.
+func TestPagesBesideRoutes(t *testing.T) {
+	t.Parallel()
+	onBothBackends(t, times{}, same(echoFrame), func(t *testing.T, f *zooFront) {
+		t.Helper()
+		for _, test := range []struct {
+			method, path, body string
+			status             int
+			allow, contains    string
+		}{
+			{"GET", "/v1/middle", "", 200, "", "the page"},
+			{"HEAD", "/v1/middle", "", 200, "", ""},
+			{"POST", "/v1/middle", `{"name":"a"}`, 200, "", `"name":"a"`},
+			{"POST", "/v1/middle", `{`, 400, "", "MALFORMED"},
+			{"OPTIONS", "/v1/middle", "", 204, "GET, HEAD, OPTIONS, POST", ""},
+			{"PUT", "/v1/middle", "", 405, "GET, HEAD, OPTIONS, POST", "METHOD_NOT_ALLOWED"},
+			{"GET", "/v1/left/a", "", 200, "", "the page"},
+			{"PUT", "/v1/left/a", `{}`, 200, "", `"left":"a"`},
+			{"DELETE", "/v1/left/a", "", 405, "GET, HEAD, OPTIONS, PUT", "METHOD_NOT_ALLOWED"},
+			{"GET", "/v1/left/b", "", 405, "OPTIONS, PUT", "METHOD_NOT_ALLOWED"},
+			{"GET", "/v1/animals/Ada", "", 200, "", `"name":"Ada"`},
+			{"GET", "/v1/animals/Eve", "", 200, "", "the page"},
+			{"DELETE", "/v1/animals/Eve", "", 204, "", ""},
+			{"OPTIONS", "/v1/animals/Eve", "", 204, "DELETE, GET, HEAD, OPTIONS, PATCH, PUT", ""},
+			{"POST", "/free", "{}", 405, "GET, HEAD, OPTIONS", "METHOD_NOT_ALLOWED"},
+			{"OPTIONS", "/free", "", 204, "GET, HEAD, OPTIONS", ""},
+		} {
+			code, fields, got := f.send(t, test.method, test.path, test.body)
+			if code != test.status || fields.Get("Allow") != test.allow || !strings.Contains(got, test.contains) {
+				t.Errorf("%s %s: %d, Allow %q, %s", test.method, test.path, code, fields.Get("Allow"), got)
+			}
+		}
+	})
+}
+
+const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+// A browser gets an error as a page, and no error gives way to one about Accept.
+func TestErrorPages(t *testing.T) {
+	t.Parallel()
+	failing := func(_ any, stream grpc.ServerStream) error {
+		var message frame
+		if err := stream.RecvMsg(&message); err != nil {
+			return err
+		}
+		if strings.Contains(string(message.data), "fine") {
+			return stream.SendMsg(&message)
+		}
+		failed, err := status.New(codes.NotFound, `</p><script>alert("1")</script>`).WithDetails(
+			&errdetails.ErrorInfo{Reason: "NO_<ANIMAL>", Domain: "zoo.v1"}, &statuswayv1.Problem{Type: "javascript:alert(1)", Title: "No \"animal\" & more"})
+		if err != nil {
+			return err
+		}
+		return failed.Err()
+	}
+	onBothBackends(t, times{}, same(failing), func(t *testing.T, f *zooFront) {
+		t.Helper()
+		const html, problem = "text/html; charset=utf-8", "application/problem+json"
+		for _, test := range []struct {
+			method, path, accept string
+			status               int
+			kind                 string
+			contains             []string
+		}{
+			{"GET", "/nothing", browser, 404, html, []string{"<h1>404 Resource Not Found</h1>", "<p>no resource has this URL</p>", "ROUTE_NOT_FOUND"}},
+			{"HEAD", "/nothing", browser, 404, html, nil},
+			{"GET", "/nothing", "text/html", 404, html, nil},
+			{"GET", "/nothing", "text/*", 404, html, nil},
+			{"GET", "/nothing", "application/pdf", 404, problem, nil},
+			{"GET", "/nothing", "", 404, problem, nil},
+			{"GET", "/nothing", "*/*", 404, problem, nil},
+			{"GET", "/nothing", "text/html, */*", 404, problem, nil},
+			{"GET", "/nothing", "text/html, application/problem+json", 404, problem, nil},
+			{"GET", "/nothing", "text/html, application/json", 404, problem, nil},
+			{"GET", "/nothing", "text/html;q=0, application/json;q=0.1", 404, problem, nil},
+			{"GET", "/nothing", "application/json;q=0, */*", 404, problem, nil},
+			{"GET", "/nothing", "text/html, application/vnd.google.rpc.status+json", 404, "application/vnd.google.rpc.status+json", nil},
+			{"POST", "/nothing", browser, 404, problem, nil},
+			{"DELETE", "/v1/files/a", browser, 405, problem, nil},
+			{"GET", "/v1/tags/Ada", browser, 405, html, []string{"METHOD_NOT_ALLOWED"}},
+			{"GET", "/v1/animals/Bob?nosuch=1", browser, 400, html, nil},
+			{"GET", "/v1/animals/Bob?nosuch=1", "application/pdf", 400, problem, nil},
+			{"GET", "/v1/animals/Bob", browser, 404, html, []string{
+				"<h1>404 No &#34;animal&#34; &amp; more</h1>", "<p>&lt;/p&gt;&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;</p>", "NO_&lt;ANIMAL&gt;",
+			}},
+			{"HEAD", "/v1/animals/Bob", browser, 404, html, nil},
+			{"GET", "/v1/animals/Bob", "application/pdf", 404, problem, nil},
+			{"GET", "/v1/animals/fine", browser, 200, "application/json", nil},
+			{"GET", "/v1/animals/fine", "text/html", 415, html, []string{"NOT_ACCEPTABLE"}},
+			{"GET", "/v1/animals/fine", "application/pdf", 415, problem, nil},
+			{"PUT", "/v1/animals/Bob", "application/pdf", 415, problem, nil},
+			{"GET", "/v1/animals:watch", browser, 404, html, nil},
+			{"GET", "/broken", browser, 500, html, []string{"500 Internal Server Error"}},
+		} {
+			code, fields, got := f.send(t, test.method, test.path, "", "Accept", test.accept)
+			if code != test.status || fields.Get("Content-Type") != test.kind || !slices.Contains(fields.Values("Vary"), "Accept") {
+				t.Errorf("%s %s for %q: %d %s, Vary %q", test.method, test.path, test.accept, code, fields.Get("Content-Type"), fields.Values("Vary"))
+			}
+			lacks := slices.ContainsFunc(test.contains, func(part string) bool { return !strings.Contains(got, part) })
+			if lacks || test.kind == html && (strings.Contains(got, "<script") || strings.Contains(got, `href="javascript`)) {
+				t.Errorf("%s %s: %s", test.method, test.path, got)
+			}
+			if policy := fields.Get("Content-Security-Policy"); policy != "default-src 'none'; frame-ancestors 'none'" {
+				t.Errorf("%s %s: Content-Security-Policy %q", test.method, test.path, policy)
+			}
+			if id := fields.Get("X-Request-Id"); test.kind == html && test.method == "GET" && !strings.Contains(got, id) {
+				t.Errorf("%s %s: the page does not contain the request id %s", test.method, test.path, id)
+			}
+		}
+	})
+}
+
+// A page links to the type of the problem if there is a page of it.
+func TestErrorPageLink(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{"/statuses/404": `<a href="/statuses/404">`, "/other": "</body>"} {
+		built, err := gateway.New(nil, gateway.Config{Pages: map[string]gateway.Page{path: pageOf(func(http.ResponseWriter, *http.Request) {})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := record(t, built, "GET", "/nothing", "", "Accept", browser).Body.String()
+		if !strings.Contains(got, want) || strings.Contains(got, "href") != strings.HasPrefix(want, "<a") {
+			t.Errorf("%s: %s", path, got)
 		}
 	}
 }

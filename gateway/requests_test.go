@@ -8,18 +8,20 @@ import (
 	"google.golang.org/grpc"
 )
 
+// echoFrame returns the request as the response.
+func echoFrame(_ any, stream grpc.ServerStream) error {
+	var message frame
+	if err := stream.RecvMsg(&message); err != nil {
+		return err
+	}
+	return stream.SendMsg(&message)
+}
+
 // TestRequests: the sources of one message, and what is refused.
 func TestRequests(t *testing.T) {
 	t.Parallel()
-	echo := func(_ any, stream grpc.ServerStream) error {
-		var message frame
-		if err := stream.RecvMsg(&message); err != nil {
-			return err
-		}
-		return stream.SendMsg(&message)
-	}
 	const both = "DUPLICATE_PARAMETER"
-	onBothBackends(t, times{}, same(echo), func(t *testing.T, f *zooFront) {
+	onBothBackends(t, times{}, same(echoFrame), func(t *testing.T, f *zooFront) {
 		t.Helper()
 		for _, test := range []struct {
 			method, target, body, kind string
@@ -63,14 +65,26 @@ func TestRequests(t *testing.T) {
 			},
 			{"GET", "/v1/animals/Ada?nested.bytes=!", "", "", 400, []string{"/nested/bytes"}},
 			{"GET", "/v1/animals/Ada?doubleValue=0x1p-2", "", "", 400, []string{"/doubleValue"}},
-			{"GET", "/v1/shelves/1/books/2%2F3", "", "", 200, []string{`"name":"shelves/1/books/2/3"`}},
-			{"GET", "/v1/files/a/b%20c", "", "", 200, []string{`"name":"a/b c"`}},
+			// A variable of several segments keeps %2F; where nothing else matches, %2F separates.
+			{"GET", "/v1/shelves/1/books/2%2F3", "", "", 200, []string{`"name":"shelves/1/books/2%2F3"`}},
+			{"GET", "/v1/shelves%2F1%2fbooks%2F2%21", "", "", 200, []string{`"name":"shelves/1/books/2!"`}},
+			{"GET", "/v1/shelves/1%2Fbooks/2%252F", "", "", 200, []string{`"name":"shelves/1/books/2%2F"`}},
+			{"HEAD", "/v1/shelves%2F1%2Fbooks%2F2", "", "", 200, nil},
+			{"OPTIONS", "/v1/shelves%2F1%2Fbooks%2F2", "", "", 204, nil},
+			{"DELETE", "/v1/shelves%2F1%2Fbooks%2F2", "", "", 405, nil},
+			{"GET", "/v1/shelves%2F1%2Fbooks%2F2%2F3", "", "", 404, nil},
+			{"OPTIONS", "/v1/shelves%2F1%2Fbooks%2F..", "", "", 404, nil},
+			{"GET", "/v1/animals/shelves%2F1", "", "", 200, []string{`"name":"shelves/1"`}},
+			{"GET", "/v1/files/a/b%20c%2F%21", "", "", 200, []string{`"name":"a/b c%2F!"`}},
 		} {
 			var header []string
 			if test.kind != "" {
 				header = []string{"Content-Type", test.kind}
 			}
-			code, _, got := f.send(t, test.method, test.target, test.body, header...)
+			code, fields, got := f.send(t, test.method, test.target, test.body, header...)
+			if allow := fields.Get("Allow"); (code == 405 || code == 204) && allow != "GET, HEAD, OPTIONS" {
+				t.Errorf("%s %s: Allow is %q", test.method, test.target, allow)
+			}
 			if code != test.status || slices.ContainsFunc(test.holds, func(part string) bool { return !strings.Contains(got, part) }) {
 				t.Errorf("%s %s %q: %d %s, want %d and %q", test.method, test.target, test.body, code, got, test.status, test.holds)
 			}

@@ -21,7 +21,8 @@ func (b *builder) description() string {
 	}
 	parts := []string{
 		"Every response is a row of the policy `" + b.Table.Name() + "`. " + b.Table.Policy().GetDescription(),
-		"Every error is " + shape + "; `Accept` can ask for any format that the response lists. Branch on its `reason` and `domain`.",
+		"Every error is " + shape + "; `Accept` can ask for any format that the response lists. Branch on its `reason` and `domain`. " +
+			"GET and HEAD get an error as a page if `Accept` names HTML and prefers it to all these formats.",
 		"HEAD is served wherever GET is, with the same response but no body. OPTIONS on every path returns `Allow`, unless this document " +
 			"lists it. Any other method that is not listed is 405.",
 		"Parameters and members of a body that are not listed are refused. A body is ProtoJSON: an optional member may be null, " +

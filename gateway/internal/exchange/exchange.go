@@ -60,6 +60,9 @@ type Exchange struct {
 	Accept []rfc9110.MediaRange
 	// Unreadable is the error of a malformed Accept header, or nil. The rule Negotiate returns it.
 	Unreadable error
+	// Unacceptable is the error of a request that accepts no media type of the route's success, or
+	// nil. A safe request gets it in place of a success, so that its other errors come first.
+	Unacceptable error
 	// Conditions are the request's preconditions.
 	Conditions rfc9110.Preconditions
 	// Prefer are the request's preferences that its method honours.

@@ -1,6 +1,9 @@
 package respond
 
 import (
+	"net/http"
+	"slices"
+
 	"github.com/statusway/statusway/gateway/internal/contract"
 	"github.com/statusway/statusway/gateway/internal/rfc9110"
 	statuswayv1 "github.com/statusway/statusway/gen/go/statusway/v1"
@@ -15,12 +18,25 @@ const (
 	StatusType = contract.StatusType
 	// ErrorType is AIP-193's {"error": {…}}; its code is the HTTP status.
 	ErrorType = contract.ErrorType
+	// HTMLType is a page for people.
+	HTMLType = "text/html; charset=utf-8"
 )
 
 // format is the format of an error's body and its media type.
 type format struct {
 	shape       statuswayv1.ErrorFormat
 	contentType string
+}
+
+// prefersPage reports whether the client wants an error as a page: it reads, and it names HTML and
+// accepts all other formats less.
+func prefersPage(request Request) bool {
+	isText := func(one rfc9110.MediaRange) bool { return one.Type == "text" }
+	if request.Method != http.MethodGet && request.Method != http.MethodHead || !slices.ContainsFunc(request.Accept, isText) {
+		return false
+	}
+	offer, _ := rfc9110.Negotiate(request.Accept, []string{ProblemType, JSONType, StatusType, ErrorType, HTMLType})
+	return offer == HTMLType
 }
 
 // choose returns the format that Accept names, else the policy's default.

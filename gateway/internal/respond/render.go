@@ -45,18 +45,22 @@ type decided struct {
 	codec      jsoncodec.Codec
 }
 
-// Render builds the response to a failure. It sends nothing and never fails.
+// Render builds the response to a failure, always with a JSON body. It sends nothing and never fails.
 func (r *Responder) Render(failure *Failure, request Request) Answer {
-	return r.render(nil, failure, request)
+	return r.render(nil, failure, request, r.choose(request.Accept))
 }
 
 // render appends the body to buffer.
-func (r *Responder) render(buffer []byte, failure *Failure, request Request) Answer {
+func (r *Responder) render(buffer []byte, failure *Failure, request Request, format format) Answer {
 	d := r.decide(failure, request)
-	format := r.choose(request.Accept)
 	header := r.errorHeader(d, failure)
 	header["Content-Type"] = []string{format.contentType}
-	body := d.appendBody(buffer, format.shape)
+	var body []byte
+	if format.contentType == HTMLType {
+		body = d.appendPage(buffer)
+	} else {
+		body = d.appendBody(buffer, format.shape)
+	}
 	return Answer{
 		Decision: d.decision, Code: d.code, Domain: d.info.GetDomain(), Reason: d.info.GetReason(),
 		Header: header, Body: body, Omitted: d.parts.omitted,

@@ -124,9 +124,17 @@ func (r *Responder) TypeURI(status int, prefix string) string {
 // only if nothing has been written.
 func (r *Responder) Error(w http.ResponseWriter, req *http.Request, err error) {
 	buffer := buffers.get()
-	answer := r.render(*buffer, AsFailure(err), RequestOf(req))
+	request := RequestOf(req)
+	format := r.choose(request.Accept)
+	if prefersPage(request) {
+		format.contentType = HTMLType
+	}
+	answer := r.render(*buffer, AsFailure(err), request, format)
 	*buffer = answer.Body
 	Note(exchange.From(req.Context()), err, answer)
+	if !slices.Contains(w.Header()["Vary"], "Accept") {
+		w.Header().Add("Vary", "Accept")
+	}
 	merge(w.Header(), answer.Header)
 	r.finish(w, req, answer, buffer)
 }

@@ -48,6 +48,9 @@ func (r *Responder) Reply(w http.ResponseWriter, req *http.Request, reply Reply)
 // complete decides the status, builds the body, and reserves memory for it.
 func (s *success) complete(w http.ResponseWriter, req *http.Request, buffer *[]byte) error {
 	ex := exchange.From(req.Context())
+	if ex.Unacceptable != nil {
+		return ex.Unacceptable
+	}
 	in := policy.Input{Declared: s.method.Success, Chosen: s.reply.Chosen}
 	s.decision = s.responder.table.Decide(in)
 	if ex.Binding.Conditions == contract.ConditionsCompared && ex.Conditions.Present() {

@@ -12,18 +12,24 @@
 // method is separate: a template without the method does not hide a less specific one
 // with it.
 //
+// # Escaped slashes
+//
+// Values are those of google/api/http.proto: a variable of one segment, {id} or
+// {id=*}, unescapes it fully, so that %2F is data of the segment. Any other variable,
+// such as {name=shelves/*} or {path=**}, unescapes all but %2F and %2f. A literal
+// inside a variable has the value that the template writes. Only at the root, in
+// "/**", may `**` take no segment.
+//
+// A client that does not know the template escapes every slash of a value:
+// "/v1/shelves%2F1" for "/v1/{name=shelves/*}". So a path that matches no template of
+// any method is looked up once more, with a slash for each %2F in a place where a
+// variable of some template has a slash. A %2F elsewhere stays data.
+//
 // # Agreement with grpc-gateway
 //
-// Generated grpc-gateway handlers serve the same contract. So template and values are
-// those of its runtime.ServeMux with UnescapingModeAllExceptReserved and
-// WithStrictDeepWildcardMatching, if URL.RawPath is URL.EscapedPath():
-//
-//   - `*` takes one segment and unescapes it fully: %2F is data of the segment. This
-//     is true in {name=shelves/*} too, although http.proto does not unescape %2F
-//     there.
-//   - `**` takes one segment or more and keeps the escapes of reserved characters
-//     (RFC 6570 §1.5). Only at the root, in "/**", it can take none.
-//   - A literal in a variable has the value that the template writes.
+// Apart from that second lookup and %2F in {name=shelves/*}, templates and values are
+// those of its runtime.ServeMux with UnescapingModeAllExceptSlash and
+// WithStrictDeepWildcardMatching, URL.RawPath being URL.EscapedPath().
 //
 // It differs on purpose where a path would mean two things to ServeMux:
 //
@@ -35,6 +41,5 @@
 //   - A value with a control byte or invalid UTF-8 is a [*PathError]: no header or
 //     log should contain the former, and no proto string can contain the latter.
 //   - Literals and verbs are compared after unescaping, because "/v1/%65ntities" and
-//     "/v1/entities" are one URI (RFC 3986 §6.2.2.2). ServeMux compares bytes, but it
-//     agrees if it gets the path that Expand makes from the params.
+//     "/v1/entities" are one URI (RFC 3986 §6.2.2.2). ServeMux compares bytes.
 package route

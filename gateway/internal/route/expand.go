@@ -25,15 +25,14 @@ func (e *ExpandError) Error() string {
 // value of a field path, and whether there is one. If an index finds this template
 // for the path, it finds the same values.
 //
-// A value of `*` is encoded as one segment: everything but the unreserved characters
-// of RFC 3986 §2.3. If the variable has several segments, the value must match its
-// pattern, and keeps the slashes between them. A value of `**` also keeps the reserved
-// characters that a segment can contain, because a lookup would not unescape them.
+// Each segment of a value is encoded: all but the unreserved characters of RFC 3986
+// §2.3. The value of a variable of one `*` is one segment. If the variable has more
+// segments, the value must match its pattern, and the slashes between stay.
 //
-// Every error is an [*ExpandError]: a value that is missing, empty, not UTF-8, or of
-// the wrong pattern, that has a control character, or a segment "." or ".." (clients
-// would remove it); `?`, `#`, `[` or `]` in a value of `**`, which no path can contain
-// there; and a template with a wildcard outside a variable.
+// Every error is an [*ExpandError]: a value that is missing, empty, "." or ".." in
+// a whole segment (clients would normalise it away), of the wrong pattern, not
+// UTF-8, or with a control character; and a template with a wildcard outside of any
+// variable.
 func (t *Template) Expand(value func(field string) (string, bool)) (string, error) {
 	var b strings.Builder
 	next := 0
@@ -123,11 +122,8 @@ func writeSegment(b *strings.Builder, s segment, part string) string {
 	case ".", "..":
 		return "has a segment that clients remove"
 	}
-	if i := strings.IndexAny(part, reservedBeyondPchar); i >= 0 && s.kind == rest {
-		return fmt.Sprintf("has a %q, which ** cannot carry", part[i])
-	}
 	for i := range len(part) {
-		if c := part[i]; isUnreserved(c) || s.kind == rest && isReservedPchar(c) {
+		if c := part[i]; isUnreserved(c) {
 			b.WriteByte(c)
 		} else {
 			writeEscape(b, c)

@@ -31,7 +31,7 @@ type serveMux struct{ *runtime.ServeMux }
 func newServeMux(tb testing.TB, bindings []binding) serveMux {
 	tb.Helper()
 	mux := runtime.NewServeMux(
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptSlash),
 		runtime.WithStrictDeepWildcardMatching(),
 	)
 	for _, b := range bindings {
@@ -110,6 +110,7 @@ var (
 	oneWildcard   = regexp.MustCompile(`^/(\*|\{[^=]*(=\*)?\})$`)
 	dotSegment    = regexp.MustCompile(`(?i)/(\.|%2e){1,2}(/|$)`)
 	dotBeforeVerb = regexp.MustCompile(`(?i)/(\.|%2e){1,2}:[^/]*$`)
+	escapedSlash  = regexp.MustCompile(`%2[Ff]`)
 	escape        = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 	unreserved    = regexp.MustCompile(`^[A-Za-z0-9._~-]$`)
 	bareVariable  = regexp.MustCompile(`\{[^=}]*\}`)
@@ -150,6 +151,15 @@ func differences() []difference {
 			found := theirs.Status == http.StatusMethodNotAllowed || strings.Contains(theirs.Template, ":")
 			return dotBeforeVerb.MatchString(path) && ours.Status != http.StatusOK && found
 		}},
+		{"an escaped slash in a variable of several segments stays escaped", func(_ string, ours, theirs answer) bool {
+			for field, value := range ours.Params {
+				ours.Params[field] = escapedSlash.ReplaceAllString(value, "/")
+			}
+			for field, value := range theirs.Params {
+				theirs.Params[field] = escapedSlash.ReplaceAllString(value, "/")
+			}
+			return cmp.Equal(ours, theirs)
+		}},
 		{"a value with control bytes or invalid UTF-8 is an error", func(_ string, ours, theirs answer) bool {
 			bad := slices.ContainsFunc(slices.Collect(maps.Values(theirs.Params)), isBad)
 			return ours.Status == http.StatusBadRequest && theirs.Status == http.StatusOK && bad
@@ -178,6 +188,12 @@ func assertAgreement(tb testing.TB, index *route.Index[string], mux serveMux, me
 	if cmp.Equal(ours, theirs) {
 		return "an escaped literal is that literal"
 	}
+	if theirs.Status == http.StatusNotFound && escapedSlash.MatchString(path) {
+		separated := separations(path)
+		if slices.ContainsFunc(separated, func(path string) bool { return cmp.Equal(ours, lookup(tb, index, method, path)) }) {
+			return "an escaped slash separates where nothing else matches"
+		}
+	}
 	for _, d := range differences() {
 		if d.applies(path, ours, theirs) {
 			return d.name
@@ -185,6 +201,22 @@ func assertAgreement(tb testing.TB, index *route.Index[string], mux serveMux, me
 	}
 	tb.Errorf("%s %s: (-grpc-gateway +route)\n%s", method, path, cmp.Diff(theirs, ours))
 	return ""
+}
+
+// separations are the paths that path becomes if some of its escaped slashes separate.
+func separations(path string) []string {
+	all := []string{path}
+	for range len(escapedSlash.FindAllString(path, -1)) {
+		for _, one := range all {
+			for _, at := range escapedSlash.FindAllStringIndex(one, -1) {
+				other := one[:at[0]] + "/" + one[at[1]:]
+				if !slices.Contains(all, other) {
+					all = append(all, other)
+				}
+			}
+		}
+	}
+	return all[1:]
 }
 
 // unescaped is the path as net/http would have it in URL.Path.

@@ -47,6 +47,7 @@ func (e *ClashError) Error() string {
 type Index[T any] struct {
 	methods map[string]*tree[T]
 	names   []string // the keys of methods, sorted
+	joined  [][]span // the different results of Template.joined
 }
 
 // Add puts a template in the index, for one method (case-sensitive, RFC 9110 §9.1).
@@ -67,6 +68,10 @@ func (x *Index[T]) Add(method string, t *Template, value T) error {
 		x.names = slices.Insert(x.names, i, method)
 		x.methods[method] = methods
 	}
+	same := func(spans []span) bool { return slices.Equal(spans, t.joined()) }
+	if len(t.joined()) > 0 && !slices.ContainsFunc(x.joined, same) {
+		x.joined = append(x.joined, t.joined())
+	}
 	return nil
 }
 
@@ -86,9 +91,15 @@ func (x *Index[T]) Lookup(method, escapedPath string) (Result[T], Outcome, error
 	path := escapedPath[1:]
 	found, matched := x.methods[method].find(path)
 	if found == nil {
-		if allow := x.allow(path); allow != nil {
+		allow := x.allow(path)
+		if allow == nil {
+			found, matched, allow = x.findSeparated(method, path)
+		}
+		if allow != nil {
 			return Result[T]{Allow: allow}, MethodNotAllowed, nil
 		}
+	}
+	if found == nil {
 		return Result[T]{}, NotFound, nil
 	}
 	params, bad := found.template.capture(matched)
@@ -109,7 +120,46 @@ func (x *Index[T]) Allow(escapedPath string) []string {
 	if checkPath(escapedPath) != nil || !routable(escapedPath) {
 		return nil
 	}
-	return x.allow(escapedPath[1:])
+	if allow := x.allow(escapedPath[1:]); allow != nil {
+		return allow
+	}
+	for _, path := range x.separated(escapedPath[1:]) {
+		if allow := x.allow(path); allow != nil {
+			return allow
+		}
+	}
+	return nil
+}
+
+// findSeparated finds the template of a path that matches none, if its escaped slashes
+// may separate segments. If only other methods have one, it returns those methods.
+func (x *Index[T]) findSeparated(method, path string) (found *leaf[T], matched string, allow []string) {
+	for _, path := range x.separated(path) {
+		if found, matched = x.methods[method].find(path); found != nil {
+			return found, matched, nil
+		}
+		if allow = x.allow(path); allow != nil {
+			break
+		}
+	}
+	return nil, "", allow
+}
+
+// separated returns the paths that the path becomes if escaped slashes separate segments
+// within the variables of the templates. The one with the most segments is the first.
+func (x *Index[T]) separated(path string) []string {
+	if !hasEscapedSlash(path) {
+		return nil
+	}
+	var paths []string
+	for _, spans := range x.joined {
+		other := separate(path, spans)
+		if other != path && routable("/"+other) && !slices.Contains(paths, other) {
+			paths = append(paths, other)
+		}
+	}
+	slices.SortStableFunc(paths, func(a, b string) int { return len(a) - len(b) })
+	return paths
 }
 
 func (x *Index[T]) allow(path string) []string {

@@ -115,12 +115,12 @@ func TestLookupEscapes(t *testing.T) {
 		"all reserved, in a segment": {
 			"GET", "/v1/entities/" + reserved, "/v1/entities/{id}", params{{"id", "!#$&'()*+,/:;=?@[]"}},
 		},
-		"all reserved, in rest": {"GET", "/v1/files/" + reserved, "/v1/files/{path=**}", params{{"path", reserved}}},
+		"all reserved, in rest": {"GET", "/v1/files/" + reserved, "/v1/files/{path=**}", params{{"path", "!#$&'()*+,%2F:;=?@[]"}}},
 		"all else, in rest": {
 			"GET", "/v1/files/%20%22%25%2D%2E%3C%3E%5C%5E%5F%60%7B%7C%7D%7E", "/v1/files/{path=**}", params{{"path", " \"%-.<>\\^_`{|}~"}},
 		},
-		"escaped slash under two segments":    {"GET", "/v1/operations/a%2Fb", "/v1/{name=operations/*}", params{{"name", "operations/a/b"}}},
-		"rest keeps reserved escapes":         {"GET", "/v1/files/a%2fb/%3A%20%41", "/v1/files/{path=**}", params{{"path", "a%2fb/%3A A"}}},
+		"escaped slash under two segments":    {"GET", "/v1/operations/a%2Fb", "/v1/{name=operations/*}", params{{"name", "operations/a%2Fb"}}},
+		"rest keeps escaped slashes":          {"GET", "/v1/files/a%2fb/%3A%20%41", "/v1/files/{path=**}", params{{"path", "a%2fb/: A"}}},
 		"rest unescapes percent":              {"GET", "/v1/files/a%252Fb", "/v1/files/{path=**}", params{{"path", "a%2Fb"}}},
 		"rest unescapes after a literal":      {"GET", "/v1/x/%7E/%2F", "/v1/{a=x/**}", params{{"a", "x/~/%2F"}}},
 		"bad bytes where nothing is captured": {"GET", "/v3/%FF%00/x", "/v3/*/x", nil},
@@ -131,6 +131,79 @@ func TestLookupEscapes(t *testing.T) {
 		"dots before what is no verb":         {"GET", "/v1/entities/..:x", "/v1/entities/{id}", params{{"id", "..:x"}}},
 		"dots before a part of a verb":        {"GET", "/v2/..:c:b", "/v2/{id}:b", params{{"id", "..:c"}}},
 	})
+}
+
+// A client that does not know the template escapes the slashes of a value.
+func TestLookupSeparatedByEscapes(t *testing.T) {
+	t.Parallel()
+	type params = []route.Param
+	index := indexOf(t, []binding{
+		{"GET", "/v1/path/{x=first/*}"},
+		{"POST", "/v1/path/{x=first/*}"},
+		{"GET", "/v1/path/first/fixed"},
+		{"GET", "/v1/one/{x}"},
+		{"GET", "/v1/two/{p=p/*}/{q=q/*}:verb"},
+		{"GET", "/v1/{p=p/*}/tail"},
+		{"GET", "/v1/{x=a/*/b/*}"},
+		{"GET", "/v1/{parent=shelves/*}/books/{id}"},
+		{"GET", "/v1/{x}/{y=in/**}"},
+		{"PUT", "/v1/both/{x}"},
+		{"GET", "/v1/{x=both/*}"},
+		{"GET", "/v2/{x=r/**}"},
+	})
+	for name, test := range map[string]struct {
+		path, template string // not found without a template
+		params         params
+	}{
+		"one variable":                      {"/v1/path/first%2Fhello", "/v1/path/{x=first/*}", params{{"x", "first/hello"}}},
+		"lower case":                        {"/v1/path/first%2fhello", "/v1/path/{x=first/*}", params{{"x", "first/hello"}}},
+		"with another escape":               {"/v1/path/first%2Fa%20%25", "/v1/path/{x=first/*}", params{{"x", "first/a %"}}},
+		"an escape that is data":            {"/v1/path/first%2Fa%252Fb", "/v1/path/{x=first/*}", params{{"x", "first/a%2Fb"}}},
+		"to a literal":                      {"/v1/path/first%2Ffixed", "/v1/path/first/fixed", nil},
+		"two variables and a verb":          {"/v1/two/p%2F1/q%2F2:verb", "/v1/two/{p=p/*}/{q=q/*}:verb", params{{"p", "p/1"}, {"q", "q/2"}}},
+		"the first of two":                  {"/v1/two/p%2F1/q/2:verb", "/v1/two/{p=p/*}/{q=q/*}:verb", params{{"p", "p/1"}, {"q", "q/2"}}},
+		"the second of two":                 {"/v1/two/p/1/q%2F2:verb", "/v1/two/{p=p/*}/{q=q/*}:verb", params{{"p", "p/1"}, {"q", "q/2"}}},
+		"the second of two, %2F in first":   {"/v1/two/p/1%2F1/q%2F2:verb", "/v1/two/{p=p/*}/{q=q/*}:verb", params{{"p", "p/1%2F1"}, {"q", "q/2"}}},
+		"before a literal":                  {"/v1/p%2F1/tail", "/v1/{p=p/*}/tail", params{{"p", "p/1"}}},
+		"three slashes":                     {"/v1/a%2Fx%2Fb%2Fc", "/v1/{x=a/*/b/*}", params{{"x", "a/x/b/c"}}},
+		"the second of three slashes":       {"/v1/a/x%2Fb/c", "/v1/{x=a/*/b/*}", params{{"x", "a/x/b/c"}}},
+		"the slash of one segment is data":  {"/v1/shelves%2F1/books/a%2Fb", "/v1/{parent=shelves/*}/books/{id}", params{{"parent", "shelves/1"}, {"id", "a/b"}}},
+		"the same, rest":                    {"/v1/a%2Fb/in%2Fc%2Fd", "/v1/{x}/{y=in/**}", params{{"x", "a/b"}, {"y", "in/c/d"}}},
+		"rest":                              {"/v2/r%2Fa%2Fb/c", "/v2/{x=r/**}", params{{"x", "r/a/b/c"}}},
+		"a match as it is stays":            {"/v1/one/a%2Fb", "/v1/one/{x}", params{{"x", "a/b"}}},
+		"a match as it is keeps its escape": {"/v1/path/first/a%2Fb", "/v1/path/{x=first/*}", params{{"x", "first/a%2Fb"}}},
+		"a slash too many":                  {"/v1/path/first%2Fa%2Fb", "", nil},
+		"nothing after it":                  {"/v1/path/first%2F", "", nil},
+		"an empty segment":                  {"/v2/r%2F%2Fa", "", nil},
+		"dots":                              {"/v1/path/first%2F..", "", nil},
+		"escaped dots":                      {"/v1/path/first%2F%2E%2e", "", nil},
+		"dots before a verb":                {"/v1/two/p%2F1/q%2F..:verb", "", nil},
+		"between two literals":              {"/v1%2Fpath/first/hello", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, outcome, err := index.Lookup("GET", test.path)
+			if err != nil || got.Value != test.template || (outcome == route.Found) != (test.template != "") {
+				t.Fatalf("Lookup = %v, %v, %v; want %q", got, outcome, err, test.template)
+			}
+			if diff := cmp.Diff(test.params, got.Params); diff != "" {
+				t.Errorf("Params (-want +got):\n%s", diff)
+			}
+			if allow := index.Allow(test.path); (allow != nil) != (test.template != "") {
+				t.Errorf("Allow = %v", allow)
+			}
+		})
+	}
+	for path, want := range map[string][]string{"/v1/path/first%2Fhello": {"GET", "POST"}, "/v1/both%2Fa": {"GET", "PUT"}, "/v1/both/a%2Fb": {"GET", "PUT"}} {
+		got, outcome, err := index.Lookup("DELETE", path)
+		if outcome != route.MethodNotAllowed || err != nil || !cmp.Equal(got.Allow, want) || !cmp.Equal(index.Allow(path), want) {
+			t.Errorf("DELETE %s = %v, %v, %v; want Allow %v", path, got, outcome, err, want)
+		}
+	}
+	var bad *route.PathError
+	if _, _, err := index.Lookup("GET", "/v1/path/first%2F%00"); !errors.As(err, &bad) || bad.Field != "x" || bad.Path != "/v1/path/first%2F%00" {
+		t.Errorf("a control byte: %v", err)
+	}
 }
 
 func TestLookupNotFound(t *testing.T) {

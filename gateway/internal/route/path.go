@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -108,9 +109,33 @@ func badEscape(s string) int {
 	return -1
 }
 
-// unescape decodes the escapes of s, which must be well-formed. With keepReserved it
-// keeps the escapes of reserved characters.
-func unescape(s string, keepReserved bool) string {
+// hasEscapedSlash reports whether s contains an escaped slash.
+func hasEscapedSlash(s string) bool {
+	return strings.Contains(s, "%2F") || strings.Contains(s, "%2f")
+}
+
+// separate replaces the escaped slashes of each segment by slashes, if the segment is
+// in one of the spans and the span has room for all the segments that it becomes.
+func separate(path string, spans []span) string {
+	segments := strings.Split(path, "/")
+	at := 0
+	for i, segment := range segments {
+		parts := strings.ReplaceAll(strings.ReplaceAll(segment, "%2F", "/"), "%2f", "/")
+		n := 1 + strings.Count(parts, "/")
+		fits := func(s span) bool { return s.first <= at && at+n <= s.end }
+		if !slices.ContainsFunc(spans, fits) {
+			at++
+			continue
+		}
+		segments[i] = parts
+		at += n
+	}
+	return strings.Join(segments, "/")
+}
+
+// unescape decodes the escapes of s, which must be well-formed. With keepSlash it
+// keeps the escapes of slashes.
+func unescape(s string, keepSlash bool) string {
 	i := strings.IndexByte(s, '%')
 	if i < 0 {
 		return s
@@ -124,7 +149,7 @@ func unescape(s string, keepReserved bool) string {
 			continue
 		}
 		c := unhex(s[i+1])<<4 | unhex(s[i+2])
-		if keepReserved && isReserved(c) {
+		if keepSlash && c == '/' {
 			b.WriteString(s[i : i+3])
 		} else {
 			b.WriteByte(c)
@@ -161,14 +186,6 @@ func isIdent(c byte, first bool) bool {
 // isUnreserved: RFC 3986 §2.3.
 func isUnreserved(c byte) bool {
 	return isLetter(c) || isDigit(c) || strings.IndexByte("-._~", c) >= 0
-}
-
-// reservedBeyondPchar are the reserved characters that a segment cannot contain.
-const reservedBeyondPchar = "/?#[]"
-
-// isReserved: RFC 6570 §1.5, the gen-delims and sub-delims of RFC 3986 §2.2.
-func isReserved(c byte) bool {
-	return isReservedPchar(c) || strings.IndexByte(reservedBeyondPchar, c) >= 0
 }
 
 // isReservedPchar: the reserved characters that a segment can contain unescaped.

@@ -1,6 +1,9 @@
 package route
 
-import "strings"
+import (
+	"math"
+	"strings"
+)
 
 // kind says what a segment of a template matches.
 type kind uint8
@@ -61,6 +64,26 @@ func (t *Template) segmentsOf(v variable) []segment {
 	return t.segments[v.first:v.end]
 }
 
+// span is a range of segments, [first, end).
+type span struct{ first, end int }
+
+// joined returns the segments of each variable that has more than one. A client may
+// escape the slashes between those.
+func (t *Template) joined() []span {
+	var spans []span
+	for _, v := range t.variables {
+		s := span{v.first, v.end}
+		if s.end-s.first < 2 {
+			continue
+		}
+		if endsOpen(t.segmentsOf(v)) {
+			s.end = math.MaxInt
+		}
+		spans = append(spans, s)
+	}
+	return spans
+}
+
 // endsOpen reports whether the segments end in `**`.
 func endsOpen(segments []segment) bool {
 	return len(segments) > 0 && segments[len(segments)-1].kind == rest
@@ -70,10 +93,10 @@ func endsOpen(segments []segment) bool {
 type Param struct {
 	// Field is the variable's field path, such as "entity.id".
 	Field string
-	// Value is unescaped: fully for `*`; for `**` it keeps the escapes of reserved
-	// characters (RFC 6570 §1.5). A literal in the variable has the template's
-	// spelling. Value is valid UTF-8 without control characters, and empty only for a
-	// "/**" that took nothing.
+	// Value is unescaped: fully if the variable is one `*`; else all but "%2F" and
+	// "%2f". A literal in the variable has the template's spelling. Value is
+	// valid UTF-8 without control characters, and empty only for a "/**" that took
+	// nothing.
 	Value string
 }
 
@@ -108,8 +131,10 @@ func (t *Template) valueOf(v variable, raw string) string {
 	if !v.escaped && strings.IndexByte(raw, '%') < 0 {
 		return raw
 	}
-	parts := make([]string, 0, v.end-v.first)
-	for _, s := range t.segmentsOf(v) {
+	segments := t.segmentsOf(v)
+	several := len(segments) > 1 || endsOpen(segments)
+	parts := make([]string, 0, len(segments))
+	for _, s := range segments {
 		var part string
 		switch s.kind {
 		case literal:
@@ -117,7 +142,7 @@ func (t *Template) valueOf(v variable, raw string) string {
 			_, raw = cutSegments(raw, 1)
 		case wildcard:
 			part, raw = cutSegments(raw, 1)
-			part = unescape(part, false)
+			part = unescape(part, several)
 		case rest:
 			part = unescape(raw, true)
 		}

@@ -49,7 +49,7 @@ func TestBodyNotAllowed(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				request, ex := ask(t, test.verb, "/x:run", test.body)
-				if passed, err := run(flat(rules.Match(declared(t).Index())), request); !passed || err != nil {
+				if passed, err := run(flat(rules.Match(declared(t).Index(), nil)), request); !passed || err != nil {
 					t.Fatal(err)
 				}
 				if isChunked {

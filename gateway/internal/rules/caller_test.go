@@ -84,7 +84,7 @@ func TestPages(t *testing.T) {
 				}
 			}
 			request, ex := ask(t, test.method, test.path, "")
-			err := flat(rules.Pages(map[string]rules.Rule{"/healthz": answering(note(page))}, answering(note(options))))(note(next))(httptest.NewRecorder(), request)
+			err := flat(rules.Pages(rules.PageSet{"/healthz": {Serve: answering(note(page))}}, answering(note(options))))(note(next))(httptest.NewRecorder(), request)
 			if test.want == "405" {
 				if reasonOf(t, err) != policy.ReasonMethodNotAllowed || headerOf(err).Get("Allow") != "GET, HEAD, OPTIONS" || got != "" {
 					t.Errorf("%v, %v", err, headerOf(err))
@@ -131,7 +131,7 @@ func TestMatch(t *testing.T) {
 			t.Parallel()
 			request, ex := ask(t, test.method, test.target, "")
 			got := ""
-			handler := flat(rules.Match(index))(flat(rules.Routed(index, answering(func(http.ResponseWriter, *http.Request) error {
+			handler := flat(rules.Match(index, nil))(flat(rules.Routed(index, nil, answering(func(http.ResponseWriter, *http.Request) error {
 				got = "options"
 				return nil
 			})))(func(http.ResponseWriter, *http.Request) error {
@@ -176,8 +176,8 @@ func TestMatchPreflight(t *testing.T) {
 				request.Header.Set("Access-Control-Request-Method", test.asked)
 			}
 			got := ""
-			handler := flat(rules.CORS(rules.CrossOrigin{Origins: test.origins}, index))(flat(rules.Match(index))(
-				flat(rules.Routed(index, answering(func(http.ResponseWriter, *http.Request) error {
+			handler := flat(rules.CORS(rules.CrossOrigin{Origins: test.origins}, index))(flat(rules.Match(index, nil))(
+				flat(rules.Routed(index, nil, answering(func(http.ResponseWriter, *http.Request) error {
 					got = "options"
 					return nil
 				})))(func(http.ResponseWriter, *http.Request) error {
@@ -202,7 +202,7 @@ func TestMatchTurnsNobodyAway(t *testing.T) {
 	t.Parallel()
 	index := declared(t).Index()
 	request, ex := ask(t, "GET", "/v1/nothing", "")
-	if passed, err := run(flat(rules.Match(index)), request); !passed || err != nil || ex.Unrouted == nil || ex.Binding != nil {
+	if passed, err := run(flat(rules.Match(index, nil)), request); !passed || err != nil || ex.Unrouted == nil || ex.Binding != nil {
 		t.Errorf("passed %t, %v, unrouted %v", passed, err, ex.Unrouted)
 	}
 }

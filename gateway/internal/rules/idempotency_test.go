@@ -239,7 +239,7 @@ func TestIdempotencyReplaysInTheFormAsked(t *testing.T) {
 	k := newKeyed(t, func(http.ResponseWriter, *http.Request) error { return status.Error(codes.NotFound, "no such group") })
 	k.attempt(t, creation)
 	again := k.attempt(t, creation, func(r *http.Request) {
-		handler := flat(rules.Accept())(func(http.ResponseWriter, *http.Request) error { return nil })
+		handler := flat(rules.Accept(nil))(func(http.ResponseWriter, *http.Request) error { return nil })
 		r.Header.Set("Accept", respond.ErrorType)
 		if err := handler(nil, r); err != nil {
 			t.Fatal(err)

@@ -15,8 +15,9 @@ import (
 )
 
 // Match finds the route of a request. A GET route also serves HEAD (RFC 9110 §9.1). Match only
-// records that there is no route; [Routed] refuses the request later.
-func Match(index *route.Index[*contract.Binding]) Rule {
+// records that there is no route; [Routed] refuses the request later. Allow also lists the methods
+// of a page at the same path.
+func Match(index *route.Index[*contract.Binding], pages PageSet) Rule {
 	return func(ex *exchange.Exchange) error {
 		found, outcome, err := lookup(index, ex.Request)
 		switch {
@@ -26,7 +27,7 @@ func Match(index *route.Index[*contract.Binding]) Rule {
 			ex.Unrouted = notFound()
 		case outcome == route.MethodNotAllowed:
 			ex.Unrouted = respond.Fail(policy.ReasonMethodNotAllowed, "the resource does not support this method").
-				WithHeader("Allow", allow(found.Allow))
+				WithHeader("Allow", pages.allow(ex.Request.URL.Path, found.Allow))
 		case !ex.Preflight:
 			ex.Binding, ex.Params = found.Value, found.Params
 			ex.Route, ex.RPC = found.Value.Path, found.Value.Method.FullName
@@ -37,10 +38,10 @@ func Match(index *route.Index[*contract.Binding]) Rule {
 
 // Routed refuses requests without a route, and responds to OPTIONS on every path with a route
 // (RFC 9110 §9.3.7).
-func Routed(index *route.Index[*contract.Binding], options Rule) Rule {
+func Routed(index *route.Index[*contract.Binding], pages PageSet, options Rule) Rule {
 	return func(ex *exchange.Exchange) error {
 		if ex.Request.Method == http.MethodOptions && ex.Binding == nil {
-			allow, err := allowed(index, ex.Request)
+			allow, err := allowed(index, pages, ex.Request)
 			if err != nil {
 				return err
 			}
@@ -64,7 +65,7 @@ func lookup(index *route.Index[*contract.Binding], r *http.Request) (route.Resul
 }
 
 // allowed returns the Allow header of the response to OPTIONS, or an error if the path has no route.
-func allowed(index *route.Index[*contract.Binding], r *http.Request) (string, error) {
+func allowed(index *route.Index[*contract.Binding], pages PageSet, r *http.Request) (string, error) {
 	if r.URL.Path == "*" {
 		// "*" means the whole server (RFC 9110 §9.3.7), so list the methods of google.api.http.
 		return allow([]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}), nil
@@ -77,7 +78,7 @@ func allowed(index *route.Index[*contract.Binding], r *http.Request) (string, er
 	if methods == nil {
 		return "", notFound()
 	}
-	return allow(methods), nil
+	return pages.allow(r.URL.Path, methods), nil
 }
 
 // allow returns an Allow header for the methods of a path, with the methods that the gateway adds.

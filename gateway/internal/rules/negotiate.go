@@ -15,10 +15,12 @@ import (
 )
 
 // Accept reads the Accept header early, because errors are negotiated too. [Negotiate] refuses the
-// request later.
-func Accept() Rule {
+// request later. A page says itself whether it depends on Accept.
+func Accept(pages PageSet) Rule {
 	return func(ex *exchange.Exchange) error {
-		ex.Fields.Add("Vary", "Accept")
+		if !pages.Has(ex.Request) {
+			ex.Fields.Add("Vary", "Accept")
+		}
 		ex.Accept, ex.Unreadable = ReadAccept(ex.Request)
 		return nil
 	}
@@ -36,7 +38,8 @@ func ReadAccept(r *http.Request) ([]rfc9110.MediaRange, error) {
 }
 
 // Negotiate refuses a body with an unsupported type or coding, and a request that accepts no media
-// type of the resource.
+// type of the resource. A safe request is refused after the call, because it may fail: an error does
+// not depend on Accept. The call of any other request must not happen if its response cannot be sent.
 func Negotiate() Rule {
 	return func(ex *exchange.Exchange) error {
 		if err := readable(ex.Binding, ex.Request); err != nil {
@@ -45,10 +48,11 @@ func Negotiate() Rule {
 		if ex.Unreadable != nil {
 			return ex.Unreadable
 		}
-		if err := acceptable(ex); err != nil {
-			return err
+		err := acceptable(ex)
+		if ex.Binding.Safe && !ex.Binding.Method.ServerStreams {
+			ex.Unacceptable, err = err, nil
 		}
-		return nil
+		return err
 	}
 }
 

@@ -71,7 +71,7 @@ func TestVaryGathers(t *testing.T) {
 	ex.Binding = methodNamed(t, "CreateEntity")
 	handler := func(http.ResponseWriter, *http.Request) error { return nil }
 	for _, rule := range []onion{
-		flat(rules.Accept()), flat(rules.Prefer()), flat(rules.CORS(rules.CrossOrigin{Origins: []string{"https://app.example.com"}}, declared(t).Index())),
+		flat(rules.Accept(nil)), flat(rules.Prefer()), flat(rules.CORS(rules.CrossOrigin{Origins: []string{"https://app.example.com"}}, declared(t).Index())),
 	} {
 		handler = rule(handler)
 	}

@@ -245,10 +245,13 @@ func TestAccept(t *testing.T) {
 				request.Header["Accept"] = test.accept
 			}
 			passed := false
-			err := flat(rules.Accept())(flat(rules.Negotiate())(func(http.ResponseWriter, *http.Request) error {
+			err := flat(rules.Accept(nil))(flat(rules.Negotiate())(func(http.ResponseWriter, *http.Request) error {
 				passed = true
 				return nil
 			}))(httptest.NewRecorder(), request)
+			if ex.Unacceptable != nil { // A safe request gets it in place of a success.
+				passed, err = false, ex.Unacceptable
+			}
 			check(t, passed, err, test.reason)
 			if !slices.Contains(ex.Fields.Values("Vary"), "Accept") {
 				t.Errorf("Vary: %q", ex.Fields.Values("Vary"))
@@ -396,7 +399,7 @@ func TestReservedButMetadata(t *testing.T) {
 func TestOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	rules := []onion{
-		flat(rules.Accept()), flat(rules.Expect()), flat(rules.Reserved(false)), flat(rules.Negotiate()), flat(rules.Preconditions()),
+		flat(rules.Accept(nil)), flat(rules.Expect()), flat(rules.Reserved(false)), flat(rules.Negotiate()), flat(rules.Preconditions()),
 		body(rules.BodyLimits{Bytes: 10}), flat(rules.Credentials()),
 	}
 	for _, fields := range [][]string{

@@ -252,9 +252,11 @@ func (d *described) check(r *http.Request, m *conformance.Message, got *conforma
 	defer d.mu.Unlock()
 	response := &http.Response{StatusCode: got.Status, Header: got.Header, Body: io.NopCloser(bytes.NewReader(got.Body)), Request: r}
 	answers := d.strict
-	// The response to HEAD, and a minimal response, are the others without the body.
+	// The response to HEAD, and a minimal response, are the others without the body. That an
+	// error may be a page the document says only in words.
 	minimal := got.Header.Get("Preference-Applied") == "return=minimal"
-	if r.Method == http.MethodHead || minimal {
+	isErrorPage := got.Status >= http.StatusBadRequest && strings.HasPrefix(got.Header.Get("Content-Type"), "text/html")
+	if r.Method == http.MethodHead || minimal || isErrorPage {
 		answers = d.bare
 	}
 	asked := *r

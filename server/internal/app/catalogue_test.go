@@ -59,6 +59,22 @@ func TestProblemTypesArePages(t *testing.T) {
 	}
 }
 
+// A status without a page is not found, in the form that Accept prefers.
+func TestNoPageOfStatus(t *testing.T) {
+	t.Parallel()
+	s := apptest.Serve(t, nil, nil, time.Now)
+	for _, path := range []string{"/statuses/999", "/v1/statuses/999", "/nothing"} {
+		for accept, kind := range map[string]string{
+			"text/html": "text/html; charset=utf-8", asBrowser[1]: "text/html; charset=utf-8", "text/markdown": "application/problem+json",
+		} {
+			got := fetchAs(t, "http://"+s.Address()+path, [2]string{"Accept", accept})
+			if got.status != http.StatusNotFound || got.header.Get("Content-Type") != kind || strings.Contains(got.body, `href="`) != strings.HasPrefix(kind, "text") {
+				t.Errorf("%s for %s: %d %s %s", path, accept, got.status, got.header.Get("Content-Type"), got.body)
+			}
+		}
+	}
+}
+
 // A proxy has the pages of its own policy, whatever its backend's is, and every request
 // that needs nothing of a backend ends as they say.
 func TestCatalogueOfProxy(t *testing.T) {

@@ -248,10 +248,14 @@ func (c *holding) rawContent() {
 // htmlPage is the only type with a charset.
 const htmlPage = "text/html; charset=utf-8"
 
-// mediaType returns the expected type of the content: htmlPage only for a page.
+// isRead reports whether the request is one that a browser sends to show the response.
+func (c *holding) isRead() bool { return c.m.Method == http.MethodGet || c.m.Method == http.MethodHead }
+
+// mediaType returns the expected type of the content: htmlPage only for a page, or for an
+// error that a browser shows.
 func (c *holding) mediaType() string {
 	value := c.got.Header.Get("Content-Type")
-	if value == htmlPage && c.got.Status == http.StatusOK && c.isPage() {
+	if value == htmlPage && (c.got.Status == http.StatusOK && c.isPage() || c.got.Status >= http.StatusBadRequest && c.isRead()) {
 		return htmlPage
 	}
 	kind, parameters, err := mime.ParseMediaType(value)
@@ -306,7 +310,7 @@ func (c *holding) kind(got ProblemBody) {
 func (c *holding) failure() {
 	kind := c.got.Header.Get("Content-Type")
 	types := []string{"application/problem+json", "application/json", "application/vnd.google.rpc.status+json", "application/vnd.google.rpc.error+json"}
-	c.holdf(slices.Contains(types, kind), "an error's Content-Type is %q", kind)
+	c.holdf(slices.Contains(types, kind) || kind == htmlPage && c.isRead(), "an error's Content-Type is %q", kind)
 	if kind != types[0] || c.m.Method == http.MethodHead {
 		return
 	}

@@ -185,8 +185,10 @@ func TestInvariantsWithoutLimit(t *testing.T) {
 		"limit, no fields":    {limited, other, bare, false},
 		"a page, HTML":        {limited, page, hypertext(200, html), true},
 		"a page, other HTML":  {limited, page, hypertext(200, "text/html; charset=latin1"), false},
-		"a page, an error":    {limited, page, hypertext(404, html), false},
+		"a page, an error":    {limited, page, hypertext(404, html), true},
 		"no page, HTML":       {free, other, hypertext(200, html), false},
+		"no page, an error":   {free, other, hypertext(404, html), true},
+		"an error of a write": {free, &conformance.Message{Method: "POST", Target: "/x"}, hypertext(404, html), false},
 	} {
 		if err := test.invariants.Check(test.message, test.got); (err == nil) != test.holds {
 			t.Errorf("%s: %v", name, err)

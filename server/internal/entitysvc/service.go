@@ -3,6 +3,7 @@
 package entitysvc
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -138,12 +139,16 @@ func (s *Service) UpdateEntity(ctx context.Context, request *entityv1.UpdateEnti
 	if err != nil {
 		return nil, err
 	}
+	id, given := request.GetId(), request.GetEntity().GetId()
+	if id != "" && given != "" && id != given {
+		return nil, inField(idMismatch())
+	}
 	patch, err := patchOf(request)
 	if err != nil {
 		return nil, err
 	}
 	stored, err := s.store.UpdateEntity(ctx, entity.UpdateParams{
-		ID:        request.GetEntity().GetId(),
+		ID:        cmp.Or(id, given),
 		Patch:     patch,
 		Scope:     caller.WriteScope(),
 		Condition: condition,

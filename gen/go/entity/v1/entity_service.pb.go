@@ -407,11 +407,13 @@ func (x *PutEntityRequest) GetEntity() *Entity {
 
 type UpdateEntityRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The entity's id and the new values.
+	// The new values. Its own id is empty or the same.
 	Entity *Entity `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
 	// Which fields to change: display_name, group, attributes. Attributes are merged
 	// (RFC 7396): null removes a member.
-	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// The id of the entity. Over gRPC it may be empty if entity.id is set.
+	Id            string `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -458,6 +460,13 @@ func (x *UpdateEntityRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
 		return x.UpdateMask
 	}
 	return nil
+}
+
+func (x *UpdateEntityRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
 }
 
 type DeleteEntityRequest struct {
@@ -901,11 +910,12 @@ const file_entity_v1_entity_service_proto_rawDesc = "" +
 	"\x06entity\x18\x01 \x01(\v2\x11.entity.v1.EntityB\x06\xbaH\x03\xc8\x01\x01R\x06entity\"\x80\x01\n" +
 	"\x10PutEntityRequest\x129\n" +
 	"\x02id\x18\x01 \x01(\tB)\xbaH&r$\x10\x01\x18\x80\x012\x13^[^\\x00-\\x1f\\x7f]*$\x92\x02\asamovarR\x02id\x121\n" +
-	"\x06entity\x18\x02 \x01(\v2\x11.entity.v1.EntityB\x06\xbaH\x03\xc8\x01\x01R\x06entity\"\x85\x01\n" +
+	"\x06entity\x18\x02 \x01(\v2\x11.entity.v1.EntityB\x06\xbaH\x03\xc8\x01\x01R\x06entity\"\xbe\x01\n" +
 	"\x13UpdateEntityRequest\x121\n" +
 	"\x06entity\x18\x01 \x01(\v2\x11.entity.v1.EntityB\x06\xbaH\x03\xc8\x01\x01R\x06entity\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\";\n" +
+	"updateMask\x127\n" +
+	"\x02id\x18\x03 \x01(\tB'\xbaH$r\"\x18\x80\x012\x13^[^\\x00-\\x1f\\x7f]*$\x92\x02\asamovarR\x02id\";\n" +
 	"\x13DeleteEntityRequest\x12$\n" +
 	"\x02id\x18\x01 \x01(\tB\x14\xbaH\x11r\x0f\x10\x01\x18\x80\x01\x92\x02\asamovarR\x02id\"S\n" +
 	"\x15ImportEntitiesRequest\x12:\n" +
@@ -927,15 +937,15 @@ const file_entity_v1_entity_service_proto_rawDesc = "" +
 	"\x13GetOperationRequest\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04name\"6\n" +
 	"\x16CancelOperationRequest\x12\x1c\n" +
-	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04name2\x9c\b\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04name2\x95\b\n" +
 	"\rEntityService\x12o\n" +
 	"\fListEntities\x12\x1e.entity.v1.ListEntitiesRequest\x1a\x1f.entity.v1.ListEntitiesResponse\"\x1e\xfa\xa9\x19\x06\x1a\x04etag\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/entities\x12m\n" +
 	"\tGetEntity\x12\x1b.entity.v1.GetEntityRequest\x1a\x11.entity.v1.Entity\"0\xfa\xa9\x19\x13\x1a\x04etag\"\vupdate_time\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/entities/{id}\x12\x92\x01\n" +
 	"\fCreateEntity\x12\x1e.entity.v1.CreateEntityRequest\x1a\x11.entity.v1.Entity\"O\xfa\xa9\x19/\n" +
 	"\x02\xc9\x01\x12\x11/v1/entities/{id}\x1a\x04etag\"\vupdate_timeR\x01\x01X\x01\x82\xd3\xe4\x93\x02\x16:\x06entity\"\f/v1/entities\x12\x80\x01\n" +
 	"\tPutEntity\x12\x1b.entity.v1.PutEntityRequest\x1a\x11.entity.v1.Entity\"C\xfa\xa9\x19\x1e\n" +
-	"\x04\xc8\x01\xc9\x01\x12\x11/v1/entities/{id}@\x01R\x01\x01\x82\xd3\xe4\x93\x02\x1b:\x06entity\x1a\x11/v1/entities/{id}\x12\x87\x01\n" +
-	"\fUpdateEntity\x12\x1e.entity.v1.UpdateEntityRequest\x1a\x11.entity.v1.Entity\"D\xfa\xa9\x19\x18\x1a\x04etag\"\vupdate_time@\x01R\x01\x01\x82\xd3\xe4\x93\x02\":\x06entity2\x18/v1/entities/{entity.id}\x12k\n" +
+	"\x04\xc8\x01\xc9\x01\x12\x11/v1/entities/{id}@\x01R\x01\x01\x82\xd3\xe4\x93\x02\x1b:\x06entity\x1a\x11/v1/entities/{id}\x12\x80\x01\n" +
+	"\fUpdateEntity\x12\x1e.entity.v1.UpdateEntityRequest\x1a\x11.entity.v1.Entity\"=\xfa\xa9\x19\x18\x1a\x04etag\"\vupdate_time@\x01R\x01\x01\x82\xd3\xe4\x93\x02\x1b:\x06entity2\x11/v1/entities/{id}\x12k\n" +
 	"\fDeleteEntity\x12\x1e.entity.v1.DeleteEntityRequest\x1a\x16.google.protobuf.Empty\"#\xfa\xa9\x19\x06\n" +
 	"\x02\xcc\x01@\x01\x82\xd3\xe4\x93\x02\x13*\x11/v1/entities/{id}\x12\x99\x01\n" +
 	"\x0eImportEntities\x12 .entity.v1.ImportEntitiesRequest\x1a\x1d.google.longrunning.Operation\"F\xfa\xa9\x19$\n" +
