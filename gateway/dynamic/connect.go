@@ -57,7 +57,8 @@ type Target struct {
 	// that another target names in its Services:
 	//   - with server reflection: the services that the server lists;
 	//   - with Descriptors: the services in the apis of ServiceConfig. If it has none: every
-	//     service except those in imports (as marked by buf).
+	//     service except those in imports. A file is an import if buf marks it, or if it is in the
+	//     packages google or grpc and a file of another package imports it.
 	// The infrastructure of gRPC (grpc.reflection, grpc.health and grpc.channelz) has to be named.
 	Services []string
 	// Except are the full names of services not to serve. It has no effect if Services is set.

@@ -212,10 +212,11 @@ func (l *loader) services(set *descriptorpb.FileDescriptorSet, p Target) (servic
 		services, err = l.named(p.Services)
 		return services, nil, err
 	}
+	borrowed := l.borrowed(set)
 	for _, file := range set.GetFile() {
 		for _, service := range file.GetService() {
 			name := string(protoreflect.FullName(file.GetPackage()).Append(protoreflect.Name(service.GetName())))
-			if reason := p.omits(name, isImport(file)); reason != "" {
+			if reason := p.omits(name, isImport(file) || borrowed[file.GetName()]); reason != "" {
 				leftOut = append(leftOut, name+" ("+reason+")")
 				continue
 			}
@@ -280,6 +281,32 @@ func (l *loader) find(names []string) []protoreflect.ServiceDescriptor {
 		}
 	}
 	return services
+}
+
+// borrowed returns the files in the packages google and grpc that files of other packages import. Such a
+// file is there for its messages: most APIs with a google.longrunning.Operation do not serve
+// google.longrunning.Operations. protoc does not mark imports.
+func (l *loader) borrowed(set *descriptorpb.FileDescriptorSet) map[string]bool {
+	isCommon := func(file *descriptorpb.FileDescriptorProto) bool {
+		top, _, _ := strings.Cut(file.GetPackage(), ".")
+		return top == "google" || top == "grpc"
+	}
+	found := map[string]bool{}
+	var borrow func(file *descriptorpb.FileDescriptorProto)
+	borrow = func(file *descriptorpb.FileDescriptorProto) {
+		for _, path := range file.GetDependency() {
+			if imported := l.byPath[path]; isCommon(imported) && !found[path] {
+				found[path] = true
+				borrow(imported)
+			}
+		}
+	}
+	for _, file := range set.GetFile() {
+		if !isCommon(file) {
+			borrow(file)
+		}
+	}
+	return found
 }
 
 // isInfrastructure reports whether gRPC itself defines a service. Such services are no part of an API.

@@ -53,7 +53,8 @@ func TestServices(t *testing.T) {
 	}
 	files := func() *descriptorpb.FileDescriptorSet {
 		return set(
-			service("b.proto", "b.v1", "B", "a.proto"), service("a.proto", "a.v1", "A"),
+			service("b.proto", "b.v1", "B", "a.proto", "p.proto"), service("a.proto", "a.v1", "A"),
+			service("p.proto", "google.p", "P", "o.proto"), service("o.proto", "google.longrunning", "Operations"),
 			service("m.proto", "google.x", "Mixin"), imported(service("i.proto", "i.v1", "I")), service("h.proto", "grpc.health.v1", "Health"),
 			service("g.proto", "grpc.shop.v1", "G"),
 		)
@@ -65,6 +66,7 @@ func TestServices(t *testing.T) {
 	}{
 		{"all but imports", dynamic.Target{}, []string{"b.v1.B", "a.v1.A", "google.x.Mixin", "grpc.shop.v1.G"}},
 		{"those named", dynamic.Target{Services: []string{"i.v1.I", "google.x.Mixin"}}, []string{"i.v1.I", "google.x.Mixin"}},
+		{"a file that others import, and that is named", dynamic.Target{Services: []string{"google.p.P"}}, []string{"google.p.P"}},
 		{"infrastructure that is named", dynamic.Target{Services: []string{"grpc.health.v1.Health"}}, []string{"grpc.health.v1.Health"}},
 		{"none", dynamic.Target{Services: []string{}}, nil},
 		{"without exceptions", dynamic.Target{Except: []string{"a.v1.A", "x.X"}}, []string{"b.v1.B", "google.x.Mixin", "grpc.shop.v1.G"}},
