@@ -160,6 +160,10 @@ func checkBody(tb testing.TB, got received) {
 		if members := problemOf(tb, got); members["type"] == "" || members["title"] == "" || members["code"] == "OK" {
 			tb.Errorf("problem: %v", members)
 		}
+	case respond.HTMLType:
+		if text := string(got.body); got.StatusCode < 400 || !strings.HasPrefix(text, "<!DOCTYPE html>") || strings.Contains(text, "<script") {
+			tb.Errorf("%d as a page: %s", got.StatusCode, text)
+		}
 	case respond.JSONType, respond.StatusType, respond.ErrorType:
 		if (contentType == respond.JSONType) != (got.StatusCode < 400) {
 			tb.Errorf("%d as %s", got.StatusCode, contentType)

@@ -91,7 +91,7 @@ func TestUpdateMaskIsTheBodysFields(t *testing.T) {
 		return entity(), nil
 	}})
 	recorder := s.do(s.request(t, "PATCH", "/v1/entities/a%2Fb", `{"displayName":"x","group":""}`))
-	if recorder.Code != 200 || got.GetEntity().GetId() != "a/b" ||
+	if recorder.Code != 200 || got.GetId() != "a/b" ||
 		!slices.Equal(slices.Sorted(slices.Values(got.GetUpdateMask().GetPaths())), []string{"display_name", "group"}) {
 		t.Errorf("%d: %v", recorder.Code, got)
 	}
