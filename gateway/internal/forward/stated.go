@@ -62,13 +62,16 @@ func (r *Rules) stated(ctx context.Context, err error, from received) []proto.Me
 
 // wait returns the time before a retry that the metadata of an error states, or nil.
 func (r *Rules) wait(ctx context.Context, from received) *durationpb.Duration {
-	if seconds, err := strconv.ParseInt(r.text(ctx, from, retryAfterKey, secondsPattern), 10, 64); err == nil {
+	if text := r.text(ctx, from, retryAfterKey, secondsPattern); text != "" {
+		seconds, _ := strconv.ParseInt(text, 10, 64)
 		return &durationpb.Duration{Seconds: seconds}
 	}
-	if ms, err := strconv.ParseInt(r.text(ctx, from, pushbackKey, pushbackPattern), 10, 64); err == nil && ms >= 0 {
-		return durationpb.New(time.Duration(ms) * time.Millisecond)
+	text := r.text(ctx, from, pushbackKey, pushbackPattern)
+	if text == "" || strings.HasPrefix(text, "-") {
+		return nil
 	}
-	return nil
+	ms, _ := strconv.ParseInt(text, 10, 64)
+	return durationpb.New(time.Duration(ms) * time.Millisecond)
 }
 
 // isFinal reports whether the metadata of an error says that no attempt should follow.

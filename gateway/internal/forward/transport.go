@@ -31,18 +31,21 @@ var (
 
 // ofTransport returns the failure for a status that the transport made and not the service, or nil.
 func ofTransport(ctx context.Context, err error, got received) *respond.Failure {
-	st, ok := status.FromError(err)
-	if _, known := errors.AsType[*respond.Failure](err); known || !ok || len(st.Proto().GetDetails()) > 0 {
+	code := status.Code(err)
+	if code != codes.ResourceExhausted && code != codes.PermissionDenied && code != codes.Unauthenticated {
 		return nil
 	}
-	code, text := st.Code(), st.Message()
+	st := status.Convert(err)
+	if _, known := errors.AsType[*respond.Failure](err); known || len(st.Proto().GetDetails()) > 0 {
+		return nil
+	}
+	text := st.Message()
 	if code == codes.ResourceExhausted {
 		if failure := overLimit(exchange.From(ctx), text, got); failure != nil {
 			return failure.Because(err)
 		}
 	}
-	isOfClient := code == codes.ResourceExhausted || code == codes.PermissionDenied || code == codes.Unauthenticated
-	if isOfClient && got.isLocal() && isTransportText(text) {
+	if got.isLocal() && isTransportText(text) {
 		return respond.Fail(policy.ReasonInternal, "the backend's response is not a gRPC response").Because(err)
 	}
 	return nil
