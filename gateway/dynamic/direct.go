@@ -1,6 +1,7 @@
 package dynamic
 
 import (
+	"bytes"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -47,12 +48,33 @@ func (c *call) encodeDirectly(ex *exchange.Exchange, data []byte) (any, bool, er
 			return nil, false, nil
 		}
 	}
+	body := len(wire)
 	wire, bad := directVariables(wire, ex.Binding.Variables, ex.Params)
 	if bad != nil {
 		return nil, true, request.InvalidParameter(bad)
 	}
+	if c.method.builder.Body == nil && !agree(wire[:body], wire[body:]) {
+		return nil, false, nil // The builder says what is wrong.
+	}
 	message, err := c.checkSize(&frame{wire: wire})
 	return message, true, err
+}
+
+// agree reports whether the fields of the body that are path variables too have the same values.
+func agree(body, variables []byte) bool {
+	for len(variables) > 0 {
+		number, _, size := protowire.ConsumeField(variables)
+		variable := variables[:size]
+		variables = variables[size:]
+		for rest := body; len(rest) > 0; {
+			other, _, length := protowire.ConsumeField(rest)
+			if length < 0 || other == number && !bytes.Equal(rest[:length], variable) {
+				return false
+			}
+			rest = rest[length:]
+		}
+	}
+	return true
 }
 
 // directBody appends the fields from the body.

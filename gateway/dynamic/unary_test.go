@@ -338,7 +338,7 @@ func TestMask(t *testing.T) { //nolint:tparallel // as above.
 		{name: "no body", body: " "},
 		{name: "an empty object", body: "{}"},
 		{
-			name: "leaves at any depth", body: `{"name":"x","deeper":{"string":"y","deeper":{"bool":null}}}`,
+			name: "leaves at any depth", body: `{"name":"Ada","deeper":{"string":"y","deeper":{"bool":null}}}`,
 			want: []string{"deeper.deeper.bool", "deeper.string", "name"},
 		},
 		{name: "an empty message", body: `{"deeper":{}}`, want: []string{"deeper"}},

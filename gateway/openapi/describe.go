@@ -25,7 +25,8 @@ func (b *builder) description() string {
 			"GET and HEAD get an error as a page if `Accept` names HTML and prefers it to all these formats.",
 		"HEAD is served wherever GET is, with the same response but no body. OPTIONS on every path returns `Allow`, unless this document " +
 			"lists it. Any other method that is not listed is 405.",
-		"Parameters and members of a body that are not listed are refused. A body is ProtoJSON: an optional member may be null, " +
+		"Parameters and members of a body that are not listed are refused, except that a body may repeat a value of the path. " +
+			"A body is ProtoJSON: an optional member may be null, " +
 			"a member may have its proto name, a number may be in quotes, and an enum value may be its number.",
 		"Every response has `X-Content-Type-Options`, `Content-Security-Policy`, and over TLS `Strict-Transport-Security`.",
 	}

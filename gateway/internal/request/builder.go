@@ -74,15 +74,15 @@ func fieldOf(input protoreflect.MessageDescriptor, field protoreflect.FieldDescr
 	return path[0], nil
 }
 
-// Fill fills an empty message from the body, the path and the query of a request. Path and query have
-// precedence over the body. An error is a [*respond.Failure].
+// Fill fills an empty message from the body, the path and the query of a request. The body may repeat the
+// value of a path variable, and must not have another one. An error is a [*respond.Failure].
 func (b *Builder) Fill(message protoreflect.Message, r *http.Request, body []byte) error {
 	ex := exchange.From(r.Context())
 	if err := b.setBody(message, r, body); err != nil {
 		return err
 	}
-	if bad := b.setVariables(message, ex.Params); bad != nil {
-		return InvalidParameter(bad)
+	if err := b.setVariables(message, ex.Params); err != nil {
+		return err
 	}
 	if bad := b.setQuery(message, ex.Query); bad != nil {
 		return InvalidParameter(bad)

@@ -1,9 +1,11 @@
 package request
 
 import (
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/respond"
 	"github.com/statusway/statusway/gateway/internal/route"
 )
 
@@ -65,14 +67,41 @@ func elementOf(field protoreflect.FieldDescriptor) protoreflect.FieldDescriptor 
 
 // setVariables sets the fields of the path variables. The contract has checked that the fields exist and are
 // singular.
-func (b *Builder) setVariables(message protoreflect.Message, params []route.Param) *contract.ValueError {
+func (b *Builder) setVariables(message protoreflect.Message, params []route.Param) error {
 	for i, param := range params {
-		p := contract.Parameter{Name: param.Field, Path: b.variables[i], Key: "", Values: []string{param.Value}}
-		if err := b.set(message, p); err != nil {
-			return err
+		path := b.variables[i]
+		before, isSet := valueAt(message, path)
+		if bad := b.set(message, contract.Parameter{Name: param.Field, Path: path, Key: "", Values: []string{param.Value}}); bad != nil {
+			return InvalidParameter(bad)
+		}
+		if after, _ := valueAt(message, path); isSet && !before.Equal(after) {
+			return mismatch(path)
 		}
 	}
 	return nil
+}
+
+// valueAt returns the value of a field, if it is set.
+func valueAt(message protoreflect.Message, path contract.FieldPath) (protoreflect.Value, bool) {
+	last := len(path) - 1
+	for _, field := range path[:last] {
+		if !message.Has(field) {
+			return protoreflect.Value{}, false
+		}
+		message = message.Get(field).Message()
+	}
+	if !message.Has(path[last]) {
+		return protoreflect.Value{}, false
+	}
+	return message.Get(path[last]), true
+}
+
+// mismatch returns the failure for a body whose value of a field is not that of the path. One of the two
+// would be lost.
+func mismatch(path contract.FieldPath) error {
+	return respond.Invalid("the body's "+path.String()+" is not the value in the path", &errdetails.BadRequest_FieldViolation{
+		Field: path.String(), Description: "is not the value in the path", Reason: "MISMATCH",
+	})
 }
 
 // setQuery sets the fields of the query parameters.

@@ -191,16 +191,17 @@ func TestMigrationStricter(t *testing.T) {
 	const items, item = "/conformance/v1/items", `{"displayName": "A cup"}`
 	form := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}} // which is what curl -d says
 	for name, test := range map[string]migrated{
-		"an unknown member":       {method: "POST", path: items, body: `{"displayName": "A cup", "colour": "red"}`, stock: 200, ours: 400},
-		"an unknown parameter":    {method: "GET", path: items + "?colour=red", stock: 200, ours: 400},
-		"a type that is not JSON": {method: "POST", path: items, body: item, header: form, stock: 200, ours: 415},
-		"a coding":                {method: "POST", path: items, body: item, header: http.Header{"Content-Encoding": {"gzip"}}, stock: 200, ours: 415},
-		"nothing acceptable":      {method: "GET", path: items, header: http.Header{"Accept": {"image/png"}}, stock: 200, ours: 406},
-		"a condition in vain":     {method: "POST", path: items, body: item, header: http.Header{"If-Match": {`"x"`}}, stock: 200, ours: 400},
-		"a key in vain":           {method: "DELETE", path: items + "/none", header: http.Header{"Idempotency-Key": {`"k"`}}, stock: 404, ours: 400},
-		"HEAD":                    {method: "HEAD", path: items, stock: 501, ours: 200},
-		"OPTIONS":                 {method: "OPTIONS", path: items, stock: 501, ours: 204},
-		"a form for a GET":        {method: "POST", path: items + "/none", header: form, stock: 404, ours: 405},
+		"an unknown member":         {method: "POST", path: items, body: `{"displayName": "A cup", "colour": "red"}`, stock: 200, ours: 400},
+		"an unknown parameter":      {method: "GET", path: items + "?colour=red", stock: 200, ours: 400},
+		"another value in the body": {method: "PUT", path: "/conformance/v1/choices/hello", body: `{"oneText": "other"}`, stock: 200, ours: 400},
+		"a type that is not JSON":   {method: "POST", path: items, body: item, header: form, stock: 200, ours: 415},
+		"a coding":                  {method: "POST", path: items, body: item, header: http.Header{"Content-Encoding": {"gzip"}}, stock: 200, ours: 415},
+		"nothing acceptable":        {method: "GET", path: items, header: http.Header{"Accept": {"image/png"}}, stock: 200, ours: 406},
+		"a condition in vain":       {method: "POST", path: items, body: item, header: http.Header{"If-Match": {`"x"`}}, stock: 200, ours: 400},
+		"a key in vain":             {method: "DELETE", path: items + "/none", header: http.Header{"Idempotency-Key": {`"k"`}}, stock: 404, ours: 400},
+		"HEAD":                      {method: "HEAD", path: items, stock: 501, ours: 200},
+		"OPTIONS":                   {method: "OPTIONS", path: items, stock: 501, ours: 204},
+		"a form for a GET":          {method: "POST", path: items + "/none", header: form, stock: 404, ours: 405},
 	} {
 		got := [2]int{test.exchange(t, stock.URL).status, test.exchange(t, demo.rest).status}
 		if want := [2]int{test.stock, test.ours}; got != want {
