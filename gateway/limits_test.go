@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,8 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -255,4 +259,76 @@ func TestViolations(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A stream that an intermediary resets is the server's fault, also after leading metadata.
+func TestReset(t *testing.T) {
+	t.Parallel()
+	z, err := theZoo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, backend := range []string{"generated", "dynamic"} {
+		for _, code := range []http2.ErrCode{http2.ErrCodeEnhanceYourCalm, http2.ErrCodeInadequateSecurity, http2.ErrCodeInternal} {
+			for _, header := range []bool{false, true} {
+				t.Run(fmt.Sprint(backend, code, header), func(t *testing.T) {
+					t.Parallel()
+					f := &zooFront{zoo: z}
+					f.start(t, times{}, backend, transport{}, serveResets(t, code, header))
+					for _, target := range []string{"/v1/animals/Ada", "/v1/animals:watch"} {
+						if got, _, body := f.send(t, "GET", target, ""); !strings.Contains(body, `"status":500`) || strings.Contains(body, "RST_STREAM") ||
+							strings.Contains(body, "TOO_LARGE") {
+							t.Errorf("%s: %d %s", target, got, body)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// serveResets serves HTTP/2 and resets each stream, after a header section if header is set.
+func serveResets(t *testing.T, code http2.ErrCode, header bool) (address string) {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				_, _ = io.ReadFull(conn, make([]byte, len(http2.ClientPreface)))
+				framer := http2.NewFramer(conn, conn)
+				_ = framer.WriteSettings()
+				for {
+					frame, err := framer.ReadFrame()
+					if err != nil {
+						return
+					}
+					if settings, ok := frame.(*http2.SettingsFrame); ok && !settings.IsAck() {
+						_ = framer.WriteSettingsAck()
+					}
+					if _, ok := frame.(*http2.HeadersFrame); !ok {
+						continue
+					}
+					if header {
+						var block bytes.Buffer
+						encoder := hpack.NewEncoder(&block)
+						_ = encoder.WriteField(hpack.HeaderField{Name: ":status", Value: "200"})
+						_ = encoder.WriteField(hpack.HeaderField{Name: "content-type", Value: "application/grpc"})
+						_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: frame.Header().StreamID, BlockFragment: block.Bytes(), EndHeaders: true})
+						time.Sleep(20 * time.Millisecond) // The client reads it before the reset.
+					}
+					_ = framer.WriteRSTStream(frame.Header().StreamID, code)
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String()
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
+	"github.com/statusway/statusway/gateway/internal/forward"
 	"github.com/statusway/statusway/gateway/internal/respond"
 	"github.com/statusway/statusway/gateway/policy"
 )
@@ -124,7 +125,7 @@ func receiveError(err error, reply any, seen *events) error {
 		return err // An in-process connection reports a response that is too large by its reason.
 	case err == nil && f.size > f.max:
 		return responseTooLarge(f.max)
-	case status.Code(err) == codes.ResourceExhausted && seen.watched.Load() && seen.header.Load() && !seen.trailer.Load():
+	case status.Code(err) == codes.ResourceExhausted && seen.watched.Load() && seen.header.Load() && !seen.trailer.Load() && !forward.IsReset(err):
 		return responseTooLarge(f.max).Because(err)
 	default:
 		return err

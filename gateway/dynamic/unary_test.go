@@ -348,8 +348,12 @@ func TestMask(t *testing.T) { //nolint:tparallel // as above.
 			want: []string{"list", "struct.a.b", "struct.cD", "value.x"},
 		},
 		{
-			name: "names that a path cannot contain", body: `{"struct":{"a.b":1,"c":2},"value":{"x":{"":1},"y":2}}`,
-			want: []string{"struct", "value.x", "value.y"},
+			name: "names in backticks", body: `{"struct":{"a.b":1,"*":{"c,d":2},"e":3},"value":{"x":{"":1},"y":2}}`,
+			want: []string{"struct.`*`.`c,d`", "struct.`a.b`", "struct.e", "value.x.``", "value.y"},
+		},
+		{
+			name: "a name that a path cannot contain", body: "{\"struct\":{\"a`b\":1,\"c\":2}}",
+			want: []string{"struct"},
 		},
 		{name: "lists", body: `{"many":[{"name":"x"}]}`, want: []string{"many"}},
 		{name: "given", query: "?updateMask=name,deeper.string", body: `{"int32":1}`, want: []string{"name", "deeper.string"}},

@@ -45,7 +45,7 @@ func ofTransport(ctx context.Context, err error, got received) *respond.Failure 
 			return failure.Because(err)
 		}
 	}
-	if got.isLocal() && isTransportText(text) {
+	if got.isLocal() && isTransportText(text) || len(got.trailer) == 0 && IsReset(err) {
 		return respond.Fail(policy.ReasonInternal, "the backend's response is not a gRPC response").Because(err)
 	}
 	return nil
@@ -57,8 +57,13 @@ func (m received) isLocal() bool { return len(m.header) == 0 && len(m.trailer) =
 
 // isTransportText reports whether grpc-go's client begins a status so.
 func isTransportText(text string) bool {
-	return strings.HasPrefix(text, "unexpected HTTP status code received from server: ") ||
-		strings.HasPrefix(text, "stream terminated by RST_STREAM with error code: ") || strings.HasPrefix(text, "transport: ")
+	return strings.HasPrefix(text, "unexpected HTTP status code received from server: ") || strings.HasPrefix(text, "transport: ")
+}
+
+// IsReset reports whether err is the status that grpc-go's client makes of RST_STREAM, also after leading
+// metadata.
+func IsReset(err error) bool {
+	return strings.HasPrefix(status.Convert(err).Message(), "stream terminated by RST_STREAM with error code: ")
 }
 
 // overLimit returns the failure for a text about a message that is over a limit, or nil. Whether the message is

@@ -23,6 +23,14 @@ type Codec struct {
 	plans    *plan.Set
 	// closed holds a bool by protoreflect.MessageDescriptor; see hasClosedEnum.
 	closed *sync.Map
+	// partial means that required fields may be missing.
+	partial bool
+}
+
+// AllowPartial returns a copy of c that reads messages without their required fields.
+func (c Codec) AllowPartial() Codec {
+	c.partial = true
+	return c
 }
 
 // New returns the mapping that looks up types in types; nil means the linked-in types.

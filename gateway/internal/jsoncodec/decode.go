@@ -24,7 +24,7 @@ func (c Codec) Unmarshal(data []byte, m proto.Message) error {
 	}
 	return c.read(data, reading{
 		decode: func(types inbound) error {
-			return protojson.UnmarshalOptions{Resolver: types}.Unmarshal(data, m)
+			return protojson.UnmarshalOptions{Resolver: types, AllowPartial: c.partial}.Unmarshal(data, m)
 		},
 		diagnose: func(w *walker) *Error { return w.message(m.ProtoReflect().Descriptor()) },
 		closed:   c.hasClosedEnum(m.ProtoReflect().Descriptor()),
@@ -68,8 +68,8 @@ func (c Codec) UnmarshalField(data []byte, m protoreflect.Message, fd protorefle
 			object := slices.Concat(AppendString([]byte("{"), fd.JSONName()), []byte(":"), data, []byte("}"))
 			// Other required fields are absent, which is not an error here.
 			partial := m.Descriptor().RequiredNumbers().Len() > 0
-			err := protojson.UnmarshalOptions{Resolver: types, AllowPartial: partial}.Unmarshal(object, holder.Interface())
-			if err == nil && partial && walk(c.newWalker(data)) != nil {
+			err := protojson.UnmarshalOptions{Resolver: types, AllowPartial: partial || c.partial}.Unmarshal(object, holder.Interface())
+			if err == nil && partial && !c.partial && walk(c.newWalker(data)) != nil {
 				return errPartial // below fd they are required
 			}
 			return err //nolint:wrapcheck // it is only compared with nil

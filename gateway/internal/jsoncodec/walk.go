@@ -22,7 +22,7 @@ type walker struct {
 }
 
 func (c Codec) newWalker(data []byte) *walker {
-	return &walker{cursor: cursor{data: data}, types: c.types}
+	return &walker{cursor: cursor{data: data}, types: c.types, partial: c.partial}
 }
 
 func (w *walker) message(md protoreflect.MessageDescriptor) *Error {

@@ -38,6 +38,9 @@ func New(codec jsoncodec.Codec, binding *contract.Binding, input protoreflect.Me
 		variables: make([]contract.FieldPath, len(binding.Variables)), mask: nil, masked: nil,
 		required: mayLackField(input, map[protoreflect.MessageDescriptor]bool{}),
 	}
+	if b.required {
+		b.codec = codec.AllowPartial() // The path and the query may set what the body lacks.
+	}
 	var err error
 	for i, variable := range binding.Variables {
 		if b.variables[i], err = contract.ParseFieldPath(input, variable.String()); err != nil {

@@ -69,11 +69,14 @@ func isFree(message protoreflect.MessageDescriptor) bool {
 
 func freePaths(paths []string, parent string, members map[string]any) []string {
 	for name := range members {
-		if name == "" || strings.Contains(name, ".") {
+		if strings.Contains(name, "`") {
 			return append(paths, parent) // A path cannot contain this name.
 		}
 	}
 	for name, value := range members {
+		if name == "" || strings.ContainsAny(name, ".,*") {
+			name = "`" + name + "`" // AIP-161
+		}
 		path := parent + "." + name
 		if inner, ok := value.(map[string]any); ok && len(inner) > 0 {
 			paths = freePaths(paths, path, inner)

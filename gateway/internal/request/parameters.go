@@ -120,7 +120,7 @@ func (b *Builder) setQuery(message protoreflect.Message, parameters []contract.P
 	}
 	for _, p := range parameters {
 		if !b.isExpressible(message, p.Path) {
-			return invalidValue(p.Name, p.Path[len(p.Path)-1])
+			return &contract.ValueError{Parameter: p.Name, Reason: reasonInvalid, Detail: "makes the message around it invalid"}
 		}
 	}
 	return nil
@@ -131,7 +131,7 @@ func (b *Builder) setQuery(message protoreflect.Message, parameters []contract.P
 func (b *Builder) isExpressible(message protoreflect.Message, path contract.FieldPath) bool {
 	for _, field := range path[:len(path)-1] {
 		message = message.Get(field).Message()
-		if message.Descriptor().FullName().Parent() == "google.protobuf" {
+		if name := message.Descriptor().FullName(); name.Parent() == "google.protobuf" && name != fieldMask {
 			_, err := b.codec.Append(nil, message.Interface())
 			return err == nil
 		}
@@ -253,7 +253,7 @@ func expected(field protoreflect.FieldDescriptor) string {
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		return "not an integer of 64 bits without a sign"
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
-		return "not a number as JSON writes it"
+		return "not a JSON number in the range of the field"
 	case protoreflect.BytesKind:
 		return "not base64"
 	case protoreflect.StringKind:
@@ -261,6 +261,6 @@ func expected(field protoreflect.FieldDescriptor) string {
 	case protoreflect.EnumKind:
 		return "not a value of " + string(field.Enum().Name())
 	default:
-		return "not a " + string(field.Message().FullName()) + " in the form that a URL can contain"
+		return "not a text of the type " + string(field.Message().FullName())
 	}
 }

@@ -19,7 +19,7 @@ func TestRequiredField(t *testing.T) {
 	for body, want := range map[string]string{
 		``: "",
 		`{"name":[{"namePart":"a","isExtension":false}]}`:                     "",
-		`{"name":[{"namePart":"a","isExtension":false},{"namePart":"b"}]}`:    "/name/1",
+		`{"name":[{"namePart":"a","isExtension":false},{"namePart":"b"}]}`:    "name[1].is_extension",
 		`{"identifierValue":"a","name":[{"isExtension":true,"namePart":""}]}`: "",
 	} {
 		message := (&descriptorpb.UninterpretedOption{}).ProtoReflect()

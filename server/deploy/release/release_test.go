@@ -128,7 +128,7 @@ func TestRelease(t *testing.T) {
 		"files":                        one.testFiles,
 		"archive":                      one.testArchive,
 		"bill of materials":            one.testBill,
-		"commands of the README":       one.testCommands,
+		"commands of the page":         one.testCommands,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,12 +137,12 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// The README's commands check a release and open it, and a file that has been changed is
+// The commands of deploy/README check a release and open it, and a file that has been changed is
 // found out.
 func (f first) testCommands(t *testing.T) {
 	t.Helper()
 	system.Test(t, "sha256sum", "tar", "sh")
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	readme, err := os.ReadFile(filepath.Join(root, "server", "deploy", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
