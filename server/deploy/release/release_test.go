@@ -146,7 +146,7 @@ func (f first) testCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile(`(?m)^(sha256sum .*)\n(tar .*)$`).FindStringSubmatch(string(readme))
+	found := regexp.MustCompile(`(?m)^(sha256sum .*)\n(tar .*\n.*)$`).FindStringSubmatch(string(readme))
 	if found == nil {
 		t.Fatal("the README has no such commands")
 	}
