@@ -78,7 +78,7 @@ func ending(t *testing.T, code int, body string) problem {
 	return last.Error
 }
 
-// A message over a limit is not a quota, whoever has the limit and whichever library says so.
+// A message over a limit is not an exhausted quota, on either side of the call and with any gRPC library.
 func TestMessageLimits(t *testing.T) {
 	t.Parallel()
 	const request, response = "REQUEST_TOO_LARGE", "RESPONSE_TOO_LARGE"

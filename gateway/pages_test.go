@@ -165,7 +165,7 @@ func TestPagesYield(t *testing.T) {
 	}
 }
 
-// A page and the routes at its path are told apart by the method.
+// The method decides between a page and the routes at its path.
 func TestPagesBesideRoutes(t *testing.T) {
 	t.Parallel()
 	onBothBackends(t, times{}, same(echoFrame), func(t *testing.T, f *zooFront) {

@@ -145,7 +145,7 @@ func (s *served) newMethod(binding *contract.Binding, owner described, carrier c
 func (s *served) handle(w http.ResponseWriter, r *http.Request) error {
 	binding := exchange.From(r.Context()).Binding
 	c := &call{backend: s, method: s.methods[binding.Method.FullName][binding.Number], w: w, r: r}
-	if err := request.CheckTarget(r); err != nil {
+	if err := request.ReadTarget(r); err != nil {
 		return err
 	}
 	if c.method.desc.ServerStreams || c.method.desc.ClientStreams {

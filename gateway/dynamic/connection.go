@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/statusway/statusway/gateway/internal/backend"
+	"github.com/statusway/statusway/gateway/internal/forward"
 	"github.com/statusway/statusway/gateway/internal/respond"
 	"github.com/statusway/statusway/gateway/policy"
 )
@@ -26,7 +27,7 @@ type connection struct {
 	ctx     context.Context //nolint:containedctx // it lasts as long as the refresh.
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	mu      sync.Mutex // guards what is known of the servers
+	mu      sync.Mutex // guards the state of the servers
 }
 
 // open makes the connections, reads the descriptors of all servers and returns the first version.
@@ -84,7 +85,7 @@ func (c *connection) checkRoutes(version *backend.Version, errs []error) error {
 		switch {
 		case !s.reflects():
 			wrong = append(wrong, c.checkConfig(s)...)
-		case status.Code(errs[i]) == codes.Unimplemented && !isHTTP(errs[i]):
+		case status.Code(errs[i]) == codes.Unimplemented && !forward.IsPage(errs[i]):
 			silent = append(silent, fmt.Errorf("the server %s has no server reflection, so its descriptors are needed: %w", s.name(), errs[i]))
 		default:
 			canChange = canChange || len(c.problems(s)) > 0

@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/statusway/statusway/gateway/internal/forward"
 )
 
 const (
@@ -160,7 +162,7 @@ func (s *server) isSettled(next *schema) bool {
 func (s *server) explain(err error) error {
 	code := status.Code(err)
 	switch {
-	case isHTTP(err):
+	case forward.IsPage(err):
 		text, _, _ := strings.Cut(status.Convert(err).Message(), ";")
 		return fmt.Errorf("%w: %s", errHTTPServer, text)
 	case isUnreachable(err):
@@ -183,10 +185,4 @@ func (s *server) explain(err error) error {
 func isUnreachable(err error) bool {
 	code := status.Code(err)
 	return code == codes.Unavailable || code == codes.DeadlineExceeded
-}
-
-// isHTTP reports whether an HTTP server without gRPC responded. grpc-go only says so in the text.
-func isHTTP(err error) bool {
-	return strings.Contains(err.Error(), "unexpected HTTP status code received from server") ||
-		strings.Contains(err.Error(), "received unexpected content-type")
 }

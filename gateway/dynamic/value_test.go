@@ -242,7 +242,7 @@ func FuzzQuery(f *testing.F) {
 		values, err := url.ParseQuery(text)
 		ex := &exchange.Exchange{Binding: binding}
 		r := (&http.Request{URL: &url.URL{RawQuery: text}}).WithContext(exchange.With(t.Context(), ex))
-		if err != nil || request.CheckTarget(r) != nil {
+		if err != nil || request.ReadTarget(r) != nil {
 			return
 		}
 		sent := dynamicpb.NewMessage(query)

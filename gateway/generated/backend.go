@@ -151,7 +151,7 @@ func (g *generated) handler(host backend.Host) exchange.Handler {
 // handle serves a request that matches a route of the contract.
 func (g *generated) handle(w http.ResponseWriter, r *http.Request) error {
 	ex := exchange.From(r.Context())
-	if err := request.CheckTarget(r); err != nil {
+	if err := request.ReadTarget(r); err != nil {
 		return err
 	}
 	c := &call{backend: g, exchange: ex, target: g.targets[ex.Binding.Method.FullName][ex.Binding.Number], w: w, r: r}

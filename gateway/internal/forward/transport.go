@@ -45,7 +45,7 @@ func ofTransport(ctx context.Context, err error, got received) *respond.Failure 
 			return failure.Because(err)
 		}
 	}
-	if got.isLocal() && isTransportText(text) || len(got.trailer) == 0 && IsReset(err) {
+	if got.isLocal() && (IsPage(err) || strings.HasPrefix(text, "transport: ")) || len(got.trailer) == 0 && IsReset(err) {
 		return respond.Fail(policy.ReasonInternal, "the backend's response is not a gRPC response").Because(err)
 	}
 	return nil
@@ -55,15 +55,28 @@ func ofTransport(ctx context.Context, err error, got received) *respond.Failure 
 // and without leading metadata these have a content type.
 func (m received) isLocal() bool { return len(m.header) == 0 && len(m.trailer) == 0 }
 
-// isTransportText reports whether grpc-go's client begins a status so.
-func isTransportText(text string) bool {
-	return strings.HasPrefix(text, "unexpected HTTP status code received from server: ") || strings.HasPrefix(text, "transport: ")
+// IsPage reports whether err is the status that grpc-go's client makes of a response that is not a gRPC response.
+func IsPage(err error) bool {
+	text := textOf(err)
+	return strings.HasPrefix(text, "unexpected HTTP status code received from server: ") ||
+		strings.HasPrefix(text, "transport: received unexpected content-type ")
 }
 
 // IsReset reports whether err is the status that grpc-go's client makes of RST_STREAM, also after leading
 // metadata.
 func IsReset(err error) bool {
-	return strings.HasPrefix(status.Convert(err).Message(), "stream terminated by RST_STREAM with error code: ")
+	return strings.HasPrefix(textOf(err), "stream terminated by RST_STREAM with error code: ")
+}
+
+// textOf returns the message of the status that err is or wraps, without the texts around it.
+func textOf(err error) string {
+	if of, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err); ok {
+		return of.GRPCStatus().Message()
+	}
+	return ""
 }
 
 // overLimit returns the failure for a text about a message that is over a limit, or nil. Whether the message is

@@ -24,9 +24,9 @@ func checkScalar(fd protoreflect.FieldDescriptor, text []byte) *Error {
 		return nil
 	}
 	if isSort(fd.Kind(), text) {
-		return invalid("must be %s", expectation(fd))
+		return invalid("must be %s", Expectation(fd))
 	}
-	return mismatch(text[0], expectation(fd))
+	return mismatch(text[0], Expectation(fd))
 }
 
 // isSort reports whether a refused text has the right JSON type for the kind, so that something else is wrong. A number
@@ -98,11 +98,7 @@ func checkEnum(fd protoreflect.FieldDescriptor, text []byte) *Error {
 		isNumber(c) && accepts(number, text) && (!fd.Enum().IsClosed() || values.ByNumber(protoreflect.EnumNumber(number.GetValue())) != nil):
 		return nil
 	}
-	var names []string
-	for i := range values.Len() {
-		names = append(names, string(values.Get(i).Name()))
-	}
-	return invalid("must be one of %s", enumerate(names))
+	return invalid("must be one of %s", enumNames(fd.Enum()))
 }
 
 // enumerate lists a limited number of names.
@@ -114,8 +110,8 @@ func enumerate(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// expectation returns the name of the JSON type of a scalar field.
-func expectation(fd protoreflect.FieldDescriptor) string {
+// Expectation describes the values of a field for a client, such as "true or false".
+func Expectation(fd protoreflect.FieldDescriptor) string {
 	switch fd.Kind() {
 	case protoreflect.BoolKind:
 		return "true or false"
@@ -133,28 +129,55 @@ func expectation(fd protoreflect.FieldDescriptor) string {
 		return "a number from -1.7976931348623157e308 to 1.7976931348623157e308"
 	case protoreflect.BytesKind:
 		return "a string of base64"
+	case protoreflect.EnumKind:
+		return "one of " + enumNames(fd.Enum())
+	case protoreflect.MessageKind, protoreflect.GroupKind:
+		return knownFormat(fd.Message())
 	default:
 		return "a string"
 	}
 }
 
+func enumNames(of protoreflect.EnumDescriptor) string {
+	var names []string
+	for i := range of.Values().Len() {
+		names = append(names, string(of.Values().Get(i).Name()))
+	}
+	return enumerate(names)
+}
+
+// knownFormat describes the text of a well-known type.
+func knownFormat(md protoreflect.MessageDescriptor) string {
+	switch md.FullName() {
+	case "google.protobuf.Timestamp":
+		return `an RFC 3339 date and time in the years 0001 to 9999, such as "2006-01-02T15:04:05Z"`
+	case "google.protobuf.Duration":
+		return `a number of seconds with "s" behind it, such as "1.5s": at most 9 decimals, and 315576000000 seconds`
+	case "google.protobuf.FieldMask":
+		return `a list of lowerCamelCase field paths with commas between them, such as "displayName,labels.size"`
+	}
+	if isWrapper(md) {
+		return Expectation(md.Fields().ByNumber(1))
+	}
+	return "a " + string(md.FullName())
+}
+
 // checkKnown checks a well-known type whose JSON is a string with a format.
 func checkKnown(md protoreflect.MessageDescriptor, text []byte) *Error {
 	var m proto.Message
-	var format string
 	switch md.Name() {
 	case "Timestamp":
-		m, format = new(timestamppb.Timestamp), `an RFC 3339 date and time in the years 0001 to 9999, such as "2006-01-02T15:04:05Z"`
+		m = new(timestamppb.Timestamp)
 	case "Duration":
-		m, format = new(durationpb.Duration), `a number of seconds with "s" behind it, such as "1.5s": at most 9 decimals, and 315576000000 seconds`
+		m = new(durationpb.Duration)
 	default:
-		m, format = new(fieldmaskpb.FieldMask), `a list of lowerCamelCase field paths with commas between them, such as "displayName,labels.size"`
+		m = new(fieldmaskpb.FieldMask)
 	}
 	switch {
 	case text[0] != '"':
 		return mismatch(text[0], "a string")
 	case !accepts(m, text):
-		return invalid("must be %s", format)
+		return invalid("must be %s", knownFormat(md))
 	default:
 		return nil
 	}

@@ -156,7 +156,7 @@ func (w *walker) mapEntries(fd protoreflect.FieldDescriptor) *Error {
 	return w.object(func(name string) *Error {
 		key, ok := mapKey(fd.MapKey(), name)
 		if !ok {
-			return invalid("is not a valid key: a key must be %s", expectation(fd.MapKey()))
+			return invalid("is not a valid key: a key must be %s", Expectation(fd.MapKey()))
 		}
 		if before, ok := seen[key]; ok {
 			return duplicate(before, name)

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/statusway/statusway/gateway/internal/jsoncodec/plan"
 )
 
 const fieldMask = "google.protobuf.FieldMask"
@@ -117,7 +119,7 @@ func (b *Builder) protoPath(path string) (string, error) {
 	case strings.Contains(path, "_"):
 		return path, nil // The path already has proto names.
 	default:
-		return snakeCase(path), nil
+		return plan.SnakeCase(path), nil
 	}
 }
 
@@ -142,19 +144,6 @@ func resolvePath(message protoreflect.MessageDescriptor, path string) (string, b
 		message = field.Message()
 	}
 	return strings.Join(steps, "."), true
-}
-
-// snakeCase converts lowerCamelCase to snake_case, as ProtoJSON does for a FieldMask.
-func snakeCase(path string) string {
-	var out strings.Builder
-	for _, c := range []byte(path) {
-		if 'A' <= c && c <= 'Z' {
-			out.WriteByte('_')
-			c += 'a' - 'A'
-		}
-		out.WriteByte(c)
-	}
-	return out.String()
 }
 
 // fieldByName finds a field by its proto or JSON name.

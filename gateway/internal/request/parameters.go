@@ -1,10 +1,13 @@
 package request
 
 import (
+	"errors"
+
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/statusway/statusway/gateway/internal/contract"
+	"github.com/statusway/statusway/gateway/internal/jsoncodec"
 	"github.com/statusway/statusway/gateway/internal/respond"
 	"github.com/statusway/statusway/gateway/internal/route"
 )
@@ -15,6 +18,8 @@ const (
 	reasonDuplicate = "DUPLICATE_PARAMETER"
 	reasonUnknown   = "UNKNOWN_PARAMETER"
 )
+
+var errSameKey = errors.New("the key is given twice")
 
 // checkVariables refuses path variables that are not valid values of their fields.
 func checkVariables(paths []contract.FieldPath, params []route.Param) *contract.ValueError {
@@ -29,23 +34,12 @@ func checkVariables(paths []contract.FieldPath, params []route.Param) *contract.
 
 // checkQuery refuses query parameters that are not valid values of their fields.
 func checkQuery(parameters []contract.Parameter) *contract.ValueError {
-	var entries map[string]string // the name of a parameter by its map and its key
 	for _, p := range parameters {
 		field := p.Path[len(p.Path)-1]
 		if field.IsMap() {
-			key, err := parse(field.MapKey(), p.Key, nil)
-			if err != nil {
+			if _, err := parse(field.MapKey(), p.Key, nil); err != nil {
 				return invalidValue(p.Name, field)
 			}
-			// Two texts may be the same key, such as true and 1.
-			entry := p.Path.String() + "[" + key.MapKey().String()
-			if other := entries[entry]; other != "" {
-				return &contract.ValueError{Parameter: p.Name, Reason: reasonDuplicate, Detail: "has the same key as " + other}
-			}
-			if entries == nil {
-				entries = map[string]string{}
-			}
-			entries[entry] = p.Name
 		}
 		element := elementOf(field)
 		for _, text := range p.Values {
@@ -168,10 +162,14 @@ func (b *Builder) set(message protoreflect.Message, p contract.Parameter) *contr
 		}
 	}
 	field := p.Path[last]
-	if err := b.setField(message, field, p); err != nil {
+	switch err := b.setField(message, field, p); {
+	case errors.Is(err, errSameKey):
+		return &contract.ValueError{Parameter: p.Name, Reason: reasonDuplicate, Detail: "another parameter has the same key"}
+	case err != nil:
 		return invalidValue(p.Name, field)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // conflictingMember returns the member of field's oneof that is set, if it is not field.
@@ -218,6 +216,9 @@ func (b *Builder) setEntry(entries protoreflect.Map, field protoreflect.FieldDes
 	if err != nil {
 		return err
 	}
+	if entries.Has(parsed.MapKey()) {
+		return errSameKey // Two texts may be the same key, such as true and 1.
+	}
 	value, err := b.parse(field.MapValue(), text, entries.NewValue)
 	if err != nil {
 		return err
@@ -241,26 +242,8 @@ func expected(field protoreflect.FieldDescriptor) string {
 	if field.IsMap() {
 		return "not a valid entry of the map: the key or the value has another type"
 	}
-	switch field.Kind() {
-	case protoreflect.BoolKind:
-		return "not true or false"
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		return "not an integer of 32 bits"
-	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		return "not an integer of 64 bits"
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return "not an integer of 32 bits without a sign"
-	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return "not an integer of 64 bits without a sign"
-	case protoreflect.FloatKind, protoreflect.DoubleKind:
-		return "not a JSON number in the range of the field"
-	case protoreflect.BytesKind:
-		return "not base64"
-	case protoreflect.StringKind:
+	if field.Kind() == protoreflect.StringKind {
 		return "not a path of a FieldMask" // All other strings are valid.
-	case protoreflect.EnumKind:
-		return "not a value of " + string(field.Enum().Name())
-	default:
-		return "not a text of the type " + string(field.Message().FullName())
 	}
+	return "not " + jsoncodec.Expectation(field)
 }

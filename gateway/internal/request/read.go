@@ -13,16 +13,18 @@ import (
 	"github.com/statusway/statusway/gateway/policy"
 )
 
-// CheckTarget refuses invalid path variables and query parameters, before the body is read. It stores the
-// query parameters in the exchange.
-func CheckTarget(req *http.Request) error {
+// ReadTarget finds the query parameters and stores them in the exchange. If the route has a body, it also
+// checks the values of the path variables and of the query, because an invalid one must be refused before
+// the body is read. Without a body, [Builder.Fill] is soon enough.
+func ReadTarget(req *http.Request) error {
 	ex := exchange.From(req.Context())
-	bad := checkVariables(ex.Binding.Variables, ex.Params)
-	if bad == nil {
-		ex.Query, bad = ex.Binding.ParseQuery(req.URL.RawQuery)
-	}
-	if bad == nil {
-		bad = checkQuery(ex.Query)
+	var bad *contract.ValueError
+	ex.Query, bad = ex.Binding.ParseQuery(req.URL.RawQuery)
+	if bad == nil && ex.Binding.Body != "" {
+		bad = checkVariables(ex.Binding.Variables, ex.Params)
+		if bad == nil {
+			bad = checkQuery(ex.Query)
+		}
 	}
 	if bad != nil {
 		return InvalidParameter(bad)

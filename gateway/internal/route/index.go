@@ -68,9 +68,10 @@ func (x *Index[T]) Add(method string, t *Template, value T) error {
 		x.names = slices.Insert(x.names, i, method)
 		x.methods[method] = methods
 	}
-	same := func(spans []span) bool { return slices.Equal(spans, t.joined()) }
-	if len(t.joined()) > 0 && !slices.ContainsFunc(x.joined, same) {
-		x.joined = append(x.joined, t.joined())
+	joined := t.joined()
+	same := func(spans []span) bool { return slices.Equal(spans, joined) }
+	if len(joined) > 0 && !slices.ContainsFunc(x.joined, same) {
+		x.joined = append(x.joined, joined)
 	}
 	return nil
 }

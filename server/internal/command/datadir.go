@@ -11,9 +11,8 @@ import (
 // errLocked reports that another process has the lock.
 var errLocked = errors.New("the file is locked")
 
-// lockDataDir makes the folder of the database this process's alone until the result is closed or the
-// process ends, however it ends. Two servers would each count limits, and tell of a maintenance, on
-// their own.
+// lockDataDir locks the folder of the database until the result is closed or the process ends. Two servers
+// on one folder would each have their own limits and their own maintenance mode.
 func lockDataDir(folder string) (io.Closer, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the folder of --data-dir: %w", err)

@@ -12,8 +12,8 @@ import (
 // hostPattern matches a host name in ASCII. Names of containers may have underscores.
 var hostPattern = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?$`)
 
-// CheckListenAddress refuses an address that nothing can ever listen on. It has no host for all
-// addresses of the machine, and the port 0 for any free one.
+// CheckListenAddress refuses an address that nothing can ever listen on. Without a host, it means all
+// addresses of the machine; the port 0 means any free port.
 func CheckListenAddress(text string) error {
 	_, _, err := splitAddress(text)
 	return err
@@ -28,7 +28,7 @@ func checkDialAddress(text string) error {
 	return err
 }
 
-// splitAddress takes an address of the form host:port apart. It asks nobody what the host's name means.
+// splitAddress splits an address of the form host:port. It does not resolve the host's name.
 func splitAddress(text string) (host string, port int, err error) {
 	if strings.HasPrefix(text, "unix:") || strings.HasPrefix(text, "/") {
 		return "", 0, fmt.Errorf("%q is a Unix socket, which is not supported; use host:port", text)
@@ -46,8 +46,8 @@ func splitAddress(text string) (host string, port int, err error) {
 	return host, port, nil
 }
 
-// isHostName reports whether text can be the name of a host. What ends in a number is an IPv4 address
-// and no name (RFC 1123 §2.1).
+// isHostName reports whether text can be the name of a host. A name that ends in a number would be an IPv4
+// address (RFC 1123 §2.1).
 func isHostName(text string) bool {
 	const longest = 253
 	last := text[strings.LastIndexByte(text, '.')+1:]

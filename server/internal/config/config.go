@@ -66,7 +66,7 @@ func FromEnvironment(set *pflag.FlagSet, lookup func(string) (string, bool)) err
 	return errors.Join(errs...)
 }
 
-// FlagError says in words of the user's what is wrong with a value that is not of its flag's type.
+// FlagError explains a value that does not have the type of its flag, without the words of package strconv.
 func FlagError(err error) error {
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return fmt.Errorf("--%s: %w", invalid.GetFlag().Name, valueError(err))
@@ -91,8 +91,8 @@ func valueError(err error) error {
 	}
 }
 
-// foreignPattern matches the variables that are not ours although they begin like ours: version and help
-// are not settings, and Kubernetes sets the others for a service of this name.
+// foreignPattern matches variables with our prefix that are not settings: those of the flags version and
+// help, and those that Kubernetes sets for a service with the name statusway.
 var foreignPattern = regexp.MustCompile(`^STATUSWAY_(VERSION|HELP|([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_[A-Z_]+)?))$`)
 
 // UnknownVariables returns the names of the variables in an environment that begin with [EnvPrefix] and

@@ -1,7 +1,7 @@
 package config
 
-// Nearest returns the known name that a misspelt one most likely means, or "" if none is near: a letter
-// in five may be wrong.
+// Nearest returns the known name that is most similar to a misspelt one, or "" if more than one letter in
+// five differs.
 func Nearest(name string, known []string) string {
 	nearest, least := "", len(name)/5+1
 	for _, one := range known {
@@ -12,8 +12,8 @@ func Nearest(name string, known []string) string {
 	return nearest
 }
 
-// distance is how many letters have to be inserted, removed, replaced or swapped with the next to turn a
-// into b.
+// distance returns how many letters must be inserted, removed, replaced or swapped with the next letter to
+// change a into b.
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

@@ -106,7 +106,7 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 // work runs batches until the import has ended. While the storage takes no writes, it keeps
-// its lease and tries again: that is no fault of the import, and must not use up its attempts.
+// its lease and tries again: the import is not the cause, so this does not count as an attempt.
 func (w *Worker) work(ctx context.Context, lease entity.ImportLease) error {
 	for ended := false; !ended; {
 		err := w.queue.ImportBatch(ctx, lease, func(ctx context.Context, tx entity.ImportTx) error {

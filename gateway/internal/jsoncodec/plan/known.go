@@ -37,7 +37,7 @@ func (w *writer) fieldMask(paths []string) bool {
 	written := make([]string, len(paths))
 	for i, path := range paths {
 		camel := camelCase(path)
-		isReversible := snakeCase(camel) == path && protoreflect.FullName(path).IsValid()
+		isReversible := SnakeCase(camel) == path && protoreflect.FullName(path).IsValid()
 		if !isReversible && w.strict == Lossless {
 			return false
 		}
@@ -64,8 +64,8 @@ func camelCase(path string) string {
 	return out.String()
 }
 
-// snakeCase replaces each "X" by "_x".
-func snakeCase(path string) string {
+// SnakeCase replaces each "X" by "_x", as ProtoJSON does in a FieldMask.
+func SnakeCase(path string) string {
 	var out strings.Builder
 	for _, c := range []byte(path) {
 		if 'A' <= c && c <= 'Z' {
